@@ -1,0 +1,34 @@
+//! The contract that all parts of VidP share: names, messages, object keys, options and codes.
+//!
+//! Nothing here does I/O. Messages are JSON in `snake_case` with UUIDv7 ids and RFC 3339 UTC times; within a
+//! version only optional fields are added, so a reader ignores fields it does not know. One golden file per message
+//! in `common/wire/` is checked in both directions by the tests below.
+
+mod code;
+pub mod keys;
+mod media;
+mod options;
+mod progress;
+mod report;
+mod result;
+mod stage;
+pub mod streams;
+mod task;
+
+pub use code::{FailureCode, SkipCode};
+pub use media::{AudioTrack, MediaFacts, VideoTrack};
+pub use options::{
+    Codec, DetectOptions, JobOptions, Rendition, ScaleOptions, SubtitleFormat, SubtitleOptions,
+};
+pub use progress::Progress;
+pub use report::{
+    DetectReport, Language, LanguageProbability, LanguageWindow, RenditionReport, ScaleReport,
+    SubtitleReport,
+};
+pub use result::{Outcome, Output, Success, TaskResult, Timings};
+pub use stage::{Lane, Stage};
+pub use task::{Source, Task, Work};
+
+/// A point in time, written as RFC 3339 in UTC.
+pub type Timestamp = time::OffsetDateTime;
+

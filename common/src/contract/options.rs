@@ -1,0 +1,180 @@
+use super::{Lane, Stage};
+use serde::{Deserialize, Serialize};
+
+/// What a client asks for. Every field may be left out.
+///
+/// Unknown fields are ignored here, because a worker one release older must be able to read a newer message; the
+/// API refuses them where users write them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct JobOptions {
+    /// The stages to run.
+    pub stages: Vec<Stage>,
+    /// Options of the `detect` stage.
+    pub detect: DetectOptions,
+    /// Options of the `scale` stage.
+    pub scale: ScaleOptions,
+    /// Options of the `subtitle` stage.
+    pub subtitle: SubtitleOptions,
+    /// The queue to wait in.
+    pub lane: Lane,
+    /// The caller's own id of this video, at most 256 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// Anything the caller wants back with the job: a JSON object.
+    #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
+    pub metadata: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Default for JobOptions {
+    fn default() -> Self {
+        JobOptions {
+            stages: Stage::ALL.to_vec(),
+            detect: DetectOptions::default(),
+            scale: ScaleOptions::default(),
+            subtitle: SubtitleOptions::default(),
+            lane: Lane::default(),
+            external_id: None,
+            metadata: serde_json::Map::new(),
+        }
+    }
+}
+
+/// How to find the spoken language.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DetectOptions {
+    /// Seconds of speech to listen to at most, 1 to 600.
+    pub duration: f64,
+    /// List the probability of every language, not only the five most likely.
+    pub test_all_languages: bool,
+    /// ISO codes to choose among; empty means all.
+    pub expected_languages: Vec<String>,
+}
+
+impl Default for DetectOptions {
+    fn default() -> Self {
+        DetectOptions {
+            duration: 30.0,
+            test_all_languages: true,
+            expected_languages: Vec::new(),
+        }
+    }
+}
+
+/// What renditions to make.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ScaleOptions {
+    /// The rungs of the ladder; those larger than the source are left out.
+    pub renditions: Vec<Rendition>,
+    /// Video codec of every rendition.
+    pub codec: Codec,
+    /// Constant rate factor, 0 (best) to 51 for H.264 and H.265, to 63 for VP9 and AV1.
+    pub crf: u8,
+    /// Upper bound of each rendition's size in MB (1,000,000 bytes); two passes, `crf` is not used then.
+    pub max_size_mb: Option<f64>,
+}
+
+impl Default for ScaleOptions {
+    fn default() -> Self {
+        ScaleOptions {
+            renditions: vec![Rendition::P720, Rendition::P480, Rendition::P360],
+            codec: Codec::H264,
+            crf: 23,
+            max_size_mb: None,
+        }
+    }
+}
+
+/// A rung of the ladder, named by the picture's short side in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Rendition {
+    /// 144 pixels.
+    #[serde(rename = "144p")]
+    P144,
+    /// 240 pixels.
+    #[serde(rename = "240p")]
+    P240,
+    /// 360 pixels.
+    #[serde(rename = "360p")]
+    P360,
+    /// 480 pixels.
+    #[serde(rename = "480p")]
+    P480,
+    /// 720 pixels.
+    #[serde(rename = "720p")]
+    P720,
+    /// 1080 pixels.
+    #[serde(rename = "1080p")]
+    P1080,
+}
+
+impl Rendition {
+    /// The short side in pixels.
+    pub const fn short_side(self) -> u32 {
+        match self {
+            Rendition::P144 => 144,
+            Rendition::P240 => 240,
+            Rendition::P360 => 360,
+            Rendition::P480 => 480,
+            Rendition::P720 => 720,
+            Rendition::P1080 => 1080,
+        }
+    }
+}
+
+/// The video codec of the renditions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Codec {
+    /// H.264 with AAC in MP4: plays everywhere.
+    #[default]
+    H264,
+    /// H.265 with AAC in MP4.
+    H265,
+    /// AV1 with Opus in MP4.
+    Av1,
+    /// VP9 with Opus in WebM.
+    Vp9,
+}
+
+/// How to subtitle.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SubtitleOptions {
+    /// ISO code of the spoken language, or `auto`. The caller's word always wins over what was detected.
+    pub language: String,
+    /// The files to write.
+    pub formats: Vec<SubtitleFormat>,
+    /// Write English whatever is spoken.
+    pub translate: bool,
+}
+
+impl Default for SubtitleOptions {
+    fn default() -> Self {
+        SubtitleOptions {
+            language: "auto".to_owned(),
+            formats: vec![
+                SubtitleFormat::Srt,
+                SubtitleFormat::Vtt,
+                SubtitleFormat::Json,
+            ],
+            translate: false,
+        }
+    }
+}
+
+/// A caption or transcript file format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubtitleFormat {
+    /// SubRip.
+    Srt,
+    /// WebVTT.
+    Vtt,
+    /// Segments and words with times.
+    Json,
+    /// Plain text.
+    Txt,
+}

@@ -1,0 +1,19 @@
+//! What the API and the workers share.
+//!
+//! * [`contract`]: names, messages, keys and options. No I/O.
+//! * [`queue`]: NATS JetStream streams, consumers and publishing.
+//! * [`worker`]: the one loop that every worker runs.
+//! * [`store`]: the S3-compatible object store.
+//! * [`process`] and [`ffmpeg`]: child programs, started in one place under limits.
+//! * [`config`], [`service`], [`telemetry`], [`metrics`]: settings, probes, logs and figures of a service.
+
+pub mod config;
+pub mod contract;
+pub mod ffmpeg;
+pub mod metrics;
+pub mod process;
+pub mod queue;
+pub mod service;
+pub mod store;
+pub mod telemetry;
+pub mod worker;
