@@ -1,0 +1,396 @@
+//! Child programs: the one place where they are started.
+//!
+//! Every child gets an empty environment, resource limits, a process group of its own that is killed when the
+//! handle is dropped, and a parent-death signal for the case that this process is killed itself (ffmpeg otherwise
+//! outlives a killed parent and goes on encoding).
+
+use std::{
+    collections::VecDeque,
+    ffi::OsStr,
+    io,
+    os::unix::process::ExitStatusExt,
+    path::Path,
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    process::{ChildStdout, Command},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Lines of standard error kept for the error message.
+const TAIL_LINES: usize = 20;
+/// Characters of one such line.
+const TAIL_WIDTH: usize = 500;
+
+/// What a child may use at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Time on the clock.
+    pub wall: Duration,
+    /// Processor time over all threads.
+    pub cpu: Duration,
+    /// Bytes of address space.
+    pub memory: u64,
+    /// Bytes of any one file it writes.
+    pub file_size: u64,
+}
+
+/// How a child ended when it did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// It could not be started.
+    #[error("cannot start {program}: {error}")]
+    Start {
+        /// The program.
+        program: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// It used up its wall clock or processor time.
+    #[error("{program} used up its time")]
+    TimedOut {
+        /// The program.
+        program: String,
+    },
+    /// The caller's token was cancelled; the child was killed.
+    #[error("cancelled")]
+    Cancelled,
+    /// It answered with an error, or was killed by a signal.
+    #[error("{program} ended with {status}: {tail}")]
+    Failed {
+        /// The program.
+        program: String,
+        /// Exit code or signal.
+        status: ExitStatus,
+        /// The last lines of its standard error.
+        tail: String,
+    },
+    /// It wrote more to standard output than the caller wanted.
+    #[error("{program} wrote more than {limit} bytes")]
+    TooMuchOutput {
+        /// The program.
+        program: String,
+        /// The bound in bytes.
+        limit: usize,
+    },
+    /// Reading its output failed.
+    #[error("reading the output of {program}: {error}")]
+    Read {
+        /// The program.
+        program: String,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+/// A running child. Dropping it kills its process group.
+pub struct Child {
+    program: String,
+    inner: tokio::process::Child,
+    group: Option<i32>,
+    wall: Duration,
+    stderr: JoinHandle<Tail>,
+}
+
+/// Starts `program` with its standard output piped.
+///
+/// `on_line` sees every line of standard error (ended by `\n` or `\r`, as ffmpeg's progress is) while it runs.
+/// Must be called on a thread that lives as long as the child, such as a runtime's worker, and never inside
+/// `spawn_blocking`: the parent-death signal follows the thread, not the process.
+pub fn spawn<A: AsRef<OsStr>>(
+    program: &Path,
+    args: impl IntoIterator<Item = A>,
+    limits: Limits,
+    on_line: impl FnMut(&str) + Send + 'static,
+) -> Result<Child, ProcessError> {
+    let name = program
+        .file_name()
+        .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .env_clear()
+        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
+    let parent = std::process::id();
+    // SAFETY: the closure runs between fork and exec and calls only async-signal-safe functions.
+    unsafe { command.pre_exec(move || restrict(limits, parent)) };
+    let mut inner = command.spawn().map_err(|error| ProcessError::Start {
+        program: name.clone(),
+        error,
+    })?;
+    let stderr = inner.stderr.take().expect("standard error is piped");
+    Ok(Child {
+        program: name,
+        group: inner.id().map(u32::cast_signed),
+        inner,
+        wall: limits.wall,
+        stderr: tokio::spawn(follow(stderr, on_line)),
+    })
+}
+
+/// Runs `program` to its end and returns its standard output, at most `max` bytes of it.
+pub async fn capture<A: AsRef<OsStr>>(
+    program: &Path,
+    args: impl IntoIterator<Item = A>,
+    limits: Limits,
+    max: usize,
+    cancel: &CancellationToken,
+) -> Result<Vec<u8>, ProcessError> {
+    let mut child = spawn(program, args, limits, |_| {})?;
+    let name = child.program.clone();
+    let stdout = child.stdout();
+    let reader = tokio::spawn(async move {
+        let mut bytes = Vec::new();
+        // One byte more than allowed tells "exactly the limit" from "too much".
+        stdout.take(max as u64 + 1).read_to_end(&mut bytes).await?;
+        Ok::<_, io::Error>(bytes)
+    });
+    let ended = child.finish(cancel).await;
+    let bytes = reader
+        .await
+        .map_err(io::Error::other)
+        .flatten()
+        .map_err(|error| ProcessError::Read {
+            program: name.clone(),
+            error,
+        })?;
+    if bytes.len() > max {
+        return Err(ProcessError::TooMuchOutput {
+            program: name,
+            limit: max,
+        });
+    }
+    ended.map(|()| bytes)
+}
+
+impl Child {
+    /// Its standard output; whoever takes it must read it to the end, or the child blocks.
+    ///
+    /// # Panics
+    /// When it is taken a second time.
+    pub fn stdout(&mut self) -> ChildStdout {
+        self.inner.stdout.take().expect("standard output is taken once")
+    }
+
+    /// Waits for its end, at most its wall-clock limit; kills it on cancellation.
+    ///
+    /// Output nobody took is thrown away.
+    pub async fn finish(mut self, cancel: &CancellationToken) -> Result<(), ProcessError> {
+        if let Some(mut stdout) = self.inner.stdout.take() {
+            tokio::spawn(async move { tokio::io::copy(&mut stdout, &mut tokio::io::sink()).await });
+        }
+        let program = self.program.clone();
+        let status = tokio::select! {
+            status = self.inner.wait() => status.map_err(|error| ProcessError::Read { program: program.clone(), error })?,
+            () = cancel.cancelled() => {
+                self.kill().await;
+                return Err(ProcessError::Cancelled);
+            }
+            () = tokio::time::sleep(self.wall) => {
+                self.kill().await;
+                return Err(ProcessError::TimedOut { program });
+            }
+        };
+        // A grandchild may hold the pipe open; what the child itself said is complete by now.
+        self.kill_group();
+        let tail = (&mut self.stderr).await.unwrap_or_default();
+        if status.success() {
+            Ok(())
+        } else if status.signal() == Some(libc::SIGXCPU) {
+            Err(ProcessError::TimedOut { program })
+        } else {
+            Err(ProcessError::Failed {
+                program,
+                status,
+                tail: tail.text(),
+            })
+        }
+    }
+
+    async fn kill(&mut self) {
+        self.kill_group();
+        let _ = self.inner.wait().await;
+    }
+
+    fn kill_group(&mut self) {
+        if let Some(group) = self.group.take() {
+            // SAFETY: killpg takes plain integers; the group is the child's own, made at its start.
+            unsafe { libc::killpg(group, libc::SIGKILL) };
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.kill_group();
+    }
+}
+
+/// Runs in the child before the program does.
+fn restrict(limits: Limits, parent: u32) -> io::Result<()> {
+    let set = |resource, soft: u64, hard: u64| {
+        let limit = libc::rlimit {
+            rlim_cur: soft,
+            rlim_max: hard,
+        };
+        // SAFETY: `limit` is a valid rlimit for the length of the call.
+        match unsafe { libc::setrlimit(resource, &limit) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    set(libc::RLIMIT_CORE, 0, 0)?;
+    set(libc::RLIMIT_AS, limits.memory, limits.memory)?;
+    set(libc::RLIMIT_FSIZE, limits.file_size, limits.file_size)?;
+    let cpu = limits.cpu.as_secs().max(1);
+    // SIGXCPU at the soft limit, SIGKILL five seconds later for a program that catches it.
+    set(libc::RLIMIT_CPU, cpu, cpu + 5)?;
+    // SAFETY: prctl and getppid take and give plain integers.
+    unsafe {
+        if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // The parent may have died before the line above took effect.
+        if libc::getppid().cast_unsigned() != parent {
+            return Err(io::Error::other("the parent is gone"));
+        }
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Tail(VecDeque<String>);
+
+impl Tail {
+    fn push(&mut self, line: &str) {
+        if self.0.len() == TAIL_LINES {
+            self.0.pop_front();
+        }
+        self.0.push_back(line.chars().take(TAIL_WIDTH).collect());
+    }
+
+    fn text(self) -> String {
+        self.0.into_iter().collect::<Vec<_>>().join(" | ")
+    }
+}
+
+/// Reads standard error to its end, so that the child never blocks on it.
+async fn follow(mut stderr: impl AsyncRead + Unpin, mut on_line: impl FnMut(&str)) -> Tail {
+    let mut tail = Tail::default();
+    let mut pending = Vec::new();
+    let mut buffer = [0; 8192];
+    loop {
+        let read = stderr.read(&mut buffer).await.unwrap_or(0);
+        for &byte in &buffer[..read] {
+            if byte != b'\n' && byte != b'\r' {
+                pending.push(byte);
+            }
+            let ended = byte == b'\n' || byte == b'\r' || pending.len() == buffer.len();
+            if ended && !pending.is_empty() {
+                let line = String::from_utf8_lossy(&pending);
+                on_line(&line);
+                tail.push(&line);
+                pending.clear();
+            }
+        }
+        if read == 0 {
+            if !pending.is_empty() {
+                tail.push(&String::from_utf8_lossy(&pending));
+            }
+            return tail;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        wall: Duration::from_secs(5),
+        cpu: Duration::from_secs(5),
+        memory: 1 << 30,
+        file_size: 1 << 20,
+    };
+
+    async fn shell(script: &str, limits: Limits) -> Result<Vec<u8>, ProcessError> {
+        let never = CancellationToken::new();
+        capture(Path::new("/bin/sh"), ["-c", script], limits, 1000, &never).await
+    }
+
+    #[tokio::test]
+    async fn captures_output_and_reports_the_tail_of_a_failure() {
+        assert_eq!(shell("echo hello", LIMITS).await.unwrap(), b"hello\n");
+        let error = shell("echo why >&2; exit 3", LIMITS).await.unwrap_err();
+        assert_eq!(error.to_string(), "sh ended with exit status: 3: why");
+        let error = shell("head -c 2000 /dev/zero", LIMITS).await.unwrap_err();
+        assert!(matches!(error, ProcessError::TooMuchOutput { limit: 1000, .. }));
+    }
+
+    #[tokio::test]
+    async fn the_environment_does_not_reach_a_child() {
+        assert!(std::env::var_os("HOME").is_some());
+        assert_eq!(shell("echo ${HOME:-none}", LIMITS).await.unwrap(), b"none\n");
+    }
+
+    #[tokio::test]
+    async fn limits_hold() {
+        let limits = Limits {
+            wall: Duration::from_millis(200),
+            ..LIMITS
+        };
+        let error = shell("sleep 60", limits).await.unwrap_err();
+        assert!(matches!(error, ProcessError::TimedOut { .. }), "{error}");
+        let limits = Limits {
+            cpu: Duration::from_secs(1),
+            ..LIMITS
+        };
+        let error = shell("while :; do :; done", limits).await.unwrap_err();
+        assert!(matches!(error, ProcessError::TimedOut { .. }), "{error}");
+        let folder = tempfile::tempdir().unwrap();
+        let script = format!("head -c 2000000 /dev/zero > {}/f", folder.path().display());
+        assert!(shell(&script, LIMITS).await.is_err());
+        assert!(std::fs::metadata(folder.path().join("f")).unwrap().len() <= 1 << 20);
+    }
+
+    #[tokio::test]
+    async fn cancelling_kills_the_whole_group() {
+        let folder = tempfile::tempdir().unwrap();
+        let pid_file = folder.path().join("pid");
+        let script = format!("sleep 60 & echo $! > {0}.new; mv {0}.new {0}; wait", pid_file.display());
+        let child = spawn(Path::new("/bin/sh"), ["-c", &script], LIMITS, |_| {}).unwrap();
+        let cancel = CancellationToken::new();
+        let ended = tokio::spawn({
+            let cancel = cancel.clone();
+            async move { child.finish(&cancel).await }
+        });
+        let pid: u32 = loop {
+            match std::fs::read_to_string(&pid_file) {
+                Ok(pid) => break pid.trim().parse().unwrap(),
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        };
+        cancel.cancel();
+        assert!(matches!(ended.await.unwrap(), Err(ProcessError::Cancelled)));
+        let gone = || match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+            // An orphan waits for init to reap it: dead all the same.
+            Ok(stat) => stat.contains(") Z "),
+            Err(_) => true,
+        };
+        for _ in 0..200 {
+            if gone() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the grandchild {pid} is still there");
+    }
+}
