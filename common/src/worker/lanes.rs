@@ -1,0 +1,73 @@
+//! Which queue the next task comes from.
+
+use crate::{
+    contract::{Lane, Stage},
+    queue::{Queue, QueueError},
+};
+use anyhow::Result;
+use async_nats::jetstream::{Message, consumer::PullConsumer};
+use futures_util::StreamExt;
+use std::time::Duration;
+
+/// Every so many pulls begin with the batch lane, so that neither lane starves.
+const BATCH_TURN: u32 = 5;
+/// How long an empty worker waits for an interactive task before it looks at the batch lane again.
+const IDLE_WAIT: Duration = Duration::from_secs(1);
+/// Bound on a pull that is answered at once.
+const QUICK: Duration = Duration::from_secs(1);
+
+/// The stage's two consumers, asked in turn.
+pub(super) struct Lanes {
+    queue: Queue,
+    stage: Stage,
+    consumers: Option<[PullConsumer; 2]>,
+    turn: u32,
+}
+
+impl Lanes {
+    pub(super) fn new(queue: Queue, stage: Stage) -> Self {
+        Lanes {
+            queue,
+            stage,
+            consumers: None,
+            turn: 0,
+        }
+    }
+
+    /// One task, or none within about a second. Holds no request open afterwards: nothing is fetched ahead.
+    pub(super) async fn next(&mut self) -> Result<Option<Message>> {
+        let pulled = self.pull().await;
+        if pulled.is_err() {
+            // The consumer may be gone with the broker's store: made anew before the next pull.
+            self.consumers = None;
+        }
+        pulled
+    }
+
+    async fn pull(&mut self) -> Result<Option<Message>> {
+        self.turn = (self.turn + 1) % BATCH_TURN;
+        let order = match self.turn {
+            0 => [Lane::Batch, Lane::Interactive],
+            _ => [Lane::Interactive, Lane::Batch],
+        };
+        for lane in order {
+            let mut batch = self.consumer(lane).await?.fetch().max_messages(1).expires(QUICK).messages().await?;
+            if let Some(message) = batch.next().await {
+                return Ok(Some(message.map_err(anyhow::Error::from_boxed)?));
+            }
+        }
+        let consumer = self.consumer(Lane::Interactive).await?;
+        let mut batch = consumer.batch().max_messages(1).expires(IDLE_WAIT).messages().await?;
+        Ok(batch.next().await.transpose().map_err(anyhow::Error::from_boxed)?)
+    }
+
+    async fn consumer(&mut self, lane: Lane) -> Result<&PullConsumer, QueueError> {
+        if self.consumers.is_none() {
+            self.queue.ensure().await?;
+            let [first, second] = Lane::ALL.map(|lane| self.queue.lane_consumer(self.stage, lane));
+            self.consumers = Some([first.await?, second.await?]);
+        }
+        let consumers = self.consumers.as_ref().expect("filled above");
+        Ok(&consumers[lane as usize])
+    }
+}

@@ -1,0 +1,204 @@
+//! The one loop that every worker runs: take a permit, pull one task, keep its lease, run the handler, commit.
+//!
+//! * [`attempt`]: what a handler is given and how it answers.
+//! * `lanes`: which queue the next task comes from.
+//! * `lease`: heartbeats and the final word to the broker.
+//! * `delivery`: one delivered message, from decoding to the acknowledgement.
+//! * `commit`: a finished attempt becomes the stage's result, once.
+
+mod attempt;
+mod commit;
+mod delivery;
+mod lanes;
+mod lease;
+mod scratch;
+
+pub use attempt::{Attempt, TaskError};
+
+use crate::{
+    config::WorkerConfig,
+    contract::{Stage, streams},
+    metrics,
+    queue::Queue,
+    service::{self, Pulse},
+    store::Store,
+};
+use anyhow::{Result, bail};
+use delivery::Worker;
+use futures_util::StreamExt;
+use lanes::Lanes;
+use serde::Serialize;
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::{Semaphore, broadcast};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+/// The pull loop gives a sign of life about every second; a broker that is down costs it a few timeouts.
+const PULSE_LIMIT: Duration = Duration::from_secs(30);
+/// Pause after a pull that failed.
+const PULL_PAUSE: Duration = Duration::from_secs(1);
+/// Time for killed attempts to hand their tasks over.
+const HANDOVER: Duration = Duration::from_secs(4);
+
+/// Runs a worker until SIGTERM: probes, connections, then the loop.
+///
+/// `handler` gets an [`Attempt`] and returns the stage's report, or a [`TaskError`] that says whether to try again.
+/// Errors are those of the start: contradicting settings, a port in use, a store that cannot fence.
+pub async fn main<H, F, R>(stage: Stage, port: u16, config: WorkerConfig, handler: H) -> Result<()>
+where
+    H: Fn(Arc<Attempt>) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<R, TaskError>> + Send + 'static,
+    R: Serialize + Send + 'static,
+{
+    config.validate()?;
+    let name = format!("{}-{}", hostname(), std::process::id());
+    let scratch = scratch::prepare(&config.scratch_dir, stage)?;
+    let shutdown = service::shutdown_signal()?;
+    let recorder = metrics::install()?;
+    metrics::describe_worker(stage);
+    let (pulse, ready) = (Pulse::new(PULSE_LIMIT), Arc::new(AtomicBool::new(false)));
+    let address = config.bind.unwrap_or(SocketAddr::from(([0, 0, 0, 0], port)));
+    let listener = service::bind(address).await?;
+    let probes = service::probes(pulse.clone(), ready.clone(), recorder);
+    let stop_probes = CancellationToken::new();
+    let server = tokio::spawn(service::serve(listener, probes, stop_probes.clone()));
+
+    let queue = Queue::connect(&config.nats, &format!("worker-{stage}")).await?;
+    let store = Store::new(&config.s3);
+    if connect(&queue, &store, &shutdown, &pulse).await? {
+        tracing::info!(%stage, slots = config.slots, "ready for tasks");
+        let worker = Arc::new(Worker {
+            stage,
+            name,
+            queue,
+            store,
+            scratch: scratch.clone(),
+            task_timeout: config.task_timeout(),
+            ack_wait: config.nats.ack_wait(),
+            cancelled_jobs: broadcast::channel(1024).0,
+            stop: CancellationToken::new(),
+            handler,
+        });
+        run(worker, &config, &shutdown, &pulse, &ready).await;
+    }
+    scratch::remove(&scratch);
+    stop_probes.cancel();
+    server.await?;
+    Ok(())
+}
+
+/// Waits for the broker and the store; false when the process is to end first.
+async fn connect(queue: &Queue, store: &Store, shutdown: &CancellationToken, pulse: &Pulse) -> Result<bool> {
+    let mut told = false;
+    loop {
+        pulse.beat();
+        let attempt = async {
+            queue.ensure().await?;
+            anyhow::Ok(store.honours_conditional_writes().await?)
+        };
+        match attempt.await {
+            Ok(true) => return Ok(true),
+            Ok(false) => bail!(
+                "the object store ignores If-None-Match: two workers could both commit the same stage; use a store \
+                 that honours conditional writes"
+            ),
+            Err(error) if !told => tracing::warn!("waiting for the broker and the object store: {error:#}"),
+            Err(_) => {}
+        }
+        told = true;
+        tokio::select! {
+            () = tokio::time::sleep(PULL_PAUSE) => {}
+            () = shutdown.cancelled() => return Ok(false),
+        }
+    }
+}
+
+async fn run<H, F, R>(
+    worker: Arc<Worker<H>>,
+    config: &WorkerConfig,
+    shutdown: &CancellationToken,
+    pulse: &Pulse,
+    ready: &AtomicBool,
+) where
+    H: Fn(Arc<Attempt>) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<R, TaskError>> + Send + 'static,
+    R: Serialize + Send + 'static,
+{
+    tokio::spawn(listen_for_cancels(worker.queue.clone(), worker.cancelled_jobs.clone()));
+    let slots = Arc::new(Semaphore::new(config.slots));
+    let running = TaskTracker::new();
+    let mut lanes = Lanes::new(worker.queue.clone(), worker.stage);
+    let mut broken = false;
+    while !shutdown.is_cancelled() {
+        pulse.beat();
+        ready.store(worker.queue.is_connected() && !broken, Ordering::Relaxed);
+        // The permit comes before the pull: a task that is pulled has its lease running and must start at once.
+        let permit = tokio::select! {
+            permit = slots.clone().acquire_owned() => permit.expect("the semaphore is never closed"),
+            () = tokio::time::sleep(PULL_PAUSE) => continue,
+            () = shutdown.cancelled() => break,
+        };
+        // Not cancelled by the shutdown: a message on its way would be lost to its whole lease. It ends by itself.
+        match lanes.next().await {
+            Ok(message) => {
+                broken = false;
+                if let Some(message) = message {
+                    let worker = worker.clone();
+                    running.spawn(async move {
+                        worker.deliver(message).await;
+                        drop(permit);
+                    });
+                }
+            }
+            Err(error) => {
+                if !broken {
+                    tracing::warn!("no tasks can be pulled: {error:#}");
+                }
+                broken = true;
+                tokio::time::sleep(PULL_PAUSE).await;
+            }
+        }
+    }
+    ready.store(false, Ordering::Relaxed);
+    running.close();
+    tracing::info!(running = running.len(), "stopping: no more tasks are taken");
+    let drained = async {
+        // Still alive while it drains.
+        while tokio::time::timeout(PULL_PAUSE, running.wait()).await.is_err() {
+            pulse.beat();
+        }
+    };
+    if tokio::time::timeout(config.drain(), drained).await.is_err() {
+        tracing::info!(running = running.len(), "handing running tasks over");
+        worker.stop.cancel();
+        let _ = tokio::time::timeout(HANDOVER, running.wait()).await;
+    }
+}
+
+/// Passes cancellations on to whoever runs that job. A lost one is repeated by the API at the next progress.
+async fn listen_for_cancels(queue: Queue, jobs: broadcast::Sender<Uuid>) {
+    loop {
+        match queue.subscribe(streams::CANCEL_SUBJECTS, None).await {
+            Ok(mut cancels) => {
+                while let Some(message) = cancels.next().await {
+                    let id = message.subject.rsplit('.').next().and_then(|id| id.parse().ok());
+                    // Nobody listens when nothing runs.
+                    id.map(|id: Uuid| jobs.send(id));
+                }
+            }
+            Err(error) => tracing::warn!("cancellations are not heard: {error}"),
+        }
+        tokio::time::sleep(PULL_PAUSE).await;
+    }
+}
+
+fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "worker".to_owned(), |name| name.trim().to_owned())
+}

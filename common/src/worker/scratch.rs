@@ -1,0 +1,33 @@
+//! The folder for temporary files: one a process, so that what a killed worker left behind can be told apart.
+
+use crate::contract::Stage;
+use anyhow::{Context, Result};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Makes `<root>/<stage>-<pid>` and removes those of processes that are gone.
+pub(super) fn prepare(root: &Path, stage: Stage) -> Result<PathBuf> {
+    let prepare = || -> io::Result<PathBuf> {
+        fs::create_dir_all(root)?;
+        for entry in fs::read_dir(root)?.flatten() {
+            let name = entry.file_name();
+            let owner = name.to_str().and_then(|name| name.strip_prefix(&format!("{stage}-"))?.parse().ok());
+            if owner.is_some_and(|pid: u32| pid == std::process::id() || !Path::new(&format!("/proc/{pid}")).exists()) {
+                fs::remove_dir_all(entry.path())?;
+            }
+        }
+        let own = root.join(format!("{stage}-{}", std::process::id()));
+        fs::create_dir_all(&own)?;
+        Ok(own)
+    };
+    prepare().with_context(|| format!("VIDP_SCRATCH_DIR {}", root.display()))
+}
+
+/// Removes the process's own folder at its end.
+pub(super) fn remove(own: &Path) {
+    if let Err(error) = fs::remove_dir_all(own) {
+        tracing::warn!(%error, "temporary files are left in {}", own.display());
+    }
+}
