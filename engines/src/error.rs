@@ -1,0 +1,66 @@
+use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
+
+/// Why a process is not up. The text names the process and ends with what it logged last.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The program is neither on the PATH nor in `.engines/bin`.
+    #[error("{0} is not installed: run `make setup`, or put it on the PATH")]
+    NotFound(String),
+    /// The program could not be run, or its files could not be written.
+    #[error("{name} cannot be started: {source}")]
+    Io {
+        /// Which process.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The process ended before it was ready.
+    #[error("{name} ended with {status} before it was ready{}", logged(.log, .tail))]
+    Exited {
+        /// Which process.
+        name: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// Its log file.
+        log: PathBuf,
+        /// The log's last lines.
+        tail: String,
+    },
+    /// The process runs, but was not ready in time.
+    #[error("{name} was not ready after {after:?}{}", logged(.log, .tail))]
+    TimedOut {
+        /// Which process.
+        name: String,
+        /// How long it was waited for.
+        after: Duration,
+        /// Its log file.
+        log: PathBuf,
+        /// The log's last lines.
+        tail: String,
+    },
+    /// The process is up, but refused what it was asked during set-up.
+    #[error("{name} refused its set-up: {reason}")]
+    Refused {
+        /// Which process.
+        name: String,
+        /// Its answer.
+        reason: String,
+    },
+}
+
+impl StartError {
+    pub(crate) fn io(name: &str) -> impl Fn(io::Error) -> StartError + '_ {
+        move |source| StartError::Io {
+            name: name.to_owned(),
+            source,
+        }
+    }
+}
+
+fn logged(log: &std::path::Path, tail: &str) -> String {
+    if tail.is_empty() {
+        format!("; {} is empty", log.display())
+    } else {
+        format!("; {} ends:\n{tail}", log.display())
+    }
+}

@@ -1,0 +1,47 @@
+//! The real engines as child processes: NATS, MongoDB and an S3 server, on loopback.
+//!
+//! `vidp up` runs the whole system with it, and tests get real engines from it. Everything here blocks the calling
+//! thread while it waits and needs no async runtime, so it can be called from a plain `fn main`, from a `#[test]` and
+//! from within a `#[tokio::test]` (there it holds up that test's runtime thread for the seconds it takes).
+//!
+//! # In a test
+//!
+//! ```no_run
+//! // Once per test binary: three engines in a temporary folder, gone when the process ends.
+//! let engines = vidp_engines::shared();
+//! println!("{} {} {}", engines.nats.url(), engines.mongo.url(), engines.s3.endpoint());
+//! ```
+//!
+//! Tests of one binary share these, so each uses a database and a bucket of its own name. The JetStream names are
+//! fixed by the contract: a test that needs streams to itself, or that stops an engine, starts its own. NATS is up in
+//! a few hundredths of a second:
+//!
+//! ```no_run
+//! # fn test() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = std::env::temp_dir();
+//! let mut nats = vidp_engines::Nats::start(&dir, 0)?; // 0: any free port
+//! nats.stop();
+//! let nats = vidp_engines::Nats::start(&dir, nats.port())?; // the same data, at the same address
+//! # Ok(()) }
+//! ```
+//!
+//! Dropping a handle kills its process; the kernel does so when this process dies in any other way.
+//! Programs are looked for on the PATH, then in `.engines/bin` (see [`find_engine`]).
+
+mod daemon;
+mod error;
+mod find;
+mod mongo;
+mod nats;
+mod net;
+mod s3;
+mod shared;
+
+pub use daemon::Daemon;
+pub use error::StartError;
+pub use find::{find_engine, find_model};
+pub use mongo::Mongo;
+pub use nats::Nats;
+pub use net::{free_port, http_get};
+pub use s3::S3;
+pub use shared::{Shared, shared};

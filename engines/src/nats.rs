@@ -1,0 +1,101 @@
+use crate::{Daemon, StartError, find_engine, net};
+use std::{
+    fs,
+    io::{self, Read},
+    path::Path,
+    process::Command,
+    time::Duration,
+};
+
+const NAME: &str = "nats-server";
+const START: Duration = Duration::from_secs(30);
+const STOP: Duration = Duration::from_secs(10);
+/// The streams hold ids, not videos: this is room for millions of tasks.
+const MAX_STORE: u64 = 2 << 30;
+
+/// A NATS server with JetStream, synced to disk at every message.
+#[derive(Debug)]
+pub struct Nats {
+    daemon: Daemon,
+    port: u16,
+}
+
+impl Nats {
+    /// Starts it on 127.0.0.1 with its data, configuration and log in `dir`; port 0 means a free one. Returns when
+    /// clients can connect.
+    ///
+    /// # Errors
+    ///
+    /// The program is missing, the files cannot be written, or it did not come up within 30 s.
+    pub fn start(dir: &Path, port: u16) -> Result<Nats, StartError> {
+        Nats::start_logging(dir, port, &dir.join("nats.log"))
+    }
+
+    /// As [`Nats::start`], with the log at `log`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Nats::start`].
+    pub fn start_logging(dir: &Path, port: u16, log: &Path) -> Result<Nats, StartError> {
+        let port = net::port_or_free(port);
+        let program = find_engine(NAME)?;
+        let config = dir.join("nats.conf");
+        write_config(dir, &config, port).map_err(StartError::io(NAME))?;
+        let mut command = Command::new(program);
+        command.arg("-c").arg(&config);
+        let mut daemon = Daemon::spawn(NAME, command, log)?;
+        daemon.wait_until(START, || greets(port))?;
+        Ok(Nats { daemon, port })
+    }
+
+    /// `nats://127.0.0.1:<port>`.
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// The port for clients.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.daemon.pid()
+    }
+
+    /// The process.
+    pub fn daemon(&mut self) -> &mut Daemon {
+        &mut self.daemon
+    }
+
+    /// Stops it in order, and by force after 10 s. Its data stays.
+    pub fn stop(&mut self) {
+        self.daemon.stop(STOP);
+    }
+}
+
+fn write_config(dir: &Path, config: &Path, port: u16) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    let store = dir.join("jetstream");
+    // JSON quoting is what the configuration language reads too.
+    let store = serde_json::Value::from(store.to_string_lossy());
+    let text = format!(
+        "listen: \"127.0.0.1:{port}\"\n\
+         server_name: vidp\n\
+         jetstream {{\n  \
+           store_dir: {store}\n  \
+           # The default syncs every 2 minutes: a power cut would take what was acknowledged since.\n  \
+           sync_interval: always\n  \
+           # Explicit, so that a full store refuses a message instead of hanging.\n  \
+           max_file_store: {MAX_STORE}\n\
+         }}\n"
+    );
+    fs::write(config, text)
+}
+
+/// The server sends its `INFO` first; JetStream has recovered its streams by then.
+fn greets(port: u16) -> bool {
+    let mut first = [0; 5];
+    net::connect(port).is_some_and(|mut stream| stream.read_exact(&mut first).is_ok())
+        && &first == b"INFO "
+}

@@ -1,0 +1,211 @@
+use crate::{
+    Daemon, StartError, find_engine,
+    net::{self, free_port, http_get},
+};
+use serde_json::json;
+use std::{
+    fs,
+    io::{self, Read, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    process::Command,
+    time::Duration,
+};
+
+const NAME: &str = "weed";
+const START: Duration = Duration::from_secs(60);
+/// It stores nothing late, but takes 15 s over an orderly end: it sleeps in between.
+const STOP: Duration = Duration::from_secs(1);
+const ACCESS_KEY: &str = "vidp";
+
+/// A SeaweedFS server with its S3 gateway. Everything but that gateway is internal to it.
+#[derive(Debug)]
+pub struct S3 {
+    daemon: Daemon,
+    ports: Ports,
+    secret_key: String,
+}
+
+impl S3 {
+    /// Starts it on 127.0.0.1 with its data, configuration and log in `dir`; port 0 means a free one. The secret key
+    /// is a new one each time. Returns when it can store objects.
+    ///
+    /// # Errors
+    ///
+    /// The program is missing, the files cannot be written, or it did not come up within a minute.
+    pub fn start(dir: &Path, port: u16) -> Result<S3, StartError> {
+        S3::start_logging(dir, port, &dir.join("weed.log"))
+    }
+
+    /// As [`S3::start`], with the log at `log`.
+    ///
+    /// # Errors
+    ///
+    /// As [`S3::start`].
+    pub fn start_logging(dir: &Path, port: u16, log: &Path) -> Result<S3, StartError> {
+        let program = find_engine(NAME)?;
+        let ports = Ports::choose(port);
+        let error = StartError::io(NAME);
+        let data = dir.join("data");
+        fs::create_dir_all(&data).map_err(&error)?;
+        let secret_key = new_secret().map_err(&error)?;
+        let config = dir.join("s3.json");
+        write_identity(&config, &secret_key).map_err(&error)?;
+
+        let mut command = Command::new(program);
+        command
+            .args(["-logtostderr=true", "server", "-s3"])
+            .args(["-ip=127.0.0.1", "-ip.bind=127.0.0.1"])
+            .arg(flag("-dir=", &data))
+            .arg(flag("-s3.config=", &config))
+            .args(ports.flags())
+            .args(["-s3.port.iceberg=0", "-s3.port.lance=0"])
+            .arg("-master.telemetry=false")
+            // Each bucket has volumes of its own, which take space only as they fill: many small ones, so that
+            // neither the number of buckets nor the size of the disk is a limit.
+            .args(["-volume.max=10000", "-master.volumeSizeLimitMB=1024"])
+            .env("WEED_MASTER_VOLUME_GROWTH_COPY_1", "2")
+            .arg("-volume.preStopSeconds=0");
+        let mut daemon = Daemon::spawn(NAME, command, log)?;
+        daemon.wait_until(START, || ports.can_store())?;
+        Ok(S3 {
+            daemon,
+            ports,
+            secret_key,
+        })
+    }
+
+    /// `http://127.0.0.1:<port>`; path-style addresses, any region.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.s3)
+    }
+
+    /// The access key.
+    pub fn access_key(&self) -> &str {
+        ACCESS_KEY
+    }
+
+    /// The secret key.
+    pub fn secret_key(&self) -> &str {
+        &self.secret_key
+    }
+
+    /// The port for clients.
+    pub fn port(&self) -> u16 {
+        self.ports.s3
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.daemon.pid()
+    }
+
+    /// The process.
+    pub fn daemon(&mut self) -> &mut Daemon {
+        &mut self.daemon
+    }
+
+    /// Stops it. Its data stays.
+    pub fn stop(&mut self) {
+        self.daemon.stop(STOP);
+        self.remove_sockets();
+    }
+
+    /// It leaves a socket file in /tmp for each port when it is killed.
+    pub(crate) fn remove_sockets(&self) {
+        for (name, port) in self.ports.named() {
+            let part = name.replace(".port", "").replace('.', "-");
+            // Mostly not there.
+            let _ = fs::remove_file(format!("/tmp/seaweedfs-{part}-{port}.sock"));
+        }
+    }
+}
+
+impl Drop for S3 {
+    fn drop(&mut self) {
+        self.daemon.kill();
+        self.remove_sockets();
+    }
+}
+
+/// Left to itself it takes well-known ports, and those plus 10,000: all are given instead.
+#[derive(Debug)]
+struct Ports {
+    s3: u16,
+    s3_grpc: u16,
+    master: u16,
+    master_grpc: u16,
+    volume: u16,
+    volume_grpc: u16,
+    filer: u16,
+    filer_grpc: u16,
+}
+
+impl Ports {
+    fn choose(s3: u16) -> Ports {
+        Ports {
+            s3: net::port_or_free(s3),
+            s3_grpc: free_port(),
+            master: free_port(),
+            master_grpc: free_port(),
+            volume: free_port(),
+            volume_grpc: free_port(),
+            filer: free_port(),
+            filer_grpc: free_port(),
+        }
+    }
+
+    fn named(&self) -> [(&str, u16); 8] {
+        [
+            ("s3.port", self.s3),
+            ("s3.port.grpc", self.s3_grpc),
+            ("master.port", self.master),
+            ("master.port.grpc", self.master_grpc),
+            ("volume.port", self.volume),
+            ("volume.port.grpc", self.volume_grpc),
+            ("filer.port", self.filer),
+            ("filer.port.grpc", self.filer_grpc),
+        ]
+    }
+
+    fn flags(&self) -> impl Iterator<Item = String> {
+        self.named()
+            .into_iter()
+            .map(|(name, port)| format!("-{name}={port}"))
+    }
+
+    /// The gateway answers, and there is a volume to write to.
+    fn can_store(&self) -> bool {
+        http_get(self.s3, "/healthz").is_some_and(|(status, _)| status == 200)
+            && http_get(self.master, "/dir/assign")
+                .is_some_and(|(_, body)| body.contains("\"fid\""))
+    }
+}
+
+fn flag(name: &str, path: &Path) -> std::ffi::OsString {
+    let mut flag = std::ffi::OsString::from(name);
+    flag.push(path);
+    flag
+}
+
+/// One identity that may do everything, in a file that only its owner may read.
+fn write_identity(config: &Path, secret_key: &str) -> io::Result<()> {
+    let text = json!({"identities": [{
+        "name": "vidp",
+        "credentials": [{"accessKey": ACCESS_KEY, "secretKey": secret_key}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }]});
+    fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(config)?
+        .write_all(text.to_string().as_bytes())
+}
+
+fn new_secret() -> io::Result<String> {
+    let mut bytes = [0; 20];
+    fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
