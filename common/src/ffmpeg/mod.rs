@@ -1,0 +1,44 @@
+//! ffprobe and ffmpeg, under guards.
+//!
+//! Whatever a file claims to be, the programs may read only that file, as one of the ordinary containers and codecs
+//! of [`Input::args`], within [`MediaLimits`] and the process limits of [`process_limits`]. An exit code of 0 is no
+//! proof of anything: a caller compares what came out with what [`probe`] said of what went in.
+
+mod error;
+mod input;
+mod limits;
+mod parse;
+mod probe;
+mod run;
+
+pub use error::MediaError;
+pub use input::Input;
+pub use limits::{MediaLimits, process_limits};
+pub use parse::{AudioDetails, Probe, VideoDetails};
+pub use probe::probe;
+pub use run::{Progressed, run};
+
+use std::path::PathBuf;
+
+/// Where the programs are.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Tools {
+    /// The ffmpeg program.
+    #[arg(long, env = "VIDP_FFMPEG", default_value = "ffmpeg")]
+    pub ffmpeg: PathBuf,
+    /// The ffprobe program.
+    #[arg(long, env = "VIDP_FFPROBE", default_value = "ffprobe")]
+    pub ffprobe: PathBuf,
+}
+
+impl Default for Tools {
+    fn default() -> Self {
+        Tools {
+            ffmpeg: "ffmpeg".into(),
+            ffprobe: "ffprobe".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+use super::{Input, MediaError, MediaLimits, Probe, Tools, parse::is_picture, process_limits, run};
+use crate::{
+    contract::FailureCode,
+    process::{self, Limits, ProcessError},
+};
+use serde_json::Value;
+use std::{
+    ffi::OsString,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
+
+/// ffprobe reads headers and at most a few frames; what needs more than this was made to.
+const LIMITS: Limits = Limits {
+    wall: Duration::from_secs(60),
+    cpu: Duration::from_secs(20),
+    memory: 2 << 30,
+    file_size: 0,
+};
+/// Bytes of JSON: enough for a thousand streams.
+const MAX_ANSWER: usize = 4 << 20;
+
+/// Describes a media file, and refuses one that is not acceptable.
+///
+/// # Errors
+/// [`MediaError::Media`] with `unsupported_media`, `damaged_media`, `media_too_large` or `media_too_long`. A file
+/// without video, or without audio, is fine here.
+pub async fn probe(
+    tools: &Tools,
+    input: Input<'_>,
+    limits: &MediaLimits,
+    cancel: &CancellationToken,
+) -> Result<Probe, MediaError> {
+    let wanted = [
+        "-v",
+        "warning",
+        "-print_format",
+        "json",
+        "-show_format",
+        "-show_streams",
+    ];
+    let args = wanted.into_iter().map(OsString::from).chain(input.args());
+    let answer = process::capture(&tools.ffprobe, args, LIMITS, MAX_ANSWER, cancel)
+        .await
+        .map_err(MediaError::probing)?;
+    let unsupported = |detail| Err(MediaError::media(FailureCode::UnsupportedMedia, detail));
+    let Ok(answer) = serde_json::from_slice::<Value>(&answer) else {
+        return unsupported("the file cannot be described");
+    };
+    let mut probe = Probe::parse(&answer);
+    if is_picture(&answer) {
+        return unsupported("the file is a picture, not a video");
+    }
+    if probe.streams == 0 {
+        return unsupported("the file has neither video nor audio");
+    }
+    limits.check(&probe)?;
+    let unreadable = probe
+        .video
+        .as_ref()
+        .is_some_and(|v| v.width == 0 || v.height == 0);
+    if unreadable || (probe.video.is_none() && probe.audio.is_empty()) {
+        return Err(MediaError::media(
+            FailureCode::DamagedMedia,
+            "the file is damaged: its streams cannot be read",
+        ));
+    }
+    if probe.facts.duration <= 0.0 {
+        let duration = scan(tools, input, limits, cancel).await?;
+        probe.facts.duration = duration;
+        probe.facts.bitrate = (probe.facts.size as f64 * 8.0 / duration.max(0.001)) as u64;
+        limits.check(&probe)?;
+    }
+    Ok(probe)
+}
+
+/// Seconds of media in a file that does not tell its duration (a recorded live stream): reads it all, decoding nothing.
+async fn scan(
+    tools: &Tools,
+    input: Input<'_>,
+    limits: &MediaLimits,
+    cancel: &CancellationToken,
+) -> Result<f64, MediaError> {
+    let mut args = input.args();
+    // A little past the limit is enough to know that it is exceeded.
+    let end = (limits.max_duration_seconds + 1.0).to_string();
+    let copy = [
+        "-map", "0:V?", "-map", "0:a?", "-c", "copy", "-t", &end, "-f", "null", "-",
+    ];
+    args.extend(copy.map(OsString::from));
+    let last = Arc::new(Mutex::new(0.0));
+    let seen = last.clone();
+    let on_progress = move |progressed: run::Progressed| {
+        *seen.lock().unwrap_or_else(PoisonError::into_inner) = progressed.time_seconds;
+    };
+    match run::run(tools, args, process_limits(0.0), cancel, on_progress).await {
+        // Read to the first fault: that much is there.
+        Ok(()) | Err(ProcessError::Failed { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let seconds = *last.lock().unwrap_or_else(PoisonError::into_inner);
+    if seconds > 0.0 {
+        Ok(seconds)
+    } else {
+        Err(MediaError::media(
+            FailureCode::DamagedMedia,
+            "the file is damaged: there is no media in it",
+        ))
+    }
+}

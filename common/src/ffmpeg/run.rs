@@ -1,0 +1,69 @@
+use super::Tools;
+use crate::process::{self, Limits, ProcessError};
+use ffmpeg_sidecar::log_parser::{parse_time_str, try_parse_progress};
+use std::ffi::OsString;
+use tokio_util::sync::CancellationToken;
+
+/// How far a running ffmpeg is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progressed {
+    /// Seconds of media done.
+    pub time_seconds: f64,
+    /// Seconds of media per second of time.
+    pub speed: f64,
+}
+
+/// Runs ffmpeg to its end and tells `on_progress` twice a second how far it is, from its own statistics lines.
+///
+/// `args` are inputs, filters and outputs, the inputs from [`Input::args`](super::Input::args). Existing output
+/// files are overwritten. `Ok` means exit code 0, which is not yet success.
+pub async fn run(
+    tools: &Tools,
+    args: Vec<OsString>,
+    limits: Limits,
+    cancel: &CancellationToken,
+    mut on_progress: impl FnMut(Progressed) + Send + 'static,
+) -> Result<(), ProcessError> {
+    let common = ["-nostdin", "-hide_banner", "-v", "error", "-stats", "-y"];
+    let args = common.into_iter().map(OsString::from).chain(args);
+    let child = process::spawn(&tools.ffmpeg, args, limits, move |line| {
+        if let Some(progressed) = parse(line) {
+            on_progress(progressed);
+        }
+    })?;
+    child.finish(cancel).await
+}
+
+fn parse(line: &str) -> Option<Progressed> {
+    let progress = try_parse_progress(line)?;
+    Some(Progressed {
+        time_seconds: parse_time_str(&progress.time)?.max(0.0),
+        speed: progress.speed.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_statistics_line() {
+        let check = |line, expected: Option<(f64, f64)>| {
+            let got = parse(line).map(|p| (p.time_seconds, (p.speed * 100.0).round() / 100.0));
+            assert_eq!(got, expected, "{line}");
+        };
+        check(
+            "frame= 1996 fps=1984 q=-1.0 Lsize=     372kB time=00:01:19.72 bitrate=  38.2kbits/s speed=79.2x    ",
+            Some((79.72, 79.2)),
+        );
+        check(
+            "frame=0 fps=0.0 q=0.0 q=0.0 size=N/A time=00:00:02.00 bitrate=N/A speed=N/A",
+            Some((2.0, 0.0)),
+        );
+        check(
+            "frame=    0 fps=0.0 q=0.0 size=       0kB time=N/A bitrate=N/A speed=N/A",
+            None,
+        );
+        check("[h264 @ 0x5581] error while decoding MB 3 4, bytestream -5", None);
+    }
+}
