@@ -61,6 +61,8 @@ impl S3 {
             .args(ports.flags())
             .args(["-s3.port.iceberg=0", "-s3.port.lance=0"])
             .arg("-master.telemetry=false")
+            // Alone, it need not wait for its peers' votes; and what it remembers of them names a port of the past.
+            .args(["-master.electionTimeout=1s", "-master.resumeState=false"])
             // Each bucket has volumes of its own, which take space only as they fill: many small ones, so that
             // neither the number of buckets nor the size of the disk is a limit.
             .args(["-volume.max=10000", "-master.volumeSizeLimitMB=1024"])
