@@ -60,11 +60,7 @@ impl Daemon {
     ///
     /// [`StartError::Exited`] when the process ends first, [`StartError::TimedOut`] after `limit`; both with the end
     /// of the log.
-    pub fn wait_until(
-        &mut self,
-        limit: Duration,
-        mut ready: impl FnMut() -> bool,
-    ) -> Result<(), StartError> {
+    pub fn wait_until(&mut self, limit: Duration, mut ready: impl FnMut() -> bool) -> Result<(), StartError> {
         let start = Instant::now();
         loop {
             if let Some(status) = self.exited() {

@@ -21,7 +21,7 @@
 //! # let dir = std::env::temp_dir();
 //! let mut nats = vidp_engines::Nats::start(&dir, 0)?; // 0: any free port
 //! nats.stop();
-//! let nats = vidp_engines::Nats::start(&dir, nats.port())?; // the same data, at the same address
+//! nats.restart()?; // the same data, at the same address
 //! # Ok(()) }
 //! ```
 //!

@@ -3,7 +3,7 @@ use bson::{Document, doc};
 use std::{
     fs,
     io::{Read, Write},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
@@ -21,6 +21,7 @@ const MAX_REPLY: usize = 16 << 20;
 #[derive(Debug)]
 pub struct Mongo {
     daemon: Daemon,
+    dir: PathBuf,
     port: u16,
 }
 
@@ -59,7 +60,11 @@ impl Mongo {
         daemon.wait_until(START, || run(port, doc! { "ping": 1 }).is_some())?;
         join_replica_set(port)?;
         daemon.wait_until(START, || is_primary(port))?;
-        Ok(Mongo { daemon, port })
+        Ok(Mongo {
+            daemon,
+            dir: dir.to_owned(),
+            port,
+        })
     }
 
     /// A connection string: the replica set, majority and journalled writes, short time limits.
@@ -84,6 +89,17 @@ impl Mongo {
     /// The process.
     pub fn daemon(&mut self) -> &mut Daemon {
         &mut self.daemon
+    }
+
+    /// Starts it again at the same address, with the same data; stops it first when it runs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mongo::start`].
+    pub fn restart(&mut self) -> Result<(), StartError> {
+        self.stop();
+        *self = Mongo::start_logging(&self.dir, self.port, self.daemon.log())?;
+        Ok(())
     }
 
     /// Stops it in order, and by force after 20 s. Its data stays.
@@ -131,8 +147,7 @@ fn moved(answer: Document, address: &str) -> Option<Document> {
 }
 
 fn is_primary(port: u16) -> bool {
-    run(port, doc! { "hello": 1 })
-        .is_some_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or(false))
+    run(port, doc! { "hello": 1 }).is_some_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or(false))
 }
 
 struct Refusal {

@@ -2,7 +2,7 @@ use crate::{Daemon, StartError, find_engine, net};
 use std::{
     fs,
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
@@ -17,6 +17,7 @@ const MAX_STORE: u64 = 2 << 30;
 #[derive(Debug)]
 pub struct Nats {
     daemon: Daemon,
+    dir: PathBuf,
     port: u16,
 }
 
@@ -45,7 +46,11 @@ impl Nats {
         command.arg("-c").arg(&config);
         let mut daemon = Daemon::spawn(NAME, command, log)?;
         daemon.wait_until(START, || greets(port))?;
-        Ok(Nats { daemon, port })
+        Ok(Nats {
+            daemon,
+            dir: dir.to_owned(),
+            port,
+        })
     }
 
     /// `nats://127.0.0.1:<port>`.
@@ -66,6 +71,17 @@ impl Nats {
     /// The process.
     pub fn daemon(&mut self) -> &mut Daemon {
         &mut self.daemon
+    }
+
+    /// Starts it again at the same address, with the same data; stops it first when it runs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Nats::start`].
+    pub fn restart(&mut self) -> Result<(), StartError> {
+        self.stop();
+        *self = Nats::start_logging(&self.dir, self.port, self.daemon.log())?;
+        Ok(())
     }
 
     /// Stops it in order, and by force after 10 s. Its data stays.
@@ -96,6 +112,5 @@ fn write_config(dir: &Path, config: &Path, port: u16) -> io::Result<()> {
 /// The server sends its `INFO` first; JetStream has recovered its streams by then.
 fn greets(port: u16) -> bool {
     let mut first = [0; 5];
-    net::connect(port).is_some_and(|mut stream| stream.read_exact(&mut first).is_ok())
-        && &first == b"INFO "
+    net::connect(port).is_some_and(|mut stream| stream.read_exact(&mut first).is_ok()) && &first == b"INFO "
 }

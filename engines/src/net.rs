@@ -17,9 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// A loopback port that nobody listens on, and that this process has not handed out before.
 pub fn free_port() -> u16 {
     static GIVEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
-    let mut given = GIVEN
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut given = GIVEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     loop {
         // Every `RandomState` has keys of its own: random enough to keep neighbours apart, with no crate for it.
         let random = RandomState::new().hash_one(0) % PORTS.len() as u64;
@@ -34,11 +32,7 @@ pub fn free_port() -> u16 {
 /// The status and body of `GET http://127.0.0.1:<port><path>`; `None` when there is no answer within 2 s.
 pub fn http_get(port: u16, path: &str) -> Option<(u16, String)> {
     let mut stream = connect(port)?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n"
-    )
-    .ok()?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n").ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok()?;
     let answer = String::from_utf8_lossy(&answer);

@@ -7,7 +7,7 @@ use std::{
     fs,
     io::{self, Read, Write},
     os::unix::fs::OpenOptionsExt,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
@@ -22,6 +22,7 @@ const ACCESS_KEY: &str = "vidp";
 #[derive(Debug)]
 pub struct S3 {
     daemon: Daemon,
+    dir: PathBuf,
     ports: Ports,
     secret_key: String,
 }
@@ -43,38 +44,26 @@ impl S3 {
     ///
     /// As [`S3::start`].
     pub fn start_logging(dir: &Path, port: u16, log: &Path) -> Result<S3, StartError> {
-        let program = find_engine(NAME)?;
+        let secret_key = new_secret().map_err(StartError::io(NAME))?;
         let ports = Ports::choose(port);
-        let error = StartError::io(NAME);
-        let data = dir.join("data");
-        fs::create_dir_all(&data).map_err(&error)?;
-        let secret_key = new_secret().map_err(&error)?;
-        let config = dir.join("s3.json");
-        write_identity(&config, &secret_key).map_err(&error)?;
-
-        let mut command = Command::new(program);
-        command
-            .args(["-logtostderr=true", "server", "-s3"])
-            .args(["-ip=127.0.0.1", "-ip.bind=127.0.0.1"])
-            .arg(flag("-dir=", &data))
-            .arg(flag("-s3.config=", &config))
-            .args(ports.flags())
-            .args(["-s3.port.iceberg=0", "-s3.port.lance=0"])
-            .arg("-master.telemetry=false")
-            // Alone, it need not wait for its peers' votes; and what it remembers of them names a port of the past.
-            .args(["-master.electionTimeout=1s", "-master.resumeState=false"])
-            // Each bucket has volumes of its own, which take space only as they fill: many small ones, so that
-            // neither the number of buckets nor the size of the disk is a limit.
-            .args(["-volume.max=10000", "-master.volumeSizeLimitMB=1024"])
-            .env("WEED_MASTER_VOLUME_GROWTH_COPY_1", "2")
-            .arg("-volume.preStopSeconds=0");
-        let mut daemon = Daemon::spawn(NAME, command, log)?;
-        daemon.wait_until(START, || ports.can_store())?;
+        let daemon = launch(dir, &ports, &secret_key, log)?;
         Ok(S3 {
             daemon,
+            dir: dir.to_owned(),
             ports,
             secret_key,
         })
+    }
+
+    /// Starts it again at the same address, with the same keys and data; stops it first when it runs.
+    ///
+    /// # Errors
+    ///
+    /// As [`S3::start`].
+    pub fn restart(&mut self) -> Result<(), StartError> {
+        self.stop();
+        self.daemon = launch(&self.dir, &self.ports, &self.secret_key, self.daemon.log())?;
+        Ok(())
     }
 
     /// `http://127.0.0.1:<port>`; path-style addresses, any region.
@@ -130,6 +119,35 @@ impl Drop for S3 {
     }
 }
 
+fn launch(dir: &Path, ports: &Ports, secret_key: &str, log: &Path) -> Result<Daemon, StartError> {
+    let program = find_engine(NAME)?;
+    let error = StartError::io(NAME);
+    let data = dir.join("data");
+    fs::create_dir_all(&data).map_err(&error)?;
+    let config = dir.join("s3.json");
+    write_identity(&config, secret_key).map_err(&error)?;
+
+    let mut command = Command::new(program);
+    command
+        .args(["-logtostderr=true", "server", "-s3"])
+        .args(["-ip=127.0.0.1", "-ip.bind=127.0.0.1"])
+        .arg(flag("-dir=", &data))
+        .arg(flag("-s3.config=", &config))
+        .args(ports.flags())
+        .args(["-s3.port.iceberg=0", "-s3.port.lance=0"])
+        .arg("-master.telemetry=false")
+        // Alone, it need not wait for its peers' votes; and what it remembers of them names a port of the past.
+        .args(["-master.electionTimeout=1s", "-master.resumeState=false"])
+        // Each bucket has volumes of its own, which take space only as they fill: many small ones, so that neither
+        // the number of buckets nor the size of the disk is a limit.
+        .args(["-volume.max=10000", "-master.volumeSizeLimitMB=1024"])
+        .env("WEED_MASTER_VOLUME_GROWTH_COPY_1", "2")
+        .arg("-volume.preStopSeconds=0");
+    let mut daemon = Daemon::spawn(NAME, command, log)?;
+    daemon.wait_until(START, || ports.can_store())?;
+    Ok(daemon)
+}
+
 /// Left to itself it takes well-known ports, and those plus 10,000: all are given instead.
 #[derive(Debug)]
 struct Ports {
@@ -179,8 +197,7 @@ impl Ports {
     /// The gateway answers, and there is a volume to write to.
     fn can_store(&self) -> bool {
         http_get(self.s3, "/healthz").is_some_and(|(status, _)| status == 200)
-            && http_get(self.master, "/dir/assign")
-                .is_some_and(|(_, body)| body.contains("\"fid\""))
+            && http_get(self.master, "/dir/assign").is_some_and(|(_, body)| body.contains("\"fid\""))
     }
 }
 

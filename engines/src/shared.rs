@@ -46,12 +46,7 @@ fn start(dir: PathBuf) -> Result<Shared, StartError> {
         let s3 = scope.spawn(|| S3::start(&dir.join("s3"), 0));
         Ok((join(nats)?, join(mongo)?, join(s3)?))
     })
-    .map(|(nats, mongo, s3)| Shared {
-        nats,
-        mongo,
-        s3,
-        dir,
-    })
+    .map(|(nats, mongo, s3)| Shared { nats, mongo, s3, dir })
 }
 
 fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {

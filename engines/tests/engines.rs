@@ -9,7 +9,7 @@ fn nats_restarts_on_its_port() -> Result<(), StartError> {
     let mut nats = Nats::start(dir.path(), 0)?;
     let port = nats.port();
     nats.stop();
-    let nats = Nats::start(dir.path(), port)?;
+    nats.restart()?;
     assert_eq!(nats.url(), format!("nats://127.0.0.1:{port}"));
     Ok(())
 }
@@ -27,12 +27,16 @@ fn mongo_follows_its_data_to_another_port() -> Result<(), StartError> {
 }
 
 #[test]
-fn s3_restarts_on_other_ports() -> Result<(), StartError> {
+fn s3_restarts_on_the_same_and_on_other_ports() -> Result<(), StartError> {
     let dir = tempfile::tempdir().unwrap();
     let mut first = S3::start(dir.path(), 0)?;
     let stopping = Instant::now();
     first.stop();
     assert!(stopping.elapsed().as_secs() < 3);
+    let port = first.port();
+    first.restart()?;
+    assert_eq!(first.port(), port);
+    first.stop();
     let second = S3::start(dir.path(), 0)?;
     assert_ne!(first.secret_key(), second.secret_key());
     Ok(())
@@ -43,8 +47,5 @@ fn a_taken_port_is_an_error_with_the_reason() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let dir = tempfile::tempdir().unwrap();
     let error = Nats::start(dir.path(), taken.local_addr().unwrap().port()).unwrap_err();
-    assert!(
-        error.to_string().contains("address already in use"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("address already in use"), "{error}");
 }
