@@ -3,8 +3,10 @@
 use crate::contract::Stage;
 use anyhow::Result;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use std::time::Duration;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+/// Renders the figures as text.
+pub use metrics_exporter_prometheus::PrometheusHandle as Handle;
+use std::{sync::OnceLock, time::Duration};
 
 /// Upper bounds in seconds; a transcode of a long film takes hours.
 const TASK_BUCKETS: [f64; 14] = [
@@ -17,12 +19,16 @@ const RUNNING: &str = "vidp_tasks_running";
 const REDELIVERIES: &str = "vidp_redeliveries_total";
 const DEAD: &str = "vidp_dead_letters_total";
 
-/// Makes the process's recorder. The handle renders the text for `/metrics`.
-pub fn install() -> Result<PrometheusHandle> {
+/// Makes the process's recorder, once. The handle renders the text for `/metrics`.
+pub fn install() -> Result<Handle> {
+    static INSTALLED: OnceLock<Handle> = OnceLock::new();
+    if let Some(handle) = INSTALLED.get() {
+        return Ok(handle.clone());
+    }
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &TASK_BUCKETS)?
         .install_recorder()?;
-    Ok(handle)
+    Ok(INSTALLED.get_or_init(|| handle).clone())
 }
 
 /// Describes a worker's figures and creates them at zero, so that a rate is right from the first event.

@@ -9,7 +9,7 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
-use metrics_exporter_prometheus::PrometheusHandle;
+use crate::metrics::Handle;
 use std::{
     net::SocketAddr,
     sync::{
@@ -123,7 +123,7 @@ impl Pulse {
 ///
 /// Health is the worker's own watchdog and never a dependency, or a broker outage would restart every worker in the
 /// middle of its job.
-pub fn probes(pulse: Pulse, ready: Arc<AtomicBool>, metrics: PrometheusHandle) -> Router {
+pub fn probes(pulse: Pulse, ready: Arc<AtomicBool>, metrics: Handle) -> Router {
     let answer = |good: bool, name| match good {
         true => (StatusCode::OK, format!("{name}\n")),
         false => (StatusCode::SERVICE_UNAVAILABLE, format!("not {name}\n")),

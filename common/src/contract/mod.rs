@@ -6,6 +6,7 @@
 
 mod code;
 pub mod keys;
+mod language;
 mod media;
 mod options;
 mod progress;
@@ -16,6 +17,7 @@ pub mod streams;
 mod task;
 
 pub use code::{FailureCode, SkipCode};
+pub use language::{LANGUAGES, language_name};
 pub use media::{AudioTrack, MediaFacts, VideoTrack};
 pub use options::{
     Codec, DetectOptions, JobOptions, Rendition, ScaleOptions, SubtitleFormat, SubtitleOptions,
@@ -32,3 +34,6 @@ pub use task::{Source, Task, Work};
 /// A point in time, written as RFC 3339 in UTC.
 pub type Timestamp = time::OffsetDateTime;
 
+
+#[cfg(test)]
+mod wire_tests;

@@ -27,34 +27,30 @@ impl Lease {
     /// A heartbeat is a request: only the answer proves that it arrived. After 0.8 of the lease without one, another
     /// worker may be about to get the task, and this one stops.
     pub(super) async fn keep(self, lost: CancellationToken) {
-        let interval = self.ack_wait / 3;
+        let (interval, fence) = (self.ack_wait / 3, self.ack_wait.mul_f64(0.8));
         let mut confirmed = Instant::now();
-        loop {
-            tokio::time::sleep(interval.min(self.fence().saturating_sub(confirmed.elapsed()))).await;
+        while confirmed.elapsed() < fence {
+            tokio::time::sleep(interval.min(fence.saturating_sub(confirmed.elapsed()))).await;
             let sent = Instant::now();
-            if self.request(AckKind::Progress).await {
+            // No request outlives the fence: it would be waited for while somebody else begins.
+            if self.request(AckKind::Progress, fence.saturating_sub(confirmed.elapsed())).await {
                 confirmed = sent;
-            } else if confirmed.elapsed() >= self.fence() {
-                lost.cancel();
-                return;
             }
         }
-    }
-
-    fn fence(&self) -> Duration {
-        self.ack_wait.mul_f64(0.8)
+        lost.cancel();
     }
 
     /// Says the final word: acknowledged, given back or terminated. When it does not arrive the lease runs out and
     /// the message is delivered again, which is safe.
     pub(super) async fn end(&self, kind: AckKind) {
-        if !self.request(kind).await && !self.request(kind).await {
+        let limit = self.ack_wait / 3;
+        if !self.request(kind, limit).await && !self.request(kind, limit).await {
             tracing::warn!("the broker did not confirm an acknowledgement; the task will come again");
         }
     }
 
-    async fn request(&self, kind: AckKind) -> bool {
-        let limit = Duration::from_secs(3).min(self.ack_wait / 3);
+    async fn request(&self, kind: AckKind, limit: Duration) -> bool {
+        let limit = limit.min(Duration::from_secs(3)).min(self.ack_wait / 3);
         let request = self.client.request(self.reply.clone(), kind.into());
         matches!(tokio::time::timeout(limit, request).await, Ok(Ok(_)))
     }

@@ -57,10 +57,25 @@ where
     F: Future<Output = Result<R, TaskError>> + Send + 'static,
     R: Serialize + Send + 'static,
 {
+    serve(stage, port, config, service::shutdown_signal()?, handler).await
+}
+
+/// [`main`] with an end of the caller's own.
+pub async fn serve<H, F, R>(
+    stage: Stage,
+    port: u16,
+    config: WorkerConfig,
+    shutdown: CancellationToken,
+    handler: H,
+) -> Result<()>
+where
+    H: Fn(Arc<Attempt>) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<R, TaskError>> + Send + 'static,
+    R: Serialize + Send + 'static,
+{
     config.validate()?;
     let name = format!("{}-{}", hostname(), std::process::id());
     let scratch = scratch::prepare(&config.scratch_dir, stage)?;
-    let shutdown = service::shutdown_signal()?;
     let recorder = metrics::install()?;
     metrics::describe_worker(stage);
     let (pulse, ready) = (Pulse::new(PULSE_LIMIT), Arc::new(AtomicBool::new(false)));

@@ -1,0 +1,26 @@
+//! The golden files: read, written again, and unchanged. A field renamed by accident shows up here.
+
+use super::{Progress, Task, TaskResult};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+fn check<T: Serialize + DeserializeOwned>(golden: &str) {
+    let message: T = serde_json::from_str(golden).unwrap();
+    let written = serde_json::to_value(message).unwrap();
+    assert_eq!(written, serde_json::from_str::<Value>(golden).unwrap());
+    // A newer release may add fields; this one reads past them.
+    let mut newer: Value = written;
+    newer["added_later"] = Value::Bool(true);
+    serde_json::from_value::<T>(newer).unwrap();
+}
+
+#[test]
+fn messages_keep_their_shape() {
+    check::<Task>(include_str!("../../wire/task-detect.json"));
+    check::<Task>(include_str!("../../wire/task-scale.json"));
+    check::<Task>(include_str!("../../wire/task-subtitle.json"));
+    check::<TaskResult>(include_str!("../../wire/result-succeeded.json"));
+    check::<TaskResult>(include_str!("../../wire/result-failed.json"));
+    check::<TaskResult>(include_str!("../../wire/result-skipped.json"));
+    check::<Progress>(include_str!("../../wire/progress.json"));
+}

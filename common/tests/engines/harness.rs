@@ -1,0 +1,169 @@
+//! A broker of its own and a bucket of its own for each test.
+
+use async_nats::jetstream::consumer::PullConsumer;
+use clap::Parser;
+use futures_util::StreamExt;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use std::{sync::Arc, time::Duration};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use vidp_common::{
+    config::WorkerConfig,
+    contract::{DetectOptions, Lane, Source, Stage, Task, TaskResult, Work, keys, streams},
+    queue::Queue,
+    store::Store,
+    worker::{self, Attempt, TaskError},
+};
+use vidp_engines::Nats;
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    worker: WorkerConfig,
+}
+
+/// Nothing here takes longer, unless it hangs.
+pub const LIMIT: Duration = Duration::from_secs(30);
+
+pub struct Rig {
+    pub nats: Nats,
+    pub queue: Queue,
+    pub store: Store,
+    pub config: WorkerConfig,
+    pub folder: tempfile::TempDir,
+}
+
+impl Rig {
+    pub async fn new() -> Rig {
+        let folder = tempfile::tempdir().unwrap();
+        let nats = Nats::start(&folder.path().join("nats"), 0).unwrap();
+        let s3 = &vidp_engines::shared().s3;
+        let bucket = format!("test-{}", Uuid::now_v7());
+        let scratch = folder.path().join("scratch");
+        let config = Cli::try_parse_from([
+            "worker",
+            "--nats-url",
+            &nats.url(),
+            "--ack-wait-seconds",
+            "3",
+            "--s3-endpoint",
+            &s3.endpoint(),
+            "--s3-access-key",
+            s3.access_key(),
+            "--s3-secret-key",
+            s3.secret_key(),
+            "--s3-bucket",
+            &bucket,
+            "--bind",
+            "127.0.0.1:0",
+            "--drain-seconds",
+            "1",
+            "--scratch-dir",
+            scratch.to_str().unwrap(),
+        ])
+        .unwrap()
+        .worker;
+        let store = Store::new(&config.s3);
+        store.ensure_bucket().await.unwrap();
+        let queue = Queue::connect(&config.nats, "test").await.unwrap();
+        queue.ensure().await.unwrap();
+        Rig {
+            nats,
+            queue,
+            store,
+            config,
+            folder,
+        }
+    }
+
+    /// A worker for `detect` with this handler; stops when the token is cancelled.
+    pub fn worker<H, F>(&self, handler: H) -> (CancellationToken, JoinHandle<()>)
+    where
+        H: Fn(Arc<Attempt>) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Map<String, Value>, TaskError>> + Send + 'static,
+    {
+        let (stop, config) = (CancellationToken::new(), self.config.clone());
+        let stopped = stop.clone();
+        let run = async move { worker::serve(Stage::Detect, 0, config, stopped, handler).await.unwrap() };
+        (stop, tokio::spawn(run))
+    }
+
+    /// A task whose source is stored.
+    pub async fn task(&self) -> Task {
+        let job_id = Uuid::now_v7();
+        let source = b"not really a video";
+        let path = self.folder.path().join(job_id.to_string());
+        std::fs::write(&path, source).unwrap();
+        self.store.upload(&keys::source(job_id), &path, "video/mp4").await.unwrap();
+        Task {
+            task_id: Uuid::now_v7(),
+            job_id,
+            attempt_limit: 3,
+            deadline: time::OffsetDateTime::now_utc() + Duration::from_secs(600),
+            source: Source {
+                bucket: self.store.bucket().to_owned(),
+                key: keys::source(job_id),
+                size: source.len() as u64,
+                sha256: hex(&Sha256::digest(source)),
+            },
+            output_prefix: keys::stage_prefix(job_id, Stage::Detect),
+            work: Work::Detect(DetectOptions::default()),
+        }
+    }
+
+    pub async fn publish(&self, task: &Task) {
+        self.queue.publish_task(Lane::Interactive, task).await.unwrap();
+    }
+
+    /// The next result in the stream.
+    pub async fn result(&self) -> TaskResult {
+        let consumer = self.queue.results_consumer().await.unwrap();
+        let message = next(&consumer).await;
+        message.ack().await.unwrap();
+        serde_json::from_slice(&message.payload).unwrap()
+    }
+
+    /// Waits until no task is in the queue.
+    pub async fn empty(&self) {
+        until(async || self.queue.depth(Stage::Detect, Lane::Interactive).await.unwrap() == 0).await;
+    }
+
+    /// The messages of the dead stream: reason and payload.
+    pub async fn dead(&self) -> (String, Vec<u8>) {
+        let jetstream = async_nats::jetstream::new(self.queue.client().clone());
+        let stream = jetstream.get_stream(streams::DEAD).await.unwrap();
+        let consumer = stream
+            .create_consumer(async_nats::jetstream::consumer::pull::Config::default())
+            .await
+            .unwrap();
+        let message = next(&consumer).await;
+        let reason = message.headers.as_ref().unwrap().get(streams::DEAD_REASON_HEADER).unwrap().to_string();
+        (reason, message.payload.to_vec())
+    }
+}
+
+async fn next(consumer: &PullConsumer) -> async_nats::jetstream::Message {
+    let mut batch = consumer.batch().max_messages(1).expires(LIMIT).messages().await.unwrap();
+    batch.next().await.expect("a message within the limit").unwrap()
+}
+
+/// Waits until the condition holds.
+pub async fn until(condition: impl AsyncFn() -> bool) {
+    let wait = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, wait).await.expect("the condition holds in time");
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A report for handlers that succeed.
+pub fn report() -> Map<String, Value> {
+    json!({ "answer": 42 }).as_object().unwrap().clone()
+}

@@ -1,0 +1,68 @@
+use crate::harness::{Rig, hex, until};
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use vidp_common::store::{Multipart, PutIfAbsent, StoreError};
+
+/// Bytes that no two positions of a part share.
+fn noise(size: usize) -> Vec<u8> {
+    let mut state = 1_u32;
+    let next = |_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    };
+    (0..size).map(next).collect()
+}
+
+#[tokio::test]
+async fn files_come_back_as_they_went() {
+    let rig = Rig::new().await;
+    for size in [0, 1, 17 << 20] {
+        let bytes = noise(size);
+        let (there, back) = (rig.folder.path().join("there"), rig.folder.path().join("back"));
+        std::fs::write(&there, &bytes).unwrap();
+        let stored = rig.store.upload("a/file", &there, "video/mp4").await.unwrap();
+        assert_eq!((stored.size, stored.sha256.clone()), (size as u64, hex(&Sha256::digest(&bytes))));
+        rig.store.download("a/file", &back, stored.size, &stored.sha256).await.unwrap();
+        assert_eq!(std::fs::read(&back).unwrap(), bytes);
+        let wrong = rig.store.download("a/file", &back, stored.size, &"0".repeat(64)).await;
+        assert!(matches!(wrong, Err(StoreError::Corrupt { .. })), "{wrong:?}");
+    }
+    let missing = rig.store.download("nothing", &rig.folder.path().join("x"), 1, "").await;
+    assert!(matches!(missing, Err(StoreError::Missing { .. })), "{missing:?}");
+}
+
+#[tokio::test]
+async fn the_first_writer_wins() {
+    let rig = Rig::new().await;
+    assert!(rig.store.honours_conditional_writes().await.unwrap());
+    assert_eq!(rig.store.put_if_absent("k", b"1".to_vec()).await.unwrap(), PutIfAbsent::Created);
+    assert_eq!(rig.store.put_if_absent("k", b"2".to_vec()).await.unwrap(), PutIfAbsent::Exists);
+    assert_eq!(rig.store.read("k").await.unwrap().unwrap(), b"1");
+    assert_eq!(rig.store.read("other").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_dropped_upload_leaves_nothing() {
+    let rig = Rig::new().await;
+    let mut upload = Multipart::start(&rig.store, "uploads/x/source", "video/mp4", 1 << 30).await.unwrap();
+    for _ in 0..6 {
+        upload.write(Bytes::from(noise(1 << 20))).await.unwrap();
+    }
+    assert_eq!(rig.store.open_multiparts("uploads/x/").await.unwrap().len(), 1);
+    drop(upload);
+    until(async || rig.store.open_multiparts("uploads/x/").await.unwrap().is_empty()).await;
+    assert_eq!(rig.store.size("uploads/x/source").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn objects_are_listed_and_deleted_by_prefix() {
+    let rig = Rig::new().await;
+    for key in ["p/1", "p/2", "q/1"] {
+        rig.store.put_if_absent(key, b"x".to_vec()).await.unwrap();
+    }
+    let listed = rig.store.list("p/").await.unwrap();
+    assert_eq!(listed, ["p/1", "p/2"]);
+    rig.store.delete_all(&listed).await.unwrap();
+    assert!(rig.store.list("p/").await.unwrap().is_empty());
+    assert_eq!(rig.store.list("q/").await.unwrap(), ["q/1"]);
+}

@@ -1,0 +1,243 @@
+use crate::harness::{LIMIT, Rig, report, until};
+use serde_json::json;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use vidp_common::{
+    contract::{FailureCode, Lane, Outcome, SkipCode, Stage, TaskResult, keys, streams},
+    worker::TaskError,
+};
+
+fn code(result: &TaskResult) -> Option<FailureCode> {
+    match &result.outcome {
+        Outcome::Failed { code, .. } => Some(*code),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn a_task_becomes_a_result_once() {
+    let rig = Rig::new().await;
+    let (_stop, _) = rig.worker(async |attempt| {
+        let source = attempt.fetch_source().await?;
+        assert_eq!(std::fs::read(&source).unwrap(), b"not really a video");
+        attempt.progress("work", 0.5, Some(2.0));
+        attempt.put("copy.bin", &source, "application/octet-stream").await?;
+        Ok(report())
+    });
+    let task = rig.task().await;
+    rig.publish(&task).await;
+    // A copy of a queued task is refused by the stream, and that is fine.
+    rig.publish(&task).await;
+    let result = rig.result().await;
+    let Outcome::Succeeded(success) = &result.outcome else {
+        panic!("{result:?}");
+    };
+    assert_eq!(success.report["answer"], 42);
+    assert_eq!((result.task_id, result.attempt), (task.task_id, 1));
+    let output = &success.outputs[0];
+    assert!(output.key.starts_with(&task.output_prefix));
+    assert_eq!(rig.store.size(&output.key).await.unwrap(), Some(output.size));
+    rig.empty().await;
+
+    // A retry of the job asks again with a new id: answered from the manifest, without work.
+    let again = vidp_common::contract::Task {
+        task_id: uuid::Uuid::now_v7(),
+        ..task.clone()
+    };
+    rig.publish(&again).await;
+    let repeated = rig.result().await;
+    assert_eq!(repeated.task_id, again.task_id);
+    assert_eq!(repeated.outcome, result.outcome);
+    rig.empty().await;
+}
+
+#[tokio::test]
+async fn the_handler_decides_and_the_loop_acts() {
+    let rig = Rig::new().await;
+    let calls = Arc::new(AtomicU32::new(0));
+    let counted = calls.clone();
+    let (_stop, _) = rig.worker(move |attempt| {
+        let counted = counted.clone();
+        async move {
+            counted.fetch_add(1, Ordering::Relaxed);
+            match attempt.task.source.size {
+                1 => Err(TaskError::fail(FailureCode::NoVideoStream, "no picture")),
+                2 => Err(TaskError::Skip(SkipCode::NoAudio)),
+                3 => Err(TaskError::Retry(anyhow::anyhow!("the disk is full"))),
+                4 => panic!("a bug"),
+                _ => attempt.fetch_source().await.map(|_| report()),
+            }
+        }
+    });
+    let mut task = rig.task().await;
+    task.attempt_limit = 2;
+    for (size, expected, attempts) in [
+        (1, Some(FailureCode::NoVideoStream), 1),
+        (3, Some(FailureCode::AttemptsExhausted), 2),
+        (4, Some(FailureCode::AttemptsExhausted), 2),
+        (5, Some(FailureCode::SourceCorrupt), 1),
+        (2, None, 1),
+    ] {
+        calls.store(0, Ordering::Relaxed);
+        task.task_id = uuid::Uuid::now_v7();
+        task.source.size = size;
+        rig.publish(&task).await;
+        let result = rig.result().await;
+        assert_eq!((code(&result), result.attempt), (expected, attempts), "{result:?}");
+        assert_eq!(calls.load(Ordering::Relaxed), attempts);
+        rig.empty().await;
+    }
+    // Failures leave no manifest, so that a retry can succeed; the skip does.
+    let manifest = rig.store.read(&keys::manifest(&task.output_prefix)).await.unwrap().unwrap();
+    let skipped: TaskResult = serde_json::from_slice(&manifest).unwrap();
+    assert_eq!(skipped.outcome, Outcome::Skipped { code: SkipCode::NoAudio });
+    // The exhausted task is kept with its reason.
+    let (reason, payload) = rig.dead().await;
+    assert_eq!(reason, "the disk is full");
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&payload).unwrap()["job_id"], json!(task.job_id));
+    // Nothing is left on the scratch disk.
+    let scratch = rig.config.scratch_dir.join(format!("detect-{}", std::process::id()));
+    until(async || std::fs::read_dir(&scratch).unwrap().next().is_none()).await;
+}
+
+#[tokio::test]
+async fn what_nobody_can_read_goes_to_the_dead_stream() {
+    let rig = Rig::new().await;
+    let (_stop, _) = rig.worker(async |_| Ok(report()));
+    let jetstream = async_nats::jetstream::new(rig.queue.client().clone());
+    let subject = streams::task(Stage::Detect, Lane::Interactive, uuid::Uuid::now_v7());
+    jetstream.publish(subject, "{oops".into()).await.unwrap().await.unwrap();
+    let (reason, payload) = rig.dead().await;
+    assert!(reason.starts_with("not a task"), "{reason}");
+    assert_eq!(payload, b"{oops");
+    let task = rig.task().await;
+    rig.publish(&task).await;
+    assert_eq!(rig.result().await.task_id, task.task_id);
+    rig.empty().await;
+}
+
+#[tokio::test]
+async fn cancelling_reaches_a_running_attempt() {
+    let rig = Rig::new().await;
+    let (started, mut starts) = mpsc::unbounded_channel();
+    let (_stop, _) = rig.worker(move |attempt| {
+        started.send(attempt.clone()).unwrap();
+        async move {
+            attempt.cancel.cancelled().await;
+            Err(TaskError::Cancelled)
+        }
+    });
+    let task = rig.task().await;
+    rig.publish(&task).await;
+    let attempt = starts.recv().await.unwrap();
+    let asked = Instant::now();
+    // The subscription of a worker that has just started may come a moment later than its first task.
+    while !attempt.cancel.is_cancelled() && asked.elapsed() < LIMIT {
+        rig.queue.cancel(task.job_id).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(attempt.cancel.is_cancelled() && asked.elapsed() < Duration::from_secs(3));
+    rig.empty().await;
+}
+
+#[tokio::test]
+async fn a_stopping_worker_hands_its_task_over_at_once() {
+    let rig = Rig::new().await;
+    let (started, mut starts) = mpsc::unbounded_channel();
+    let (stop, ended) = rig.worker(move |attempt| {
+        started.send(()).unwrap();
+        async move {
+            attempt.cancel.cancelled().await;
+            Err(TaskError::Cancelled)
+        }
+    });
+    let task = rig.task().await;
+    rig.publish(&task).await;
+    starts.recv().await.unwrap();
+    stop.cancel();
+    let asked = Instant::now();
+    ended.await.unwrap();
+    // One second of draining, then the handover.
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    let (_stop, _) = rig.worker(async |_| Ok(report()));
+    let result = rig.result().await;
+    assert_eq!((result.task_id, result.attempt), (task.task_id, 2));
+}
+
+#[tokio::test]
+async fn a_long_task_keeps_its_lease() {
+    let rig = Rig::new().await;
+    let calls = Arc::new(AtomicU32::new(0));
+    let counted = calls.clone();
+    let lease = rig.config.nats.ack_wait();
+    let (_stop, _) = rig.worker(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        async move {
+            // The length of the work is what is tested.
+            tokio::time::sleep(lease * 2).await;
+            Ok(report())
+        }
+    });
+    let task = rig.task().await;
+    rig.publish(&task).await;
+    assert_eq!(rig.result().await.attempt, 1);
+    rig.empty().await;
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn without_the_broker_an_attempt_fences_itself_and_the_task_comes_back() {
+    let mut rig = Rig::new().await;
+    let (started, mut starts) = mpsc::unbounded_channel();
+    let (_stop, _) = rig.worker(move |attempt| {
+        started.send(attempt.clone()).unwrap();
+        async move {
+            if attempt.number > 1 {
+                return Ok(report());
+            }
+            attempt.cancel.cancelled().await;
+            Err(TaskError::Cancelled)
+        }
+    });
+    let task = rig.task().await;
+    rig.publish(&task).await;
+    let first = starts.recv().await.unwrap();
+    rig.nats.stop();
+    let stopped = Instant::now();
+    tokio::time::timeout(LIMIT, first.cancel.cancelled()).await.unwrap();
+    let lease = rig.config.nats.ack_wait();
+    assert!(stopped.elapsed() < lease, "stopped before anybody else can have the task");
+    rig.nats = vidp_engines::Nats::start(&rig.folder.path().join("nats"), rig.nats.port()).unwrap();
+    let result = rig.result().await;
+    assert_eq!(result.task_id, task.task_id);
+    assert!(result.attempt > 1);
+}
+
+#[tokio::test]
+async fn a_batch_does_not_starve_and_does_not_come_first() {
+    let rig = Rig::new().await;
+    for lane in [Lane::Batch, Lane::Interactive] {
+        for _ in 0..10 {
+            let mut task = rig.task().await;
+            task.attempt_limit = if lane == Lane::Batch { 99 } else { 1 };
+            rig.queue.publish_task(lane, &task).await.unwrap();
+        }
+    }
+    let (told, mut order) = mpsc::unbounded_channel();
+    let (_stop, _) = rig.worker(move |attempt| {
+        told.send(attempt.task.attempt_limit).unwrap();
+        async { Ok(report()) }
+    });
+    let mut batch = Vec::new();
+    for place in 0..20 {
+        if order.recv().await.unwrap() == 99 {
+            batch.push(place);
+        }
+    }
+    // Every fifth pull is the batch lane's while the other has tasks.
+    assert_eq!(batch[..2], [4, 9], "{batch:?}");
+}
