@@ -1,0 +1,89 @@
+//! Settings of the API.
+
+use anyhow::{Result, ensure};
+use clap::Parser;
+use std::{net::SocketAddr, time::Duration};
+use vidp_common::config::{LogConfig, NatsConfig, S3Config};
+
+/// VidP's REST API: uploads, jobs, outputs.
+#[derive(Parser, Clone, Debug)]
+#[command(version)]
+pub struct ApiConfig {
+    #[command(flatten)]
+    pub nats: NatsConfig,
+    #[command(flatten)]
+    pub s3: S3Config,
+    #[command(flatten)]
+    pub log: LogConfig,
+    /// Address to listen on
+    #[arg(long, env = "VIDP_BIND", default_value = "0.0.0.0:8000")]
+    pub bind: SocketAddr,
+    /// Address of MongoDB; a replica set, for change streams
+    #[arg(
+        long,
+        env = "VIDP_MONGODB_URL",
+        default_value = "mongodb://127.0.0.1:27017/?replicaSet=rs0",
+        hide_env_values = true
+    )]
+    pub mongodb_url: String,
+    /// Database name
+    #[arg(long, env = "VIDP_MONGODB_DATABASE", default_value = "vidp")]
+    pub mongodb_database: String,
+    /// Largest upload in MB (1,000,000 bytes)
+    #[arg(long, env = "VIDP_MAX_UPLOAD_MB", default_value_t = 500)]
+    pub max_upload_mb: u64,
+    /// Slowest upload in KiB per second, over 30 s
+    #[arg(long, env = "VIDP_MIN_UPLOAD_KIB_PER_SECOND", default_value_t = 4)]
+    pub min_upload_kib_per_second: u64,
+    /// Deliveries of a task after which its stage fails
+    #[arg(long, env = "VIDP_ATTEMPT_LIMIT", default_value_t = 5)]
+    pub attempt_limit: u32,
+    /// Hours a stage may wait and run before nobody wants it any more
+    #[arg(long, env = "VIDP_DEADLINE_HOURS", default_value_t = 168)]
+    pub deadline_hours: u64,
+    /// Days that an ended job and its files are kept
+    #[arg(long, env = "VIDP_RETENTION_DAYS", default_value_t = 30)]
+    pub retention_days: u64,
+    /// Seconds between two rounds of the sweeper
+    #[arg(long, env = "VIDP_SWEEP_SECONDS", default_value_t = 5)]
+    pub sweep_seconds: u64,
+    /// Seconds without a sign of life after which a stage is looked for in the queue
+    #[arg(long, env = "VIDP_STALE_SECONDS", default_value_t = 60)]
+    pub stale_seconds: u64,
+}
+
+impl ApiConfig {
+    /// Refuses settings that contradict each other.
+    pub fn validate(&self) -> Result<()> {
+        ensure!(self.max_upload_mb > 0, "VIDP_MAX_UPLOAD_MB is 0: nothing could be uploaded");
+        ensure!(self.attempt_limit > 0, "VIDP_ATTEMPT_LIMIT is 0: no task would ever run");
+        ensure!(self.sweep_seconds > 0, "VIDP_SWEEP_SECONDS must be at least 1");
+        ensure!(
+            self.stale_seconds > self.sweep_seconds,
+            "VIDP_STALE_SECONDS ({}) must be longer than VIDP_SWEEP_SECONDS ({})",
+            self.stale_seconds,
+            self.sweep_seconds
+        );
+        Ok(())
+    }
+
+    /// Largest upload in bytes.
+    pub fn max_upload(&self) -> u64 {
+        self.max_upload_mb.saturating_mul(1_000_000)
+    }
+
+    /// How long an ended job is kept.
+    pub fn retention(&self) -> Duration {
+        Duration::from_secs(self.retention_days.saturating_mul(24 * 3600))
+    }
+
+    /// How long a stage may wait and run.
+    pub fn deadline(&self) -> Duration {
+        Duration::from_secs(self.deadline_hours.saturating_mul(3600))
+    }
+
+    /// After how long without a sign of life a stage is looked for.
+    pub fn stale(&self) -> Duration {
+        Duration::from_secs(self.stale_seconds)
+    }
+}

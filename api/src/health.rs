@@ -1,0 +1,71 @@
+//! What probes, Prometheus and operators ask.
+
+use crate::{app::Shared, problem::Problem};
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+use vidp_common::contract::{Lane, Stage};
+
+/// A dependency that has not answered by then is down, as far as a probe is concerned.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// `GET /health`: the process serves. Never a dependency's state, or its outage would restart every API.
+pub async fn health() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+/// `GET /ready`: uploads can be taken. That does not need the broker: the record holds tasks until it is back.
+pub async fn ready(State(app): State<Shared>) -> Response {
+    let (mongodb, s3) = tokio::join!(mongodb(&app), s3(&app));
+    let good = mongodb && s3;
+    let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = json!({
+        "status": if good { "ready" } else { "not_ready" },
+        "dependencies": { "mongodb": up(mongodb), "s3": up(s3), "nats": up(app.queue.is_connected()) },
+    });
+    (status, Json(body)).into_response()
+}
+
+/// `GET /api/v1/processing/health`: every dependency, and every stage with its queue depth.
+pub async fn processing(State(app): State<Shared>) -> Result<Json<Value>, Problem> {
+    let (mongodb, s3) = tokio::join!(mongodb(&app), s3(&app));
+    let nats = app.queue.is_connected();
+    let mut stages = Map::new();
+    for stage in Stage::ALL {
+        let mut depths = Map::new();
+        for lane in Lane::ALL {
+            let depth = if nats { app.queue.depth(stage, lane).await.ok() } else { None };
+            depths.insert(lane.to_string(), json!(depth));
+        }
+        let known = depths.values().all(|depth| !depth.is_null());
+        stages.insert(stage.to_string(), json!({ "status": if known { "ok" } else { "unknown" }, "queue_depth": depths }));
+    }
+    let good = mongodb && s3 && nats;
+    Ok(Json(json!({
+        "status": if good { "ok" } else { "degraded" },
+        "dependencies": { "mongodb": up(mongodb), "s3": up(s3), "nats": up(nats) },
+        "stages": stages,
+    })))
+}
+
+/// `GET /metrics`: Prometheus text.
+pub async fn metrics(State(app): State<Shared>) -> String {
+    app.metrics.render()
+}
+
+async fn mongodb(app: &Shared) -> bool {
+    matches!(tokio::time::timeout(LIMIT, app.db.ping()).await, Ok(Ok(())))
+}
+
+async fn s3(app: &Shared) -> bool {
+    matches!(tokio::time::timeout(LIMIT, app.store.check()).await, Ok(Ok(())))
+}
+
+fn up(up: bool) -> Value {
+    json!({ "status": if up { "up" } else { "down" } })
+}

@@ -1,0 +1,233 @@
+//! The job document: the record of everything VidP knows about an upload. MongoDB, collection `jobs`.
+
+use mongodb::bson::DateTime;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::{collections::BTreeMap, fmt};
+use uuid::Uuid;
+use vidp_common::contract::{JobOptions, Lane, MediaFacts, Output, Stage, Timings};
+
+/// One upload and what becomes of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Job {
+    /// UUIDv7, so that ids sort by the time of creation.
+    #[serde(rename = "_id", with = "uuid::serde::hyphenated")]
+    pub id: Uuid,
+    /// Counts the changes; every update is a compare-and-set on it.
+    pub rev: i64,
+    pub status: JobStatus,
+    /// The requested stages and no others.
+    pub stages: BTreeMap<Stage, StageState>,
+    pub source: SourceState,
+    pub options: JobOptions,
+    pub lane: Lane,
+    pub batch_id: Option<String>,
+    pub external_id: Option<String>,
+    pub metadata: Map<String, Value>,
+    pub idempotency_key: Option<String>,
+    pub created_at: DateTime,
+    pub updated_at: DateTime,
+    /// Set when the job ends: the sweeper deletes job and objects then.
+    pub expires_at: Option<DateTime>,
+    /// Set when the job ends: the sweeper removes losing attempts' objects then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tidy_at: Option<DateTime>,
+}
+
+/// The uploaded file.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SourceState {
+    pub filename: String,
+    /// Bytes; 0 while the upload runs.
+    pub size: i64,
+    /// Lower-case hexadecimal; empty while the upload runs.
+    pub sha256: String,
+    pub content_type: String,
+    /// Known once a stage has probed the file.
+    pub media: Option<MediaFacts>,
+}
+
+/// One stage of a job.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StageState {
+    pub status: StageStatus,
+    /// The task that may change this stage; a retry gets a new one.
+    #[serde(with = "uuid::serde::hyphenated")]
+    pub task_id: Uuid,
+    pub attempt: u32,
+    pub progress: f64,
+    pub phase: Option<String>,
+    pub speed: Option<f64>,
+    pub error: Option<StageError>,
+    pub result: Option<Value>,
+    pub outputs: Vec<Output>,
+    pub timings: Option<Timings>,
+    pub worker: Option<String>,
+    pub queued_at: Option<DateTime>,
+    pub started_at: Option<DateTime>,
+    pub finished_at: Option<DateTime>,
+    /// Present while the stage is with the queue: this document is the outbox.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dispatch: Option<Dispatch>,
+}
+
+/// Why a stage failed or was skipped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageError {
+    /// A failure or skip code of the contract.
+    pub code: String,
+    /// A sentence for people.
+    pub detail: String,
+}
+
+/// Where a stage's task is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Dispatch {
+    pub state: DispatchState,
+    /// When the sweeper looks at it.
+    pub next_at: DateTime,
+}
+
+/// Whether the task has been published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DispatchState {
+    /// To be published.
+    Pending,
+    /// The broker has stored it.
+    Sent,
+}
+
+/// `waiting → queued → running → succeeded | failed | skipped | cancelled`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageStatus {
+    /// For the upload, or for another stage.
+    Waiting,
+    Queued,
+    Running,
+    Succeeded,
+    Failed,
+    /// Nothing to do; not an error.
+    Skipped,
+    Cancelled,
+}
+
+/// `uploading → queued → running → succeeded | partial | failed | cancelled`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobStatus {
+    Uploading,
+    Queued,
+    Running,
+    Succeeded,
+    /// Some stages failed, some did not.
+    Partial,
+    Failed,
+    Cancelled,
+}
+
+impl StageStatus {
+    /// Never changes again, but for a retry that somebody asks for.
+    pub fn is_terminal(self) -> bool {
+        matches!(
+            self,
+            StageStatus::Succeeded | StageStatus::Failed | StageStatus::Skipped | StageStatus::Cancelled
+        )
+    }
+
+    /// Its task is with the queue.
+    pub fn is_dispatched(self) -> bool {
+        matches!(self, StageStatus::Queued | StageStatus::Running)
+    }
+}
+
+impl JobStatus {
+    /// Never changes again, but for a retry that somebody asks for.
+    pub fn is_terminal(self) -> bool {
+        matches!(
+            self,
+            JobStatus::Succeeded | JobStatus::Partial | JobStatus::Failed | JobStatus::Cancelled
+        )
+    }
+
+    /// The name in documents and URLs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            JobStatus::Uploading => "uploading",
+            JobStatus::Queued => "queued",
+            JobStatus::Running => "running",
+            JobStatus::Succeeded => "succeeded",
+            JobStatus::Partial => "partial",
+            JobStatus::Failed => "failed",
+            JobStatus::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for JobStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl StageState {
+    /// A stage that has not begun.
+    pub fn waiting() -> Self {
+        StageState {
+            status: StageStatus::Waiting,
+            task_id: Uuid::now_v7(),
+            attempt: 0,
+            progress: 0.0,
+            phase: None,
+            speed: None,
+            error: None,
+            result: None,
+            outputs: Vec::new(),
+            timings: None,
+            worker: None,
+            queued_at: None,
+            started_at: None,
+            finished_at: None,
+            dispatch: None,
+        }
+    }
+}
+
+impl Job {
+    /// A job whose upload begins.
+    pub fn uploading(id: Uuid, options: JobOptions, filename: String, content_type: String, now: DateTime) -> Self {
+        let mut job = Job {
+            id,
+            rev: 1,
+            status: JobStatus::Uploading,
+            stages: BTreeMap::new(),
+            source: SourceState {
+                filename,
+                content_type,
+                ..SourceState::default()
+            },
+            lane: options.lane,
+            batch_id: None,
+            external_id: None,
+            metadata: Map::new(),
+            idempotency_key: None,
+            options: JobOptions::default(),
+            created_at: now,
+            updated_at: now,
+            expires_at: None,
+            tidy_at: None,
+        };
+        job.set_options(options);
+        job
+    }
+
+    /// What the client asks for; in a multipart body it may come after the file.
+    pub fn set_options(&mut self, options: JobOptions) {
+        self.stages = options.stages.iter().map(|stage| (*stage, StageState::waiting())).collect();
+        self.lane = options.lane;
+        self.external_id = options.external_id.clone();
+        self.metadata = options.metadata.clone();
+        self.options = options;
+    }
+}

@@ -1,0 +1,211 @@
+//! Jobs: read, listed, cancelled, tried again, deleted.
+
+use crate::{
+    app::Shared,
+    db::{Filter, Updated},
+    dispatch,
+    job::{Job, JobStatus},
+    plan,
+    problem::Problem,
+    sweep, view,
+};
+use axum::{
+    Json,
+    extract::{Path, Query, State, rejection::QueryRejection},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use mongodb::bson::DateTime;
+use serde::Deserialize;
+use serde_json::json;
+use std::time::Duration;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// Longest wait of a long poll.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+/// A long poll looks by itself this often, should the change stream be late.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// Jobs on a page unless told, and at most.
+const PAGE: i64 = 20;
+const MAX_PAGE: i64 = 100;
+
+/// Query of [`get`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wait {
+    /// Seconds.
+    #[serde(default)]
+    wait: f64,
+}
+
+/// Query of [`list`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    status: Option<JobStatus>,
+    external_id: Option<String>,
+    batch_id: Option<String>,
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+/// A job id in a path; what is no id names no job.
+pub fn parse_id(id: &str) -> Result<Uuid, Problem> {
+    id.parse().map_err(|_| Problem::no_job())
+}
+
+fn checked<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+    match query {
+        Ok(Query(query)) => Ok(query),
+        Err(error) => Err(Problem::invalid(error.body_text())),
+    }
+}
+
+/// `GET /jobs/{id}?wait=`: the job; waits until it differs from what the client has (`If-None-Match`) or had when it
+/// asked.
+pub async fn get(
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    query: Result<Query<Wait>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let id = parse_id(&id)?;
+    let wait = checked(query)?.wait;
+    let wait = Duration::try_from_secs_f64(wait)
+        .map_err(|_| Problem::invalid("wait must be a number of seconds"))?
+        .min(MAX_WAIT);
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+    let job = wait_for_change(&app, id, known.as_deref(), Instant::now() + wait).await?;
+    let tag = etag(&job);
+    let mut response = if known.as_deref() == Some(tag.as_str()) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Json(view::job(&job)).into_response()
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-cache"));
+    if let Ok(tag) = tag.parse() {
+        headers.insert(header::ETAG, tag);
+    }
+    if !job.status.is_terminal() {
+        headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+    }
+    Ok(response)
+}
+
+async fn wait_for_change(app: &Shared, id: Uuid, known: Option<&str>, until: Instant) -> Result<Job, Problem> {
+    // Before the first look, so that no change falls between the look and the wait.
+    let mut changes = app.changes.subscribe();
+    let mut job = app.db.get(id).await?;
+    let known = known.map_or_else(|| etag(&job), str::to_owned);
+    while etag(&job) == known && !job.status.is_terminal() && Instant::now() < until {
+        let look = async {
+            // A receiver that lags has missed some ids, perhaps this one: look as well.
+            while matches!(changes.recv().await, Ok(changed) if changed != id) {}
+        };
+        tokio::select! {
+            () = look => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            () = tokio::time::sleep_until(until) => {}
+            () = app.shutdown.cancelled() => return Ok(job),
+        }
+        job = app.db.get(id).await?;
+    }
+    Ok(job)
+}
+
+fn etag(job: &Job) -> String {
+    format!("\"{}\"", job.rev)
+}
+
+/// `GET /jobs`: newest first, a page at a time.
+pub async fn list(
+    State(app): State<Shared>,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let query = checked(query)?;
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=MAX_PAGE).contains(&limit) {
+        return Err(Problem::invalid(format!("limit must be 1 to {MAX_PAGE}")));
+    }
+    let before = match query.cursor.as_deref().map(str::parse) {
+        Some(Err(_)) => return Err(Problem::invalid("cursor is not one that a list gave")),
+        Some(Ok(id)) => Some(id),
+        None => None,
+    };
+    let filter = Filter {
+        status: query.status,
+        external_id: query.external_id,
+        batch_id: query.batch_id,
+        before,
+        // One more tells whether there is a next page.
+        limit: limit + 1,
+    };
+    let mut jobs = app.db.list(filter).await?;
+    let more = jobs.len() > usize::try_from(limit).unwrap_or(0);
+    jobs.truncate(usize::try_from(limit).unwrap_or(0));
+    let next_cursor = jobs.last().filter(|_| more).map(|job| job.id);
+    let data: Vec<_> = jobs.iter().map(view::job).collect();
+    Ok(Json(json!({ "data": data, "next_cursor": next_cursor })).into_response())
+}
+
+/// `POST /jobs/{id}/cancel`: ends the job; what is done stays.
+pub async fn cancel(State(app): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let id = parse_id(&id)?;
+    let mut tasks = Vec::new();
+    let change = |job: &mut Job| {
+        let with_queue = job.stages.iter().filter(|(_, state)| state.status.is_dispatched());
+        tasks = with_queue.map(|(stage, state)| (*stage, state.task_id)).collect();
+        plan::cancelled(job, app.times(), DateTime::now())
+    };
+    let job = match app.db.update(id, change).await? {
+        Updated::Changed(job) => job,
+        Updated::Unchanged(job) => {
+            return Err(Problem::conflict(format!("the job has ended already: {}", job.status)));
+        }
+    };
+    tracing::info!(job = %id, "cancelled");
+    let lane = job.lane;
+    // The record decides; what the queue does not hear now is said again when the worker next shows progress.
+    app.commits.clone().spawn(async move {
+        let mut told = app.queue.cancel(id).await;
+        for (stage, task_id) in tasks {
+            told = told.and(app.queue.remove_task(stage, lane, task_id).await);
+        }
+        if let Err(error) = told {
+            tracing::warn!(job = %id, "the queue did not hear of the cancellation: {error}");
+        }
+    });
+    Ok(Json(view::job(&job)).into_response())
+}
+
+/// `POST /jobs/{id}/retry`: runs the failed and cancelled stages again, and no others.
+pub async fn retry(State(app): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let id = parse_id(&id)?;
+    let change = |job: &mut Job| plan::retried(job, app.times(), DateTime::now());
+    match dispatch::update(&app, id, change).await? {
+        Updated::Changed(job) => Ok((StatusCode::ACCEPTED, Json(view::job(&job))).into_response()),
+        Updated::Unchanged(job) => Err(Problem::conflict(match job.status {
+            status if !status.is_terminal() => format!("the job has not ended: {status}"),
+            _ if job.source.sha256.is_empty() => "the upload was never completed".to_owned(),
+            status => format!("no stage has failed: {status}"),
+        })),
+    }
+}
+
+/// `DELETE /jobs/{id}`: removes an ended job and all its objects.
+pub async fn delete(State(app): State<Shared>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    let job = app.db.get(parse_id(&id)?).await?;
+    if !job.status.is_terminal() {
+        return Err(Problem::conflict(format!("cancel the job first: {}", job.status)));
+    }
+    let (app, work) = (app.clone(), app.commits.clone());
+    // Not half a deletion when the client hangs up.
+    let deletion = work.spawn(async move { sweep::delete(&app, &job).await });
+    match deletion.await.map_err(Problem::internal)? {
+        Ok(true) => Ok(StatusCode::NO_CONTENT),
+        Ok(false) => Err(Problem::conflict("the job changed meanwhile")),
+        Err(error) => Err(Problem::unavailable("the object store or the database", format!("{error:#}"))),
+    }
+}

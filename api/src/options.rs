@@ -1,0 +1,118 @@
+//! What a client asks for: read strictly and checked before anything is stored.
+
+use crate::problem::Problem;
+use std::collections::HashSet;
+use vidp_common::contract::{Codec, JobOptions, language_name};
+
+/// Longest options text in bytes.
+pub const MAX_TEXT: usize = 64 << 10;
+/// Longest metadata in bytes of JSON.
+const MAX_METADATA: usize = 16 << 10;
+/// Longest external id in characters.
+const MAX_EXTERNAL_ID: usize = 256;
+
+/// Reads options; unknown fields are refused, so that a misspelt one is not silently without effect.
+pub fn parse(text: &str) -> Result<JobOptions, Problem> {
+    let mut unknown = Vec::new();
+    let mut json = serde_json::Deserializer::from_str(text);
+    let read = serde_ignored::deserialize(&mut json, |path| unknown.push(path.to_string()));
+    let options = read
+        .and_then(|options: JobOptions| json.end().map(|()| options))
+        .map_err(|error| Problem::invalid(format!("options: {error}")))?;
+    if let Some(field) = unknown.first() {
+        return Err(Problem::invalid(format!("options: unknown field {field:?}")));
+    }
+    check(&options).map_err(|detail| Problem::invalid(format!("options: {detail}")))?;
+    Ok(options)
+}
+
+fn check(options: &JobOptions) -> Result<(), String> {
+    distinct("stages", &options.stages)?;
+    let duration = options.detect.duration;
+    ensure((1.0..=600.0).contains(&duration), || format!("detect.duration must be 1 to 600 seconds, not {duration}"))?;
+    for code in &options.detect.expected_languages {
+        known_language("detect.expected_languages", code)?;
+    }
+    let scale = &options.scale;
+    distinct("scale.renditions", &scale.renditions)?;
+    let worst = match scale.codec {
+        Codec::H264 | Codec::H265 => 51,
+        Codec::Av1 | Codec::Vp9 => 63,
+    };
+    ensure(scale.crf <= worst, || format!("scale.crf must be 0 to {worst} for this codec, not {}", scale.crf))?;
+    if let Some(size) = scale.max_size_mb {
+        ensure((0.01..=100_000.0).contains(&size), || format!("scale.max_size_mb must be 0.01 to 100000, not {size}"))?;
+    }
+    let subtitle = &options.subtitle;
+    if subtitle.language != "auto" {
+        known_language("subtitle.language", &subtitle.language)?;
+    }
+    if subtitle.formats.is_empty() {
+        return Err("subtitle.formats must not be empty".to_owned());
+    }
+    for (index, format) in subtitle.formats.iter().enumerate() {
+        ensure(!subtitle.formats[..index].contains(format), || "subtitle.formats: named twice".to_owned())?;
+    }
+    let id_length = options.external_id.as_deref().map_or(0, |id| id.chars().count());
+    ensure(id_length <= MAX_EXTERNAL_ID, || format!("external_id is longer than {MAX_EXTERNAL_ID} characters"))?;
+    let metadata = serde_json::to_vec(&options.metadata).map_or(0, |json| json.len());
+    ensure(metadata <= MAX_METADATA, || format!("metadata is larger than {MAX_METADATA} bytes"))
+}
+
+fn ensure(good: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
+    if good { Ok(()) } else { Err(otherwise()) }
+}
+
+fn distinct<T: Eq + std::hash::Hash>(field: &str, values: &[T]) -> Result<(), String> {
+    ensure(!values.is_empty(), || format!("{field} must not be empty"))?;
+    let different: HashSet<_> = values.iter().collect();
+    ensure(different.len() == values.len(), || format!("{field}: named twice"))
+}
+
+fn known_language(field: &str, code: &str) -> Result<(), String> {
+    ensure(language_name(code).is_some(), || format!("{field}: unknown language {code:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &str) {
+        match parse(text) {
+            Ok(_) => assert_eq!(expected, "", "{text} was taken"),
+            Err(problem) => {
+                let told = format!("{problem:?}");
+                assert!(!expected.is_empty() && told.contains(expected), "{text}: {told}");
+            }
+        }
+    }
+
+    #[test]
+    fn options_are_read_strictly() {
+        check("{}", "");
+        check(
+            r#"{"stages":["detect","subtitle"],"detect":{"duration":30,"test_all_languages":false,
+                "expected_languages":["fr","en"]},"subtitle":{"language":"fr","formats":["srt","txt"],
+                "translate":true},"lane":"batch","external_id":"a","metadata":{"k":[1]}}"#,
+            "",
+        );
+        check(r#"{"scale":{"renditions":["1080p","144p"],"codec":"av1","crf":60,"max_size_mb":1.5}}"#, "");
+        check("", "EOF");
+        check("[]", "invalid");
+        check("{} x", "trailing");
+        check(r#"{"stage":["detect"]}"#, "unknown field \\\"stage\\\"");
+        check(r#"{"scale":{"codecs":"h264"}}"#, "scale.codecs");
+        check(r#"{"stages":[]}"#, "stages must not be empty");
+        check(r#"{"stages":["scale","scale"]}"#, "named twice");
+        check(r#"{"stages":["burn"]}"#, "unknown variant");
+        check(r#"{"detect":{"duration":0}}"#, "detect.duration");
+        check(r#"{"detect":{"expected_languages":["xx"]}}"#, "unknown language");
+        check(r#"{"scale":{"renditions":["721p"]}}"#, "unknown variant");
+        check(r#"{"scale":{"crf":52}}"#, "scale.crf");
+        check(r#"{"scale":{"max_size_mb":0}}"#, "max_size_mb");
+        check(r#"{"subtitle":{"language":"klingon"}}"#, "unknown language");
+        check(r#"{"subtitle":{"formats":[]}}"#, "formats");
+        check(&format!(r#"{{"external_id":"{}"}}"#, "x".repeat(257)), "external_id");
+        check(&format!(r#"{{"metadata":{{"k":"{}"}}}}"#, "x".repeat(17_000)), "metadata");
+    }
+}

@@ -1,0 +1,142 @@
+//! Errors as clients see them: RFC 9457 `application/problem+json` with a stable `code` and a request id.
+
+use crate::db::DbError;
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{HeaderValue, Response, StatusCode, header},
+    middleware::Next,
+    response::IntoResponse,
+};
+use serde_json::json;
+use uuid::Uuid;
+use vidp_common::store::StoreError;
+
+const REQUEST_ID: &str = "x-request-id";
+
+/// An answer that is not what the client hoped for.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    /// What really happened, for the log alone.
+    cause: Option<String>,
+}
+
+impl Problem {
+    /// A problem with a sentence for the client.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Problem {
+            status,
+            code,
+            detail: detail.into(),
+            cause: None,
+        }
+    }
+
+    /// 400: the request itself is wrong.
+    pub fn invalid(detail: impl Into<String>) -> Self {
+        Problem::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
+    }
+
+    /// 404: no such job.
+    pub fn no_job() -> Self {
+        Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no job with this id")
+    }
+
+    /// 409: the job's state forbids it.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Problem::new(StatusCode::CONFLICT, "conflict", detail)
+    }
+
+    /// 503: a dependency is down; the same request may succeed later.
+    pub fn unavailable(what: &str, cause: impl ToString) -> Self {
+        Problem {
+            cause: Some(cause.to_string()),
+            ..Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                format!("{what} cannot be reached at the moment; try again soon"),
+            )
+        }
+    }
+
+    /// 500: a fault of ours.
+    pub fn internal(cause: impl ToString) -> Self {
+        Problem {
+            cause: Some(cause.to_string()),
+            ..Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side")
+        }
+    }
+}
+
+impl From<DbError> for Problem {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::NotFound => Problem::no_job(),
+            // What the driver cannot decode is a fault of ours, and would not go away.
+            DbError::Driver(error) if matches!(*error.kind, mongodb::error::ErrorKind::BsonDeserialization(_)) => {
+                Problem::internal(error)
+            }
+            error => Problem::unavailable("the database", error),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Problem::unavailable("the object store", error)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response<Body> {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Gives every request an id and every problem its body. The id is the client's own, if it sent a sensible one.
+pub async fn render(request: Request, next: Next) -> Response<Body> {
+    let sent = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let sensible = |id: &&str| id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    let id = sent.filter(sensible).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        if let Some(cause) = &problem.cause {
+            tracing::warn!(request = %id, %method, path, status = problem.status.as_u16(), "{cause}");
+        }
+        let own = std::mem::take(response.headers_mut());
+        response = body(&problem, &id);
+        // What the handler said besides, such as the size behind a range that is not there.
+        let others = own.iter().filter(|(name, _)| **name != header::CONTENT_LENGTH);
+        for (name, value) in others {
+            response.headers_mut().entry(name).or_insert_with(|| value.clone());
+        }
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+fn body(problem: &Problem, id: &str) -> Response<Body> {
+    let body = json!({
+        "type": "about:blank",
+        "title": problem.status.canonical_reason(),
+        "status": problem.status.as_u16(),
+        "code": problem.code,
+        "detail": problem.detail,
+        "request_id": id,
+    });
+    let mut response = (problem.status, body.to_string()).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if problem.status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    response
+}

@@ -1,0 +1,119 @@
+//! What workers say: results, which are stored and applied exactly once, and progress, which may be lost.
+
+use crate::{
+    app::Shared,
+    db::{DbError, Updated},
+    dispatch,
+    job::{Job, JobStatus},
+    plan,
+};
+use anyhow::Result;
+use async_nats::jetstream::{AckKind, Message, consumer::PullConsumer};
+use futures_util::StreamExt;
+use mongodb::bson::DateTime;
+use std::time::Duration;
+use vidp_common::contract::{Progress, TaskResult, streams};
+
+/// Results asked for at a time. They take milliseconds each, far less than their lease.
+const BATCH: usize = 64;
+/// How long one request for results waits.
+const WAIT: Duration = Duration::from_secs(2);
+/// Pause after a failure, and before a result that could not be applied comes again.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Replicas share the progress messages.
+const GROUP: &str = "vidp-api";
+
+/// Applies results until the shutdown.
+pub async fn follow_results(app: Shared) {
+    let mut told = false;
+    while !app.shutdown.is_cancelled() {
+        match pull(&app, &mut told).await {
+            Err(error) if !told => tracing::warn!("no results can be pulled: {error:#}"),
+            _ => {}
+        }
+        told = true;
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = app.shutdown.cancelled() => {}
+        }
+    }
+}
+
+async fn pull(app: &Shared, told: &mut bool) -> Result<()> {
+    app.queue.ensure().await?;
+    let consumer: PullConsumer = app.queue.results_consumer().await?;
+    *told = false;
+    while !app.shutdown.is_cancelled() {
+        let mut batch = consumer.batch().max_messages(BATCH).expires(WAIT).messages().await?;
+        while let Some(message) = batch.next().await {
+            apply(app, message.map_err(anyhow::Error::from_boxed)?).await;
+        }
+    }
+    Ok(())
+}
+
+/// Applies one result and acknowledges it once MongoDB has it.
+async fn apply(app: &Shared, message: Message) {
+    let kind = match serde_json::from_slice::<TaskResult>(&message.payload) {
+        Ok(result) => {
+            let change = |job: &mut Job| plan::finished(job, &result, app.times(), DateTime::now());
+            match dispatch::update(app, result.job_id, change).await {
+                Ok(Updated::Changed(job)) => {
+                    tracing::info!(job = %job.id, stage = %result.stage, status = %job.status, "stage ended");
+                    AckKind::Ack
+                }
+                // Late, twice, for another task or for a deleted job: the record is right as it is.
+                Ok(Updated::Unchanged(_)) | Err(DbError::NotFound) => AckKind::Ack,
+                Err(error) => {
+                    tracing::warn!(job = %result.job_id, "a result could not be stored yet: {error}");
+                    AckKind::Nak(Some(PAUSE))
+                }
+            }
+        }
+        Err(error) => match app.queue.bury("results", &message, &format!("not a result: {error}")).await {
+            Ok(()) => {
+                tracing::error!(subject = %message.subject, "an undecodable result was moved to the dead stream: {error}");
+                AckKind::Ack
+            }
+            Err(_) => AckKind::Nak(Some(PAUSE)),
+        },
+    };
+    // An acknowledgement that gets lost brings the result again, and it changes nothing then.
+    if let Err(error) = message.ack_with(kind).await {
+        tracing::debug!(%error, "a result was not acknowledged");
+    }
+}
+
+/// Applies progress for as long as the process lives.
+pub async fn follow_progress(app: Shared) {
+    loop {
+        match app.queue.subscribe(streams::PROGRESS_SUBJECTS, Some(GROUP)).await {
+            Ok(mut messages) => {
+                while let Some(message) = messages.next().await {
+                    if let Ok(progress) = serde_json::from_slice::<Progress>(&message.payload) {
+                        apply_progress(&app, &progress).await;
+                    }
+                }
+            }
+            Err(error) => tracing::warn!("no progress is heard: {error}"),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn apply_progress(app: &Shared, progress: &Progress) {
+    let change = |job: &mut Job| plan::progressed(job, progress, app.times(), DateTime::now());
+    let unwanted = match app.db.update(progress.job_id, change).await {
+        Ok(Updated::Unchanged(job)) => job.status == JobStatus::Cancelled,
+        Ok(Updated::Changed(_)) => false,
+        Err(DbError::NotFound) => true,
+        Err(error) => {
+            tracing::debug!(%error, "progress was not stored");
+            false
+        }
+    };
+    if unwanted {
+        // The worker has missed the cancellation, which may get lost: say it again.
+        let _ = app.queue.cancel(progress.job_id).await;
+    }
+}

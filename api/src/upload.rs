@@ -1,0 +1,190 @@
+//! `POST /jobs`: a video comes in. Streamed to the store with a running SHA-256, never whole in memory or on disk.
+
+mod receiver;
+
+use crate::{app::Shared, job::Job, options, problem::Problem, view};
+use axum::{
+    Json,
+    body::Body,
+    extract::{FromRequest, Multipart, Query, Request, State, multipart::Field},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::StreamExt;
+use mongodb::bson::DateTime;
+use receiver::Receiver;
+use serde::Deserialize;
+use std::time::Duration;
+use uuid::Uuid;
+use vidp_common::contract::JobOptions;
+
+/// What a multipart body may have around the file.
+const MULTIPART_OVERHEAD: u64 = 1 << 20;
+/// Longest pause between two pieces of a body.
+const IDLE_LIMIT: Duration = Duration::from_secs(30);
+/// Longest file name kept, in characters.
+const MAX_NAME: usize = 255;
+
+/// Query of an upload with a raw body.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawQuery {
+    /// The options as JSON.
+    options: Option<String>,
+    /// The file's name.
+    filename: Option<String>,
+}
+
+/// Takes a multipart body, or the video itself as the body, and answers 202 with the job.
+pub async fn create(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    let content_type = content_type(request.headers());
+    let is_form = content_type.starts_with("multipart/form-data");
+    refuse_by_length(&app, request.headers(), if is_form { MULTIPART_OVERHEAD } else { 0 })?;
+    let job = if is_form {
+        from_form(&app, request).await?
+    } else if content_type.starts_with("video/") || content_type.starts_with("audio/") || content_type == OCTETS {
+        from_body(&app, request, content_type).await?
+    } else {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_content_type",
+            "send multipart/form-data with a part `file`, or the video itself with a content type of video/*",
+        ));
+    };
+    let location = format!("/api/v1/jobs/{}", job.id);
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(view::job(&job))).into_response())
+}
+
+const OCTETS: &str = "application/octet-stream";
+
+/// The parts `options` and `file`, in either order.
+async fn from_form(app: &Shared, request: Request) -> Result<Job, Problem> {
+    let mut form = Multipart::from_request(request, app)
+        .await
+        .map_err(|error| Problem::invalid(error.body_text()))?;
+    let (mut options, mut file) = (None, None);
+    while let Some(field) = timely(form.next_field()).await? {
+        match field.name() {
+            Some("options") if options.is_none() => options = Some(options::parse(&text(field).await?)?),
+            Some("file") if file.is_none() => {
+                let name = field.file_name().unwrap_or_default().to_owned();
+                let kind = field.content_type().unwrap_or(OCTETS).to_owned();
+                let mut receiver = begin(app, options.clone().unwrap_or_default(), &name, &kind).await?;
+                let mut field = field;
+                while let Some(bytes) = timely(field.chunk()).await? {
+                    receiver.write(bytes).await?;
+                }
+                file = Some(receiver);
+            }
+            Some(name @ ("options" | "file")) => return Err(Problem::invalid(format!("two parts named {name:?}"))),
+            name => {
+                let name = name.unwrap_or_default();
+                return Err(Problem::invalid(format!("unknown part {name:?}: expected `file` and `options`")));
+            }
+        }
+    }
+    let file = file.ok_or_else(|| Problem::invalid("there is no part named `file`"))?;
+    file.commit(options.unwrap_or_default()).await
+}
+
+/// The body is the video; the options are in the query.
+async fn from_body(app: &Shared, request: Request, content_type: String) -> Result<Job, Problem> {
+    let query = Query::<RawQuery>::try_from_uri(request.uri())
+        .map_err(|error| Problem::invalid(format!("query: {}", error.body_text())))?;
+    let options = query.options.as_deref().map_or_else(|| Ok(JobOptions::default()), options::parse)?;
+    let name = query.filename.as_deref().unwrap_or_default();
+    let mut receiver = begin(app, options.clone(), name, &content_type).await?;
+    let mut body = Body::into_data_stream(request.into_body());
+    while let Some(bytes) = timely(async { body.next().await.transpose() }).await? {
+        receiver.write(bytes).await?;
+    }
+    receiver.commit(options).await
+}
+
+async fn begin(app: &Shared, options: JobOptions, name: &str, content_type: &str) -> Result<Receiver, Problem> {
+    let id = Uuid::now_v7();
+    let content_type = content_type.chars().filter(char::is_ascii_graphic).take(100).collect();
+    Receiver::begin(app, Job::uploading(id, options, plain_name(name), content_type, DateTime::now())).await
+}
+
+/// The next piece of a body, or why there is none.
+async fn timely<T, E: std::fmt::Display>(
+    next: impl Future<Output = Result<Option<T>, E>>,
+) -> Result<Option<T>, Problem> {
+    match tokio::time::timeout(IDLE_LIMIT, next).await {
+        Ok(Ok(piece)) => Ok(piece),
+        Ok(Err(error)) => Err(Problem::invalid(format!("the body broke off: {error}"))),
+        Err(_) => Err(too_slow()),
+    }
+}
+
+fn too_slow() -> Problem {
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the upload came in too slowly")
+}
+
+fn too_large(app: &Shared) -> Problem {
+    let limit = app.config.max_upload_mb;
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "upload_too_large",
+        format!("the file is larger than {limit} MB"),
+    )
+}
+
+/// Refuses before the body is sent, when the client says how long it is.
+fn refuse_by_length(app: &Shared, headers: &HeaderMap, overhead: u64) -> Result<(), Problem> {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    match length {
+        Some(length) if length > app.config.max_upload() + overhead => Err(too_large(app)),
+        _ => Ok(()),
+    }
+}
+
+async fn text(mut field: Field<'_>) -> Result<String, Problem> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = timely(field.chunk()).await? {
+        bytes.extend_from_slice(&piece);
+        if bytes.len() > options::MAX_TEXT {
+            return Err(Problem::invalid(format!("options are larger than {} bytes", options::MAX_TEXT)));
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| Problem::invalid("options are not UTF-8"))
+}
+
+fn content_type(headers: &HeaderMap) -> String {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    // Without parameters such as a form's boundary.
+    value.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// The last component of a client's file name without control characters: shown to people, never a path or key.
+fn plain_name(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let plain: String = last.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect();
+    match plain.trim() {
+        "" | "." | ".." => "video".to_owned(),
+        plain => plain.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, expected: &str) {
+        assert_eq!(plain_name(name), expected);
+    }
+
+    #[test]
+    fn names_of_files_are_plain() {
+        check("holiday.mp4", "holiday.mp4");
+        check("../../etc/passwd", "passwd");
+        check("C:\\films\\a \"b\".mov", "a \"b\".mov");
+        check("line\nbreak\r\0.mp4", "linebreak.mp4");
+        check("🎬 été.mkv", "🎬 été.mkv");
+        check("", "video");
+        check("..", "video");
+        check("a/", "video");
+        check(&"é".repeat(300), &"é".repeat(255));
+    }
+}

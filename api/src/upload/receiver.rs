@@ -1,0 +1,146 @@
+//! One upload in progress, and its commit.
+
+use super::{too_large, too_slow};
+use crate::{
+    app::Shared,
+    db::Updated,
+    dispatch,
+    job::{Job, SourceState},
+    plan,
+    problem::Problem,
+    sweep,
+};
+use axum::{body::Bytes, http::StatusCode};
+use mongodb::bson::DateTime;
+use std::time::{Duration, Instant};
+use vidp_common::{
+    contract::{JobOptions, keys},
+    store::Multipart,
+};
+
+/// How often a running upload gives a sign of life; the sweeper waits eight times as long.
+const TOUCH: Duration = Duration::from_secs(sweep::SILENT_UPLOAD.as_secs() / 8);
+/// The minimum rate holds over windows of this length.
+const RATE_WINDOW: Duration = Duration::from_secs(30);
+
+/// Bytes on their way to the store. Dropping it without a commit undoes everything: a client that vanishes makes
+/// axum drop the handler, and this with it.
+pub(super) struct Receiver {
+    app: Shared,
+    job: Job,
+    upload: Option<Multipart>,
+    touched: Instant,
+    window: (Instant, u64),
+}
+
+impl Receiver {
+    /// Stores the job as `uploading`, then opens the upload: whatever happens from now on, the sweeper finds it.
+    pub(super) async fn begin(app: &Shared, job: Job) -> Result<Receiver, Problem> {
+        // Before the client has sent everything for nothing.
+        app.store.check().await?;
+        app.db.insert(&job).await?;
+        let now = Instant::now();
+        let mut receiver = Receiver {
+            app: app.clone(),
+            job,
+            upload: None,
+            touched: now,
+            window: (now, 0),
+        };
+        let key = keys::source(receiver.job.id);
+        let upload = Multipart::start(&app.store, &key, &receiver.job.source.content_type, app.config.max_upload());
+        receiver.upload = Some(upload.await?);
+        Ok(receiver)
+    }
+
+    /// Adds a piece of the file.
+    pub(super) async fn write(&mut self, bytes: Bytes) -> Result<(), Problem> {
+        let Some(upload) = &mut self.upload else {
+            return Err(Problem::internal("an upload that was committed goes on"));
+        };
+        if upload.size() + bytes.len() as u64 > self.app.config.max_upload() {
+            return Err(too_large(&self.app));
+        }
+        let (since, received) = &mut self.window;
+        *received += bytes.len() as u64;
+        if since.elapsed() >= RATE_WINDOW {
+            let wanted = self.app.config.min_upload_kib_per_second * 1024 * since.elapsed().as_secs();
+            if *received < wanted {
+                return Err(too_slow());
+            }
+            self.window = (Instant::now(), 0);
+        }
+        upload.write(bytes).await?;
+        if self.touched.elapsed() >= TOUCH {
+            self.touched = Instant::now();
+            let (db, id) = (self.app.db.clone(), self.job.id);
+            tokio::spawn(async move { db.touch(id).await });
+        }
+        Ok(())
+    }
+
+    /// Completes the upload, records the job, and publishes its first tasks, in this order and in a task of its
+    /// own: a client that hangs up now does not leave it half done.
+    pub(super) async fn commit(mut self, options: JobOptions) -> Result<Job, Problem> {
+        let upload = self.upload.take().ok_or_else(|| Problem::internal("an upload was committed twice"))?;
+        if upload.size() == 0 {
+            // Put back, so that dropping this removes it.
+            self.upload = Some(upload);
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "unsupported_media", "the file is empty"));
+        }
+        let app = self.app.clone();
+        let commit = app.commits.spawn(async move {
+            match self.record(upload, options).await {
+                Ok(job) => Ok(job),
+                Err(problem) => {
+                    self.undo().await;
+                    Err(problem)
+                }
+            }
+        });
+        commit.await.map_err(Problem::internal)?
+    }
+
+    async fn record(&self, upload: Multipart, options: JobOptions) -> Result<Job, Problem> {
+        let stored = upload.complete().await?;
+        let source = SourceState {
+            size: stored.size.cast_signed(),
+            sha256: stored.sha256,
+            ..self.job.source.clone()
+        };
+        let change = |job: &mut Job| {
+            job.set_options(options.clone());
+            plan::uploaded(job, source.clone(), self.app.times(), DateTime::now())
+        };
+        match dispatch::update(&self.app, self.job.id, change).await? {
+            Updated::Changed(job) => {
+                tracing::info!(job = %job.id, size = job.source.size, "uploaded");
+                Ok(job)
+            }
+            Updated::Unchanged(_) => Err(Problem::conflict("the job was cancelled while it was uploaded")),
+        }
+    }
+
+    async fn undo(&self) {
+        if let Err(error) = sweep::abandon(&self.app, &self.job).await {
+            tracing::warn!(job = %self.job.id, "an upload could not be undone; the sweeper will: {error:#}");
+        }
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        // Taken by a commit, which undoes itself; or never opened.
+        let Some(upload) = self.upload.take() else {
+            return;
+        };
+        drop(upload);
+        let (app, job) = (self.app.clone(), self.job.clone());
+        self.app.commits.spawn(async move {
+            tracing::info!(job = %job.id, "an upload broke off");
+            if let Err(error) = sweep::abandon(&app, &job).await {
+                tracing::warn!(job = %job.id, "an upload could not be undone; the sweeper will: {error:#}");
+            }
+        });
+    }
+}
