@@ -1,4 +1,5 @@
 use crate::{contract::FailureCode, process::ProcessError, worker::TaskError};
+use std::os::unix::process::ExitStatusExt;
 
 /// Why media could not be read or made.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,9 @@ const SURROUNDINGS: &[&str] = &[
     "Input/output error",
     "Network is unreachable",
 ];
+
+/// The exit code of an ffmpeg that was asked to end.
+const STOPPED: i32 = 255;
 
 /// What ffprobe says of a container it knows but cannot open to its end.
 const DAMAGED: &[&str] = &[
@@ -82,14 +86,20 @@ impl MediaError {
         })
     }
 
-    /// Only an answer is a judgement of the file: a program that was killed, or had no disk or network, gave none.
+    /// Only an answer is a judgement of the file: a program that was stopped (ffmpeg then ends with 255), or had no
+    /// disk or network, gave none.
     fn judge(error: ProcessError, of_tail: impl FnOnce(&str) -> Self) -> Self {
         match error {
+            ProcessError::Failed { status, .. } if status.signal() == Some(libc::SIGXFSZ) => {
+                of_tail("File too large")
+            }
             ProcessError::Failed {
                 program,
                 status,
                 tail,
-            } if status.code().is_some() && !SURROUNDINGS.iter().any(|phrase| tail.contains(phrase)) => {
+            } if status.code().is_some_and(|code| code != STOPPED)
+                && !SURROUNDINGS.iter().any(|phrase| tail.contains(phrase)) =>
+            {
                 tracing::info!(program, %status, tail, "the file was refused");
                 of_tail(&tail)
             }

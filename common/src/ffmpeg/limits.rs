@@ -5,16 +5,16 @@ use std::{ffi::OsString, thread, time::Duration};
 /// Bounds on the media that is accepted.
 #[derive(clap::Args, Clone, Debug)]
 pub struct MediaLimits {
-    /// Longest video, in seconds.
+    /// Longest media accepted, in seconds
     #[arg(long, env = "VIDP_MAX_DURATION_SECONDS", default_value_t = 6.0 * 3600.0)]
     pub max_duration_seconds: f64,
-    /// Largest picture, in pixels (8192 × 4320).
+    /// Largest picture accepted, in pixels
     #[arg(long, env = "VIDP_MAX_PIXELS", default_value_t = 8192 * 4320)]
     pub max_pixels: u64,
-    /// Most video and audio streams in a file.
+    /// Most video and audio streams accepted in one file
     #[arg(long, env = "VIDP_MAX_STREAMS", default_value_t = 16)]
     pub max_streams: usize,
-    /// Highest frame rate, in frames per second. Phones record 240 and report a little more.
+    /// Highest frame rate accepted; phones record 240 and report a little more
     #[arg(long, env = "VIDP_MAX_FPS", default_value_t = 250.0)]
     pub max_fps: f64,
 }

@@ -15,7 +15,7 @@ pub use error::MediaError;
 pub use input::Input;
 pub use limits::{MediaLimits, process_limits};
 pub use parse::{AudioDetails, Probe, VideoDetails};
-pub use probe::probe;
+pub use probe::{measure, probe};
 pub use run::{Progressed, run};
 
 use std::path::PathBuf;
@@ -23,10 +23,10 @@ use std::path::PathBuf;
 /// Where the programs are.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Tools {
-    /// The ffmpeg program.
+    /// The ffmpeg program
     #[arg(long, env = "VIDP_FFMPEG", default_value = "ffmpeg")]
     pub ffmpeg: PathBuf,
-    /// The ffprobe program.
+    /// The ffprobe program
     #[arg(long, env = "VIDP_FFPROBE", default_value = "ffprobe")]
     pub ffprobe: PathBuf,
 }

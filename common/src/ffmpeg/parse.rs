@@ -32,6 +32,8 @@ pub struct VideoDetails {
     pub bitrate: Option<u64>,
     /// Seconds, when the file says so for this stream.
     pub duration: Option<f64>,
+    /// Number of frames, when the file says so.
+    pub frames: Option<u64>,
     /// Transfer characteristics, for example `bt709`, `smpte2084`.
     pub transfer: Option<String>,
     /// Colour primaries, for example `bt709`, `bt2020`.
@@ -130,6 +132,9 @@ fn video_details(stream: &Value) -> VideoDetails {
             .unwrap_or(1.0),
         bitrate: bitrate(stream),
         duration: duration(stream),
+        frames: number(&stream["nb_frames"])
+            .map(|frames| frames as u64)
+            .filter(|frames| *frames > 0),
         transfer: colour(&stream["color_transfer"]),
         primaries: colour(&stream["color_primaries"]),
         matrix: colour(&stream["color_space"]),

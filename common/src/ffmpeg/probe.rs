@@ -67,7 +67,7 @@ pub async fn probe(
         ));
     }
     if probe.facts.duration <= 0.0 {
-        let duration = scan(tools, input, limits, cancel).await?;
+        let duration = measure(tools, input, limits, cancel).await?;
         probe.facts.duration = duration;
         probe.facts.bitrate = (probe.facts.size as f64 * 8.0 / duration.max(0.001)) as u64;
         limits.check(&probe)?;
@@ -75,8 +75,8 @@ pub async fn probe(
     Ok(probe)
 }
 
-/// Seconds of media in a file that does not tell its duration (a recorded live stream): reads it all, decoding nothing.
-async fn scan(
+/// Seconds of media in a file that does not tell its duration, or only guesses it: reads it all, decoding nothing.
+pub async fn measure(
     tools: &Tools,
     input: Input<'_>,
     limits: &MediaLimits,

@@ -1,0 +1,127 @@
+//! Which renditions to make of a picture. Pure.
+
+use vidp_common::contract::{Codec, Rendition};
+
+/// One rendition to make. Both sides are even.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rung {
+    /// `720p`: the short side.
+    pub label: String,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// The picture keeps the size of the source.
+    pub full_size: bool,
+}
+
+impl Rung {
+    fn new(label: String, (width, height): (u32, u32), source: (u32, u32)) -> Rung {
+        let full_size = (width, height) == (even(source.0), even(source.1));
+        Rung {
+            label,
+            width,
+            height,
+            full_size,
+        }
+    }
+
+    /// Name of the output, for example `720p.mp4`.
+    pub fn file_name(&self, codec: Codec) -> String {
+        let extension = if codec == Codec::Vp9 { "webm" } else { "mp4" };
+        format!("{}.{extension}", self.label)
+    }
+}
+
+/// The rungs asked for that the source can fill, largest first.
+///
+/// `width` and `height` are the source as shown: upright, with square pixels. Rungs count by the short side, so a
+/// portrait video gets the same ladder as a landscape one. Nothing is enlarged: a rung above the source is left
+/// out, and when that leaves none, one rendition keeps the source's size and is named by it (`180p`), because a
+/// file called `360p` should have 360 lines.
+pub fn ladder(width: u32, height: u32, asked: &[Rendition]) -> Vec<Rung> {
+    let source = (width, height);
+    let short_side = width.min(height);
+    let mut sides: Vec<u32> = asked
+        .iter()
+        .map(|rendition| rendition.short_side())
+        .filter(|side| *side <= short_side)
+        .collect();
+    sides.sort_unstable_by(|a, b| b.cmp(a));
+    sides.dedup();
+    if sides.is_empty() {
+        let (width, height) = (even(width), even(height));
+        let label = format!("{}p", width.min(height));
+        return vec![Rung::new(label, (width, height), source)];
+    }
+    sides
+        .into_iter()
+        .map(|side| {
+            let scaled =
+                |other: u32| nearest_even(f64::from(other) * f64::from(side) / f64::from(short_side));
+            let size = if width < height {
+                (side, scaled(height))
+            } else {
+                (scaled(width), side)
+            };
+            Rung::new(format!("{side}p"), size, source)
+        })
+        .collect()
+}
+
+/// The largest even number that is not larger, at least 2: 4:2:0 video has no odd sizes.
+fn even(pixels: u32) -> u32 {
+    (pixels & !1).max(2)
+}
+
+fn nearest_even(pixels: f64) -> u32 {
+    ((pixels / 2.0).round() as u32 * 2).max(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Rendition::{P144, P240, P360, P480, P720, P1080};
+
+    #[test]
+    fn rungs() {
+        let check = |width, height, asked: &[Rendition], expected: &str| {
+            let got: Vec<String> = ladder(width, height, asked)
+                .into_iter()
+                .map(|r| {
+                    format!(
+                        "{} {}x{}{}",
+                        r.label,
+                        r.width,
+                        r.height,
+                        if r.full_size { "!" } else { "" }
+                    )
+                })
+                .collect();
+            assert_eq!(got.join(", "), expected, "{width}x{height} {asked:?}");
+        };
+        check(
+            1920,
+            1080,
+            &[P360, P720, P480, P720],
+            "720p 1280x720, 480p 854x480, 360p 640x360",
+        );
+        check(1280, 720, &[P1080, P720, P360], "720p 1280x720!, 360p 640x360");
+        check(1080, 1920, &[P720], "720p 720x1280");
+        check(321, 241, &[P240, P144], "240p 320x240!, 144p 192x144");
+        check(320, 180, &[P720, P480, P360], "180p 320x180!");
+        check(101, 75, &[P144], "74p 100x74!");
+        check(1920, 800, &[P1080, P720], "720p 1728x720");
+        check(768, 576, &[P480], "480p 640x480");
+        check(4000, 3, &[P144], "2p 4000x2!");
+        check(1, 1, &[], "2p 2x2!");
+        check(16, 9, &[P144], "8p 16x8!");
+    }
+
+    #[test]
+    fn names() {
+        let rung = &ladder(640, 360, &[P360])[0];
+        assert_eq!(rung.file_name(Codec::H264), "360p.mp4");
+        assert_eq!(rung.file_name(Codec::Vp9), "360p.webm");
+    }
+}

@@ -1,0 +1,15 @@
+//! The `scale` stage, step by step: probe → [`ladder`] → [`encode`] (with [`graph`], [`codec`] and [`budget`]) →
+//! [`verify`] → [`preview`] → store. [`scale`] is the whole of it.
+
+pub mod budget;
+pub mod codec;
+mod config;
+pub mod encode;
+pub mod graph;
+pub mod ladder;
+pub mod preview;
+mod scale;
+pub mod verify;
+
+pub use config::{Config, Settings};
+pub use scale::scale;

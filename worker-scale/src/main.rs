@@ -1,0 +1,20 @@
+//! The `scale` worker: probes a video and makes renditions, a poster and a storyboard of it.
+
+use clap::Parser;
+use std::sync::Arc;
+use vidp_common::{contract::Stage, telemetry, worker};
+use worker_scale::{Config, scale};
+
+/// The port of the stage's deployment.
+const PORT: u16 = 8003;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let config = Config::parse();
+    telemetry::init(&config.worker.log)?;
+    let settings = Arc::new(config.settings);
+    worker::main(Stage::Scale, PORT, config.worker, move |attempt| {
+        scale(attempt, settings.clone())
+    })
+    .await
+}

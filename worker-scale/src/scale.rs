@@ -1,0 +1,98 @@
+//! The handler: from a task to its stored outputs.
+
+use crate::{
+    Settings, codec,
+    encode::{Job, Rendition, encode},
+    preview,
+};
+use futures_util::future::try_join_all;
+use std::{path::Path, sync::Arc};
+use vidp_common::{
+    contract::{FailureCode, MediaFacts, RenditionReport, ScaleReport, Work},
+    ffmpeg::{self, Input},
+    worker::{Attempt, TaskError},
+};
+
+/// Share of the progress bar at which the source has been fetched.
+const FETCHED: f64 = 0.1;
+/// Share of the progress bar at which everything is encoded.
+const ENCODED: f64 = 0.9;
+
+/// Makes the renditions, poster and storyboard of the task's video and stores them.
+pub async fn scale(attempt: Arc<Attempt>, settings: Arc<Settings>) -> Result<ScaleReport, TaskError> {
+    let Work::Scale(options) = &attempt.task.work else {
+        return Err(TaskError::fail(
+            FailureCode::Internal,
+            "the task is not for this worker",
+        ));
+    };
+    let source = attempt.fetch_source().await?;
+    attempt.progress("probe", FETCHED, None);
+    let input = Input::File(&source);
+    let probe = ffmpeg::probe(&settings.tools, input, &settings.limits, &attempt.cancel).await?;
+
+    attempt.progress("encode", FETCHED, None);
+    let job = Job {
+        settings: &settings,
+        source: &source,
+        probe: &probe,
+        options,
+        folder: &attempt.scratch,
+        cancel: &attempt.cancel,
+    };
+    let reporter = attempt.clone();
+    let on_progress = move |share: f64, speed: f64| {
+        reporter.progress("encode", FETCHED + (ENCODED - FETCHED) * share, Some(speed));
+    };
+    let renditions = encode(&job, Arc::new(on_progress)).await?;
+
+    attempt.progress("store", ENCODED, None);
+    let content_type = codec::content_type(options.codec);
+    let store = renditions
+        .iter()
+        .map(|r| attempt.put(&r.name, &r.path, content_type));
+    tokio::try_join!(try_join_all(store), previews(&attempt, &settings, &renditions))?;
+    Ok(ScaleReport {
+        renditions: renditions
+            .iter()
+            .map(|rendition| report(rendition, &probe.facts))
+            .collect(),
+        media: probe.facts,
+    })
+}
+
+async fn previews(attempt: &Attempt, settings: &Settings, renditions: &[Rendition]) -> Result<(), TaskError> {
+    let (Some(largest), Some(smallest)) = (renditions.first(), renditions.last()) else {
+        return Ok(());
+    };
+    let folder: &Path = &attempt.scratch;
+    let poster = async {
+        let image = preview::poster(settings, largest, folder, &attempt.cancel).await?;
+        attempt.put("poster.jpg", &image, "image/jpeg").await
+    };
+    let storyboard = async {
+        let (image, vtt) = preview::storyboard(settings, smallest, folder, &attempt.cancel).await?;
+        attempt.put("storyboard.jpg", &image, "image/jpeg").await?;
+        attempt.put("storyboard.vtt", &vtt, "text/vtt").await
+    };
+    tokio::try_join!(poster, storyboard)?;
+    Ok(())
+}
+
+fn report(rendition: &Rendition, source: &MediaFacts) -> RenditionReport {
+    let facts = &rendition.facts;
+    RenditionReport {
+        name: rendition.name.clone(),
+        size: facts.size,
+        ratio: facts.size as f64 / source.size.max(1) as f64,
+        width: rendition.rung.width,
+        height: rendition.rung.height,
+        video_codec: facts
+            .video
+            .as_ref()
+            .map_or_else(String::new, |video| video.codec.clone()),
+        audio_codec: facts.audio.first().map(|track| track.codec.clone()),
+        bitrate: facts.bitrate,
+        duration: facts.duration,
+    }
+}
