@@ -1,7 +1,17 @@
 //! `vidp`: the command line of VidP.
 
+mod client;
+mod demo;
+mod doctor;
+mod fetch;
+mod jobs;
 mod model;
+mod progress;
+mod report;
+mod submit;
+mod up;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -15,18 +25,45 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the whole system on this machine until Ctrl-C
+    Up(up::Up),
+    /// Upload a video
+    Submit(Box<jobs::SubmitCommand>),
+    /// Follow a job to its end
+    Watch(jobs::WatchCommand),
+    /// Print a job, or download its outputs
+    Get(jobs::GetCommand),
     /// Make and check speech models
     #[command(subcommand)]
     Model(model::ModelCommand),
+    /// Check that everything is there that `vidp up` needs
+    Doctor,
+    /// Start the system, process one video, and stop the system
+    Demo(demo::Demo),
 }
 
-fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Command::Model(command) => model::run(command),
-    };
-    if let Err(error) = done {
-        eprintln!("error: {error:#}");
-        return ExitCode::FAILURE;
+#[tokio::main]
+async fn main() -> ExitCode {
+    // Fails only when there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match run(Cli::parse().command).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
-    ExitCode::SUCCESS
+}
+
+async fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Up(command) => up::run(command).await.map(|()| ExitCode::SUCCESS),
+        Command::Submit(command) => jobs::submit(*command).await,
+        Command::Watch(command) => jobs::watch(command).await,
+        Command::Get(command) => jobs::get(command).await,
+        Command::Model(command) => model::run(command).map(|()| ExitCode::SUCCESS),
+        Command::Doctor if doctor::run() => Ok(ExitCode::SUCCESS),
+        Command::Doctor => Ok(ExitCode::FAILURE),
+        Command::Demo(command) => demo::run(command).await,
+    }
 }

@@ -15,6 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use check::check;
 pub use ggml::Precision;
 
 /// The voice-activity model's file name.
@@ -49,7 +50,7 @@ pub fn run(command: ModelCommand) -> Result<()> {
     match command {
         ModelCommand::Make(make) => make.run(),
         ModelCommand::Check { path } => {
-            let model = check::check(&path)?;
+            let model = check(&path)?;
             println!("{}: {model}", path.display());
             Ok(())
         }

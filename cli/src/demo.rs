@@ -1,0 +1,59 @@
+//! `vidp demo`: one video through the whole system, from nothing and back to nothing.
+
+use crate::{
+    client::Client,
+    jobs::{self, Show},
+    submit::Submit,
+    up::{Stopping, System, Up},
+};
+use anyhow::{Result, bail};
+use clap::Args;
+use std::{path::PathBuf, process::ExitCode};
+use tokio::task::spawn_blocking;
+
+#[derive(Args)]
+pub struct Demo {
+    /// The video
+    #[arg(default_value = "samples/clip.mp4")]
+    video: PathBuf,
+    /// Folder of databases, objects, logs and results
+    #[arg(long, default_value = ".vidp/demo")]
+    data_dir: PathBuf,
+}
+
+/// Starts the system, submits the video, shows the report and stops what it started.
+pub async fn run(demo: Demo) -> Result<ExitCode> {
+    let stopping = Stopping::on_signal()?;
+    let up = Up {
+        data_dir: demo.data_dir.clone(),
+        api_port: 0,
+        scale_workers: 1,
+        detect_workers: 1,
+        subtitle_workers: 1,
+    };
+    let told = stopping.clone();
+    let Some(mut system) = spawn_blocking(move || System::start(&up, &told)).await?? else {
+        bail!("stopped");
+    };
+    let client = Client::new(&system.url())?;
+    let told = stopping.clone();
+    let watching = spawn_blocking(move || {
+        system.watch(&told);
+        system.stop();
+    });
+    let done = tokio::select! {
+        code = process(&client, &demo) => code,
+        () = stopping.wait() => Err(anyhow::anyhow!("stopped")),
+    };
+    stopping.set();
+    watching.await?;
+    done
+}
+
+async fn process(client: &Client, demo: &Demo) -> Result<ExitCode> {
+    println!("uploading {}", demo.video.display());
+    let job = Submit::plain(&demo.video).upload(client).await?;
+    let results = demo.data_dir.join("results").join(&job.id);
+    let job = jobs::finish(client, &job.id, &Show::report_and_fetch(results)).await?;
+    Ok(jobs::exit_code(&job))
+}

@@ -1,0 +1,163 @@
+//! The engines of one system: its own, or those that the environment names.
+
+use super::state::EngineState;
+use anyhow::Result;
+use std::{env, fmt::Display, path::Path, thread, time::Instant};
+use vidp_engines::{Daemon, Mongo, Nats, S3, StartError};
+
+/// Each is absent when the environment names another.
+pub struct Engines {
+    nats: Option<Nats>,
+    mongo: Option<Mongo>,
+    s3: Option<S3>,
+}
+
+/// Starts what the environment does not name, all at once.
+pub fn start(data: &Path, logs: &Path) -> Result<Engines> {
+    let own = |variable| env::var_os(variable).is_none();
+    thread::scope(|scope| {
+        let nats = own("VIDP_NATS_URL").then(|| {
+            scope.spawn(|| {
+                let start = Instant::now();
+                let nats = Nats::start_logging(&data.join("nats"), 0, &logs.join("nats.log"))?;
+                up("NATS", nats.url(), start);
+                Ok(nats)
+            })
+        });
+        let mongo = own("VIDP_MONGODB_URL").then(|| {
+            scope.spawn(|| {
+                let start = Instant::now();
+                let mongo = Mongo::start_logging(&data.join("mongodb"), 0, &logs.join("mongodb.log"))?;
+                up(
+                    "MongoDB",
+                    format_args!("mongodb://127.0.0.1:{}", mongo.port()),
+                    start,
+                );
+                Ok(mongo)
+            })
+        });
+        let s3 = own("VIDP_S3_ENDPOINT").then(|| {
+            scope.spawn(|| {
+                let start = Instant::now();
+                let s3 = S3::start_logging(&data.join("s3"), 0, &logs.join("s3.log"))?;
+                up("S3", s3.endpoint(), start);
+                Ok(s3)
+            })
+        });
+        // All are waited for before the first error is looked at: what came up is dropped, and so stopped.
+        let (nats, mongo, s3) = (nats.map(join), mongo.map(join), s3.map(join));
+        Ok(Engines {
+            nats: nats.transpose()?,
+            mongo: mongo.transpose()?,
+            s3: s3.transpose()?,
+        })
+    })
+}
+
+fn join<T>(thread: thread::ScopedJoinHandle<'_, Result<T, StartError>>) -> Result<T, StartError> {
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Says that a part is there, and where.
+pub fn up(name: &str, address: impl Display, since: Instant) {
+    println!("{name:<12} {address}  ({:.1} s)", since.elapsed().as_secs_f64());
+}
+
+impl Engines {
+    /// What every service gets to know.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let mut environment = Vec::new();
+        if let Some(nats) = &self.nats {
+            environment.push(("VIDP_NATS_URL", nats.url()));
+        }
+        if let Some(s3) = &self.s3 {
+            environment.push(("VIDP_S3_ENDPOINT", s3.endpoint()));
+            environment.push(("VIDP_S3_ACCESS_KEY", s3.access_key().to_owned()));
+            environment.push(("VIDP_S3_SECRET_KEY", s3.secret_key().to_owned()));
+        }
+        environment
+    }
+
+    /// What only the API gets to know.
+    pub fn api_environment(&self) -> Vec<(&'static str, String)> {
+        let mongo = self.mongo.as_ref();
+        mongo
+            .map(|mongo| ("VIDP_MONGODB_URL", mongo.url()))
+            .into_iter()
+            .collect()
+    }
+
+    /// The own engines, for the state file.
+    pub fn states(&mut self) -> Vec<EngineState> {
+        let daemons = [
+            ("nats", self.nats.as_mut().map(Nats::daemon)),
+            ("mongodb", self.mongo.as_mut().map(Mongo::daemon)),
+            ("s3", self.s3.as_mut().map(S3::daemon)),
+        ];
+        let state = |(name, daemon): (&'static str, Option<&mut Daemon>)| {
+            daemon.map(|daemon| EngineState {
+                name,
+                pid: daemon.pid(),
+                log: daemon.log().to_owned(),
+            })
+        };
+        daemons.into_iter().filter_map(state).collect()
+    }
+
+    /// Starts again what has ended; true when something was. The services reconnect by themselves.
+    pub fn revive(&mut self) -> bool {
+        let mut revived = false;
+        if let Some(nats) = &mut self.nats
+            && is_over("NATS", nats.daemon())
+        {
+            revived |= report("NATS", nats.restart());
+        }
+        if let Some(mongo) = &mut self.mongo
+            && is_over("MongoDB", mongo.daemon())
+        {
+            revived |= report("MongoDB", mongo.restart());
+        }
+        if let Some(s3) = &mut self.s3
+            && is_over("S3", s3.daemon())
+        {
+            revived |= report("S3", s3.restart());
+        }
+        revived
+    }
+
+    /// Stops them: the store and the record first, the broker last.
+    pub fn stop(&mut self) {
+        if let Some(s3) = &mut self.s3 {
+            s3.stop();
+        }
+        if let Some(mongo) = &mut self.mongo {
+            mongo.stop();
+        }
+        if let Some(nats) = &mut self.nats {
+            nats.stop();
+        }
+    }
+}
+
+fn is_over(name: &str, daemon: &mut Daemon) -> bool {
+    let Some(status) = daemon.exited() else {
+        return false;
+    };
+    eprintln!(
+        "{name} ended ({status}); {} ends:\n{}",
+        daemon.log().display(),
+        daemon.log_tail()
+    );
+    true
+}
+
+fn report(name: &str, restarted: Result<(), StartError>) -> bool {
+    match restarted {
+        Ok(()) => println!("{name} is up again"),
+        // Tried again at the next look, after the time that this one took.
+        Err(error) => eprintln!("{name} did not come up again: {error}"),
+    }
+    true
+}

@@ -1,0 +1,243 @@
+//! All processes of one system, started, watched and stopped together.
+
+use super::{
+    Stopping, Up,
+    engines::{self, Engines},
+    service::{Plan, Service},
+    state::{self, ServiceState, State},
+};
+use crate::model;
+use anyhow::{Context, Result};
+use std::{
+    env,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+use vidp_engines::{find_model, free_port};
+
+/// A service that is not ready by then will not be.
+const READY: Duration = Duration::from_secs(60);
+/// How often the processes are looked at.
+const LOOK: Duration = Duration::from_millis(200);
+/// Somebody waits for the prompt: a worker may finish what is nearly done, and hands back the rest.
+const DRAIN_SECONDS: &str = "5";
+/// After this a worker that was asked to end is killed; its task goes to the next one.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// A system that is up. Dropping it kills every process.
+pub struct System {
+    // Dropped in this order.
+    workers: Vec<Service>,
+    api: Service,
+    engines: Engines,
+    environment: Vec<(&'static str, String)>,
+    data_dir: PathBuf,
+    _lock: File,
+}
+
+impl System {
+    /// Starts everything and waits until the API is ready; `None` when the signal came before.
+    pub fn start(up: &Up, stopping: &Stopping) -> Result<Option<System>> {
+        let data_dir = folder(&up.data_dir)?;
+        let lock = state::lock(&data_dir)?;
+        state::remove(&data_dir);
+        let logs = folder(&data_dir.join("logs"))?;
+        let speech = if up.detect_workers + up.subtitle_workers > 0 {
+            speech_models()?
+        } else {
+            Vec::new()
+        };
+
+        let engines = engines::start(&data_dir, &logs)?;
+        if stopping.is_set() {
+            return Ok(None);
+        }
+        let mut environment = engines.environment();
+        environment.extend(default("VIDP_S3_BUCKET", "vidp"));
+        environment.extend(default("VIDP_DRAIN_SECONDS", DRAIN_SECONDS));
+        let scratch = folder(&data_dir.join("scratch"))?;
+        environment.push(("VIDP_SCRATCH_DIR", scratch.display().to_string()));
+
+        let start = Instant::now();
+        let mut api_environment = engines.api_environment();
+        api_environment.extend(default("VIDP_MONGODB_DATABASE", "vidp"));
+        let port = if up.api_port == 0 {
+            free_port()
+        } else {
+            up.api_port
+        };
+        let plan = Plan {
+            name: "api".to_owned(),
+            program: "vidp-api",
+            args: Vec::new(),
+            environment: with_port([&environment[..], &api_environment].concat(), port),
+            port,
+        };
+        let api = Service::start(plan, &logs)?;
+        let workers = worker_plans(up, &environment, &speech)
+            .map(|plan| Service::start(plan, &logs))
+            .collect::<Result<_>>()?;
+        environment.extend(api_environment);
+        let mut system = System {
+            workers,
+            api,
+            engines,
+            environment,
+            data_dir,
+            _lock: lock,
+        };
+        if !system.wait_ready(stopping, start)? {
+            system.stop();
+            return Ok(None);
+        }
+        system.write_state()?;
+        Ok(Some(system))
+    }
+
+    /// The API's address.
+    pub fn url(&self) -> String {
+        self.api.url()
+    }
+
+    /// Starts again what ends, until the signal.
+    pub fn watch(&mut self, stopping: &Stopping) {
+        while !stopping.is_set() {
+            let mut changed = self.engines.revive();
+            for service in self.services() {
+                changed |= service.revive();
+            }
+            if changed && let Err(error) = self.write_state() {
+                eprintln!("up.json: {error:#}");
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Stops everything: the workers together, the API, then the engines.
+    pub fn stop(&mut self) {
+        state::remove(&self.data_dir);
+        for worker in &mut self.workers {
+            worker.daemon().terminate();
+        }
+        let start = Instant::now();
+        for service in self.services() {
+            service
+                .daemon()
+                .stop(GRACE.saturating_sub(start.elapsed()).max(LOOK));
+        }
+        self.engines.stop();
+    }
+
+    /// Waits for every service; false when the signal came first.
+    fn wait_ready(&mut self, stopping: &Stopping, start: Instant) -> Result<bool> {
+        for service in self.services() {
+            if !service.wait_ready(READY, || stopping.is_set())? {
+                return Ok(false);
+            }
+            engines::up(service.name(), service.url(), start);
+        }
+        Ok(true)
+    }
+
+    /// The workers, then the API.
+    fn services(&mut self) -> impl Iterator<Item = &mut Service> {
+        self.workers.iter_mut().chain([&mut self.api])
+    }
+
+    fn write_state(&mut self) -> Result<()> {
+        let services = self
+            .services()
+            .map(|service| ServiceState {
+                name: service.name().to_owned(),
+                pid: service.daemon().pid(),
+                url: service.url(),
+                log: service.daemon().log().to_owned(),
+            })
+            .collect();
+        let state = State {
+            url: self.url(),
+            pid: std::process::id(),
+            data_dir: self.data_dir.clone(),
+            environment: self.known_environment(),
+            engines: self.engines.states(),
+            services,
+        };
+        state.write().context("write up.json")
+    }
+
+    /// What was given to the services, and what they have from our own environment.
+    fn known_environment(&self) -> serde_json::Map<String, serde_json::Value> {
+        env::vars()
+            .filter(|(name, _)| name.starts_with("VIDP_"))
+            .chain(
+                self.environment
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), value.clone())),
+            )
+            .map(|(name, value)| (name, value.into()))
+            .collect()
+    }
+}
+
+fn worker_plans<'a>(
+    up: &Up,
+    environment: &'a [(&'static str, String)],
+    speech: &'a [(&'static str, String)],
+) -> impl Iterator<Item = Plan> + 'a {
+    let lang = |role: &str| vec!["--role".to_owned(), role.to_owned()];
+    [
+        ("detect", "worker-lang", lang("detect"), up.detect_workers),
+        ("scale", "worker-scale", Vec::new(), up.scale_workers),
+        ("subtitle", "worker-lang", lang("subtitle"), up.subtitle_workers),
+    ]
+    .into_iter()
+    .flat_map(move |(stage, program, args, count)| {
+        (1..=count).map(move |i| {
+            let port = free_port();
+            Plan {
+                name: format!("{stage}-{i}"),
+                program,
+                args: args.clone(),
+                environment: with_port([environment, speech].concat(), port),
+                port,
+            }
+        })
+    })
+}
+
+fn with_port(mut environment: Vec<(&'static str, String)>, port: u16) -> Vec<(&'static str, String)> {
+    environment.push(("VIDP_BIND", format!("127.0.0.1:{port}")));
+    environment
+}
+
+/// Where the speech models are, unless the environment says so already.
+fn speech_models() -> Result<Vec<(&'static str, String)>> {
+    let whisper = model::whisper_model(model::Precision::Q8_0);
+    let mut found = Vec::new();
+    for (variable, file) in [
+        ("VIDP_WHISPER_MODEL", whisper.as_str()),
+        ("VIDP_VAD_MODEL", model::VAD_MODEL),
+    ] {
+        if env::var_os(variable).is_none() {
+            let path = find_model(file).with_context(|| {
+                format!("{file} is not in .engines/models: run `make setup` and `vidp model make`, or set {variable}")
+            })?;
+            found.push((variable, path.display().to_string()));
+        }
+    }
+    Ok(found)
+}
+
+/// A setting that the user's own environment overrides.
+fn default(name: &'static str, value: &str) -> Option<(&'static str, String)> {
+    env::var_os(name).is_none().then(|| (name, value.to_owned()))
+}
+
+/// Makes a folder, and gives its absolute path: the processes may have other working directories.
+fn folder(path: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(path)
+        .and_then(|()| fs::canonicalize(path))
+        .with_context(|| format!("create {}", path.display()))
+}
