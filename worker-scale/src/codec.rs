@@ -59,7 +59,8 @@ pub fn video(
         )),
         Codec::Vp9 => words("-c:v libvpx-vp9 -deadline good -cpu-used 5 -row-mt 1"),
     };
-    args.extend(words("-force_key_frames expr:gte(t,n_forced*2)"));
+    // Frames keep their own times; nothing is repeated to fill a fixed rate.
+    args.extend(words("-fps_mode vfr -force_key_frames expr:gte(t,n_forced*2)"));
     match (codec, rate) {
         // 0 means "no bound but the quality" to this encoder, and a bitrate is a ceiling.
         (Codec::Vp9, Rate::Quality { crf, ceiling }) => {
@@ -153,7 +154,7 @@ mod tests {
         let check = |codec, rate: Rate, pass, expected: &str| {
             let got = video(codec, &rate, pass, "veryfast", Path::new("/s/a:b"), 29.97).join(" ");
             assert_eq!(
-                got.replace("-force_key_frames expr:gte(t,n_forced*2)", "KEY"),
+                got.replace("-fps_mode vfr -force_key_frames expr:gte(t,n_forced*2)", "KEY"),
                 expected
             );
         };

@@ -21,6 +21,9 @@ const WIDTH: u32 = 160;
 /// Pixels of a tile's height at most.
 const MAX_HEIGHT: u32 = 320;
 
+/// JPEG has one colour matrix, BT.601 in full range, whatever the video has.
+const JPEG: &str = "out_color_matrix=bt601:out_range=pc";
+
 /// A storyboard's grid: `tiles` pictures, one every `interval` seconds, in rows of `columns`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grid {
@@ -97,7 +100,7 @@ pub async fn poster(
         settings,
         from,
         &seek,
-        "thumbnail=10",
+        &format!("thumbnail=10,scale={JPEG}"),
         "3",
         folder.join("poster.jpg"),
         cancel,
@@ -114,15 +117,18 @@ pub async fn storyboard(
 ) -> Result<(PathBuf, PathBuf), TaskError> {
     let grid = Grid::new(from.facts.duration, (from.rung.width, from.rung.height));
     let Grid {
+        tiles,
         columns,
         rows,
         interval,
         width,
         height,
-        ..
     } = grid;
-    let filter =
-        format!("fps=1/{interval}:start_time=0:round=down,scale={width}:{height},tile={columns}x{rows}");
+    // The last frame is repeated for as long as there are tiles to fill.
+    let filter = format!(
+        "fps=1/{interval}:start_time=0:round=down:eof_action=pass,tpad=stop=-1:stop_mode=clone,\
+         scale={width}:{height}:{JPEG},tile={columns}x{rows}:nb_frames={tiles}"
+    );
     let image = picture(
         settings,
         from,
