@@ -1,0 +1,45 @@
+# Two commands do all the set-up: `make demo` and `make test`. Both start with `make setup`, which is instant when
+# everything is there.
+
+VIDEO ?= samples/clip.mp4
+DATA_DIR ?= .vidp
+MODELS := .engines/models/ggml-base-q8_0.bin
+# The programs that make up the system.
+PROGRAMS := -p vidp -p vidp-api -p worker-lang -p worker-scale
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build models demo up check test bench clean-data
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing: Debian packages, pinned engines, speech weights
+	@python3 scripts/setup.py
+
+build: setup ## Build the release binaries
+	@cargo build --release $(PROGRAMS)
+
+models: build
+	@test -f $(MODELS) || target/release/vidp model make
+
+demo: models ## Process one video (VIDEO=path) through the whole system, with a report
+	@target/release/vidp demo "$(VIDEO)"
+
+up: models ## Run the whole system on this machine until Ctrl-C
+	@target/release/vidp up --data-dir "$(DATA_DIR)"
+
+check: setup ## Formatting, lints and docs, warnings denied
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+test: setup ## All tests, against the real engines
+	cargo build --workspace
+	@test -f $(MODELS) || target/debug/vidp model make
+	cargo test --workspace
+
+bench: models ## Measure against the same work done by hand
+	@python3 scripts/bench.py
+
+clean-data: ## Remove everything that `make up` and `make demo` keep
+	rm -rf "$(DATA_DIR)"
