@@ -13,6 +13,10 @@ const MAX_EXTERNAL_ID: usize = 256;
 
 /// Reads options; unknown fields are refused, so that a misspelt one is not silently without effect.
 pub fn parse(text: &str) -> Result<JobOptions, Problem> {
+    // serde would also fill a struct from an array.
+    if text.trim_start().starts_with('[') {
+        return Err(Problem::invalid("options: expected a JSON object"));
+    }
     let mut unknown = Vec::new();
     let mut json = serde_json::Deserializer::from_str(text);
     let read = serde_ignored::deserialize(&mut json, |path| unknown.push(path.to_string()));
@@ -98,7 +102,8 @@ mod tests {
         );
         check(r#"{"scale":{"renditions":["1080p","144p"],"codec":"av1","crf":60,"max_size_mb":1.5}}"#, "");
         check("", "EOF");
-        check("[]", "invalid");
+        check("[]", "expected a JSON object");
+        check("1", "invalid type");
         check("{} x", "trailing");
         check(r#"{"stage":["detect"]}"#, "unknown field \\\"stage\\\"");
         check(r#"{"scale":{"codecs":"h264"}}"#, "scale.codecs");

@@ -15,8 +15,6 @@ use vidp_common::contract::{Outcome, Stage, TaskResult, keys};
 
 /// Documents looked at in one round of each kind.
 const ROUND: i64 = 500;
-/// An upload touches its document far more often than this.
-pub const SILENT_UPLOAD: Duration = Duration::from_secs(120);
 
 /// Sweeps until the shutdown.
 pub async fn run(app: Shared) {
@@ -45,7 +43,8 @@ async fn round(app: &Shared) -> Result<()> {
             look_after(app, &job, *stage).await?;
         }
     }
-    let silent = ago(SILENT_UPLOAD);
+    // Eight missed signs of life.
+    let silent = ago(app.config.stale() * 2);
     for job in app.db.silent_uploads(silent, ROUND).await? {
         tracing::warn!(job = %job.id, "an upload was abandoned");
         abandon(app, &job).await?;

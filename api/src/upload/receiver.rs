@@ -18,8 +18,6 @@ use vidp_common::{
     store::Multipart,
 };
 
-/// How often a running upload gives a sign of life; the sweeper waits eight times as long.
-const TOUCH: Duration = Duration::from_secs(sweep::SILENT_UPLOAD.as_secs() / 8);
 /// The minimum rate holds over windows of this length.
 const RATE_WINDOW: Duration = Duration::from_secs(30);
 
@@ -71,7 +69,7 @@ impl Receiver {
             self.window = (Instant::now(), 0);
         }
         upload.write(bytes).await?;
-        if self.touched.elapsed() >= TOUCH {
+        if self.touched.elapsed() >= self.app.config.stale() / 4 {
             self.touched = Instant::now();
             let (db, id) = (self.app.db.clone(), self.job.id);
             tokio::spawn(async move { db.touch(id).await });
