@@ -1,0 +1,83 @@
+//! The language worker: serves the queue of its role, `detect` or `subtitle`.
+
+use anyhow::Result;
+use clap::Parser;
+use serde_json::json;
+use std::{path::PathBuf, sync::Arc, time::Instant};
+use tokio_util::sync::CancellationToken;
+use vidp_common::{
+    contract::{DetectOptions, SubtitleOptions},
+    ffmpeg::Input,
+    telemetry, worker,
+};
+use worker_lang::{
+    config::{Command, Config, Role},
+    detect,
+    engine::Engine,
+    subtitle,
+    words::join,
+};
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let config = Config::parse();
+    telemetry::init(&config.worker.log)?;
+    let engine = Arc::new(Engine::load(&config.engine, config.worker.slots)?);
+    if let Some(Command::Bench { files }) = config.command {
+        return bench(engine, config.role, files).await;
+    }
+    let (stage, port) = (config.role.stage(), config.role.port());
+    match config.role {
+        Role::Detect => {
+            worker::main(stage, port, config.worker, move |attempt| {
+                detect::run(engine.clone(), attempt)
+            })
+            .await
+        }
+        Role::Subtitle => {
+            worker::main(stage, port, config.worker, move |attempt| {
+                subtitle::run(engine.clone(), attempt)
+            })
+            .await
+        }
+    }
+}
+
+/// Runs the stage's own code on local files. The time is that of the file alone, without loading the model.
+async fn bench(engine: Arc<Engine>, role: Role, files: Vec<PathBuf>) -> Result<()> {
+    let never = CancellationToken::new();
+    for file in files {
+        let (started, input) = (Instant::now(), Input::File(&file));
+        let engine = engine.clone();
+        let mut line = match role {
+            Role::Detect => match detect::detect(engine, input, &DetectOptions::default(), |_| {}, &never)
+                .await
+            {
+                Ok(report) => json!({ "language": report.language.code, "confidence": report.confidence }),
+                Err(error) => json!({ "error": error.to_string() }),
+            },
+            Role::Subtitle => {
+                let options = SubtitleOptions::default();
+                match subtitle::transcribe(engine, input, &options, |_, _| {}, &never).await {
+                    Ok(transcript) => {
+                        let seconds = started.elapsed().as_secs_f64();
+                        let words = transcript.segments.iter().flat_map(|segment| &segment.words);
+                        let (report, _) = subtitle::caption(&transcript, &options);
+                        json!({
+                            "language": transcript.language,
+                            "duration": transcript.duration,
+                            "speed": transcript.duration / seconds,
+                            "rules_kept": report.rules_kept,
+                            "text": join(words),
+                        })
+                    }
+                    Err(error) => json!({ "error": error.to_string() }),
+                }
+            }
+        };
+        line["file"] = json!(file);
+        line["seconds"] = json!(started.elapsed().as_secs_f64());
+        println!("{line}");
+    }
+    Ok(())
+}

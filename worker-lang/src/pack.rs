@@ -1,0 +1,277 @@
+//! The speech of a track, packed together without its silences, and the way back to the track's own time.
+
+use crate::{
+    speech::{CHUNK, Segmenter, Vad, chunks, seconds},
+    whisper::WINDOW_SECONDS,
+};
+use anyhow::Result;
+use std::ops::Range;
+
+/// A window is cut at the best pause in its last part of this many seconds.
+const CUT_WITHIN: f64 = 10.0;
+/// Probability of speech below which a chunk is quiet.
+const QUIET: f32 = 0.35;
+
+/// Speech that waits to be transcribed. Everything is counted in chunks of [`CHUNK`] samples.
+#[derive(Default)]
+pub struct Packed {
+    samples: Vec<f32>,
+    voices: Vec<f32>,
+    runs: Vec<Run>,
+}
+
+/// From `packed` on, the samples come from `source` on.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    packed: usize,
+    source: usize,
+}
+
+impl Packed {
+    /// Adds chunks that begin at chunk `source` of the track.
+    fn append(&mut self, source: usize, samples: &[f32], voices: &[f32]) {
+        let packed = self.voices.len();
+        let continues = self
+            .runs
+            .last()
+            .is_some_and(|run| run.source + (packed - run.packed) == source);
+        if !continues {
+            self.runs.push(Run { packed, source });
+        }
+        self.samples.extend_from_slice(samples);
+        self.voices.extend_from_slice(voices);
+        self.samples.resize(self.voices.len() * CHUNK, 0.0);
+    }
+
+    /// Chunks that wait.
+    pub fn len(&self) -> usize {
+        self.voices.len()
+    }
+
+    /// The first `len` chunks' samples.
+    pub fn samples(&self, len: usize) -> &[f32] {
+        &self.samples[..len * CHUNK]
+    }
+
+    /// How many chunks to transcribe next: all that there are, or as many as end in the deepest and latest pause.
+    pub fn window(&self) -> usize {
+        let longest = (WINDOW_SECONDS * 16_000.0) as usize / CHUNK;
+        if self.len() <= longest {
+            return self.len();
+        }
+        let loudness = |cut: usize| -> f32 { self.voices[cut - 2..cut + 2].iter().sum() };
+        let earliest = longest - chunks(CUT_WITHIN);
+        (earliest..=longest)
+            .rev()
+            .filter(|&cut| cut + 2 <= self.len())
+            .min_by(|&a, &b| {
+                let joint = |cut| !self.runs.iter().any(|run| run.packed == cut);
+                joint(a).cmp(&joint(b)).then(loudness(a).total_cmp(&loudness(b)))
+            })
+            .unwrap_or(longest)
+    }
+
+    /// Seconds of speech among the given chunks.
+    pub fn spoken(&self, range: Range<usize>) -> f64 {
+        let voiced = self.voices[range].iter().filter(|voice| **voice >= 0.5).count();
+        seconds(voiced * CHUNK)
+    }
+
+    /// Shrinks a time span in seconds of packed time to where somebody speaks in it, if anybody does.
+    pub fn tighten(&self, start: f64, end: f64) -> (f64, f64) {
+        let (first, last) = (chunk_at(start), chunk_at(end).min(self.len()));
+        let quiet = |chunk: &usize| self.voices[*chunk] < QUIET;
+        let before = (first..last).take_while(quiet).count();
+        if first >= last || before == last - first {
+            return (start, end);
+        }
+        let after = (first..last).rev().take_while(quiet).count();
+        let start = if before > 0 {
+            time_of(first + before)
+        } else {
+            start
+        };
+        let end = if after > 0 { time_of(last - after) } else { end };
+        (start, end.max(start))
+    }
+
+    /// Where a span of packed time lies in the track, in seconds. A span over a joint goes to its longer part.
+    pub fn locate(&self, start: f64, end: f64) -> (f64, f64) {
+        let first = self.run_at(start);
+        let last = self.run_at((end - 1e-6).max(start));
+        if first == last {
+            let shift = self.shift(first);
+            return (start + shift, end + shift);
+        }
+        let joint = time_of(self.runs[first + 1].packed);
+        let tail = time_of(self.runs[last].packed);
+        if joint - start >= end - tail {
+            let shift = self.shift(first);
+            (start + shift, joint + shift)
+        } else {
+            let shift = self.shift(last);
+            (tail + shift, end + shift)
+        }
+    }
+
+    /// Removes the first `count` chunks.
+    pub fn drop_front(&mut self, count: usize) {
+        let keep = self
+            .runs
+            .partition_point(|run| run.packed <= count)
+            .saturating_sub(1);
+        self.runs.drain(..keep);
+        for run in &mut self.runs {
+            let inside = count.saturating_sub(run.packed);
+            run.source += inside;
+            run.packed = run.packed.saturating_sub(count);
+        }
+        self.samples.drain(..count * CHUNK);
+        self.voices.drain(..count);
+        if self.voices.is_empty() {
+            self.runs.clear();
+        }
+    }
+
+    fn run_at(&self, time: f64) -> usize {
+        let chunk = chunk_at(time);
+        self.runs
+            .partition_point(|run| run.packed <= chunk)
+            .saturating_sub(1)
+    }
+
+    fn shift(&self, run: usize) -> f64 {
+        self.runs
+            .get(run)
+            .map_or(0.0, |run| time_of(run.source) - time_of(run.packed))
+    }
+}
+
+/// The chunk that holds a point in time.
+pub fn chunk_at(time: f64) -> usize {
+    (time * 16_000.0 / CHUNK as f64 + 1e-6) as usize
+}
+
+fn time_of(chunk: usize) -> f64 {
+    seconds(chunk * CHUNK)
+}
+
+/// Finds speech in a track that comes in blocks, and packs it.
+pub struct Packer {
+    vad: Vad,
+    segmenter: Segmenter,
+    /// Audio from chunk `base` on that may still turn out to be speech.
+    audio: Vec<f32>,
+    voices: Vec<f32>,
+    base: usize,
+    /// What was found.
+    pub packed: Packed,
+}
+
+impl Packer {
+    /// Begins a track. Pauses of up to `pause` seconds stay in, and `margin` seconds around speech.
+    pub fn new(vad: Vad, pause: f64, margin: f64) -> Self {
+        Packer {
+            vad,
+            segmenter: Segmenter::new(chunks(pause), chunks(margin)),
+            audio: Vec::new(),
+            voices: Vec::new(),
+            base: 0,
+            packed: Packed::default(),
+        }
+    }
+
+    /// Takes the next block: whole chunks, but for the last.
+    pub fn feed(&mut self, block: &[f32]) -> Result<()> {
+        let voices = self.vad.probabilities(block)?;
+        self.audio.extend_from_slice(block);
+        for voice in voices {
+            self.voices.push(voice);
+            let range = self.segmenter.push(voice);
+            self.pack(range);
+        }
+        let old = self.segmenter.horizon().min(self.base + self.voices.len()) - self.base;
+        self.audio.drain(..(old * CHUNK).min(self.audio.len()));
+        self.voices.drain(..old);
+        self.base += old;
+        Ok(())
+    }
+
+    /// The track is over.
+    pub fn finish(&mut self) {
+        let range = self.segmenter.finish();
+        self.pack(range);
+    }
+
+    /// Seconds of speech found so far.
+    pub fn speech_seconds(&self) -> f64 {
+        self.segmenter.speech_seconds()
+    }
+
+    fn pack(&mut self, range: Option<Range<usize>>) {
+        if let Some(Range { start, end }) = range {
+            let (from, to) = (start - self.base, end - self.base);
+            let samples = &self.audio[from * CHUNK..(to * CHUNK).min(self.audio.len())];
+            self.packed.append(start, samples, &self.voices[from..to]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packed(runs: &[(usize, &[f32])]) -> Packed {
+        let mut packed = Packed::default();
+        for (source, voices) in runs {
+            packed.append(*source, &vec![0.5; voices.len() * CHUNK], voices);
+        }
+        packed
+    }
+
+    fn near(found: (f64, f64), expected: (f64, f64)) {
+        let close = (found.0 - expected.0).abs() < 1e-6 && (found.1 - expected.1).abs() < 1e-6;
+        assert!(close, "{found:?} is not {expected:?}");
+    }
+
+    #[test]
+    fn packed_time_leads_back_to_the_track() {
+        let loud = [0.9; 100];
+        let mut packed = packed(&[(50, &loud), (150, &loud), (1000, &loud)]);
+        assert_eq!(packed.runs.len(), 2);
+        near(packed.locate(0.0, 1.0), (1.6, 2.6));
+        near(packed.locate(6.4, 7.0), (32.0, 32.6));
+        near(packed.locate(6.0, 6.4), (7.6, 8.0));
+        // Over the joint: the longer part counts.
+        near(packed.locate(5.4, 6.5), (7.0, 8.0));
+        near(packed.locate(6.3, 7.4), (32.0, 33.0));
+        packed.drop_front(210);
+        near(packed.locate(0.0, 1.0), (32.32, 33.32));
+        packed.drop_front(90);
+        assert_eq!(packed.len(), 0);
+    }
+
+    #[test]
+    fn spans_shrink_to_the_voice() {
+        let mut voices = [0.9; 100];
+        voices[10..20].fill(0.0);
+        let packed = packed(&[(0, &voices)]);
+        near(packed.tighten(0.32, 1.0), (0.64, 1.0));
+        near(packed.tighten(0.1, 0.5), (0.1, 0.32));
+        near(packed.tighten(0.1, 1.0), (0.1, 1.0));
+        near(packed.tighten(0.33, 0.5), (0.33, 0.5));
+        near(packed.tighten(3.0, 9.0), (3.0, 9.0));
+    }
+
+    #[test]
+    fn windows_end_in_pauses() {
+        let mut voices = vec![0.9; 2000];
+        assert_eq!(packed(&[(0, &voices[..300])]).window(), 300);
+        assert_eq!(packed(&[(0, &voices)]).window(), 937);
+        voices[700..710].fill(0.1);
+        let window = packed(&[(0, &voices)]).window();
+        assert!((702..=708).contains(&window), "{window}");
+        // A joint is a pause of seconds.
+        assert_eq!(packed(&[(0, &voices[..800]), (5000, &voices)]).window(), 800);
+    }
+}
