@@ -115,12 +115,13 @@ def main():
         # A slowly turning gradient, and the voice's own wave over it.
         picture = (
             "gradients=s=1280x720:r=25:n=4:speed=0.01:seed=7:c0=0x10243e:c1=0x1f6f8b:c2=0xe07a5f:c3=0x3d405b[back];"
-            "[0:a]showwaves=s=1280x240:r=25:mode=cline:colors=0xf4f1de:draw=full[wave];"
-            "[back][wave]overlay=0:240:shortest=1,format=yuv420p[v]"
+            "[0:a]showwaves=s=160x60:r=5:mode=cline:colors=0xf4f1de:draw=full,fps=25,"
+            "scale=1280:480:flags=bicubic[wave];"
+            "[back][wave]overlay=0:120:shortest=1,format=yuv420p[v]"
         )
         ffmpeg(
             "-i", wav, "-filter_complex", picture, "-map", "[v]", "-map", "0:a",
-            "-c:v", "libx264", "-preset", "slow", "-crf", "31", "-g", "100",
+            "-c:v", "libx264", "-preset", "slow", "-crf", "19", "-g", "100",
             "-c:a", "aac", "-ar", "48000", "-b:a", "96k", "-movflags", "+faststart", SAMPLES / "clip.mp4",
         )  # fmt: skip
         (SAMPLES / "clip.txt").write_text("\n".join(CLIP.values()) + "\n")

@@ -14,6 +14,8 @@ use std::{
 const POLL: Duration = Duration::from_millis(20);
 const TAIL_LINES: usize = 15;
 const TAIL_BYTES: u64 = 16 * 1024;
+/// Some of MongoDB's lines fill a screen.
+const LINE_CHARS: usize = 240;
 
 /// A long-running child process that cannot outlive this one.
 ///
@@ -212,6 +214,9 @@ fn tail(path: &Path, from: u64) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = text.lines().collect();
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| line.chars().take(LINE_CHARS).collect())
+        .collect();
     Ok(lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n"))
 }
