@@ -330,3 +330,6 @@ fn timestamp(time: DateTime) -> Timestamp {
     // Only a deadline thousands of years away has no such time: none, in effect.
     Timestamp::from_unix_timestamp_nanos(nanos).unwrap_or(Timestamp::new_utc(time::Date::MAX, time::Time::MIDNIGHT))
 }
+
+#[cfg(test)]
+mod tests;

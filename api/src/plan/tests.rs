@@ -1,0 +1,191 @@
+use super::*;
+use serde_json::{Map, json};
+use vidp_common::contract::{JobOptions, Success, Timings};
+
+const TIMES: Times = Times {
+    stale: Duration::from_secs(60),
+    retention: Duration::from_secs(1000),
+};
+
+fn at(seconds: i64) -> DateTime {
+    DateTime::from_millis(seconds * 1000)
+}
+
+/// A job for these stages whose upload is complete.
+fn job(stages: &[Stage]) -> Job {
+    let options = JobOptions {
+        stages: stages.to_vec(),
+        ..JobOptions::default()
+    };
+    let mut job = Job::uploading(Uuid::now_v7(), options, "a.mp4".to_owned(), "video/mp4".to_owned(), at(0));
+    let source = SourceState {
+        size: 5,
+        sha256: "00".to_owned(),
+        ..SourceState::default()
+    };
+    assert!(uploaded(&mut job, source, TIMES, at(0)));
+    job
+}
+
+fn result(job: &Job, stage: Stage, outcome: Outcome) -> TaskResult {
+    TaskResult {
+        task_id: job.stages[&stage].task_id,
+        job_id: job.id,
+        stage,
+        attempt: 1,
+        outcome,
+        timings: Timings::default(),
+        worker: "w".to_owned(),
+    }
+}
+
+fn progress(job: &Job, stage: Stage, attempt: u32, share: f64) -> Progress {
+    Progress {
+        task_id: job.stages[&stage].task_id,
+        job_id: job.id,
+        stage,
+        attempt,
+        progress: share,
+        phase: "work".to_owned(),
+        speed: None,
+        worker: "w".to_owned(),
+    }
+}
+
+const OK: fn() -> Outcome = || Outcome::Succeeded(Success::default());
+const BAD: fn() -> Outcome = || Outcome::Failed {
+    code: FailureCode::Internal,
+    detail: String::new(),
+};
+const NONE: fn() -> Outcome = || Outcome::Skipped {
+    code: SkipCode::NoAudio,
+};
+
+#[test]
+fn the_jobs_status_follows_its_stages() {
+    use JobStatus::{Failed, Partial, Queued, Running, Succeeded};
+    let check = |outcomes: &[(Stage, fn() -> Outcome)], expected: JobStatus| {
+        let stages = [Stage::Detect, Stage::Scale];
+        let mut job = job(&stages);
+        for (stage, outcome) in outcomes {
+            let message = result(&job, *stage, outcome());
+            assert!(finished(&mut job, &message, TIMES, at(1)));
+        }
+        assert_eq!(job.status, expected, "{}", outcomes.len());
+        assert_eq!(job.expires_at, expected.is_terminal().then(|| at(1001)));
+    };
+    check(&[], Queued);
+    check(&[(Stage::Detect, OK)], Running);
+    check(&[(Stage::Detect, OK), (Stage::Scale, OK)], Succeeded);
+    check(&[(Stage::Detect, NONE), (Stage::Scale, OK)], Succeeded);
+    check(&[(Stage::Detect, NONE), (Stage::Scale, NONE)], Succeeded);
+    check(&[(Stage::Detect, OK), (Stage::Scale, BAD)], Partial);
+    check(&[(Stage::Detect, NONE), (Stage::Scale, BAD)], Partial);
+    check(&[(Stage::Detect, BAD), (Stage::Scale, BAD)], Failed);
+}
+
+#[test]
+fn subtitles_wait_for_the_language_unless_it_is_given() {
+    let mut job = job(&Stage::ALL);
+    assert_eq!(due(&job), [Stage::Detect, Stage::Scale]);
+    let mut message = result(&job, Stage::Detect, OK());
+    let report = json!({
+        "language": { "code": "fr", "name": "French" }, "confidence": 1.0, "probabilities": [], "windows": [],
+        "bytes_read": 1
+    });
+    message.outcome = Outcome::Succeeded(Success {
+        report: report.as_object().cloned().unwrap_or_else(Map::new),
+        ..Success::default()
+    });
+    finished(&mut job, &message, TIMES, at(1));
+    assert!(due(&job).contains(&Stage::Subtitle));
+    let task_of = |job: &Job| task(job, Stage::Subtitle, "b", 5, Duration::from_secs(60)).map(|task| task.work);
+    assert!(matches!(task_of(&job), Some(Work::Subtitle(options)) if options.language == "fr"));
+    // The caller's word wins even over what was heard.
+    job.options.subtitle.language = "it".to_owned();
+    assert!(matches!(task_of(&job), Some(Work::Subtitle(options)) if options.language == "it"));
+    // The same document makes the same message.
+    let twice = [(); 2].map(|()| task(&job, Stage::Scale, "b", 5, Duration::from_secs(60)));
+    assert_eq!(twice[0], twice[1]);
+}
+
+#[test]
+fn terminal_states_absorb() {
+    let mut job = job(&[Stage::Scale]);
+    let message = result(&job, Stage::Scale, OK());
+    let late = progress(&job, Stage::Scale, 1, 0.9);
+    assert!(finished(&mut job, &message, TIMES, at(1)));
+    let before = serde_json::to_value(&job).unwrap();
+    let bad = TaskResult {
+        outcome: BAD(),
+        ..message.clone()
+    };
+    let task_id = message.task_id;
+    assert!(!finished(&mut job, &message, TIMES, at(2)));
+    assert!(!finished(&mut job, &bad, TIMES, at(2)));
+    assert!(!progressed(&mut job, &late, TIMES, at(2)));
+    assert!(!sent(&mut job, Stage::Scale, task_id, TIMES, at(2)));
+    assert!(!lost(&mut job, Stage::Scale, task_id, at(2)));
+    assert!(!cancelled(&mut job, TIMES, at(2)));
+    assert!(!retried(&mut job, TIMES, at(2)));
+    assert!(!abandoned(&mut job, TIMES, at(2)));
+    assert!(claimed(&mut job, Stage::Scale, TIMES, at(2000)).is_none());
+    assert_eq!(serde_json::to_value(&job).unwrap(), before);
+}
+
+#[test]
+fn progress_of_an_older_attempt_is_not_heard() {
+    let mut job = job(&[Stage::Scale]);
+    let (first, second) = (progress(&job, Stage::Scale, 1, 0.6), progress(&job, Stage::Scale, 2, 0.1));
+    assert!(progressed(&mut job, &first, TIMES, at(1)));
+    assert_eq!((job.status, job.stages[&Stage::Scale].progress), (JobStatus::Running, 0.6));
+    assert!(progressed(&mut job, &second, TIMES, at(2)));
+    assert!(!progressed(&mut job, &first, TIMES, at(3)));
+    let stage = &job.stages[&Stage::Scale];
+    assert_eq!((stage.attempt, stage.progress, stage.started_at), (2, 0.1, Some(at(2))));
+}
+
+#[test]
+fn the_sweeper_claims_each_look_once() {
+    let mut job = job(&[Stage::Scale]);
+    let task_id = job.stages[&Stage::Scale].task_id;
+    // Not before whoever stored the job has had the time to publish.
+    assert!(claimed(&mut job, Stage::Scale, TIMES, at(1)).is_none());
+    assert_eq!(claimed(&mut job, Stage::Scale, TIMES, at(2)), Some(DispatchState::Pending));
+    assert!(claimed(&mut job, Stage::Scale, TIMES, at(2)).is_none());
+    assert!(sent(&mut job, Stage::Scale, task_id, TIMES, at(3)));
+    assert!(due(&job).is_empty());
+    assert!(claimed(&mut job, Stage::Scale, TIMES, at(62)).is_none());
+    assert_eq!(claimed(&mut job, Stage::Scale, TIMES, at(63)), Some(DispatchState::Sent));
+    assert!(lost(&mut job, Stage::Scale, task_id, at(64)));
+    assert_eq!(due(&job), [Stage::Scale]);
+}
+
+#[test]
+fn a_retry_gets_a_new_task_and_leaves_the_rest() {
+    let mut job = job(&[Stage::Detect, Stage::Scale]);
+    let (good, bad) = (result(&job, Stage::Detect, OK()), result(&job, Stage::Scale, BAD()));
+    finished(&mut job, &good, TIMES, at(1));
+    finished(&mut job, &bad, TIMES, at(1));
+    assert!(retried(&mut job, TIMES, at(2)));
+    assert_eq!((job.status, job.expires_at, due(&job)), (JobStatus::Running, None, vec![Stage::Scale]));
+    assert_ne!(job.stages[&Stage::Scale].task_id, bad.task_id);
+    // The first task's result comes late: not the new one's.
+    assert!(!finished(&mut job, &bad, TIMES, at(3)));
+    // A cancelled job's stages are tried again too.
+    assert!(cancelled(&mut job, TIMES, at(4)));
+    assert_eq!(job.status, JobStatus::Cancelled);
+    assert!(retried(&mut job, TIMES, at(5)));
+    assert_eq!(due(&job), [Stage::Scale]);
+}
+
+#[test]
+fn an_upload_that_was_given_up_cannot_be_retried() {
+    let options = JobOptions::default();
+    let mut job = Job::uploading(Uuid::now_v7(), options, String::new(), String::new(), at(0));
+    assert!(due(&job).is_empty());
+    assert!(abandoned(&mut job, TIMES, at(1)));
+    assert_eq!(job.status, JobStatus::Failed);
+    assert!(!retried(&mut job, TIMES, at(2)));
+    assert!(!uploaded(&mut job, SourceState::default(), TIMES, at(2)));
+}
