@@ -78,13 +78,14 @@ fn untagged(track: &VideoTrack, details: &VideoDetails) -> Option<&'static str> 
     }
 }
 
-/// PQ or HLG to BT.709: linear light, tone curve (Hable), back. 100 cd/m² is SDR white.
+/// PQ or HLG to BT.709: linear light, tone curve, back. White of 203 cd/m² (ITU-R BT.2408) becomes SDR white, and the
+/// curve (Möbius) leaves what is darker nearly as it was.
 fn to_sdr(transfer: &str, matrix: Option<&str>, primaries: Option<&str>) -> String {
     let matrix = matrix.unwrap_or("bt2020nc");
     let primaries = primaries.unwrap_or("bt2020");
     format!(
-        "zscale=tin={transfer}:min={matrix}:pin={primaries}:rin=limited:t=linear:npl=100,format=gbrpf32le,\
-         zscale=p=bt709,tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=limited"
+        "zscale=tin={transfer}:min={matrix}:pin={primaries}:rin=limited:t=linear:npl=203,format=gbrpf32le,\
+         zscale=p=bt709,tonemap=mobius:desat=0,zscale=t=bt709:m=bt709:r=limited"
     )
 }
 

@@ -477,14 +477,26 @@ async fn half_a_file_is_no_success() {
     let (code, detail) = clip.fault(&asking(&[P144])).await;
     assert_eq!(code, FailureCode::DamagedMedia, "{detail}");
 
-    let mkv = clip.folder.path().join("s.mkv");
     fs::write(&clip.path, &whole).unwrap();
-    clip.ffmpeg(&format!("-i {} -c copy", clip.path.display()), &mkv)
-        .await;
-    let clip = Clip { path: mkv, ..clip };
-    let whole = fs::read(&clip.path).unwrap();
-    fs::write(&clip.path, &whole[..whole.len() / 2]).unwrap();
-    assert_eq!(clip.fault(&asking(&[P144])).await.0, FailureCode::DamagedMedia);
+    for name in ["s.mkv", "s.avi"] {
+        let path = clip.folder.path().join(name);
+        clip.ffmpeg(&format!("-i {} -c copy", clip.path.display()), &path)
+            .await;
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        let settings = clip.settings.clone();
+        let half = Clip {
+            path,
+            settings,
+            folder: tempfile::tempdir().unwrap(),
+            cancel: CancellationToken::new(),
+        };
+        assert_eq!(
+            half.fault(&asking(&[P144])).await.0,
+            FailureCode::DamagedMedia,
+            "{name}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -17,7 +17,8 @@ pub enum MediaError {
     Process(#[from] ProcessError),
 }
 
-/// What a program says when its surroundings are at fault, not the file.
+/// What a program says when its surroundings are at fault, not the file. "Input/output error" is not among them:
+/// that is how some demuxers put the early end of a file.
 const SURROUNDINGS: &[&str] = &[
     "No space left on device",
     "HTTP error",
@@ -26,7 +27,8 @@ const SURROUNDINGS: &[&str] = &[
     "Connection reset",
     "Connection timed out",
     "Failed to resolve",
-    "Input/output error",
+    "Stream ends prematurely",
+    "TLS",
     "Network is unreachable",
 ];
 

@@ -70,14 +70,15 @@ impl MediaLimits {
 /// What one ffmpeg may use to decode or encode media of this many seconds.
 ///
 /// Thirty times the media's length on the clock, all cores busy, is far slower than any encode offered here on a
-/// machine worth deploying to; a file that needs more was made to. 8K video in three renditions stays below 4 GiB of address space.
+/// machine worth deploying to; a file that needs more was made to. Memory is address space, of which every thread
+/// reserves some that it never touches: 8K video works in this, a bomb of larger frames does not.
 pub fn process_limits(media_seconds: f64) -> Limits {
     let wall = Duration::from_secs(120) + Duration::from_secs_f64(media_seconds.clamp(0.0, 86_400.0) * 30.0);
     let cores = thread::available_parallelism().map_or(1, |n| n.get() as u32);
     Limits {
         wall,
         cpu: wall * cores,
-        memory: 6 << 30,
+        memory: (4 + u64::from(cores)) << 30,
         file_size: 64 << 30,
     }
 }

@@ -68,6 +68,18 @@ impl Probe {
         let mut heard: Vec<&Value> = of_type("audio").filter(|stream| is_audible(stream)).collect();
         heard.sort_by_key(|stream| (!is_set(stream, "default"), index(stream)));
 
+        let mut details = video.map(video_details);
+        if let (Some(stream), Some(details)) = (video, &mut details)
+            && format["format_name"] == "avi"
+        {
+            // Half an AVI has lost its index, and ffprobe reckons from what is left; the header still has the count.
+            let counted = details
+                .frames
+                .zip(frame_rate(stream))
+                .map(|(frames, fps)| frames as f64 / fps);
+            details.duration = details.duration.into_iter().chain(counted).reduce(f64::max);
+        }
+
         let longest = streams.iter().filter_map(duration).fold(0.0, f64::max);
         let duration = number(&format["duration"])
             .filter(|d| *d > 0.0)
@@ -83,7 +95,7 @@ impl Probe {
                 video: video.map(video_track),
                 audio: of_type("audio").map(audio_track).collect(),
             },
-            video: video.map(video_details),
+            video: details,
             audio: heard.into_iter().map(audio_details).collect(),
             streams: of_type("video").chain(of_type("audio")).count(),
         }
@@ -108,10 +120,7 @@ fn video_track(stream: &Value) -> VideoTrack {
         codec: codec(stream),
         width,
         height,
-        fps: [&stream["avg_frame_rate"], &stream["r_frame_rate"]]
-            .into_iter()
-            .find_map(|rate| ratio(rate, '/'))
-            .unwrap_or(0.0),
+        fps: frame_rate(stream).unwrap_or(0.0),
         pixel_format: text(&stream["pix_fmt"]).unwrap_or_default(),
         rotation,
         interlaced: text(&stream["field_order"]).is_some_and(|f| ["tt", "bb", "tb", "bt"].contains(&&*f)),
@@ -119,6 +128,12 @@ fn video_track(stream: &Value) -> VideoTrack {
             .transfer
             .is_some_and(|t| ["smpte2084", "arib-std-b67"].contains(&&*t)),
     }
+}
+
+fn frame_rate(stream: &Value) -> Option<f64> {
+    ["avg_frame_rate", "r_frame_rate"]
+        .into_iter()
+        .find_map(|rate| ratio(&stream[rate], '/'))
 }
 
 fn video_details(stream: &Value) -> VideoDetails {
