@@ -62,7 +62,7 @@ fn join<T>(thread: thread::ScopedJoinHandle<'_, Result<T, StartError>>) -> Resul
 
 /// Says that a part is there, and where.
 pub fn up(name: &str, address: impl Display, since: Instant) {
-    println!("{name:<12} {address}  ({:.1} s)", since.elapsed().as_secs_f64());
+    say!("{name:<12} {address}  ({:.1} s)", since.elapsed().as_secs_f64());
 }
 
 impl Engines {
@@ -145,7 +145,7 @@ fn is_over(name: &str, daemon: &mut Daemon) -> bool {
     let Some(status) = daemon.exited() else {
         return false;
     };
-    eprintln!(
+    complain!(
         "{name} ended ({status}); {} ends:\n{}",
         daemon.log().display(),
         daemon.log_tail()
@@ -155,9 +155,9 @@ fn is_over(name: &str, daemon: &mut Daemon) -> bool {
 
 fn report(name: &str, restarted: Result<(), StartError>) -> bool {
     match restarted {
-        Ok(()) => println!("{name} is up again"),
+        Ok(()) => say!("{name} is up again"),
         // Tried again at the next look, after the time that this one took.
-        Err(error) => eprintln!("{name} did not come up again: {error}"),
+        Err(error) => complain!("{name} did not come up again: {error}"),
     }
     true
 }

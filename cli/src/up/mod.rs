@@ -1,5 +1,21 @@
 //! `vidp up`: the whole system on one machine.
 
+/// `println!`, but a reader that went away does not end the system.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
+/// `eprintln!`, in the same way.
+macro_rules! complain {
+    ($($text:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), $($text)*);
+    }};
+}
+
 mod engines;
 mod service;
 mod state;
@@ -81,9 +97,9 @@ pub async fn run(up: Up) -> Result<()> {
         let Some(mut system) = System::start(&up, &stopping)? else {
             return Ok(()); // The signal came first.
         };
-        println!("ready at {}", system.url());
+        say!("ready at {}", system.url());
         system.watch(&stopping);
-        println!("stopping");
+        say!("stopping");
         system.stop();
         Ok(())
     })

@@ -79,13 +79,13 @@ impl Service {
                 self.started = Instant::now();
                 match spawn(&self.plan, &self.program, &self.log) {
                     Ok(daemon) => {
-                        println!("{name} is started again");
+                        say!("{name} is started again");
                         self.daemon = daemon;
                         self.restart_at = None;
                         true
                     }
                     Err(error) => {
-                        eprintln!("{error}");
+                        complain!("{error}");
                         self.restart_at = Some(Instant::now() + LONGEST_PAUSE);
                         false
                     }
@@ -102,9 +102,9 @@ impl Service {
                 self.ends += 1;
                 self.restart_at = Some(Instant::now() + pause);
                 let log = self.log.display();
-                eprintln!("{name} ended ({status}); {log} ends:\n{}", self.daemon.log_tail());
+                complain!("{name} ended ({status}); {log} ends:\n{}", self.daemon.log_tail());
                 if self.ends >= MANY {
-                    eprintln!(
+                    complain!(
                         "{name} has ended {} times in a row: next try in {pause:?}",
                         self.ends
                     );

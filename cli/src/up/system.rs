@@ -57,6 +57,8 @@ impl System {
         let mut environment = engines.environment();
         environment.extend(default("VIDP_S3_BUCKET", "vidp"));
         environment.extend(default("VIDP_DRAIN_SECONDS", DRAIN_SECONDS));
+        // The trace of an error that is no panic would push the reason out of the log's tail.
+        environment.extend(default("RUST_LIB_BACKTRACE", "0"));
         let scratch = folder(&data_dir.join("scratch"))?;
         environment.push(("VIDP_SCRATCH_DIR", scratch.display().to_string()));
 
@@ -109,7 +111,7 @@ impl System {
                 changed |= service.revive();
             }
             if changed && let Err(error) = self.write_state() {
-                eprintln!("up.json: {error:#}");
+                complain!("up.json: {error:#}");
             }
             thread::sleep(LOOK);
         }

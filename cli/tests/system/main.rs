@@ -1,0 +1,8 @@
+//! The whole system: `vidp up` with real engines and workers, through HTTP and the command line.
+
+mod bad_input;
+mod failures;
+mod media;
+mod pipeline;
+mod stack;
+mod up;
