@@ -234,6 +234,7 @@ impl Job<'_> {
             on_progress(from + share * done, progressed.speed);
         };
         let args = self.args(targets, pass)?;
+        tracing::debug!(?args, "ffmpeg");
         ffmpeg::run(&self.settings.tools, args, limits, self.cancel, report)
             .await
             .map_err(MediaError::decoding)

@@ -29,6 +29,10 @@ const SURROUNDINGS: &[&str] = &[
     "Failed to resolve",
     "Stream ends prematurely",
     "TLS",
+    "Unknown encoder",
+    "Unknown decoder",
+    "No such filter",
+    "Unrecognized option",
     "Network is unreachable",
 ];
 
