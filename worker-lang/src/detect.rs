@@ -67,7 +67,10 @@ pub async fn detect(
     };
     let windows = plan(audio.duration.unwrap_or(probe.facts.duration));
     let mut listener = Listener {
-        session: engine.whisper.session(cancel).map_err(task_error)?,
+        session: engine
+            .whisper
+            .session(engine.threads, cancel)
+            .map_err(task_error)?,
         engine: engine.clone(),
         tally: Tally::among(&options.expected_languages),
         wanted: options.duration,
@@ -150,7 +153,7 @@ impl Listener {
                 let spoken = packer.packed.spoken(0..look);
                 here.add(&probabilities, spoken);
                 self.tally.add(&probabilities, spoken);
-                packer.packed.drop_front(look);
+                packer.packed.split_front(look);
             }
             if self.is_done() {
                 break;

@@ -21,6 +21,8 @@ pub struct Engine {
     pub tools: Tools,
     /// Bounds on the media.
     pub limits: MediaLimits,
+    /// Threads of each task.
+    pub threads: usize,
     vad_model: PathBuf,
 }
 
@@ -31,9 +33,10 @@ impl Engine {
         model::check(Model::Whisper, &config.whisper_model).map_err(Error::msg)?;
         model::check(Model::Vad, &config.vad_model).map_err(Error::msg)?;
         let engine = Engine {
-            whisper: Arc::new(Whisper::load(&config.whisper_model, config.threads(slots))?),
+            whisper: Arc::new(Whisper::load(&config.whisper_model)?),
             tools: config.tools.clone(),
             limits: config.limits.clone(),
+            threads: config.threads(slots),
             vad_model: config.vad_model.clone(),
         };
         engine.vad()?;

@@ -20,7 +20,12 @@ use worker_lang::{
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let config = Config::parse();
+    let mut config = Config::parse();
+    // whisper.cpp tells much of every call.
+    let filter = &mut config.worker.log.filter;
+    if !filter.contains("whisper_rs") {
+        filter.insert_str(0, "whisper_rs=warn,");
+    }
     telemetry::init(&config.worker.log)?;
     let engine = Arc::new(Engine::load(&config.engine, config.worker.slots)?);
     if let Some(Command::Bench { files }) = config.command {

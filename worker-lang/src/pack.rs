@@ -5,7 +5,7 @@ use crate::{
     whisper::WINDOW_SECONDS,
 };
 use anyhow::Result;
-use std::ops::Range;
+use std::{mem, ops::Range};
 
 /// A window is cut at the best pause in its last part of this many seconds.
 const CUT_WITHIN: f64 = 10.0;
@@ -114,23 +114,43 @@ impl Packed {
         }
     }
 
-    /// Removes the first `count` chunks.
-    pub fn drop_front(&mut self, count: usize) {
-        let keep = self
-            .runs
-            .partition_point(|run| run.packed <= count)
-            .saturating_sub(1);
-        self.runs.drain(..keep);
-        for run in &mut self.runs {
-            let inside = count.saturating_sub(run.packed);
-            run.source += inside;
-            run.packed = run.packed.saturating_sub(count);
+    /// Where the packed speech ends in the track, in seconds.
+    pub fn end(&self) -> f64 {
+        time_of(self.len())
+            + self
+                .runs
+                .len()
+                .checked_sub(1)
+                .map_or(0.0, |last| self.shift(last))
+    }
+
+    /// Takes the first `count` chunks out.
+    pub fn split_front(&mut self, count: usize) -> Packed {
+        let samples = self.samples.split_off(count * CHUNK);
+        let voices = self.voices.split_off(count);
+        let cut = self.runs.partition_point(|run| run.packed < count);
+        let mut runs = self.runs.split_off(cut);
+        for run in &mut runs {
+            run.packed -= count;
         }
-        self.samples.drain(..count * CHUNK);
-        self.voices.drain(..count);
-        if self.voices.is_empty() {
-            self.runs.clear();
+        let joined = runs.first().is_some_and(|run| run.packed == 0);
+        if let (Some(run), false) = (self.runs.last(), joined || voices.is_empty()) {
+            runs.insert(
+                0,
+                Run {
+                    packed: 0,
+                    source: run.source + (count - run.packed),
+                },
+            );
         }
+        mem::replace(
+            self,
+            Packed {
+                samples,
+                voices,
+                runs,
+            },
+        )
     }
 
     fn run_at(&self, time: f64) -> usize {
@@ -245,10 +265,12 @@ mod tests {
         // Over the joint: the longer part counts.
         near(packed.locate(5.4, 6.5), (7.0, 8.0));
         near(packed.locate(6.3, 7.4), (32.0, 33.0));
-        packed.drop_front(210);
+        let front = packed.split_front(210);
+        near(front.locate(6.0, 6.4), (7.6, 8.0));
+        near((front.end(), packed.end()), (32.32, 35.2));
         near(packed.locate(0.0, 1.0), (32.32, 33.32));
-        packed.drop_front(90);
-        assert_eq!(packed.len(), 0);
+        packed.split_front(90);
+        assert_eq!((packed.len(), packed.runs.len()), (0, 0));
     }
 
     #[test]

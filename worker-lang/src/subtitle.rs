@@ -6,11 +6,12 @@ use crate::{
     engine::{Engine, task_error},
     formats::write,
     speech::seconds,
-    transcribe::{Transcriber, Transcript},
+    transcribe::{self, Settings, Transcript},
+    whisper::WINDOW_SECONDS,
     words::Word,
 };
 use anyhow::Context;
-use std::{sync::Arc, time::Instant};
+use std::{iter, sync::Arc, time::Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use vidp_common::{
@@ -56,7 +57,7 @@ pub async fn transcribe(
     engine: Arc<Engine>,
     input: Input<'_>,
     options: &SubtitleOptions,
-    progress: impl Fn(f64, f64) + Send + 'static,
+    progress: impl Fn(f64, f64) + Send + Sync + 'static,
     cancel: &CancellationToken,
 ) -> Result<Transcript, TaskError> {
     let probe = ffmpeg::probe(&engine.tools, input, &engine.limits, cancel).await?;
@@ -72,28 +73,19 @@ pub async fn transcribe(
     // The model stops when the task does, and also when the audio turns out to be damaged.
     let stop = cancel.child_token();
     let _stopped = stop.clone().drop_guard();
-    let session = engine.whisper.session(&stop).map_err(task_error)?;
-    let language = (options.language != "auto").then(|| options.language.clone());
-    let mut transcriber = Transcriber::new(
-        session,
-        engine.vad().map_err(task_error)?,
-        language,
-        options.translate,
-    );
+    let settings = settings(&engine, options, duration);
+    let vad = engine.vad().map_err(task_error)?;
     let (blocks, mut waiting) = mpsc::channel::<Vec<f32>>(AHEAD);
-    let started = Instant::now();
+    let (whisper, started) = (engine.whisper.clone(), Instant::now());
     let model = tokio::task::spawn_blocking(move || {
-        let mut heard = 0;
-        while let Some(block) = waiting.blocking_recv() {
-            transcriber.feed(&block)?;
-            heard += block.len();
-            let done = seconds(heard);
+        let done = |seconds: f64| {
             progress(
-                (done / duration.max(0.1)).min(1.0),
-                done / started.elapsed().as_secs_f64(),
-            );
-        }
-        transcriber.finish()
+                (seconds / duration.max(0.1)).min(1.0),
+                seconds / started.elapsed().as_secs_f64(),
+            )
+        };
+        let blocks = iter::from_fn(|| waiting.blocking_recv());
+        transcribe::transcribe(&whisper, vad, &settings, blocks, done, &stop)
     });
     let work = async {
         let samples = track.stream(duration, blocks, cancel).await?;
@@ -108,6 +100,19 @@ pub async fn transcribe(
         () = cancel.cancelled() => return Err(TaskError::Cancelled),
     };
     transcript.ok_or(TaskError::Skip(SkipCode::NoSpeech))
+}
+
+/// Shares the task's threads out: windows are transcribed side by side, because ggml's threads wait for each other by
+/// spinning. A track of a few windows gets them inside the model instead.
+fn settings(engine: &Engine, options: &SubtitleOptions, duration: f64) -> Settings {
+    let windows = (duration / WINDOW_SECONDS).ceil().max(1.0) as usize;
+    let lanes = engine.threads.min(windows);
+    Settings {
+        language: (options.language != "auto").then(|| options.language.clone()),
+        translate: options.translate,
+        lanes,
+        threads: engine.threads / lanes,
+    }
 }
 
 /// Refuses a track of which far less could be decoded than the file says it has.

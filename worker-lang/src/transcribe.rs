@@ -2,12 +2,17 @@
 
 use crate::{
     language::Tally,
-    pack::{Packer, chunk_at},
+    pack::{Packed, Packer, chunk_at},
     speech::{CHUNK, Vad, chunks, seconds},
-    whisper::{DETECT_SECONDS, Session, Speech, WINDOW_SECONDS},
+    whisper::{Cancelled, DETECT_SECONDS, Session, Speech, WINDOW_SECONDS, Whisper},
     words::{Segment, Token, heard_until, segments},
 };
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use std::{
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread,
+};
+use tokio_util::sync::CancellationToken;
 
 /// Pauses up to this many seconds stay in: the model hears where sentences end. faster-whisper's default.
 const PAUSE: f64 = 2.0;
@@ -33,70 +38,192 @@ pub struct Transcript {
     pub duration: f64,
 }
 
-/// Transcribes a track that comes in blocks.
-pub struct Transcriber {
-    session: Session,
-    packer: Packer,
-    language: Option<String>,
-    translate: bool,
-    segments: Vec<Segment>,
-    samples: usize,
+/// What to write.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Code of the spoken language; without it the first speech tells.
+    pub language: Option<String>,
+    /// Write English.
+    pub translate: bool,
+    /// Windows that are transcribed at the same time, each in a state of its own (about 180 MB with the base model).
+    pub lanes: usize,
+    /// Threads of the model in each lane.
+    pub threads: usize,
 }
 
-impl Transcriber {
-    /// Begins a track. Without a `language` the first speech tells.
-    pub fn new(session: Session, vad: Vad, language: Option<String>, translate: bool) -> Self {
-        Transcriber {
-            session,
-            packer: Packer::new(vad, PAUSE, MARGIN),
-            language,
-            translate,
-            segments: Vec::new(),
-            samples: 0,
-        }
-    }
+/// A stretch of packed speech on its way to the model.
+struct Job {
+    number: usize,
+    packed: Packed,
+    language: String,
+}
 
-    /// Takes the next block: whole chunks of [`CHUNK`] samples, but for the last.
-    pub fn feed(&mut self, block: &[f32]) -> Result<()> {
-        self.samples += block.len();
-        self.packer.feed(block)?;
-        // Half a chunk more than a window, so that every window can be cut where it is quiet.
-        while self.packer.packed.len() > chunks(WINDOW_SECONDS) + 1 {
-            self.window()?;
+/// Transcribes a track that comes in `blocks` of whole chunks (but for the last). `None` when nobody speaks in it.
+///
+/// Blocks the thread. Memory does not grow with the track, but for the text. `progress` gets the seconds of the
+/// track that are done. Ends early with [`Cancelled`](crate::whisper::Cancelled) once `cancel` is.
+pub fn transcribe(
+    whisper: &Arc<Whisper>,
+    vad: Vad,
+    settings: &Settings,
+    blocks: impl Iterator<Item = Vec<f32>>,
+    progress: impl Fn(f64) + Sync,
+    cancel: &CancellationToken,
+) -> Result<Option<Transcript>> {
+    let stop = cancel.child_token();
+    let (jobs, queue) = mpsc::sync_channel::<Job>(1);
+    let queue = Arc::new(Mutex::new(queue));
+    let mut cutter = Cutter {
+        whisper,
+        settings,
+        packer: Packer::new(vad, PAUSE, MARGIN),
+        language: settings.language.clone(),
+        samples: 0,
+        number: 0,
+        stop: &stop,
+    };
+    let mut texts = thread::scope(|scope| {
+        let lane = |queue: Arc<Mutex<mpsc::Receiver<Job>>>| {
+            let done = run_lane(whisper, settings, &queue, &progress, &stop);
+            // One failure ends all lanes.
+            done.inspect_err(|_| stop.cancel())
+        };
+        let lanes: Vec<_> = (0..settings.lanes.max(1))
+            .map(|_| {
+                scope.spawn({
+                    let queue = queue.clone();
+                    move || lane(queue)
+                })
+            })
+            .collect();
+        // Only the lanes hold it from here on: when all of them have failed, nobody waits for them.
+        drop(queue);
+        let cut = cutter.run(blocks, jobs).inspect_err(|_| stop.cancel());
+        let ended = lanes
+            .into_iter()
+            .map(|lane| lane.join().expect("a lane does not panic"));
+        let (texts, errors): (Vec<_>, Vec<_>) = ended.partition(Result::is_ok);
+        let errors = errors.into_iter().filter_map(Result::err).chain(cut.err());
+        // A lane that was stopped for another's failure is not the reason.
+        match errors.min_by_key(|error| error.is::<Cancelled>()) {
+            Some(error) => Err(error),
+            None => Ok(texts.into_iter().flatten().flatten().collect::<Vec<_>>()),
+        }
+    })?;
+    texts.sort_by_key(|(number, _)| *number);
+    let mut segments = texts.into_iter().flat_map(|(_, segments)| segments).collect();
+    let duration = seconds(cutter.samples);
+    settle(&mut segments, duration);
+    Ok(cutter
+        .language
+        .filter(|_| cutter.number > 0)
+        .map(|language| Transcript {
+            language,
+            segments,
+            speech_seconds: cutter.packer.speech_seconds(),
+            duration,
+        }))
+}
+
+/// Finds the speech and cuts it into windows.
+struct Cutter<'a> {
+    whisper: &'a Arc<Whisper>,
+    settings: &'a Settings,
+    packer: Packer,
+    language: Option<String>,
+    samples: usize,
+    number: usize,
+    stop: &'a CancellationToken,
+}
+
+impl Cutter<'_> {
+    fn run(&mut self, blocks: impl Iterator<Item = Vec<f32>>, jobs: mpsc::SyncSender<Job>) -> Result<()> {
+        for block in blocks {
+            ensure!(!self.stop.is_cancelled(), Cancelled);
+            self.samples += block.len();
+            self.packer.feed(&block)?;
+            // A little more than a window, so that every window can be cut where it is quiet.
+            while self.packer.packed.len() > chunks(WINDOW_SECONDS) + 1 {
+                self.cut(&jobs)?;
+            }
+        }
+        self.packer.finish();
+        while self.packer.packed.len() > 0 {
+            self.cut(&jobs)?;
         }
         Ok(())
     }
 
-    /// The track is over. `None` when nobody speaks in it.
-    pub fn finish(mut self) -> Result<Option<Transcript>> {
-        self.packer.finish();
-        while self.packer.packed.len() > 0 {
-            self.window()?;
-        }
-        let duration = seconds(self.samples);
-        settle(&mut self.segments, duration);
-        Ok(self
-            .language
-            .filter(|_| self.packer.speech_seconds() > 0.0)
-            .map(|language| Transcript {
-                language,
-                segments: self.segments,
-                speech_seconds: self.packer.speech_seconds(),
-                duration,
-            }))
-    }
-
-    fn window(&mut self) -> Result<()> {
-        let len = self.packer.packed.window();
-        if self.language.is_none() {
-            self.language = Some(self.listen()?);
-        }
-        let speech = Speech {
-            language: self.language.as_deref().unwrap_or("en"),
-            translate: self.translate,
+    fn cut(&mut self, jobs: &mpsc::SyncSender<Job>) -> Result<()> {
+        let language = match &self.language {
+            Some(language) => language.clone(),
+            None => self.language.insert(self.listen()?).clone(),
         };
         let packed = &mut self.packer.packed;
-        let mut tokens = self.session.transcribe(packed.samples(len), speech)?;
+        let job = Job {
+            number: self.number,
+            packed: packed.split_front(packed.window()),
+            language,
+        };
+        self.number += 1;
+        // Nobody takes it when the lanes have failed: theirs is the error that counts.
+        jobs.send(job).map_err(|_| Cancelled.into())
+    }
+
+    /// The language of the first speech: one look, a second when that is unsure.
+    fn listen(&self) -> Result<String> {
+        let mut session = self
+            .whisper
+            .session(self.settings.lanes * self.settings.threads, self.stop)?;
+        let mut tally = Tally::default();
+        let packed = &self.packer.packed;
+        let look = chunks(DETECT_SECONDS);
+        for start in [0, look] {
+            let end = (start + look).min(packed.len());
+            if start < end && !tally.is_sure() {
+                let speech = &packed.samples(end)[start * CHUNK..];
+                tally.add(&session.languages(speech)?, packed.spoken(start..end));
+            }
+        }
+        Ok(tally.best().0.to_owned())
+    }
+}
+
+/// Transcribes windows until there are no more; the segments of each with its number.
+fn run_lane(
+    whisper: &Arc<Whisper>,
+    settings: &Settings,
+    queue: &Mutex<mpsc::Receiver<Job>>,
+    progress: &impl Fn(f64),
+    stop: &CancellationToken,
+) -> Result<Vec<(usize, Vec<Segment>)>> {
+    let mut session = None;
+    let mut texts = Vec::new();
+    loop {
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(mut job) = job else {
+            return Ok(texts);
+        };
+        let session = match &mut session {
+            Some(session) => session,
+            none => none.insert(whisper.session(settings.threads, stop)?),
+        };
+        let end = job.packed.end();
+        let speech = Speech {
+            language: &job.language,
+            translate: settings.translate,
+        };
+        texts.push((job.number, window(session, &mut job.packed, speech)?));
+        progress(end);
+    }
+}
+
+/// The text of one window.
+fn window(session: &mut Session, packed: &mut Packed, speech: Speech) -> Result<Vec<Segment>> {
+    let mut found = Vec::new();
+    while packed.len() > 0 {
+        let len = packed.len();
+        let mut tokens = session.transcribe(packed.samples(len), speech)?;
         let mut used = len;
         // The model may stop early, at a long pause or a change of speakers: what it has not heard comes again.
         if let (Some(Token::Mark(_)), Some(heard)) = (tokens.last(), heard_until(&tokens)) {
@@ -105,8 +232,7 @@ impl Transcriber {
                 used = mark;
             }
         }
-        let looped = stop_loops(&mut tokens);
-        if looped {
+        if stop_loops(&mut tokens) {
             tracing::warn!("the model repeated itself; the repetitions are left out");
         }
         for mut segment in segments(&tokens, seconds(used * CHUNK)) {
@@ -114,28 +240,11 @@ impl Transcriber {
                 let (start, end) = packed.tighten(word.start, word.end);
                 (word.start, word.end) = packed.locate(start, end);
             }
-            self.segments.push(segment);
+            found.push(segment);
         }
-        packed.drop_front(used);
-        Ok(())
+        packed.split_front(used);
     }
-
-    /// The language of the first speech: one look, a second when that is unsure.
-    fn listen(&mut self) -> Result<String> {
-        let mut tally = Tally::default();
-        let (len, look) = (self.packer.packed.len(), chunks(DETECT_SECONDS));
-        for start in [0, look] {
-            let end = (start + look).min(len);
-            if start < end && !tally.is_sure() {
-                let speech = &self.packer.packed.samples(end)[start * CHUNK..];
-                tally.add(
-                    &self.session.languages(speech)?,
-                    self.packer.packed.spoken(start..end),
-                );
-            }
-        }
-        Ok(tally.best().0.to_owned())
-    }
+    Ok(found)
 }
 
 /// Makes times run forward within the track, and segments span their words.
@@ -143,8 +252,9 @@ fn settle(segments: &mut Vec<Segment>, duration: f64) {
     let mut last = 0.0;
     for segment in segments.iter_mut() {
         for word in &mut segment.words {
-            word.start = word.start.clamp(last, duration.max(last));
-            word.end = word.end.clamp(word.start, duration.max(word.start));
+            word.start = millis(word.start.clamp(last, duration.max(last)));
+            word.end = millis(word.end.clamp(word.start, duration.max(word.start)));
+            word.probability = millis(word.probability);
             last = word.end;
         }
         if let (Some(first), Some(end)) = (segment.words.first(), segment.words.last()) {
@@ -152,6 +262,11 @@ fn settle(segments: &mut Vec<Segment>, duration: f64) {
         }
     }
     segments.retain(|segment| !segment.words.is_empty());
+}
+
+/// Rounded to thousandths: all that the model can tell, and a third of the bytes.
+fn millis(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
 }
 
 /// Cuts a run of up to [`LOOP`] tokens that comes more than [`REPEATS`] times in a row down to one; says if it did.

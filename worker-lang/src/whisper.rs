@@ -22,13 +22,13 @@ const TIME_STEP: f64 = 0.02;
 /// A loaded model, shared by all tasks of the process.
 pub struct Whisper {
     context: WhisperContext,
-    threads: usize,
 }
 
 /// What one task does with the model: a state of its own, because a state reused after an abort gives other text.
 pub struct Session {
     whisper: Arc<Whisper>,
     state: WhisperState,
+    threads: usize,
     cancel: CancellationToken,
 }
 
@@ -47,8 +47,8 @@ pub struct Speech<'a> {
 pub struct Cancelled;
 
 impl Whisper {
-    /// Loads the model; [`crate::model::check`] has looked at the file. Each session runs on `threads` threads.
-    pub fn load(path: &Path, threads: usize) -> Result<Whisper> {
+    /// Loads the model; [`crate::model::check`] has looked at the file.
+    pub fn load(path: &Path) -> Result<Whisper> {
         let started = Instant::now();
         let context = WhisperContext::new_with_params(path, WhisperContextParameters::default())
             .with_context(|| {
@@ -61,20 +61,20 @@ impl Whisper {
             model = %path.display(),
             size = context.model_type_readable_str().unwrap_or("unknown"),
             seconds = started.elapsed().as_secs_f64(),
-            threads,
             "speech model loaded"
         );
-        Ok(Whisper { context, threads })
+        Ok(Whisper { context })
     }
 
-    /// Starts a task's work, which ends early with [`Cancelled`] once `cancel` is.
-    pub fn session(self: &Arc<Self>, cancel: &CancellationToken) -> Result<Session> {
+    /// Starts a task's work on `threads` threads, which ends early with [`Cancelled`] once `cancel` is.
+    pub fn session(self: &Arc<Self>, threads: usize, cancel: &CancellationToken) -> Result<Session> {
         Ok(Session {
             whisper: self.clone(),
             state: self
                 .context
                 .create_state()
                 .context("no memory for the speech model's state")?,
+            threads: threads.max(1),
             cancel: cancel.clone(),
         })
     }
@@ -92,7 +92,7 @@ impl Session {
         params.set_audio_ctx(DETECT_CONTEXT);
         params.set_duration_ms(100);
         self.run(params, speech)?;
-        let threads = self.whisper.threads;
+        let threads = self.threads;
         self.state.encode(0, threads).context("the encoder failed")?;
         self.stop_if_cancelled()?;
         let start = self.whisper.context.token_sot();
@@ -121,7 +121,7 @@ impl Session {
 
     fn params(&self, strategy: SamplingStrategy) -> FullParams<'static, 'static> {
         let mut params = FullParams::new(strategy);
-        params.set_n_threads(i32::try_from(self.whisper.threads).unwrap_or(1));
+        params.set_n_threads(i32::try_from(self.threads).unwrap_or(1));
         params.set_no_context(true);
         params.set_print_special(false);
         params.set_print_progress(false);
