@@ -1,22 +1,20 @@
 //! From a source to its renditions: one ffmpeg run decodes once and feeds every encoder.
 
 use crate::{
-    Settings,
-    budget::{self, MAX_TRACKS},
+    Settings, budget,
     codec::{self, Pass, Rate},
-    graph::{frame_rate, graph},
+    graph::frame_rate,
     ladder::{Rung, ladder},
     verify::verify,
 };
 use futures_util::future::try_join_all;
 use std::{
-    ffi::OsString,
     path::{Path, PathBuf},
     sync::Arc,
 };
 use tokio_util::sync::CancellationToken;
 use vidp_common::{
-    contract::{Codec, FailureCode, MediaFacts, ScaleOptions, VideoTrack},
+    contract::{FailureCode, MediaFacts, ScaleOptions, VideoTrack},
     ffmpeg::{self, Input, MediaError, Probe, VideoDetails, process_limits},
     process::Limits,
 };
@@ -59,10 +57,11 @@ pub type OnProgress = Arc<dyn Fn(f64, f64) + Send + Sync>;
 
 /// One rendition with its numbers.
 #[derive(Clone, Debug)]
-struct Target {
-    rung: Rung,
-    rate: Rate,
-    audio: u64,
+pub(crate) struct Target {
+    pub(crate) rung: Rung,
+    pub(crate) rate: Rate,
+    /// Bits per second of each audio track.
+    pub(crate) audio: u64,
 }
 
 /// Makes every rendition of the ladder, largest first, each probed and complete.
@@ -105,7 +104,7 @@ pub async fn encode(job: &Job<'_>, on_progress: OnProgress) -> Result<Vec<Rendit
 }
 
 impl Job<'_> {
-    fn video(&self) -> Result<(&VideoTrack, &VideoDetails), MediaError> {
+    pub(crate) fn video(&self) -> Result<(&VideoTrack, &VideoDetails), MediaError> {
         let missing = || MediaError::media(FailureCode::NoVideoStream, "the file has no video to scale");
         let track = self.probe.facts.video.as_ref().ok_or_else(missing)?;
         Ok((track, self.probe.video.as_ref().ok_or_else(missing)?))
@@ -240,77 +239,7 @@ impl Job<'_> {
             .map_err(MediaError::decoding)
     }
 
-    /// Everything ffmpeg is told. Also what somebody would type who wants the same by hand.
-    fn args(&self, targets: &[Target], pass: Pass) -> Result<Vec<OsString>, MediaError> {
-        let (track, details) = self.video()?;
-        let codec = self.options.codec;
-        let mut args: Vec<OsString> = self.settings.limits.decode_args().into();
-        // More than a fifth of the packets broken is damage; less is what any broadcast recording has.
-        args.extend(["-max_error_rate".into(), "0.2".into()]);
-        args.extend(Input::File(self.source).args());
-        let encoded: Vec<Rung> = targets
-            .iter()
-            .filter(|target| target.rate != Rate::Copy)
-            .map(|target| target.rung.clone())
-            .collect();
-        if !encoded.is_empty() {
-            args.extend(["-filter_complex".into(), graph(track, details, &encoded).into()]);
-        }
-        let mut pads = 0..;
-        for target in targets {
-            let video = if target.rate == Rate::Copy {
-                format!("0:{}", details.index)
-            } else {
-                format!("[v{}]", pads.next().unwrap_or(0))
-            };
-            let statistics = self.folder.join(format!("{}.pass", target.rung.label));
-            args.extend(["-map".into(), video.into()]);
-            let fps = frame_rate(track);
-            let preset = &self.settings.x264_preset;
-            let video = codec::video(codec, &target.rate, pass, preset, &statistics, fps);
-            args.extend(video.into_iter().map(OsString::from));
-            args.extend(self.audio_args(target, pass));
-            args.extend(["-map_metadata", "-1", "-map_chapters", "-1"].map(OsString::from));
-            args.extend(self.container_args(target, pass));
-        }
-        Ok(args)
-    }
-
-    /// Every track that can be decoded, up to [`MAX_TRACKS`], the default one first, with its language.
-    fn audio_args(&self, target: &Target, pass: Pass) -> Vec<OsString> {
-        let tracks = &self.probe.audio[..self.probe.audio.len().min(MAX_TRACKS)];
-        let mut args: Vec<String> = Vec::new();
-        for (k, track) in tracks.iter().enumerate() {
-            args.extend(["-map".into(), format!("0:{}", track.index)]);
-            if let Some(language) = &track.language {
-                args.extend([format!("-metadata:s:a:{k}"), format!("language={language}")]);
-            }
-        }
-        if !tracks.is_empty() && pass == Pass::First {
-            // The statistics are found again by the stream's number, so that the audio must be there; not encoded.
-            args.extend(["-c:a".into(), "copy".into()]);
-        } else if !tracks.is_empty() {
-            args.extend(codec::audio(self.options.codec, target.audio));
-        }
-        args.into_iter().map(OsString::from).collect()
-    }
-
-    fn container_args(&self, target: &Target, pass: Pass) -> Vec<OsString> {
-        let path = self.path(&target.rung).into();
-        match (pass, self.options.codec) {
-            (Pass::First, _) => vec!["-f".into(), "null".into(), "-".into()],
-            (_, Codec::Vp9) => vec!["-f".into(), "webm".into(), path],
-            _ => vec![
-                "-f".into(),
-                "mp4".into(),
-                "-movflags".into(),
-                "+faststart".into(),
-                path,
-            ],
-        }
-    }
-
-    fn path(&self, rung: &Rung) -> PathBuf {
+    pub(crate) fn path(&self, rung: &Rung) -> PathBuf {
         self.folder.join(rung.file_name(self.options.codec))
     }
 

@@ -1,8 +1,9 @@
-//! The `scale` stage, step by step: probe → [`ladder`] → [`encode`] (with [`graph`], [`codec`] and [`budget`]) →
-//! [`verify`] → [`preview`] → store. [`scale`] is the whole of it.
+//! The `scale` stage, step by step: probe → [`ladder`] → [`encode`] (with [`graph`], [`codec`], [`budget`] and
+//! `command`) → [`verify`] → [`preview`] → store. [`scale`] is the whole of it.
 
 pub mod budget;
 pub mod codec;
+mod command;
 mod config;
 pub mod encode;
 pub mod graph;

@@ -175,7 +175,7 @@ async fn a_ladder_in_one_run() {
         )
         .await
         .unwrap();
-    let seen = seen.lock().unwrap();
+    let seen = seen.lock().unwrap().clone();
     assert!(
         seen.is_sorted_by(|a, b| a.0 <= b.0) && seen.last().unwrap().0 > 0.9,
         "{seen:?}"
