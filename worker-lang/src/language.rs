@@ -67,3 +67,55 @@ impl Tally {
         ranked
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(entries: &[(&str, f64)]) -> Vec<f64> {
+        let probability = |code: &str| entries.iter().find(|(c, _)| *c == code).map_or(0.0, |(_, p)| *p);
+        contract::LANGUAGES
+            .iter()
+            .map(|(code, _)| probability(code))
+            .collect()
+    }
+
+    #[test]
+    fn the_contract_lists_whispers_languages() {
+        assert_eq!(contract::LANGUAGES.len(), LANGUAGES);
+        for (id, (code, name)) in (0..).zip(contract::LANGUAGES) {
+            assert_eq!(whisper_rs::get_lang_str(id), Some(*code));
+            assert_eq!(
+                whisper_rs::get_lang_str_full(id).map(str::to_lowercase),
+                Some(name.to_lowercase())
+            );
+        }
+    }
+
+    #[test]
+    fn looks_are_weighed_by_their_speech() {
+        let mut tally = Tally::default();
+        assert!(!tally.is_sure());
+        tally.add(&look(&[("en", 1.0)]), 3.0);
+        assert_eq!(tally.best(), ("en", 1.0));
+        assert!(!tally.is_sure(), "three seconds are not enough");
+        tally.add(&look(&[("fr", 0.9), ("en", 0.1)]), 12.0);
+        assert_eq!((tally.seconds(), tally.best().0), (15.0, "fr"));
+        assert!((tally.best().1 - 0.72).abs() < 1e-9);
+        assert!(!tally.is_sure());
+        tally.add(&look(&[("fr", 1.0)]), 15.0);
+        assert!(tally.is_sure());
+        assert_eq!(tally.ranked().len(), LANGUAGES);
+    }
+
+    #[test]
+    fn expected_languages_share_everything_among_them() {
+        let mut tally = Tally::among(&["uk".to_owned(), "be".to_owned()]);
+        tally.add(&look(&[("ru", 0.6), ("uk", 0.3), ("be", 0.1)]), 10.0);
+        assert_eq!(
+            tally.ranked().iter().map(|(code, _)| *code).collect::<Vec<_>>(),
+            ["uk", "be"]
+        );
+        assert!((tally.best().1 - 0.75).abs() < 1e-9);
+    }
+}

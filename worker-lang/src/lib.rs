@@ -16,3 +16,6 @@ pub mod transcribe;
 pub mod whisper;
 pub mod windows;
 pub mod words;
+
+#[cfg(test)]
+mod tests;

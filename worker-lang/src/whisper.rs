@@ -190,3 +190,37 @@ fn softmax(logits: &[f32]) -> Vec<f64> {
     let sum: f64 = powers.iter().sum();
     powers.into_iter().map(|power| power / sum).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::media;
+
+    /// What [`Session::languages`] does rests on how whisper.cpp 1.8.3 goes through `full`: this fails when it changes.
+    #[tokio::test]
+    async fn the_shorter_encoder_context_takes_effect() {
+        let speech = media::sound("en", 15.0).await;
+        let mut session = media::engine()
+            .whisper
+            .session(1, &CancellationToken::new())
+            .unwrap();
+        let primed = session.languages(&speech).unwrap();
+        assert_eq!(session.state.full_n_segments(), 0, "priming wrote text");
+
+        let mut fresh = media::engine()
+            .whisper
+            .session(1, &CancellationToken::new())
+            .unwrap();
+        fresh.state.pcm_to_mel(&speech, 1).unwrap();
+        let (best, whole) = fresh.state.lang_detect(0, 1).unwrap();
+        assert_eq!(best, 0, "English is the first language");
+        assert!(primed[0] > 0.8 && (primed.iter().sum::<f64>() - 1.0).abs() < 1e-6);
+        let differs = primed
+            .iter()
+            .zip(&whole)
+            .any(|(a, b)| (a - f64::from(*b)).abs() > 1e-6);
+        assert!(differs, "the encoder saw all 30 s both times");
+        // The hundredth token is a language only in the large models.
+        assert_eq!(primed.len(), whole.len() - 1);
+    }
+}

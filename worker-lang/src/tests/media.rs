@@ -1,0 +1,188 @@
+//! Models, speech and other sounds for the tests.
+
+use crate::{audio::Track, config::EngineConfig, engine::Engine};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+use vidp_common::{
+    ffmpeg::{Input, MediaLimits, Tools},
+    process::{self, Limits},
+};
+
+/// A media file, removed with the value if the test made it.
+pub struct Media {
+    pub path: PathBuf,
+    _folder: Option<TempDir>,
+}
+
+impl Media {
+    /// What ffmpeg makes of `args`.
+    pub async fn make<A: AsRef<OsStr>>(args: &[A], extension: &str) -> Media {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("media").with_extension(extension);
+        let quiet = ["-nostdin", "-v", "error"].map(OsStr::new);
+        let args = quiet
+            .into_iter()
+            .chain(args.iter().map(AsRef::as_ref))
+            .chain([path.as_os_str()]);
+        let limits = Limits {
+            wall: Duration::from_secs(120),
+            cpu: Duration::from_secs(120),
+            memory: 4 << 30,
+            file_size: 1 << 30,
+        };
+        process::capture(Path::new("ffmpeg"), args, limits, 0, &CancellationToken::new())
+            .await
+            .unwrap();
+        Media {
+            path,
+            _folder: Some(folder),
+        }
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+fn speech(code: &str, extension: &str) -> PathBuf {
+    root().join("samples/speech").join(code).with_extension(extension)
+}
+
+/// Half a minute of recorded speech.
+pub fn sample(code: &str) -> Media {
+    Media {
+        path: speech(code, "ogg"),
+        _folder: None,
+    }
+}
+
+/// What is said in it.
+pub fn said(code: &str) -> String {
+    std::fs::read_to_string(speech(code, "txt")).unwrap()
+}
+
+/// The sample's first `seconds`.
+pub async fn sound(code: &str, seconds: f64) -> Vec<f32> {
+    let (engine, media) = (engine(), sample(code));
+    let track = Track {
+        engine: &engine,
+        input: Input::File(&media.path),
+        stream: 0,
+    };
+    let piece = track
+        .piece(0.0, seconds, &CancellationToken::new())
+        .await
+        .unwrap();
+    assert_eq!(piece.samples.len(), (seconds * 16_000.0) as usize);
+    piece.samples
+}
+
+/// The sample so many times in a row, with a picture in an `mp4`, whose index comes first.
+pub async fn repeated(code: &str, times: usize, extension: &str) -> Media {
+    let (loops, path) = ((times - 1).to_string(), speech(code, "ogg"));
+    let mut args: Vec<&OsStr> = ["-stream_loop", &loops, "-i"].map(OsStr::new).to_vec();
+    args.push(path.as_os_str());
+    if extension == "mp4" {
+        let picture = [
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc=size=160x90:rate=5",
+            "-shortest",
+            "-preset",
+            "ultrafast",
+        ];
+        args.extend(picture.map(OsStr::new));
+        args.extend(["-c:a", "aac", "-movflags", "+faststart"].map(OsStr::new));
+    }
+    Media::make(&args, extension).await
+}
+
+/// 40 s of a melody of tones, then the sample.
+pub async fn tones_then(code: &str) -> Media {
+    let path = speech(code, "ogg");
+    let melody = "aevalsrc='0.3*sin(2*PI*t*(220+110*mod(floor(t*4),5)))':duration=40:sample_rate=16000";
+    let mut args: Vec<&OsStr> = ["-f", "lavfi", "-i", melody, "-i"].map(OsStr::new).to_vec();
+    args.push(path.as_os_str());
+    args.extend(["-filter_complex", "[0][1]concat=n=2:v=0:a=1"].map(OsStr::new));
+    Media::make(&args, "ogg").await
+}
+
+/// The models' places.
+pub fn config() -> EngineConfig {
+    let place = |variable: &str, name: &str| match std::env::var_os(variable) {
+        Some(path) => PathBuf::from(path),
+        None => root().join(".engines/models").join(name),
+    };
+    EngineConfig {
+        whisper_model: place("VIDP_WHISPER_MODEL", "ggml-base-q8_0.bin"),
+        vad_model: place("VIDP_VAD_MODEL", "silero-vad.bin"),
+        threads: Some(1),
+        tools: Tools::default(),
+        limits: MediaLimits::default(),
+    }
+}
+
+/// One engine for all tests, as a process has one.
+pub fn engine() -> Arc<Engine> {
+    static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(|| {
+        let engine = Engine::load(&config(), 1);
+        Arc::new(engine.unwrap_or_else(|error| panic!("{error:#}\n`make setup` makes the models")))
+    });
+    ENGINE.clone()
+}
+
+/// A web server with one file.
+pub struct Server {
+    pub url: String,
+    _tasks: JoinSet<()>,
+}
+
+/// Serves a file, whole or by range, as an object store does.
+pub async fn serve(path: &Path) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/object?signature=x", listener.local_addr().unwrap());
+    let path = path.to_owned();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let mut clients = JoinSet::new();
+        while let Ok((client, _)) = listener.accept().await {
+            let path = path.clone();
+            clients.spawn(async move { answer(client, &path).await.unwrap_or_default() });
+        }
+    });
+    Server { url, _tasks: tasks }
+}
+
+async fn answer(client: TcpStream, path: &Path) -> std::io::Result<()> {
+    let mut client = BufReader::new(client);
+    let mut file = tokio::fs::File::open(path).await?;
+    let size = file.metadata().await?.len();
+    let (mut from, mut line) = (0, String::new());
+    while client.read_line(&mut line).await? > 2 {
+        if let Some(range) = line.to_lowercase().strip_prefix("range: bytes=") {
+            from = range.trim().trim_end_matches('-').parse().unwrap_or(0);
+        }
+        line.clear();
+    }
+    let head = format!(
+        "HTTP/1.1 206 Partial Content\r\nAccept-Ranges: bytes\r\nContent-Range: bytes {from}-{}/{size}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        size - 1,
+        size - from
+    );
+    client.write_all(head.as_bytes()).await?;
+    file.seek(std::io::SeekFrom::Start(from)).await?;
+    tokio::io::copy(&mut file.take(size), client.get_mut()).await?;
+    Ok(())
+}
