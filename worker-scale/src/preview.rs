@@ -127,7 +127,7 @@ pub async fn storyboard(
     // The last frame is repeated for as long as there are tiles to fill.
     let filter = format!(
         "fps=1/{interval}:start_time=0:round=down:eof_action=pass,tpad=stop=-1:stop_mode=clone,\
-         scale={width}:{height}:{JPEG},tile={columns}x{rows}:nb_frames={tiles}"
+         trim=end_frame={tiles},scale={width}:{height},tile={columns}x{rows},scale={JPEG}"
     );
     let image = picture(
         settings,
