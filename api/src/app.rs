@@ -59,7 +59,10 @@ pub async fn run(config: ApiConfig) -> Result<()> {
     service::serve(listener, routes::all(app.clone()), shutdown).await;
     let _ = tokio::join!(results, sweeper);
     app.commits.close();
-    if tokio::time::timeout(COMMIT_LIMIT, app.commits.wait()).await.is_err() {
+    if tokio::time::timeout(COMMIT_LIMIT, app.commits.wait())
+        .await
+        .is_err()
+    {
         tracing::warn!("some commits did not end in time; the sweeper of another process finishes them");
     }
     Ok(())

@@ -31,7 +31,9 @@ impl Changes {
         let mut told = false;
         loop {
             match self.follow_once(&db, &mut told).await {
-                Err(error) if !told => tracing::warn!("changes are not followed, long polls answer late: {error}"),
+                Err(error) if !told => {
+                    tracing::warn!("changes are not followed, long polls answer late: {error}")
+                }
                 _ => {}
             }
             told = true;
@@ -45,7 +47,10 @@ impl Changes {
         let mut stream = db.jobs().watch().pipeline(ids).await?;
         *told = false;
         while let Some(event) = stream.try_next().await? {
-            let key = event.document_key.as_ref().and_then(|key| key.get_str("_id").ok());
+            let key = event
+                .document_key
+                .as_ref()
+                .and_then(|key| key.get_str("_id").ok());
             if let Some(id) = key.and_then(|id| id.parse().ok()) {
                 // Fails when nobody waits.
                 let _ = self.0.send(id);

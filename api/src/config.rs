@@ -55,8 +55,14 @@ pub struct ApiConfig {
 impl ApiConfig {
     /// Refuses settings that contradict each other.
     pub fn validate(&self) -> Result<()> {
-        ensure!(self.max_upload_mb > 0, "VIDP_MAX_UPLOAD_MB is 0: nothing could be uploaded");
-        ensure!(self.attempt_limit > 0, "VIDP_ATTEMPT_LIMIT is 0: no task would ever run");
+        ensure!(
+            self.max_upload_mb > 0,
+            "VIDP_MAX_UPLOAD_MB is 0: nothing could be uploaded"
+        );
+        ensure!(
+            self.attempt_limit > 0,
+            "VIDP_ATTEMPT_LIMIT is 0: no task would ever run"
+        );
         ensure!(self.sweep_seconds > 0, "VIDP_SWEEP_SECONDS must be at least 1");
         ensure!(
             self.stale_seconds > self.sweep_seconds,

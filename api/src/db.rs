@@ -60,9 +60,14 @@ impl Db {
         options.app_name = Some("vidp-api".to_owned());
         options.server_selection_timeout = Some(Duration::from_secs(5));
         options.connect_timeout = Some(Duration::from_secs(5));
-        let majority = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
+        let majority = WriteConcern::builder()
+            .w(Acknowledgment::Majority)
+            .journal(true)
+            .build();
         options.write_concern = Some(majority);
-        let jobs = Client::with_options(options)?.database(database).collection("jobs");
+        let jobs = Client::with_options(options)?
+            .database(database)
+            .collection("jobs");
         Ok(Db { jobs })
     }
 
@@ -104,28 +109,39 @@ impl Db {
             doc! { "tidy_at": 1 },
         ];
         keys.extend(Stage::ALL.map(|stage| doc! { next_at(stage): 1 }));
-        let models: Vec<_> = keys.into_iter().map(|keys| IndexModel::builder().keys(keys).build()).collect();
+        let models: Vec<_> = keys
+            .into_iter()
+            .map(|keys| IndexModel::builder().keys(keys).build())
+            .collect();
         let jobs = self.jobs.clone();
-        self.run(async move { jobs.create_indexes(models).await.map(drop) }).await
+        self.run(async move { jobs.create_indexes(models).await.map(drop) })
+            .await
     }
 
     /// Stores a new job.
     pub async fn insert(&self, job: &Job) -> Result<(), DbError> {
         let (jobs, job) = (self.jobs.clone(), job.clone());
-        self.run(async move { jobs.insert_one(job).await.map(drop) }).await
+        self.run(async move { jobs.insert_one(job).await.map(drop) })
+            .await
     }
 
     /// Reads a job.
     pub async fn get(&self, id: Uuid) -> Result<Job, DbError> {
         let jobs = self.jobs.clone();
-        let found = self.run(async move { jobs.find_one(doc! { "_id": id.to_string() }).await }).await?;
+        let found = self
+            .run(async move { jobs.find_one(doc! { "_id": id.to_string() }).await })
+            .await?;
         found.ok_or(DbError::NotFound)
     }
 
     /// Reads a job, changes it and stores it if nobody else has meanwhile; begins again when somebody has.
     ///
     /// `change` returns whether it changed anything; it may be called several times.
-    pub async fn update(&self, id: Uuid, mut change: impl FnMut(&mut Job) -> bool) -> Result<Updated, DbError> {
+    pub async fn update(
+        &self,
+        id: Uuid,
+        mut change: impl FnMut(&mut Job) -> bool,
+    ) -> Result<Updated, DbError> {
         loop {
             let mut job = self.get(id).await?;
             if !change(&mut job) {
@@ -135,7 +151,9 @@ impl Db {
             job.rev += 1;
             job.updated_at = DateTime::now();
             let (jobs, new) = (self.jobs.clone(), job.clone());
-            let replaced = self.run(async move { jobs.replace_one(before, new).await }).await?;
+            let replaced = self
+                .run(async move { jobs.replace_one(before, new).await })
+                .await?;
             if replaced.matched_count == 1 {
                 return Ok(Updated::Changed(job));
             }
@@ -147,7 +165,8 @@ impl Db {
         let jobs = self.jobs.clone();
         let filter = doc! { "_id": id.to_string(), "status": JobStatus::Uploading.as_str() };
         let set = doc! { "$set": { "updated_at": DateTime::now() } };
-        self.run(async move { jobs.update_one(filter, set).await.map(drop) }).await
+        self.run(async move { jobs.update_one(filter, set).await.map(drop) })
+            .await
     }
 
     /// Jobs, newest first.
@@ -167,7 +186,9 @@ impl Db {
 
     /// Jobs with a stage that the sweeper must look at.
     pub async fn stages_due(&self, now: DateTime, limit: i64) -> Result<Vec<Job>, DbError> {
-        let any: Vec<_> = Stage::ALL.map(|stage| doc! { next_at(stage): { "$lte": now } }).into();
+        let any: Vec<_> = Stage::ALL
+            .map(|stage| doc! { next_at(stage): { "$lte": now } })
+            .into();
         self.find(doc! { "$or": any }, doc! {}, limit).await
     }
 
@@ -184,7 +205,15 @@ impl Db {
 
     async fn find(&self, query: Document, sort: Document, limit: i64) -> Result<Vec<Job>, DbError> {
         let jobs = self.jobs.clone();
-        self.run(async move { jobs.find(query).sort(sort).limit(limit).await?.try_collect().await }).await
+        self.run(async move {
+            jobs.find(query)
+                .sort(sort)
+                .limit(limit)
+                .await?
+                .try_collect()
+                .await
+        })
+        .await
     }
 
     /// Removes a job if it still is at `rev`.

@@ -24,7 +24,13 @@ pub async fn publish_due(app: &App, job: &Job) {
 
 async fn publish(app: &App, job: &Job, stage: Stage) -> anyhow::Result<()> {
     let config = &app.config;
-    let task = plan::task(job, stage, app.store.bucket(), config.attempt_limit, config.deadline());
+    let task = plan::task(
+        job,
+        stage,
+        app.store.bucket(),
+        config.attempt_limit,
+        config.deadline(),
+    );
     let Some(task) = task else {
         return Ok(());
     };
@@ -45,13 +51,18 @@ pub async fn update(
         && !plan::due(job).is_empty()
     {
         let (app, job) = (app.clone(), job.clone());
-        app.commits.clone().spawn(async move { publish_due(&app, &job).await });
+        app.commits
+            .clone()
+            .spawn(async move { publish_due(&app, &job).await });
     }
     Ok(updated)
 }
 
 /// Repeats `work` until it succeeds; the first failure is logged, and the success after one.
-pub async fn until_done<E: Display, F: Future<Output = Result<(), E>>>(what: &str, mut work: impl FnMut() -> F) {
+pub async fn until_done<E: Display, F: Future<Output = Result<(), E>>>(
+    what: &str,
+    mut work: impl FnMut() -> F,
+) {
     let mut failed = false;
     while let Err(error) = work().await {
         if !failed {

@@ -23,7 +23,11 @@ pub async fn health() -> Json<Value> {
 pub async fn ready(State(app): State<Shared>) -> Response {
     let (mongodb, s3) = tokio::join!(mongodb(&app), s3(&app));
     let good = mongodb && s3;
-    let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if good {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     let body = json!({
         "status": if good { "ready" } else { "not_ready" },
         "dependencies": { "mongodb": up(mongodb), "s3": up(s3), "nats": up(app.queue.is_connected()) },
@@ -39,11 +43,18 @@ pub async fn processing(State(app): State<Shared>) -> Result<Json<Value>, Proble
     for stage in Stage::ALL {
         let mut depths = Map::new();
         for lane in Lane::ALL {
-            let depth = if nats { app.queue.depth(stage, lane).await.ok() } else { None };
+            let depth = if nats {
+                app.queue.depth(stage, lane).await.ok()
+            } else {
+                None
+            };
             depths.insert(lane.to_string(), json!(depth));
         }
         let known = depths.values().all(|depth| !depth.is_null());
-        stages.insert(stage.to_string(), json!({ "status": if known { "ok" } else { "unknown" }, "queue_depth": depths }));
+        stages.insert(
+            stage.to_string(),
+            json!({ "status": if known { "ok" } else { "unknown" }, "queue_depth": depths }),
+        );
     }
     let good = mongodb && s3 && nats;
     Ok(Json(json!({

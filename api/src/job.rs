@@ -196,7 +196,13 @@ impl StageState {
 
 impl Job {
     /// A job whose upload begins.
-    pub fn uploading(id: Uuid, options: JobOptions, filename: String, content_type: String, now: DateTime) -> Self {
+    pub fn uploading(
+        id: Uuid,
+        options: JobOptions,
+        filename: String,
+        content_type: String,
+        now: DateTime,
+    ) -> Self {
         let mut job = Job {
             id,
             rev: 1,
@@ -224,7 +230,11 @@ impl Job {
 
     /// What the client asks for; in a multipart body it may come after the file.
     pub fn set_options(&mut self, options: JobOptions) {
-        self.stages = options.stages.iter().map(|stage| (*stage, StageState::waiting())).collect();
+        self.stages = options
+            .stages
+            .iter()
+            .map(|stage| (*stage, StageState::waiting()))
+            .collect();
         self.lane = options.lane;
         self.external_id = options.external_id.clone();
         self.metadata = options.metadata.clone();

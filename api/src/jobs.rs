@@ -75,7 +75,10 @@ pub async fn get(
     let wait = Duration::try_from_secs_f64(wait)
         .map_err(|_| Problem::invalid("wait must be a number of seconds"))?
         .min(MAX_WAIT);
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+    let known = headers
+        .get(header::IF_NONE_MATCH)
+        .and_then(|tag| tag.to_str().ok())
+        .map(str::to_owned);
     let job = wait_for_change(&app, id, known.as_deref(), Instant::now() + wait).await?;
     let tag = etag(&job);
     let mut response = if known.as_deref() == Some(tag.as_str()) {
@@ -84,7 +87,10 @@ pub async fn get(
         Json(view::job(&job)).into_response()
     };
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-cache"));
+    headers.insert(
+        header::CACHE_CONTROL,
+        header::HeaderValue::from_static("no-cache"),
+    );
     if let Ok(tag) = tag.parse() {
         headers.insert(header::ETAG, tag);
     }
@@ -94,7 +100,12 @@ pub async fn get(
     Ok(response)
 }
 
-async fn wait_for_change(app: &Shared, id: Uuid, known: Option<&str>, until: Instant) -> Result<Job, Problem> {
+async fn wait_for_change(
+    app: &Shared,
+    id: Uuid,
+    known: Option<&str>,
+    until: Instant,
+) -> Result<Job, Problem> {
     // Before the first look, so that no change falls between the look and the wait.
     let mut changes = app.changes.subscribe();
     let mut job = app.db.get(id).await?;
@@ -155,14 +166,20 @@ pub async fn cancel(State(app): State<Shared>, Path(id): Path<String>) -> Result
     let id = parse_id(&id)?;
     let mut tasks = Vec::new();
     let change = |job: &mut Job| {
-        let with_queue = job.stages.iter().filter(|(_, state)| state.status.is_dispatched());
+        let with_queue = job
+            .stages
+            .iter()
+            .filter(|(_, state)| state.status.is_dispatched());
         tasks = with_queue.map(|(stage, state)| (*stage, state.task_id)).collect();
         plan::cancelled(job, app.times(), DateTime::now())
     };
     let job = match app.db.update(id, change).await? {
         Updated::Changed(job) => job,
         Updated::Unchanged(job) => {
-            return Err(Problem::conflict(format!("the job has ended already: {}", job.status)));
+            return Err(Problem::conflict(format!(
+                "the job has ended already: {}",
+                job.status
+            )));
         }
     };
     tracing::info!(job = %id, "cancelled");
@@ -206,6 +223,9 @@ pub async fn delete(State(app): State<Shared>, Path(id): Path<String>) -> Result
     match deletion.await.map_err(Problem::internal)? {
         Ok(true) => Ok(StatusCode::NO_CONTENT),
         Ok(false) => Err(Problem::conflict("the job changed meanwhile")),
-        Err(error) => Err(Problem::unavailable("the object store or the database", format!("{error:#}"))),
+        Err(error) => Err(Problem::unavailable(
+            "the object store or the database",
+            format!("{error:#}"),
+        )),
     }
 }

@@ -33,7 +33,9 @@ pub fn parse(text: &str) -> Result<JobOptions, Problem> {
 fn check(options: &JobOptions) -> Result<(), String> {
     distinct("stages", &options.stages)?;
     let duration = options.detect.duration;
-    ensure((1.0..=600.0).contains(&duration), || format!("detect.duration must be 1 to 600 seconds, not {duration}"))?;
+    ensure((1.0..=600.0).contains(&duration), || {
+        format!("detect.duration must be 1 to 600 seconds, not {duration}")
+    })?;
     for code in &options.detect.expected_languages {
         known_language("detect.expected_languages", code)?;
     }
@@ -43,9 +45,13 @@ fn check(options: &JobOptions) -> Result<(), String> {
         Codec::H264 | Codec::H265 => 51,
         Codec::Av1 | Codec::Vp9 => 63,
     };
-    ensure(scale.crf <= worst, || format!("scale.crf must be 0 to {worst} for this codec, not {}", scale.crf))?;
+    ensure(scale.crf <= worst, || {
+        format!("scale.crf must be 0 to {worst} for this codec, not {}", scale.crf)
+    })?;
     if let Some(size) = scale.max_size_mb {
-        ensure((0.01..=100_000.0).contains(&size), || format!("scale.max_size_mb must be 0.01 to 100000, not {size}"))?;
+        ensure((0.01..=100_000.0).contains(&size), || {
+            format!("scale.max_size_mb must be 0.01 to 100000, not {size}")
+        })?;
     }
     let subtitle = &options.subtitle;
     if subtitle.language != "auto" {
@@ -55,12 +61,18 @@ fn check(options: &JobOptions) -> Result<(), String> {
         return Err("subtitle.formats must not be empty".to_owned());
     }
     for (index, format) in subtitle.formats.iter().enumerate() {
-        ensure(!subtitle.formats[..index].contains(format), || "subtitle.formats: named twice".to_owned())?;
+        ensure(!subtitle.formats[..index].contains(format), || {
+            "subtitle.formats: named twice".to_owned()
+        })?;
     }
     let id_length = options.external_id.as_deref().map_or(0, |id| id.chars().count());
-    ensure(id_length <= MAX_EXTERNAL_ID, || format!("external_id is longer than {MAX_EXTERNAL_ID} characters"))?;
+    ensure(id_length <= MAX_EXTERNAL_ID, || {
+        format!("external_id is longer than {MAX_EXTERNAL_ID} characters")
+    })?;
     let metadata = serde_json::to_vec(&options.metadata).map_or(0, |json| json.len());
-    ensure(metadata <= MAX_METADATA, || format!("metadata is larger than {MAX_METADATA} bytes"))
+    ensure(metadata <= MAX_METADATA, || {
+        format!("metadata is larger than {MAX_METADATA} bytes")
+    })
 }
 
 fn ensure(good: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
@@ -70,11 +82,15 @@ fn ensure(good: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> 
 fn distinct<T: Eq + std::hash::Hash>(field: &str, values: &[T]) -> Result<(), String> {
     ensure(!values.is_empty(), || format!("{field} must not be empty"))?;
     let different: HashSet<_> = values.iter().collect();
-    ensure(different.len() == values.len(), || format!("{field}: named twice"))
+    ensure(different.len() == values.len(), || {
+        format!("{field}: named twice")
+    })
 }
 
 fn known_language(field: &str, code: &str) -> Result<(), String> {
-    ensure(language_name(code).is_some(), || format!("{field}: unknown language {code:?}"))
+    ensure(language_name(code).is_some(), || {
+        format!("{field}: unknown language {code:?}")
+    })
 }
 
 #[cfg(test)]
@@ -100,7 +116,10 @@ mod tests {
                 "translate":true},"lane":"batch","external_id":"a","metadata":{"k":[1]}}"#,
             "",
         );
-        check(r#"{"scale":{"renditions":["1080p","144p"],"codec":"av1","crf":60,"max_size_mb":1.5}}"#, "");
+        check(
+            r#"{"scale":{"renditions":["1080p","144p"],"codec":"av1","crf":60,"max_size_mb":1.5}}"#,
+            "",
+        );
         check("", "EOF");
         check("[]", "expected a JSON object");
         check("1", "invalid type");
@@ -117,7 +136,13 @@ mod tests {
         check(r#"{"scale":{"max_size_mb":0}}"#, "max_size_mb");
         check(r#"{"subtitle":{"language":"klingon"}}"#, "unknown language");
         check(r#"{"subtitle":{"formats":[]}}"#, "formats");
-        check(&format!(r#"{{"external_id":"{}"}}"#, "x".repeat(257)), "external_id");
-        check(&format!(r#"{{"metadata":{{"k":"{}"}}}}"#, "x".repeat(17_000)), "metadata");
+        check(
+            &format!(r#"{{"external_id":"{}"}}"#, "x".repeat(257)),
+            "external_id",
+        );
+        check(
+            &format!(r#"{{"metadata":{{"k":"{}"}}}}"#, "x".repeat(17_000)),
+            "metadata",
+        );
     }
 }

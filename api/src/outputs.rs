@@ -34,10 +34,17 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let job = app.db.get(parse_id(&id)?).await?;
-    let state = stage.parse::<Stage>().ok().and_then(|stage| job.stages.get(&stage));
+    let state = stage
+        .parse::<Stage>()
+        .ok()
+        .and_then(|stage| job.stages.get(&stage));
     let output = state.and_then(|state| state.outputs.iter().find(|output| output.name == name));
     let output = output.ok_or_else(|| {
-        Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such output, or not yet")
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "there is no such output, or not yet",
+        )
     })?;
 
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
@@ -50,9 +57,17 @@ pub async fn get(
     let part = range::parse(text(header::RANGE).filter(|_| unchanged), output.size);
     match part {
         Part::Unsatisfiable => {
-            let mut response =
-                Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable", "no such bytes").into_response();
-            set(&mut response, header::CONTENT_RANGE, &format!("bytes */{}", output.size))?;
+            let mut response = Problem::new(
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "range_not_satisfiable",
+                "no such bytes",
+            )
+            .into_response();
+            set(
+                &mut response,
+                header::CONTENT_RANGE,
+                &format!("bytes */{}", output.size),
+            )?;
             Ok(response)
         }
         Part::Whole => {
@@ -64,8 +79,16 @@ pub async fn get(
         Part::Bytes(first, last) => {
             let body = read(&app, output, Some(format!("bytes={first}-{last}"))).await?;
             let mut response = answer(StatusCode::PARTIAL_CONTENT, output, &tag, body)?;
-            set(&mut response, header::CONTENT_LENGTH, &(last - first + 1).to_string())?;
-            set(&mut response, header::CONTENT_RANGE, &format!("bytes {first}-{last}/{}", output.size))?;
+            set(
+                &mut response,
+                header::CONTENT_LENGTH,
+                &(last - first + 1).to_string(),
+            )?;
+            set(
+                &mut response,
+                header::CONTENT_RANGE,
+                &format!("bytes {first}-{last}/{}", output.size),
+            )?;
             Ok(response)
         }
     }
@@ -85,7 +108,11 @@ fn answer(status: StatusCode, output: &Output, tag: &str, body: Body) -> Result<
     // An output never changes; a job that is tried again may get another one under the same name.
     set(&mut response, header::CACHE_CONTROL, "private, no-cache")?;
     // The names are the stages' own, plain ASCII.
-    set(&mut response, header::CONTENT_DISPOSITION, &format!("inline; filename=\"{}\"", output.name))?;
+    set(
+        &mut response,
+        header::CONTENT_DISPOSITION,
+        &format!("inline; filename=\"{}\"", output.name),
+    )?;
     set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff")?;
     Ok(response)
 }

@@ -9,8 +9,8 @@ use serde_json::Value;
 use std::time::Duration;
 use uuid::Uuid;
 use vidp_common::contract::{
-    DetectReport, FailureCode, Outcome, Progress, ScaleReport, SkipCode, Source, Stage, SubtitleOptions, Task,
-    TaskResult, Timestamp, Work, keys,
+    DetectReport, FailureCode, Outcome, Progress, ScaleReport, SkipCode, Source, Stage, SubtitleOptions,
+    Task, TaskResult, Timestamp, Work, keys,
 };
 
 /// How long a published task may be silent before the sweeper looks for it, and how long an ended job is kept.
@@ -44,7 +44,10 @@ pub fn abandoned(job: &mut Job, times: Times, now: DateTime) -> bool {
         return false;
     }
     for stage in job.stages.values_mut() {
-        let error = error(FailureCode::SourceMissing.as_str(), "the upload was not completed");
+        let error = error(
+            FailureCode::SourceMissing.as_str(),
+            "the upload was not completed",
+        );
         end(stage, StageStatus::Failed, Some(error), now);
     }
     settle(job, times, now);
@@ -71,7 +74,10 @@ pub fn sent(job: &mut Job, stage: Stage, task_id: Uuid, times: Times, now: DateT
 /// The sweeper looks after a stage: nobody else does until `REPUBLISH_AFTER` or `stale` has passed.
 pub fn claimed(job: &mut Job, stage: Stage, times: Times, now: DateTime) -> Option<DispatchState> {
     let state = job.stages.get_mut(&stage)?;
-    let dispatch = state.dispatch.as_mut().filter(|dispatch| dispatch.next_at <= now)?;
+    let dispatch = state
+        .dispatch
+        .as_mut()
+        .filter(|dispatch| dispatch.next_at <= now)?;
     dispatch.next_at = match dispatch.state {
         DispatchState::Pending => later(now, REPUBLISH_AFTER),
         DispatchState::Sent => later(now, times.stale),
@@ -104,7 +110,12 @@ pub fn progressed(job: &mut Job, message: &Progress, times: Times, now: DateTime
     }
     state.status = StageStatus::Running;
     state.attempt = message.attempt;
-    state.progress = if new_attempt { message.progress } else { message.progress.max(state.progress) }.clamp(0.0, 1.0);
+    state.progress = if new_attempt {
+        message.progress
+    } else {
+        message.progress.max(state.progress)
+    }
+    .clamp(0.0, 1.0);
     state.phase = Some(message.phase.clone());
     state.speed = message.speed;
     state.worker = Some(message.worker.clone());
@@ -138,7 +149,12 @@ pub fn finished(job: &mut Job, message: &TaskResult, times: Times, now: DateTime
             }
         }
         Outcome::Failed { code, detail } => {
-            end(state, StageStatus::Failed, Some(error(code.as_str(), detail)), now);
+            end(
+                state,
+                StageStatus::Failed,
+                Some(error(code.as_str(), detail)),
+                now,
+            );
         }
         Outcome::Skipped { code } => skip(state, *code, now),
     }
@@ -151,7 +167,11 @@ pub fn cancelled(job: &mut Job, times: Times, now: DateTime) -> bool {
     if job.status.is_terminal() {
         return false;
     }
-    for state in job.stages.values_mut().filter(|state| !state.status.is_terminal()) {
+    for state in job
+        .stages
+        .values_mut()
+        .filter(|state| !state.status.is_terminal())
+    {
         let error = error(FailureCode::Cancelled.as_str(), "the job was cancelled");
         end(state, StageStatus::Cancelled, Some(error), now);
     }
@@ -180,8 +200,13 @@ pub fn retried(job: &mut Job, times: Times, now: DateTime) -> bool {
 
 /// Stages whose task is to be published now.
 pub fn due(job: &Job) -> Vec<Stage> {
-    let pending = |state: &StageState| matches!(&state.dispatch, Some(d) if d.state == DispatchState::Pending);
-    job.stages.iter().filter(|(_, state)| pending(state)).map(|(stage, _)| *stage).collect()
+    let pending =
+        |state: &StageState| matches!(&state.dispatch, Some(d) if d.state == DispatchState::Pending);
+    job.stages
+        .iter()
+        .filter(|(_, state)| pending(state))
+        .map(|(stage, _)| *stage)
+        .collect()
 }
 
 /// The task of a stage, made from the document alone: publishing it twice publishes the same message.
@@ -241,7 +266,10 @@ fn settle(job: &mut Job, times: Times, now: DateTime) {
 
 fn begin_waiting(job: &mut Job, now: DateTime) {
     let needs_detect = job.options.subtitle.language == "auto";
-    let detect = job.stages.get(&Stage::Detect).map(|state| (state.status, skip_code(state)));
+    let detect = job
+        .stages
+        .get(&Stage::Detect)
+        .map(|state| (state.status, skip_code(state)));
     for (stage, state) in &mut job.stages {
         if state.status != StageStatus::Waiting {
             continue;
@@ -270,7 +298,11 @@ fn overall(job: &Job) -> JobStatus {
         JobStatus::Uploading if !all(StageStatus::is_terminal) => JobStatus::Uploading,
         _ if !all(StageStatus::is_terminal) => {
             let begun = |status| !matches!(status, StageStatus::Waiting | StageStatus::Queued);
-            if any(begun) { JobStatus::Running } else { JobStatus::Queued }
+            if any(begun) {
+                JobStatus::Running
+            } else {
+                JobStatus::Queued
+            }
         }
         _ if all(|status| status == StageStatus::Failed) => JobStatus::Failed,
         _ if any(|status| status == StageStatus::Failed) => JobStatus::Partial,
@@ -280,7 +312,9 @@ fn overall(job: &Job) -> JobStatus {
 
 /// The stage, if `task_id` is the task that may change it.
 fn current(job: &mut Job, stage: Stage, task_id: Uuid) -> Option<&mut StageState> {
-    job.stages.get_mut(&stage).filter(|state| state.task_id == task_id && state.status.is_dispatched())
+    job.stages
+        .get_mut(&stage)
+        .filter(|state| state.task_id == task_id && state.status.is_dispatched())
 }
 
 fn end(state: &mut StageState, status: StageStatus, error: Option<StageError>, now: DateTime) {
@@ -297,12 +331,19 @@ fn skip(state: &mut StageState, code: SkipCode, now: DateTime) {
         SkipCode::NoAudio => "the file has no audio track",
         SkipCode::NoSpeech => "nobody speaks in this file",
     };
-    end(state, StageStatus::Skipped, Some(error(code.as_str(), detail)), now);
+    end(
+        state,
+        StageStatus::Skipped,
+        Some(error(code.as_str(), detail)),
+        now,
+    );
 }
 
 fn skip_code(state: &StageState) -> Option<SkipCode> {
     let code = &state.error.as_ref()?.code;
-    [SkipCode::NoAudio, SkipCode::NoSpeech].into_iter().find(|known| known.as_str() == code)
+    [SkipCode::NoAudio, SkipCode::NoSpeech]
+        .into_iter()
+        .find(|known| known.as_str() == code)
 }
 
 fn error(code: &str, detail: &str) -> StageError {
@@ -328,7 +369,8 @@ fn later(now: DateTime, by: Duration) -> DateTime {
 fn timestamp(time: DateTime) -> Timestamp {
     let nanos = i128::from(time.timestamp_millis()) * 1_000_000;
     // Only a deadline thousands of years away has no such time: none, in effect.
-    Timestamp::from_unix_timestamp_nanos(nanos).unwrap_or(Timestamp::new_utc(time::Date::MAX, time::Time::MIDNIGHT))
+    Timestamp::from_unix_timestamp_nanos(nanos)
+        .unwrap_or(Timestamp::new_utc(time::Date::MAX, time::Time::MIDNIGHT))
 }
 
 #[cfg(test)]

@@ -66,7 +66,11 @@ impl Problem {
     pub fn internal(cause: impl ToString) -> Self {
         Problem {
             cause: Some(cause.to_string()),
-            ..Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side")
+            ..Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "something went wrong on our side",
+            )
         }
     }
 }
@@ -76,7 +80,9 @@ impl From<DbError> for Problem {
         match error {
             DbError::NotFound => Problem::no_job(),
             // What the driver cannot decode is a fault of ours, and would not go away.
-            DbError::Driver(error) if matches!(*error.kind, mongodb::error::ErrorKind::BsonDeserialization(_)) => {
+            DbError::Driver(error)
+                if matches!(*error.kind, mongodb::error::ErrorKind::BsonDeserialization(_)) =>
+            {
                 Problem::internal(error)
             }
             error => Problem::unavailable("the database", error),
@@ -101,8 +107,15 @@ impl IntoResponse for Problem {
 /// Gives every request an id and every problem its body. The id is the client's own, if it sent a sensible one.
 pub async fn render(request: Request, next: Next) -> Response<Body> {
     let sent = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
-    let sensible = |id: &&str| id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-    let id = sent.filter(sensible).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
+    let sensible = |id: &&str| {
+        id.len() <= 64
+            && id
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    };
+    let id = sent
+        .filter(sensible)
+        .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
@@ -114,7 +127,10 @@ pub async fn render(request: Request, next: Next) -> Response<Body> {
         // What the handler said besides, such as the size behind a range that is not there.
         let others = own.iter().filter(|(name, _)| **name != header::CONTENT_LENGTH);
         for (name, value) in others {
-            response.headers_mut().entry(name).or_insert_with(|| value.clone());
+            response
+                .headers_mut()
+                .entry(name)
+                .or_insert_with(|| value.clone());
         }
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -134,7 +150,10 @@ fn body(problem: &Problem, id: &str) -> Response<Body> {
     });
     let mut response = (problem.status, body.to_string()).into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     if problem.status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }

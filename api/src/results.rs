@@ -44,7 +44,12 @@ async fn pull(app: &Shared, told: &mut bool) -> Result<()> {
     let consumer: PullConsumer = app.queue.results_consumer().await?;
     *told = false;
     while !app.shutdown.is_cancelled() {
-        let mut batch = consumer.batch().max_messages(BATCH).expires(WAIT).messages().await?;
+        let mut batch = consumer
+            .batch()
+            .max_messages(BATCH)
+            .expires(WAIT)
+            .messages()
+            .await?;
         while let Some(message) = batch.next().await {
             apply(app, message.map_err(anyhow::Error::from_boxed)?).await;
         }
@@ -70,7 +75,11 @@ async fn apply(app: &Shared, message: Message) {
                 }
             }
         }
-        Err(error) => match app.queue.bury("results", &message, &format!("not a result: {error}")).await {
+        Err(error) => match app
+            .queue
+            .bury("results", &message, &format!("not a result: {error}"))
+            .await
+        {
             Ok(()) => {
                 tracing::error!(subject = %message.subject, "an undecodable result was moved to the dead stream: {error}");
                 AckKind::Ack

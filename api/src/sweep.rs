@@ -142,7 +142,11 @@ async fn tidy(app: &Shared, job: &Job) -> Result<()> {
     let mut kept = HashSet::new();
     for stage in job.stages.keys() {
         kept.insert(keys::manifest(&keys::stage_prefix(job.id, *stage)));
-        if let Some(TaskResult { outcome: Outcome::Succeeded(success), .. }) = manifest(app, job, *stage).await? {
+        if let Some(TaskResult {
+            outcome: Outcome::Succeeded(success),
+            ..
+        }) = manifest(app, job, *stage).await?
+        {
             kept.extend(success.outputs.into_iter().map(|output| output.key));
         }
     }

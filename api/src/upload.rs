@@ -39,10 +39,17 @@ pub struct RawQuery {
 pub async fn create(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let content_type = content_type(request.headers());
     let is_form = content_type.starts_with("multipart/form-data");
-    refuse_by_length(&app, request.headers(), if is_form { MULTIPART_OVERHEAD } else { 0 })?;
+    refuse_by_length(
+        &app,
+        request.headers(),
+        if is_form { MULTIPART_OVERHEAD } else { 0 },
+    )?;
     let job = if is_form {
         from_form(&app, request).await?
-    } else if content_type.starts_with("video/") || content_type.starts_with("audio/") || content_type == OCTETS {
+    } else if content_type.starts_with("video/")
+        || content_type.starts_with("audio/")
+        || content_type == OCTETS
+    {
         from_body(&app, request, content_type).await?
     } else {
         return Err(Problem::new(
@@ -52,7 +59,12 @@ pub async fn create(State(app): State<Shared>, request: Request) -> Result<Respo
         ));
     };
     let location = format!("/api/v1/jobs/{}", job.id);
-    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(view::job(&job))).into_response())
+    Ok((
+        StatusCode::ACCEPTED,
+        [(header::LOCATION, location)],
+        Json(view::job(&job)),
+    )
+        .into_response())
 }
 
 const OCTETS: &str = "application/octet-stream";
@@ -76,10 +88,14 @@ async fn from_form(app: &Shared, request: Request) -> Result<Job, Problem> {
                 }
                 file = Some(receiver);
             }
-            Some(name @ ("options" | "file")) => return Err(Problem::invalid(format!("two parts named {name:?}"))),
+            Some(name @ ("options" | "file")) => {
+                return Err(Problem::invalid(format!("two parts named {name:?}")));
+            }
             name => {
                 let name = name.unwrap_or_default();
-                return Err(Problem::invalid(format!("unknown part {name:?}: expected `file` and `options`")));
+                return Err(Problem::invalid(format!(
+                    "unknown part {name:?}: expected `file` and `options`"
+                )));
             }
         }
     }
@@ -91,7 +107,10 @@ async fn from_form(app: &Shared, request: Request) -> Result<Job, Problem> {
 async fn from_body(app: &Shared, request: Request, content_type: String) -> Result<Job, Problem> {
     let query = Query::<RawQuery>::try_from_uri(request.uri())
         .map_err(|error| Problem::invalid(format!("query: {}", error.body_text())))?;
-    let options = query.options.as_deref().map_or_else(|| Ok(JobOptions::default()), options::parse)?;
+    let options = query
+        .options
+        .as_deref()
+        .map_or_else(|| Ok(JobOptions::default()), options::parse)?;
     let name = query.filename.as_deref().unwrap_or_default();
     let mut receiver = begin(app, options.clone(), name, &content_type).await?;
     let mut body = Body::into_data_stream(request.into_body());
@@ -101,10 +120,23 @@ async fn from_body(app: &Shared, request: Request, content_type: String) -> Resu
     receiver.commit(options).await
 }
 
-async fn begin(app: &Shared, options: JobOptions, name: &str, content_type: &str) -> Result<Receiver, Problem> {
+async fn begin(
+    app: &Shared,
+    options: JobOptions,
+    name: &str,
+    content_type: &str,
+) -> Result<Receiver, Problem> {
     let id = Uuid::now_v7();
-    let content_type = content_type.chars().filter(char::is_ascii_graphic).take(100).collect();
-    Receiver::begin(app, Job::uploading(id, options, plain_name(name), content_type, DateTime::now())).await
+    let content_type = content_type
+        .chars()
+        .filter(char::is_ascii_graphic)
+        .take(100)
+        .collect();
+    Receiver::begin(
+        app,
+        Job::uploading(id, options, plain_name(name), content_type, DateTime::now()),
+    )
+    .await
 }
 
 /// The next piece of a body, or why there is none.
@@ -119,7 +151,11 @@ async fn timely<T, E: std::fmt::Display>(
 }
 
 fn too_slow() -> Problem {
-    Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the upload came in too slowly")
+    Problem::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "too_slow",
+        "the upload came in too slowly",
+    )
 }
 
 fn too_large(app: &Shared) -> Problem {
@@ -133,7 +169,9 @@ fn too_large(app: &Shared) -> Problem {
 
 /// Refuses before the body is sent, when the client says how long it is.
 fn refuse_by_length(app: &Shared, headers: &HeaderMap, overhead: u64) -> Result<(), Problem> {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     match length {
         Some(length) if length > app.config.max_upload() + overhead => Err(too_large(app)),
         _ => Ok(()),
@@ -145,16 +183,27 @@ async fn text(mut field: Field<'_>) -> Result<String, Problem> {
     while let Some(piece) = timely(field.chunk()).await? {
         bytes.extend_from_slice(&piece);
         if bytes.len() > options::MAX_TEXT {
-            return Err(Problem::invalid(format!("options are larger than {} bytes", options::MAX_TEXT)));
+            return Err(Problem::invalid(format!(
+                "options are larger than {} bytes",
+                options::MAX_TEXT
+            )));
         }
     }
     String::from_utf8(bytes).map_err(|_| Problem::invalid("options are not UTF-8"))
 }
 
 fn content_type(headers: &HeaderMap) -> String {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     // Without parameters such as a form's boundary.
-    value.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    value
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
 }
 
 /// The last component of a client's file name without control characters: shown to people, never a path or key.

@@ -7,8 +7,11 @@ use vidp_common::contract::{Output, Stage};
 
 /// The job in JSON.
 pub fn job(job: &Job) -> Value {
-    let stages: Map<_, _> =
-        job.stages.iter().map(|(name, state)| (name.to_string(), stage(job, *name, state))).collect();
+    let stages: Map<_, _> = job
+        .stages
+        .iter()
+        .map(|(name, state)| (name.to_string(), stage(job, *name, state)))
+        .collect();
     json!({
         "id": job.id,
         "status": job.status,

@@ -9,7 +9,12 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 #[derive(Args, Clone, Debug)]
 pub struct NatsConfig {
     /// Address of NATS; `nats://user:password@host:port`, several separated by commas
-    #[arg(long, env = "VIDP_NATS_URL", default_value = "nats://127.0.0.1:4222", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "VIDP_NATS_URL",
+        default_value = "nats://127.0.0.1:4222",
+        hide_env_values = true
+    )]
     pub nats_url: String,
     /// Replicas of each stream: the number of servers in the NATS cluster, 1, 3 or 5
     #[arg(long, env = "VIDP_STREAM_REPLICAS", default_value_t = 1)]
@@ -53,7 +58,11 @@ pub struct LogConfig {
     #[arg(long = "log", env = "VIDP_LOG", default_value = "text", value_parser = ["text", "json"])]
     pub format: String,
     /// What to log, for example `info` or `info,async_nats=debug`
-    #[arg(long = "log-filter", env = "VIDP_LOG_FILTER", default_value = "info,async_nats=warn")]
+    #[arg(
+        long = "log-filter",
+        env = "VIDP_LOG_FILTER",
+        default_value = "info,async_nats=warn"
+    )]
     pub filter: String,
 }
 
@@ -103,7 +112,10 @@ impl WorkerConfig {
     /// Refuses settings that contradict each other, before any work is taken.
     pub fn validate(&self) -> Result<()> {
         let ack_wait = self.nats.ack_wait_seconds;
-        ensure!(self.slots >= 1, "VIDP_SLOTS must be at least 1: no task would ever run");
+        ensure!(
+            self.slots >= 1,
+            "VIDP_SLOTS must be at least 1: no task would ever run"
+        );
         ensure!(
             ack_wait >= 3,
             "VIDP_ACK_WAIT_SECONDS is {ack_wait}: a lease below 3 s is lost to a single late heartbeat"
@@ -149,7 +161,10 @@ mod tests {
         check(&[], None);
         check(&["--slots", "0"], Some("VIDP_SLOTS"));
         check(&["--ack-wait-seconds", "1"], Some("lease"));
-        check(&["--task-timeout-seconds", "30"], Some("VIDP_TASK_TIMEOUT_SECONDS"));
+        check(
+            &["--task-timeout-seconds", "30"],
+            Some("VIDP_TASK_TIMEOUT_SECONDS"),
+        );
         check(&["--drain-seconds", "26"], Some("VIDP_GRACE_SECONDS"));
         check(&["--drain-seconds", "540", "--grace-seconds", "600"], None);
     }

@@ -3,9 +3,9 @@
 use crate::contract::Stage;
 use anyhow::Result;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 /// Renders the figures as text.
 pub use metrics_exporter_prometheus::PrometheusHandle as Handle;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use std::{sync::OnceLock, time::Duration};
 
 /// Upper bounds in seconds; a transcode of a long film takes hours.
@@ -39,7 +39,14 @@ pub fn describe_worker(stage: Stage) {
     describe_gauge!(RUNNING, "Tasks being worked on now");
     describe_counter!(REDELIVERIES, "Deliveries that were not a task's first");
     describe_counter!(DEAD, "Messages moved to the dead stream");
-    for outcome in ["succeeded", "failed", "skipped", "cancelled", "retried", "abandoned"] {
+    for outcome in [
+        "succeeded",
+        "failed",
+        "skipped",
+        "cancelled",
+        "retried",
+        "abandoned",
+    ] {
         counter!(TASKS, "stage" => stage, "outcome" => outcome, "code" => "").absolute(0);
     }
     counter!(REDELIVERIES, "stage" => stage).absolute(0);

@@ -365,7 +365,10 @@ mod tests {
     async fn cancelling_kills_the_whole_group() {
         let folder = tempfile::tempdir().unwrap();
         let pid_file = folder.path().join("pid");
-        let script = format!("sleep 60 & echo $! > {0}.new; mv {0}.new {0}; wait", pid_file.display());
+        let script = format!(
+            "sleep 60 & echo $! > {0}.new; mv {0}.new {0}; wait",
+            pid_file.display()
+        );
         let child = spawn(Path::new("/bin/sh"), ["-c", &script], LIMITS, |_| {}).unwrap();
         let cancel = CancellationToken::new();
         let ended = tokio::spawn({

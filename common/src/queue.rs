@@ -191,12 +191,21 @@ impl Queue {
     }
 
     /// Moves a message to the dead stream, with the reason.
-    pub async fn bury(&self, what: &str, message: &async_nats::Message, reason: &str) -> Result<(), QueueError> {
+    pub async fn bury(
+        &self,
+        what: &str,
+        message: &async_nats::Message,
+        reason: &str,
+    ) -> Result<(), QueueError> {
         let mut headers = HeaderMap::new();
         // A header value must be one line.
-        headers.insert(streams::DEAD_REASON_HEADER, reason.replace(['\r', '\n'], " ").as_str());
+        headers.insert(
+            streams::DEAD_REASON_HEADER,
+            reason.replace(['\r', '\n'], " ").as_str(),
+        );
         headers.insert(streams::DEAD_SUBJECT_HEADER, message.subject.as_str());
-        self.publish(streams::dead(what), headers, message.payload.clone()).await
+        self.publish(streams::dead(what), headers, message.payload.clone())
+            .await
     }
 
     /// Publishes and waits until the stream has stored it; makes the streams when they are gone.
@@ -279,7 +288,11 @@ impl Queue {
     }
 
     /// Listens to a core NATS subject; within a `group` each message goes to one listener.
-    pub async fn subscribe(&self, subject: &'static str, group: Option<&str>) -> Result<Subscriber, QueueError> {
+    pub async fn subscribe(
+        &self,
+        subject: &'static str,
+        group: Option<&str>,
+    ) -> Result<Subscriber, QueueError> {
         let subscription = match group {
             Some(group) => self.client.queue_subscribe(subject, group.to_owned()).await,
             None => self.client.subscribe(subject).await,
@@ -298,7 +311,10 @@ fn encode(message: &impl serde::Serialize) -> Bytes {
 fn is_already_stored(error: &QueueError) -> bool {
     let mut source: Option<&dyn std::error::Error> = Some(error.error.as_ref());
     while let Some(error) = source {
-        if error.to_string().contains("maximum messages per subject exceeded") {
+        if error
+            .to_string()
+            .contains("maximum messages per subject exceeded")
+        {
             return true;
         }
         source = error.source();

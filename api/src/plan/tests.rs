@@ -17,7 +17,13 @@ fn job(stages: &[Stage]) -> Job {
         stages: stages.to_vec(),
         ..JobOptions::default()
     };
-    let mut job = Job::uploading(Uuid::now_v7(), options, "a.mp4".to_owned(), "video/mp4".to_owned(), at(0));
+    let mut job = Job::uploading(
+        Uuid::now_v7(),
+        options,
+        "a.mp4".to_owned(),
+        "video/mp4".to_owned(),
+        at(0),
+    );
     let source = SourceState {
         size: 5,
         sha256: "00".to_owned(),
@@ -52,19 +58,21 @@ fn progress(job: &Job, stage: Stage, attempt: u32, share: f64) -> Progress {
     }
 }
 
-const OK: fn() -> Outcome = || Outcome::Succeeded(Success::default());
-const BAD: fn() -> Outcome = || Outcome::Failed {
+type Make = fn() -> Outcome;
+
+const OK: Make = || Outcome::Succeeded(Success::default());
+const BAD: Make = || Outcome::Failed {
     code: FailureCode::Internal,
     detail: String::new(),
 };
-const NONE: fn() -> Outcome = || Outcome::Skipped {
+const NONE: Make = || Outcome::Skipped {
     code: SkipCode::NoAudio,
 };
 
 #[test]
 fn the_jobs_status_follows_its_stages() {
     use JobStatus::{Failed, Partial, Queued, Running, Succeeded};
-    let check = |outcomes: &[(Stage, fn() -> Outcome)], expected: JobStatus| {
+    let check = |outcomes: &[(Stage, Make)], expected: JobStatus| {
         let stages = [Stage::Detect, Stage::Scale];
         let mut job = job(&stages);
         for (stage, outcome) in outcomes {
@@ -99,7 +107,8 @@ fn subtitles_wait_for_the_language_unless_it_is_given() {
     });
     finished(&mut job, &message, TIMES, at(1));
     assert!(due(&job).contains(&Stage::Subtitle));
-    let task_of = |job: &Job| task(job, Stage::Subtitle, "b", 5, Duration::from_secs(60)).map(|task| task.work);
+    let task_of =
+        |job: &Job| task(job, Stage::Subtitle, "b", 5, Duration::from_secs(60)).map(|task| task.work);
     assert!(matches!(task_of(&job), Some(Work::Subtitle(options)) if options.language == "fr"));
     // The caller's word wins even over what was heard.
     job.options.subtitle.language = "it".to_owned();
@@ -136,13 +145,22 @@ fn terminal_states_absorb() {
 #[test]
 fn progress_of_an_older_attempt_is_not_heard() {
     let mut job = job(&[Stage::Scale]);
-    let (first, second) = (progress(&job, Stage::Scale, 1, 0.6), progress(&job, Stage::Scale, 2, 0.1));
+    let (first, second) = (
+        progress(&job, Stage::Scale, 1, 0.6),
+        progress(&job, Stage::Scale, 2, 0.1),
+    );
     assert!(progressed(&mut job, &first, TIMES, at(1)));
-    assert_eq!((job.status, job.stages[&Stage::Scale].progress), (JobStatus::Running, 0.6));
+    assert_eq!(
+        (job.status, job.stages[&Stage::Scale].progress),
+        (JobStatus::Running, 0.6)
+    );
     assert!(progressed(&mut job, &second, TIMES, at(2)));
     assert!(!progressed(&mut job, &first, TIMES, at(3)));
     let stage = &job.stages[&Stage::Scale];
-    assert_eq!((stage.attempt, stage.progress, stage.started_at), (2, 0.1, Some(at(2))));
+    assert_eq!(
+        (stage.attempt, stage.progress, stage.started_at),
+        (2, 0.1, Some(at(2)))
+    );
 }
 
 #[test]
@@ -151,12 +169,18 @@ fn the_sweeper_claims_each_look_once() {
     let task_id = job.stages[&Stage::Scale].task_id;
     // Not before whoever stored the job has had the time to publish.
     assert!(claimed(&mut job, Stage::Scale, TIMES, at(1)).is_none());
-    assert_eq!(claimed(&mut job, Stage::Scale, TIMES, at(2)), Some(DispatchState::Pending));
+    assert_eq!(
+        claimed(&mut job, Stage::Scale, TIMES, at(2)),
+        Some(DispatchState::Pending)
+    );
     assert!(claimed(&mut job, Stage::Scale, TIMES, at(2)).is_none());
     assert!(sent(&mut job, Stage::Scale, task_id, TIMES, at(3)));
     assert!(due(&job).is_empty());
     assert!(claimed(&mut job, Stage::Scale, TIMES, at(62)).is_none());
-    assert_eq!(claimed(&mut job, Stage::Scale, TIMES, at(63)), Some(DispatchState::Sent));
+    assert_eq!(
+        claimed(&mut job, Stage::Scale, TIMES, at(63)),
+        Some(DispatchState::Sent)
+    );
     assert!(lost(&mut job, Stage::Scale, task_id, at(64)));
     assert_eq!(due(&job), [Stage::Scale]);
 }
@@ -164,11 +188,17 @@ fn the_sweeper_claims_each_look_once() {
 #[test]
 fn a_retry_gets_a_new_task_and_leaves_the_rest() {
     let mut job = job(&[Stage::Detect, Stage::Scale]);
-    let (good, bad) = (result(&job, Stage::Detect, OK()), result(&job, Stage::Scale, BAD()));
+    let (good, bad) = (
+        result(&job, Stage::Detect, OK()),
+        result(&job, Stage::Scale, BAD()),
+    );
     finished(&mut job, &good, TIMES, at(1));
     finished(&mut job, &bad, TIMES, at(1));
     assert!(retried(&mut job, TIMES, at(2)));
-    assert_eq!((job.status, job.expires_at, due(&job)), (JobStatus::Running, None, vec![Stage::Scale]));
+    assert_eq!(
+        (job.status, job.expires_at, due(&job)),
+        (JobStatus::Running, None, vec![Stage::Scale])
+    );
     assert_ne!(job.stages[&Stage::Scale].task_id, bad.task_id);
     // The first task's result comes late: not the new one's.
     assert!(!finished(&mut job, &bad, TIMES, at(3)));

@@ -46,7 +46,12 @@ impl Receiver {
             window: (now, 0),
         };
         let key = keys::source(receiver.job.id);
-        let upload = Multipart::start(&app.store, &key, &receiver.job.source.content_type, app.config.max_upload());
+        let upload = Multipart::start(
+            &app.store,
+            &key,
+            &receiver.job.source.content_type,
+            app.config.max_upload(),
+        );
         receiver.upload = Some(upload.await?);
         Ok(receiver)
     }
@@ -80,11 +85,18 @@ impl Receiver {
     /// Completes the upload, records the job, and publishes its first tasks, in this order and in a task of its
     /// own: a client that hangs up now does not leave it half done.
     pub(super) async fn commit(mut self, options: JobOptions) -> Result<Job, Problem> {
-        let upload = self.upload.take().ok_or_else(|| Problem::internal("an upload was committed twice"))?;
+        let upload = self
+            .upload
+            .take()
+            .ok_or_else(|| Problem::internal("an upload was committed twice"))?;
         if upload.size() == 0 {
             // Put back, so that dropping this removes it.
             self.upload = Some(upload);
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "unsupported_media", "the file is empty"));
+            return Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "unsupported_media",
+                "the file is empty",
+            ));
         }
         let app = self.app.clone();
         let commit = app.commits.spawn(async move {

@@ -127,9 +127,19 @@ impl Rig {
     }
 
     pub async fn post_form(&self, options: &Value, bytes: Vec<u8>) -> Response {
-        let file = multipart::Part::bytes(bytes).file_name("clip.mp4").mime_str("video/mp4").unwrap();
-        let form = multipart::Form::new().text("options", options.to_string()).part("file", file);
-        self.http.post(self.jobs_url()).multipart(form).send().await.unwrap()
+        let file = multipart::Part::bytes(bytes)
+            .file_name("clip.mp4")
+            .mime_str("video/mp4")
+            .unwrap();
+        let form = multipart::Form::new()
+            .text("options", options.to_string())
+            .part("file", file);
+        self.http
+            .post(self.jobs_url())
+            .multipart(form)
+            .send()
+            .await
+            .unwrap()
     }
 
     /// Uploads a small file and gives the job.
@@ -140,7 +150,12 @@ impl Rig {
     }
 
     pub async fn job(&self, id: &str) -> Value {
-        let answer = self.http.get(format!("{}/{id}", self.jobs_url())).send().await.unwrap();
+        let answer = self
+            .http
+            .get(format!("{}/{id}", self.jobs_url()))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
         answer.json().await.unwrap()
     }
@@ -151,13 +166,23 @@ impl Rig {
     }
 
     pub async fn post(&self, id: &str, action: &str) -> Response {
-        self.http.post(format!("{}/{id}/{action}", self.jobs_url())).send().await.unwrap()
+        self.http
+            .post(format!("{}/{id}/{action}", self.jobs_url()))
+            .send()
+            .await
+            .unwrap()
     }
 
     /// Takes the next task of a stage off the queue, as a worker would.
     pub async fn pull(&self, stage: Stage) -> Pulled {
         let consumer = self.queue.lane_consumer(stage, Lane::Interactive).await.unwrap();
-        let mut batch = consumer.batch().max_messages(1).expires(LIMIT).messages().await.unwrap();
+        let mut batch = consumer
+            .batch()
+            .max_messages(1)
+            .expires(LIMIT)
+            .messages()
+            .await
+            .unwrap();
         let message = batch.next().await.expect("a task within the limit").unwrap();
         let task = serde_json::from_slice(&message.payload).unwrap();
         Pulled { task, message }
@@ -232,7 +257,11 @@ impl Drop for Rig {
 }
 
 fn start(env: &[(&'static str, String)]) -> Child {
-    let log = if std::env::var_os("VIDP_TEST_LOG").is_some() { Stdio::inherit() } else { Stdio::null() };
+    let log = if std::env::var_os("VIDP_TEST_LOG").is_some() {
+        Stdio::inherit()
+    } else {
+        Stdio::null()
+    };
     Command::new(env!("CARGO_BIN_EXE_vidp-api"))
         .envs(env.iter().map(|(name, value)| (name, value)))
         .stderr(log)
@@ -247,7 +276,9 @@ pub async fn until(condition: impl AsyncFn() -> bool) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(LIMIT, wait).await.expect("the condition holds in time");
+    tokio::time::timeout(LIMIT, wait)
+        .await
+        .expect("the condition holds in time");
 }
 
 /// A MongoDB that a test may stop.

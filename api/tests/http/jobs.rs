@@ -27,7 +27,10 @@ async fn a_job_runs_from_upload_to_success() {
     rig.queue.progress(&scale.progress(0.4)).await.unwrap();
     let job = rig.until_job(id, |job| job["status"] == "running").await;
     let stage = &job["stages"]["scale"];
-    assert_eq!((&stage["status"], &stage["progress"], &stage["phase"]), (&json!("running"), &json!(0.4), &json!("work")));
+    assert_eq!(
+        (&stage["status"], &stage["progress"], &stage["phase"]),
+        (&json!("running"), &json!(0.4), &json!("work"))
+    );
     assert_eq!((&stage["speed"], &stage["attempt"]), (&json!(2.0), &json!(1)));
 
     // Subtitling waits for the language, and is told it.
@@ -47,7 +50,10 @@ async fn a_job_runs_from_upload_to_success() {
 
     // Late and repeated messages change nothing.
     rig.queue.publish_result(&result).await.unwrap();
-    rig.queue.publish_result(&scale.result(failed(FailureCode::Internal))).await.unwrap();
+    rig.queue
+        .publish_result(&scale.result(failed(FailureCode::Internal)))
+        .await
+        .unwrap();
     rig.queue.progress(&scale.progress(0.1)).await.unwrap();
     until(async || results_pending(&rig).await == 0).await;
     assert_eq!(rig.job(id).await, job);
@@ -68,24 +74,45 @@ async fn a_long_poll_answers_as_soon_as_the_job_changes() {
     let url = format!("{}/{id}", rig.jobs_url());
     // Until the publishing is on record, or it would be the change that is waited for.
     let mut tag = String::new();
-    let tags = async || rig.http.get(&url).send().await.unwrap().headers()["etag"].to_str().unwrap().to_owned();
+    let tags = async || {
+        rig.http.get(&url).send().await.unwrap().headers()["etag"]
+            .to_str()
+            .unwrap()
+            .to_owned()
+    };
     until(async || tags().await == "\"3\"").await;
     tag.push_str(&tags().await);
 
-    let unchanged = rig.http.get(&url).header("if-none-match", &tag).send().await.unwrap();
-    assert_eq!((unchanged.status(), &unchanged.headers()["retry-after"]), (StatusCode::NOT_MODIFIED, &"1".parse().unwrap()));
+    let unchanged = rig
+        .http
+        .get(&url)
+        .header("if-none-match", &tag)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (unchanged.status(), &unchanged.headers()["retry-after"]),
+        (StatusCode::NOT_MODIFIED, &"1".parse().unwrap())
+    );
     let asked = Instant::now();
     let waited = rig.http.get(format!("{url}?wait=0.3")).send().await.unwrap();
     assert!(waited.status() == StatusCode::OK && asked.elapsed() >= Duration::from_millis(300));
 
     let mut slowest = Duration::ZERO;
     for step in 1..=10 {
-        let poll = rig.http.get(format!("{url}?wait=20")).header("if-none-match", &tag).send();
+        let poll = rig
+            .http
+            .get(format!("{url}?wait=20"))
+            .header("if-none-match", &tag)
+            .send();
         let poll = tokio::spawn(async move { (poll.await.unwrap(), Instant::now()) });
         // Gives the request the time to arrive; an early change would be answered at once and prove nothing.
         tokio::time::sleep(Duration::from_millis(50)).await;
         let changed = Instant::now();
-        rig.queue.progress(&scale.progress(f64::from(step) / 10.0)).await.unwrap();
+        rig.queue
+            .progress(&scale.progress(f64::from(step) / 10.0))
+            .await
+            .unwrap();
         let (answer, answered) = poll.await.unwrap();
         tag = answer.headers()["etag"].to_str().unwrap().to_owned();
         assert_eq!(answer.status(), StatusCode::OK);
@@ -98,7 +125,10 @@ async fn a_long_poll_answers_as_soon_as_the_job_changes() {
     rig.until_job(id, |job| job["status"] == "failed").await;
     let asked = Instant::now();
     rig.http.get(format!("{url}?wait=20")).send().await.unwrap();
-    assert!(asked.elapsed() < Duration::from_secs(5), "an ended job is not waited for");
+    assert!(
+        asked.elapsed() < Duration::from_secs(5),
+        "an ended job is not waited for"
+    );
 }
 
 #[tokio::test]
@@ -107,7 +137,12 @@ async fn failures_and_skips_make_the_right_status() {
     let skip = |code| Outcome::Skipped { code };
     for (detect, scale, status, subtitle) in [
         (skip(SkipCode::NoSpeech), None, "succeeded", "no_speech"),
-        (skip(SkipCode::NoAudio), Some(FailureCode::DamagedMedia), "partial", "no_audio"),
+        (
+            skip(SkipCode::NoAudio),
+            Some(FailureCode::DamagedMedia),
+            "partial",
+            "no_audio",
+        ),
     ] {
         let job = rig.submit(&json!({})).await;
         let id = job["id"].as_str().unwrap();
@@ -119,21 +154,28 @@ async fn failures_and_skips_make_the_right_status() {
         }
         let job = rig.until_job(id, |job| job["status"] == status).await;
         let stage = &job["stages"]["subtitle"];
-        assert_eq!((&stage["status"], &stage["error"]["code"]), (&json!("skipped"), &json!(subtitle)));
+        assert_eq!(
+            (&stage["status"], &stage["error"]["code"]),
+            (&json!("skipped"), &json!(subtitle))
+        );
     }
     // What the caller says wins: nothing is waited for.
-    rig.submit(&json!({ "stages": ["detect", "subtitle"], "subtitle": { "language": "it" } })).await;
+    rig.submit(&json!({ "stages": ["detect", "subtitle"], "subtitle": { "language": "it" } }))
+        .await;
     let subtitle = rig.pull(Stage::Subtitle).await;
     assert!(matches!(&subtitle.task.work, Work::Subtitle(options) if options.language == "it"));
     rig.answer(&subtitle, failed(FailureCode::Internal)).await;
-    rig.answer(&rig.pull(Stage::Detect).await, failed(FailureCode::Internal)).await;
+    rig.answer(&rig.pull(Stage::Detect).await, failed(FailureCode::Internal))
+        .await;
     // A failed detection does not take the subtitles with it.
     let job = rig.submit(&json!({ "stages": ["detect", "subtitle"] })).await;
-    rig.answer(&rig.pull(Stage::Detect).await, failed(FailureCode::TimedOut)).await;
+    rig.answer(&rig.pull(Stage::Detect).await, failed(FailureCode::TimedOut))
+        .await;
     let subtitle = rig.pull(Stage::Subtitle).await;
     assert!(matches!(&subtitle.task.work, Work::Subtitle(options) if options.language == "auto"));
     rig.answer(&subtitle, failed(FailureCode::TimedOut)).await;
-    rig.until_job(job["id"].as_str().unwrap(), |job| job["status"] == "failed").await;
+    rig.until_job(job["id"].as_str().unwrap(), |job| job["status"] == "failed")
+        .await;
 }
 
 #[tokio::test]
@@ -147,17 +189,26 @@ async fn cancelling_is_final_and_reaches_queue_and_workers() {
     let answer = rig.post(id, "cancel").await;
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(answer.json::<Value>().await.unwrap()["status"], "cancelled");
-    assert_eq!(cancels.next().await.unwrap().subject.as_str(), format!("vidp.cancel.{id}"));
+    assert_eq!(
+        cancels.next().await.unwrap().subject.as_str(),
+        format!("vidp.cancel.{id}")
+    );
     until(async || rig.queue.depth(Stage::Detect, Lane::Interactive).await.unwrap() == 0).await;
 
     assert_eq!(rig.post(id, "cancel").await.status(), StatusCode::CONFLICT);
     rig.succeed(&scale, json!({})).await;
     until(async || results_pending(&rig).await == 0).await;
     let job = rig.job(id).await;
-    assert_eq!((&job["status"], &job["stages"]["scale"]["status"]), (&json!("cancelled"), &json!("cancelled")));
+    assert_eq!(
+        (&job["status"], &job["stages"]["scale"]["status"]),
+        (&json!("cancelled"), &json!("cancelled"))
+    );
     // A worker that missed it shows progress, and is told again.
     rig.queue.progress(&scale.progress(0.5)).await.unwrap();
-    assert_eq!(cancels.next().await.unwrap().subject.as_str(), format!("vidp.cancel.{id}"));
+    assert_eq!(
+        cancels.next().await.unwrap().subject.as_str(),
+        format!("vidp.cancel.{id}")
+    );
 }
 
 #[tokio::test]
@@ -174,15 +225,24 @@ async fn a_retry_runs_only_what_failed() {
     let answer = rig.post(id, "retry").await;
     assert_eq!(answer.status(), StatusCode::ACCEPTED);
     let job: Value = answer.json().await.unwrap();
-    assert_eq!((&job["stages"]["detect"]["status"], &job["expires_at"]), (&json!("succeeded"), &Value::Null));
+    assert_eq!(
+        (&job["stages"]["detect"]["status"], &job["expires_at"]),
+        (&json!("succeeded"), &Value::Null)
+    );
     let again = rig.pull(Stage::Scale).await;
     assert_ne!(again.task.task_id, scale.task.task_id);
     // The first task's result, come late, is not the second's.
-    rig.queue.publish_result(&scale.result(failed(FailureCode::Internal))).await.unwrap();
+    rig.queue
+        .publish_result(&scale.result(failed(FailureCode::Internal)))
+        .await
+        .unwrap();
     rig.succeed(&again, json!({})).await;
     rig.until_job(id, |job| job["status"] == "succeeded").await;
     assert_eq!(rig.post(id, "retry").await.status(), StatusCode::CONFLICT);
-    assert_eq!(rig.queue.depth(Stage::Detect, Lane::Interactive).await.unwrap(), 0);
+    assert_eq!(
+        rig.queue.depth(Stage::Detect, Lane::Interactive).await.unwrap(),
+        0
+    );
 }
 
 #[tokio::test]
@@ -191,14 +251,33 @@ async fn deleting_removes_job_and_objects() {
     let job = rig.submit(&json!({ "stages": ["scale"] })).await;
     let id = job["id"].as_str().unwrap();
     let url = format!("{}/{id}", rig.jobs_url());
-    assert_eq!(rig.http.delete(&url).send().await.unwrap().status(), StatusCode::CONFLICT);
+    assert_eq!(
+        rig.http.delete(&url).send().await.unwrap().status(),
+        StatusCode::CONFLICT
+    );
     let scale = rig.pull(Stage::Scale).await;
     rig.succeed(&scale, json!({})).await;
     rig.until_job(id, |job| job["status"] == "succeeded").await;
-    assert_eq!(rig.store.list(&keys::job_prefix(scale.task.job_id)).await.unwrap().len(), 1);
-    assert_eq!(rig.http.delete(&url).send().await.unwrap().status(), StatusCode::NO_CONTENT);
-    assert_eq!(rig.http.get(&url).send().await.unwrap().status(), StatusCode::NOT_FOUND);
-    assert_eq!(rig.http.delete(&url).send().await.unwrap().status(), StatusCode::NOT_FOUND);
+    assert_eq!(
+        rig.store
+            .list(&keys::job_prefix(scale.task.job_id))
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(
+        rig.http.delete(&url).send().await.unwrap().status(),
+        StatusCode::NO_CONTENT
+    );
+    assert_eq!(
+        rig.http.get(&url).send().await.unwrap().status(),
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(
+        rig.http.delete(&url).send().await.unwrap().status(),
+        StatusCode::NOT_FOUND
+    );
     assert!(rig.store.list("outputs/").await.unwrap().is_empty());
     assert!(rig.store.list("uploads/").await.unwrap().is_empty());
 }
@@ -208,13 +287,25 @@ async fn lists_are_paged_and_filtered() {
     let rig = Rig::new().await;
     let mut ids = Vec::new();
     for number in 0..5 {
-        let job = rig.submit(&json!({ "stages": ["scale"], "external_id": format!("n{}", number % 2) })).await;
+        let job = rig
+            .submit(&json!({ "stages": ["scale"], "external_id": format!("n{}", number % 2) }))
+            .await;
         ids.insert(0, job["id"].as_str().unwrap().to_owned());
     }
     let get = async |query: &str| {
-        let answer = rig.http.get(format!("{}?{query}", rig.jobs_url())).send().await.unwrap();
+        let answer = rig
+            .http
+            .get(format!("{}?{query}", rig.jobs_url()))
+            .send()
+            .await
+            .unwrap();
         let list: Value = answer.json().await.unwrap();
-        let found: Vec<_> = list["data"].as_array().unwrap().iter().map(|job| job["id"].as_str().unwrap().to_owned()).collect();
+        let found: Vec<_> = list["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|job| job["id"].as_str().unwrap().to_owned())
+            .collect();
         (found, list["next_cursor"].as_str().map(str::to_owned))
     };
     assert_eq!(get("").await, (ids.clone(), None));
@@ -224,7 +315,10 @@ async fn lists_are_paged_and_filtered() {
     rig.submit(&json!({ "stages": ["scale"] })).await;
     let (second, cursor) = get(&format!("limit=2&cursor={}", cursor.unwrap())).await;
     assert_eq!(second, ids[2..4]);
-    assert_eq!(get(&format!("limit=2&cursor={}", cursor.unwrap())).await, (vec![ids[4].clone()], None));
+    assert_eq!(
+        get(&format!("limit=2&cursor={}", cursor.unwrap())).await,
+        (vec![ids[4].clone()], None)
+    );
     assert_eq!(get("external_id=n1").await.0, [ids[1].clone(), ids[3].clone()]);
     assert!(get("status=succeeded").await.0.is_empty());
     assert!(get("batch_id=none").await.0.is_empty());

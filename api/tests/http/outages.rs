@@ -19,16 +19,25 @@ async fn without_the_broker_uploads_are_accepted_and_run_later() {
     assert_eq!(job["status"], "queued");
     let ready = rig.http.get(format!("{}/ready", rig.url)).send().await.unwrap();
     assert_eq!(ready.status(), StatusCode::OK);
-    let health = rig.http.get(format!("{}/api/v1/processing/health", rig.url)).send().await.unwrap();
+    let health = rig
+        .http
+        .get(format!("{}/api/v1/processing/health", rig.url))
+        .send()
+        .await
+        .unwrap();
     let health: Value = health.json().await.unwrap();
-    assert_eq!((&health["status"], &health["dependencies"]["nats"]["status"]), (&json!("degraded"), &json!("down")));
+    assert_eq!(
+        (&health["status"], &health["dependencies"]["nats"]["status"]),
+        (&json!("degraded"), &json!("down"))
+    );
     // Its whole store is lost, too: the record has everything.
     std::fs::remove_dir_all(rig.folder.path().join("nats")).unwrap();
     rig.nats = Nats::start(&rig.folder.path().join("nats"), rig.nats.port()).unwrap();
     until(async || rig.queue.ensure().await.is_ok()).await;
     let scale = rig.pull(Stage::Scale).await;
     rig.succeed(&scale, json!({})).await;
-    rig.until_job(job["id"].as_str().unwrap(), |job| job["status"] == "succeeded").await;
+    rig.until_job(job["id"].as_str().unwrap(), |job| job["status"] == "succeeded")
+        .await;
 }
 
 #[tokio::test]
@@ -36,15 +45,26 @@ async fn a_task_that_the_broker_lost_is_published_again() {
     let rig = Rig::new().await;
     let job = rig.submit(&json!({ "stages": ["scale"] })).await;
     let first = rig.pull(Stage::Scale).await;
-    rig.queue.remove_task(Stage::Scale, vidp_common::contract::Lane::Interactive, first.task.task_id).await.unwrap();
+    rig.queue
+        .remove_task(
+            Stage::Scale,
+            vidp_common::contract::Lane::Interactive,
+            first.task.task_id,
+        )
+        .await
+        .unwrap();
     let again = rig.pull(Stage::Scale).await;
     assert_eq!(again.task, first.task);
     // This time only the result is lost; the manifest has it.
     let result = again.result(Outcome::Succeeded(Success::default()));
     let manifest = keys::manifest(&again.task.output_prefix);
-    rig.store.put_if_absent(&manifest, serde_json::to_vec(&result).unwrap()).await.unwrap();
+    rig.store
+        .put_if_absent(&manifest, serde_json::to_vec(&result).unwrap())
+        .await
+        .unwrap();
     again.message.ack().await.unwrap();
-    rig.until_job(job["id"].as_str().unwrap(), |job| job["status"] == "succeeded").await;
+    rig.until_job(job["id"].as_str().unwrap(), |job| job["status"] == "succeeded")
+        .await;
 }
 
 #[tokio::test]
@@ -66,7 +86,8 @@ async fn without_the_database_requests_are_refused_politely() {
     rig.succeed(&scale, json!({})).await;
     let _mongo = Mongo::start(&folder.path().join("mongo"), mongo.port()).unwrap();
     rig.ready().await;
-    rig.until_job(job["id"].as_str().unwrap(), |job| job["status"] == "succeeded").await;
+    rig.until_job(job["id"].as_str().unwrap(), |job| job["status"] == "succeeded")
+        .await;
     assert!(rig.api_is_running());
 }
 
@@ -88,14 +109,24 @@ async fn without_the_store_uploads_are_refused_politely() {
     assert!(rig.api_is_running());
     s3.restart().unwrap();
     rig.ready().await;
-    assert_eq!(rig.post_form(&json!({}), b"x".to_vec()).await.status(), StatusCode::ACCEPTED);
+    assert_eq!(
+        rig.post_form(&json!({}), b"x".to_vec()).await.status(),
+        StatusCode::ACCEPTED
+    );
 }
 
 #[tokio::test]
 async fn sigterm_ends_the_api_in_order() {
     let mut rig = Rig::new().await;
     let job = rig.submit(&json!({ "stages": ["scale"] })).await;
-    let poll = rig.http.get(format!("{}/{}?wait=20", rig.jobs_url(), job["id"].as_str().unwrap())).send();
+    let poll = rig
+        .http
+        .get(format!(
+            "{}/{}?wait=20",
+            rig.jobs_url(),
+            job["id"].as_str().unwrap()
+        ))
+        .send();
     let poll = tokio::spawn(poll);
     assert_eq!(rig.stop_api(), Some(0));
     // A long poll is answered, not cut.

@@ -23,29 +23,69 @@ async fn outputs_are_served_whole_and_in_part() {
     let whole = get(&[]).await;
     let tag = whole.headers()["etag"].to_str().unwrap().to_owned();
     assert_eq!(tag, format!("\"{}\"", output["sha256"].as_str().unwrap()));
-    assert_eq!((whole.status().as_u16(), &whole.headers()["content-type"]), (200, &"video/mp4".parse().unwrap()));
-    assert_eq!((&whole.headers()["content-length"], &whole.headers()["accept-ranges"]), (&"10".parse().unwrap(), &"bytes".parse().unwrap()));
+    assert_eq!(
+        (whole.status().as_u16(), &whole.headers()["content-type"]),
+        (200, &"video/mp4".parse().unwrap())
+    );
+    assert_eq!(
+        (
+            &whole.headers()["content-length"],
+            &whole.headers()["accept-ranges"]
+        ),
+        (&"10".parse().unwrap(), &"bytes".parse().unwrap())
+    );
     assert_eq!(whole.bytes().await.unwrap(), "0123456789");
 
     let part = get(&[("range", "bytes=2-4".to_owned())]).await;
-    assert_eq!((part.status().as_u16(), &part.headers()["content-range"]), (206, &"bytes 2-4/10".parse().unwrap()));
+    assert_eq!(
+        (part.status().as_u16(), &part.headers()["content-range"]),
+        (206, &"bytes 2-4/10".parse().unwrap())
+    );
     assert_eq!(part.bytes().await.unwrap(), "234");
     let part = get(&[("range", "bytes=-3".to_owned()), ("if-range", tag.clone())]).await;
     assert_eq!(part.bytes().await.unwrap(), "789");
-    let other = get(&[("range", "bytes=-3".to_owned()), ("if-range", "\"other\"".to_owned())]).await;
+    let other = get(&[
+        ("range", "bytes=-3".to_owned()),
+        ("if-range", "\"other\"".to_owned()),
+    ])
+    .await;
     assert_eq!(other.status().as_u16(), 200);
     let beyond = get(&[("range", "bytes=10-".to_owned())]).await;
-    assert_eq!((beyond.status().as_u16(), &beyond.headers()["content-range"]), (416, &"bytes */10".parse().unwrap()));
+    assert_eq!(
+        (beyond.status().as_u16(), &beyond.headers()["content-range"]),
+        (416, &"bytes */10".parse().unwrap())
+    );
     let known = get(&[("if-none-match", tag)]).await;
     assert_eq!(known.status().as_u16(), 304);
     let head = rig.http.head(&url).send().await.unwrap();
-    assert_eq!((head.status().as_u16(), &head.headers()["content-length"]), (200, &"10".parse().unwrap()));
+    assert_eq!(
+        (head.status().as_u16(), &head.headers()["content-length"]),
+        (200, &"10".parse().unwrap())
+    );
 
-    let list = rig.http.get(format!("{}/{id}/outputs", rig.jobs_url())).send().await.unwrap();
+    let list = rig
+        .http
+        .get(format!("{}/{id}/outputs", rig.jobs_url()))
+        .send()
+        .await
+        .unwrap();
     let list: serde_json::Value = list.json().await.unwrap();
-    assert_eq!((&list["data"][0]["name"], &list["data"][0]["stage"]), (&json!("out.bin"), &json!("scale")));
-    for name in ["scale/other", "detect/out.bin", "burn/out.bin", "scale/..%2f..%2fmanifest.json"] {
-        let missing = rig.http.get(format!("{}/{id}/outputs/{name}", rig.jobs_url())).send().await.unwrap();
+    assert_eq!(
+        (&list["data"][0]["name"], &list["data"][0]["stage"]),
+        (&json!("out.bin"), &json!("scale"))
+    );
+    for name in [
+        "scale/other",
+        "detect/out.bin",
+        "burn/out.bin",
+        "scale/..%2f..%2fmanifest.json",
+    ] {
+        let missing = rig
+            .http
+            .get(format!("{}/{id}/outputs/{name}", rig.jobs_url()))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(missing.status().as_u16(), 404, "{name}");
     }
 }

@@ -17,7 +17,10 @@ async fn check_source(rig: &Rig, job: &Value, bytes: &[u8]) {
     assert_eq!(job["source"]["size"], bytes.len());
     let back = rig.folder.path().join("back");
     let sha256 = job["source"]["sha256"].as_str().unwrap();
-    rig.store.download(&keys::source(id(job)), &back, bytes.len() as u64, sha256).await.unwrap();
+    rig.store
+        .download(&keys::source(id(job)), &back, bytes.len() as u64, sha256)
+        .await
+        .unwrap();
     assert_eq!(std::fs::read(back).unwrap(), bytes);
 }
 
@@ -31,8 +34,14 @@ async fn every_way_to_upload_makes_a_job() {
     let location = answer.headers()["location"].to_str().unwrap().to_owned();
     let job: Value = answer.json().await.unwrap();
     assert_eq!(location, format!("/api/v1/jobs/{}", job["id"].as_str().unwrap()));
-    assert_eq!((&job["status"], &job["lane"]), (&json!("queued"), &json!("interactive")));
-    assert_eq!((&job["external_id"], &job["metadata"]), (&json!("film-7"), &json!({ "a": [1, "b"] })));
+    assert_eq!(
+        (&job["status"], &job["lane"]),
+        (&json!("queued"), &json!("interactive"))
+    );
+    assert_eq!(
+        (&job["external_id"], &job["metadata"]),
+        (&json!("film-7"), &json!({ "a": [1, "b"] }))
+    );
     assert_eq!(job["source"]["filename"], "clip.mp4");
     check_source(&rig, &job, &bytes()).await;
     let task = rig.pull(Stage::Scale).await.task;
@@ -40,8 +49,16 @@ async fn every_way_to_upload_makes_a_job() {
 
     // The file before its options.
     let file = multipart::Part::bytes(b"abc".to_vec()).file_name("../../é \"x\" 🎬.mp4");
-    let form = multipart::Form::new().part("file", file).text("options", options.to_string());
-    let answer = rig.http.post(rig.jobs_url()).multipart(form).send().await.unwrap();
+    let form = multipart::Form::new()
+        .part("file", file)
+        .text("options", options.to_string());
+    let answer = rig
+        .http
+        .post(rig.jobs_url())
+        .multipart(form)
+        .send()
+        .await
+        .unwrap();
     let job: Value = answer.json().await.unwrap();
     assert_eq!(job["status"], "queued", "{job}");
     assert_eq!(job["stages"].as_object().unwrap().len(), 1);
@@ -49,13 +66,28 @@ async fn every_way_to_upload_makes_a_job() {
     assert!(name.ends_with("🎬.mp4") && !name.contains('/'), "{name}");
 
     // The body is the video; no length is sent.
-    let pieces = futures_util::stream::iter(bytes().chunks(100_000).map(|c| Ok::<_, String>(c.to_vec())).collect::<Vec<_>>());
-    let query = [("options", options.to_string()), ("filename", "..\\a/raw\r\n.webm".to_owned())];
-    let request = rig.http.post(rig.jobs_url()).query(&query).header("content-type", "video/webm");
+    let pieces = futures_util::stream::iter(
+        bytes()
+            .chunks(100_000)
+            .map(|c| Ok::<_, String>(c.to_vec()))
+            .collect::<Vec<_>>(),
+    );
+    let query = [
+        ("options", options.to_string()),
+        ("filename", "..\\a/raw\r\n.webm".to_owned()),
+    ];
+    let request = rig
+        .http
+        .post(rig.jobs_url())
+        .query(&query)
+        .header("content-type", "video/webm");
     let answer = request.body(Body::wrap_stream(pieces)).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::ACCEPTED);
     let job: Value = answer.json().await.unwrap();
-    assert_eq!((&job["source"]["filename"], &job["source"]["content_type"]), (&json!("raw.webm"), &json!("video/webm")));
+    assert_eq!(
+        (&job["source"]["filename"], &job["source"]["content_type"]),
+        (&json!("raw.webm"), &json!("video/webm"))
+    );
     check_source(&rig, &job, &bytes()).await;
 }
 
@@ -63,11 +95,20 @@ async fn every_way_to_upload_makes_a_job() {
 async fn bad_requests_get_clear_problems_and_leave_nothing() {
     let rig = Rig::new().await;
     let post = |kind: &'static str, body: Vec<u8>| {
-        rig.http.post(rig.jobs_url()).header("content-type", kind).body(body).send()
+        rig.http
+            .post(rig.jobs_url())
+            .header("content-type", kind)
+            .body(body)
+            .send()
     };
     let large = vec![0_u8; 12_000_001];
     let streamed = Body::wrap_stream(futures_util::stream::iter([Ok::<_, String>(large.clone())]));
-    let streamed = rig.http.post(rig.jobs_url()).header("content-type", "video/mp4").body(streamed).send();
+    let streamed = rig
+        .http
+        .post(rig.jobs_url())
+        .header("content-type", "video/mp4")
+        .body(streamed)
+        .send();
     let no_file = multipart::Form::new().text("options", "{}");
     let no_file = rig.http.post(rig.jobs_url()).multipart(no_file).send();
     let strange = multipart::Form::new().text("video", "x");
@@ -80,32 +121,86 @@ async fn bad_requests_get_clear_problems_and_leave_nothing() {
         (post("video/mp4", vec![]).await, 400, "unsupported_media"),
         (post("video/mp4", large.clone()).await, 413, "upload_too_large"),
         (streamed.await, 413, "upload_too_large"),
-        (post("text/html", b"x".to_vec()).await, 415, "unsupported_content_type"),
-        (post("multipart/form-data", b"x".to_vec()).await, 400, "invalid_request"),
+        (
+            post("text/html", b"x".to_vec()).await,
+            415,
+            "unsupported_content_type",
+        ),
+        (
+            post("multipart/form-data", b"x".to_vec()).await,
+            400,
+            "invalid_request",
+        ),
         (no_file.await, 400, "invalid_request"),
         (strange.await, 400, "invalid_request"),
         (late.await, 400, "invalid_request"),
-        (Ok(rig.post_form(&json!({ "crf": 1 }), b"x".to_vec()).await), 400, "invalid_request"),
-        (rig.http.get(format!("{}/nothing", rig.jobs_url())).send().await, 404, "not_found"),
-        (rig.http.put(rig.jobs_url()).send().await, 405, "method_not_allowed"),
-        (rig.http.get(format!("{}/nothing", rig.url)).send().await, 404, "not_found"),
-        (rig.http.get(format!("{}?limit=0", rig.jobs_url())).send().await, 400, "invalid_request"),
-        (rig.http.get(format!("{}?status=odd", rig.jobs_url())).send().await, 400, "invalid_request"),
+        (
+            Ok(rig.post_form(&json!({ "crf": 1 }), b"x".to_vec()).await),
+            400,
+            "invalid_request",
+        ),
+        (
+            rig.http.get(format!("{}/nothing", rig.jobs_url())).send().await,
+            404,
+            "not_found",
+        ),
+        (
+            rig.http.put(rig.jobs_url()).send().await,
+            405,
+            "method_not_allowed",
+        ),
+        (
+            rig.http.get(format!("{}/nothing", rig.url)).send().await,
+            404,
+            "not_found",
+        ),
+        (
+            rig.http.get(format!("{}?limit=0", rig.jobs_url())).send().await,
+            400,
+            "invalid_request",
+        ),
+        (
+            rig.http
+                .get(format!("{}?status=odd", rig.jobs_url()))
+                .send()
+                .await,
+            400,
+            "invalid_request",
+        ),
     ] {
         let answer = answer.unwrap();
-        assert_eq!(answer.headers()["content-type"], "application/problem+json", "{code}");
+        assert_eq!(
+            answer.headers()["content-type"],
+            "application/problem+json",
+            "{code}"
+        );
         let request_id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
         let found = answer.status().as_u16();
         let problem: Value = answer.json().await.unwrap();
-        assert_eq!((found, problem["code"].as_str().unwrap()), (status, code), "{problem}");
-        assert_eq!((&problem["status"], &problem["request_id"]), (&json!(status), &json!(request_id)));
+        assert_eq!(
+            (found, problem["code"].as_str().unwrap()),
+            (status, code),
+            "{problem}"
+        );
+        assert_eq!(
+            (&problem["status"], &problem["request_id"]),
+            (&json!(status), &json!(request_id))
+        );
         assert!(!problem["detail"].as_str().unwrap().is_empty());
     }
     until(async || rig.store.list("uploads/").await.unwrap().is_empty()).await;
     until(async || rig.store.open_multiparts("uploads/").await.unwrap().is_empty()).await;
     let uploading = format!("{}?status=uploading", rig.jobs_url());
     until(async || {
-        let list: Value = rig.http.get(&uploading).send().await.unwrap().json().await.unwrap();
+        let list: Value = rig
+            .http
+            .get(&uploading)
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
         list["data"].as_array().unwrap().is_empty()
     })
     .await;
@@ -122,8 +217,16 @@ fn begin(rig: &Rig) -> std::net::TcpStream {
 }
 
 async fn list(rig: &Rig, status: &str) -> Vec<Value> {
-    let answer = rig.http.get(format!("{}?status={status}", rig.jobs_url())).send().await.unwrap();
-    answer.json::<Value>().await.unwrap()["data"].as_array().unwrap().clone()
+    let answer = rig
+        .http
+        .get(format!("{}?status={status}", rig.jobs_url()))
+        .send()
+        .await
+        .unwrap();
+    answer.json::<Value>().await.unwrap()["data"]
+        .as_array()
+        .unwrap()
+        .clone()
 }
 
 #[tokio::test]

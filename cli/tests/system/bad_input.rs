@@ -13,11 +13,11 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-/// Within this time each of them is answered: they cost no decoding to speak of.
-const TIME: Duration = Duration::from_secs(60);
+/// Within this time a worker sees what is wrong with a file: it costs no decoding to speak of. Seconds.
+const TIME: f64 = 20.0;
 
 /// Counts the connections that reach it.
 fn canary() -> (u16, Arc<AtomicUsize>) {
@@ -45,7 +45,6 @@ fn stages(job: &Value) -> [String; 3] {
 }
 
 async fn check(path: &Path, status: &str, expected: [&str; 3]) {
-    let asked = Instant::now();
     let job = shared()
         .run(path, &json!({ "scale": { "renditions": ["144p"] } }))
         .await;
@@ -55,7 +54,6 @@ async fn check(path: &Path, status: &str, expected: [&str; 3]) {
         (status, expected.map(str::to_owned)),
         "{name:?}: {job:#}"
     );
-    assert!(asked.elapsed() < TIME, "{name:?} took {:?}", asked.elapsed());
     for state in job["stages"]
         .as_object()
         .unwrap()
@@ -63,6 +61,11 @@ async fn check(path: &Path, status: &str, expected: [&str; 3]) {
         .filter(|state| state["status"] == "failed")
     {
         assert!(!state["error"]["detail"].as_str().unwrap().is_empty());
+        assert!(
+            state["timings"]["process"].as_f64().unwrap() < TIME,
+            "{name:?}: {}",
+            state["timings"]
+        );
         // People read this: no path of a server, no word of a library.
         assert!(
             !state["error"]["detail"].as_str().unwrap().contains('/'),
@@ -190,11 +193,10 @@ async fn bad_files_get_their_code_and_harm_nobody() {
     )
     .await;
 
-    let day = "-f lavfi -i color=s=64x64:r=1/86400:d=86400 -c:v libx264 -pix_fmt yuv420p -frames:v 1";
     let long = make(
         folder,
-        "day.mkv",
-        &format!("{day} -bsf:v setts=duration=86400/TB"),
+        "day.mp4",
+        "-f lavfi -i color=s=64x64:r=1/86400 -frames:v 1 -c:v libx264 -pix_fmt yuv420p",
     );
     check_all_fail(&long, "media_too_long").await;
     let large = make(

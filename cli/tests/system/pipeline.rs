@@ -192,8 +192,22 @@ fn the_command_line_submits_waits_and_downloads() {
     let job: Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!(job["status"], "succeeded");
     assert_eq!(job["stages"]["detect"]["result"]["language"]["code"], "en");
-    let found = std::fs::read_dir(folder.path()).unwrap().count();
-    assert!(found >= 1, "nothing was downloaded");
+    assert!(folder.path().join("scale/144p.mp4").exists());
+    let files = folder.path().join("again");
+    let id = job["id"].as_str().unwrap();
+    let got = vidp()
+        .args(["get", id, "--server", &stack.url, "--out"])
+        .arg(&files)
+        .output()
+        .unwrap();
+    assert!(got.status.success(), "{}", String::from_utf8_lossy(&got.stderr));
+    for output in job["stages"]["scale"]["outputs"].as_array().unwrap() {
+        let file = files.join("scale").join(output["name"].as_str().unwrap());
+        assert_eq!(
+            std::fs::metadata(file).unwrap().len(),
+            output["size"].as_u64().unwrap()
+        );
+    }
 
     let text = folder.path().join("text.mp4");
     std::fs::write(&text, "this is no video").unwrap();

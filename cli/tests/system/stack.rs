@@ -65,8 +65,24 @@ impl Stack {
         daemon.stop(Duration::from_secs(60)).code()
     }
 
+    /// SIGKILL: no time to stop anything.
+    pub fn kill(&self) {
+        self.daemon.lock().unwrap_or_else(PoisonError::into_inner).kill();
+    }
+
     pub fn state(&self) -> Value {
         serde_json::from_slice(&std::fs::read(self.folder.join("up.json")).unwrap()).unwrap()
+    }
+
+    /// The processes of every engine and service.
+    pub fn pids(&self) -> Vec<u64> {
+        let state = self.state();
+        let parts = ["engines", "services"].map(|kind| state[kind].as_array().unwrap().clone());
+        parts
+            .iter()
+            .flatten()
+            .map(|part| part["pid"].as_u64().unwrap())
+            .collect()
     }
 
     /// A service of this name, for example `scale-1`.

@@ -1,19 +1,29 @@
 use crate::{
     media::sample,
-    stack::{Stack, up},
+    stack::{Stack, until, up},
 };
 use serde_json::json;
-use std::{net::TcpListener, path::Path};
+use std::{net::TcpListener, path::Path, time::Duration};
 
-/// Every process that has the folder's name in its command line.
-fn processes_of(folder: &Path) -> Vec<String> {
+/// Those of the processes that still run; one that is dead and not yet reaped does not.
+fn alive(pids: &[u64]) -> Vec<u64> {
+    let runs = |pid: &u64| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit(')')
+            .next()
+            .is_some_and(|rest| !rest.trim().is_empty() && !rest.starts_with(" Z"))
+    };
+    pids.iter().copied().filter(runs).collect()
+}
+
+/// Processes that name the folder in their command line: the engines do.
+fn processes_of(folder: &Path) -> usize {
     let name = folder.to_str().unwrap();
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     let lines = entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
     lines
-        .map(|line| String::from_utf8_lossy(&line).into_owned())
-        .filter(|line| line.contains(name))
-        .collect()
+        .filter(|line| String::from_utf8_lossy(line).contains(name))
+        .count()
 }
 
 #[tokio::test]
@@ -24,9 +34,10 @@ async fn data_is_kept_across_restarts_and_nothing_is_left_running() {
     let job = stack
         .run(&sample("speech/es.ogg"), &json!({ "stages": ["detect"] }))
         .await;
-    assert!(!processes_of(&data).is_empty());
+    let pids = stack.pids();
+    assert_eq!(alive(&pids).len(), 7);
     assert_eq!(stack.stop(), Some(0));
-    assert_eq!(processes_of(&data), Vec::<String>::new());
+    assert!(alive(&pids).is_empty());
 
     let again = Stack::start(&data);
     assert_eq!(
@@ -39,7 +50,16 @@ async fn data_is_kept_across_restarts_and_nothing_is_left_running() {
     assert!(String::from_utf8_lossy(&second.stderr).contains("another"));
     assert_eq!(again.job(&job["id"]).await["status"], "succeeded");
     assert_eq!(again.stop(), Some(0));
-    assert_eq!(processes_of(&data), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn nothing_outlives_a_killed_vidp_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let stack = Stack::start(&data);
+    let pids = stack.pids();
+    stack.kill();
+    until(Duration::from_secs(5), async || alive(&pids).is_empty()).await;
 }
 
 #[test]
@@ -49,8 +69,8 @@ fn a_part_that_cannot_start_is_named_and_the_rest_is_stopped() {
     let port = taken.local_addr().unwrap().port();
     let data = folder.path().join("data");
     let done = up(&data, port).output().unwrap();
-    assert!(!done.status.success());
+    assert_eq!(done.status.code(), Some(1));
     let told = String::from_utf8_lossy(&done.stderr);
     assert!(told.contains(&port.to_string()), "{told}");
-    assert_eq!(processes_of(&data), Vec::<String>::new());
+    assert_eq!(processes_of(&data), 0);
 }

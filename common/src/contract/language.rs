@@ -105,7 +105,10 @@ pub const LANGUAGES: &[(&str, &str)] = &[
 
 /// The English name of the language with this code.
 pub fn language_name(code: &str) -> Option<&'static str> {
-    LANGUAGES.iter().find(|(known, _)| *known == code).map(|(_, name)| *name)
+    LANGUAGES
+        .iter()
+        .find(|(known, _)| *known == code)
+        .map(|(_, name)| *name)
 }
 
 #[cfg(test)]

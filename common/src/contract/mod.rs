@@ -24,8 +24,7 @@ pub use options::{
 };
 pub use progress::Progress;
 pub use report::{
-    DetectReport, Language, LanguageProbability, LanguageWindow, RenditionReport, ScaleReport,
-    SubtitleReport,
+    DetectReport, Language, LanguageProbability, LanguageWindow, RenditionReport, ScaleReport, SubtitleReport,
 };
 pub use result::{Outcome, Output, Success, TaskResult, Timings};
 pub use stage::{Lane, Stage};
@@ -33,7 +32,6 @@ pub use task::{Source, Task, Work};
 
 /// A point in time, written as RFC 3339 in UTC.
 pub type Timestamp = time::OffsetDateTime;
-
 
 #[cfg(test)]
 mod wire_tests;

@@ -155,11 +155,7 @@ impl Default for SubtitleOptions {
     fn default() -> Self {
         SubtitleOptions {
             language: "auto".to_owned(),
-            formats: vec![
-                SubtitleFormat::Srt,
-                SubtitleFormat::Vtt,
-                SubtitleFormat::Json,
-            ],
+            formats: vec![SubtitleFormat::Srt, SubtitleFormat::Vtt, SubtitleFormat::Json],
             translate: false,
         }
     }

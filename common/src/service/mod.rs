@@ -34,9 +34,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Listens on an address; the error names it.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}: is another program using the port? (VIDP_BIND)"))
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}: is another program using the port? (VIDP_BIND)")
+    })
 }
 
 /// Serves until `shutdown`, then lets open requests end.
@@ -45,7 +45,9 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
 /// ever; hyper's own server has one.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    server
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT);
     let graceful = GracefulShutdown::new();
     loop {
         let stream = tokio::select! {
@@ -70,7 +72,10 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
         });
     }
     drop(listener);
-    if tokio::time::timeout(CLOSE_TIMEOUT, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(CLOSE_TIMEOUT, graceful.shutdown())
+        .await
+        .is_err()
+    {
         tracing::warn!("some requests did not end in time");
     }
 }
@@ -133,6 +138,9 @@ pub fn probes(pulse: Pulse, ready: Arc<AtomicBool>, metrics: Handle) -> Router {
     };
     Router::new()
         .route("/health", get(async move || answer(pulse.is_alive(), "healthy")))
-        .route("/ready", get(async move || answer(ready.load(Ordering::Relaxed), "ready")))
+        .route(
+            "/ready",
+            get(async move || answer(ready.load(Ordering::Relaxed), "ready")),
+        )
         .route("/metrics", get(async move || metrics.render()))
 }

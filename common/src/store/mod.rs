@@ -134,7 +134,10 @@ impl Store {
         match made {
             Ok(_) => Ok(()),
             // Somebody else was faster, or it is there and only HEAD failed: the second look decides.
-            Err(error) => self.check().await.map_err(|_| refused("create bucket", &self.bucket)(error)),
+            Err(error) => self
+                .check()
+                .await
+                .map_err(|_| refused("create bucket", &self.bucket)(error)),
         }
     }
 
@@ -208,7 +211,13 @@ impl Store {
 
     /// An object's size in bytes; `None` when there is none.
     pub async fn size(&self, key: &str) -> Result<Option<u64>, StoreError> {
-        let head = self.client.head_object().bucket(&self.bucket).key(key).send().await;
+        let head = self
+            .client
+            .head_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .send()
+            .await;
         match head.map_err(refused("head", key)) {
             Ok(head) => Ok(Some(head.content_length().unwrap_or(0).max(0).cast_unsigned())),
             Err(StoreError::Missing { .. }) => Ok(None),
@@ -223,7 +232,13 @@ impl Store {
             key: key.to_owned(),
             detail: error.to_string(),
         })?;
-        let request = self.client.get_object().bucket(&self.bucket).key(key).presigned(config).await;
+        let request = self
+            .client
+            .get_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .presigned(config)
+            .await;
         Ok(request.map_err(refused("presign", key))?.uri().to_owned())
     }
 
@@ -251,7 +266,11 @@ impl Store {
             .send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(refused("list", prefix))?;
-            keys.extend(page.contents().iter().filter_map(|object| object.key().map(str::to_owned)));
+            keys.extend(
+                page.contents()
+                    .iter()
+                    .filter_map(|object| object.key().map(str::to_owned)),
+            );
         }
         Ok(keys)
     }
@@ -260,7 +279,9 @@ impl Store {
     pub async fn delete_all(&self, keys: &[String]) -> Result<(), StoreError> {
         // The S3 API takes at most 1,000 keys a request.
         for some in keys.chunks(1000) {
-            let ids = some.iter().map(|key| ObjectIdentifier::builder().key(key).build());
+            let ids = some
+                .iter()
+                .map(|key| ObjectIdentifier::builder().key(key).build());
             let delete = ids
                 .collect::<Result<Vec<_>, _>>()
                 .and_then(|ids| Delete::builder().set_objects(Some(ids)).quiet(true).build())

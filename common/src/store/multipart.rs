@@ -31,7 +31,12 @@ pub struct Multipart {
 
 impl Multipart {
     /// Opens an upload for at most `max_size` bytes.
-    pub async fn start(store: &Store, key: &str, content_type: &str, max_size: u64) -> Result<Multipart, StoreError> {
+    pub async fn start(
+        store: &Store,
+        key: &str,
+        content_type: &str,
+        max_size: u64,
+    ) -> Result<Multipart, StoreError> {
         let created = store
             .client
             .create_multipart_upload()

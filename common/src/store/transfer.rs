@@ -64,7 +64,9 @@ impl Store {
         let mut tries = 1;
         loop {
             match self.download_once(key, path, size, sha256).await {
-                Err(StoreError::Refused { .. } | StoreError::Corrupt { .. }) if tries < DOWNLOAD_TRIES => tries += 1,
+                Err(StoreError::Refused { .. } | StoreError::Corrupt { .. }) if tries < DOWNLOAD_TRIES => {
+                    tries += 1
+                }
                 ended => return ended,
             }
         }
@@ -72,7 +74,9 @@ impl Store {
 
     async fn download_once(&self, key: &str, path: &Path, size: u64, sha256: &str) -> Result<(), StoreError> {
         let mut body = self.get(key, None).await?.body;
-        let mut file = File::create(path).await.map_err(|error| file_error(path, error))?;
+        let mut file = File::create(path)
+            .await
+            .map_err(|error| file_error(path, error))?;
         let mut hash = Sha256::new();
         let mut found = 0;
         while let Some(bytes) = body.next().await {
@@ -83,7 +87,9 @@ impl Store {
             })?;
             hash.update(&bytes);
             found += bytes.len() as u64;
-            file.write_all(&bytes).await.map_err(|error| file_error(path, error))?;
+            file.write_all(&bytes)
+                .await
+                .map_err(|error| file_error(path, error))?;
         }
         file.flush().await.map_err(|error| file_error(path, error))?;
         let hash = format!("{:x}", HexDigest(&hash.finalize()));

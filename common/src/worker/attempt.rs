@@ -104,8 +104,11 @@ impl Attempt {
         let started = Instant::now();
         let source = &self.task.source;
         let path = self.scratch.join("source");
-        self.until_cancelled(self.store.download(&source.key, &path, source.size, &source.sha256))
-            .await?;
+        self.until_cancelled(
+            self.store
+                .download(&source.key, &path, source.size, &source.sha256),
+        )
+        .await?;
         self.time(|timings| timings.fetch += started.elapsed().as_secs_f64());
         Ok(path)
     }

@@ -36,15 +36,25 @@ pub(super) async fn claim(store: &Store, task: &Task, result: TaskResult) -> Res
         return Ok(result);
     }
     let bytes = serde_json::to_vec(&result)?;
-    match store.put_if_absent(&keys::manifest(&task.output_prefix), bytes).await? {
+    match store
+        .put_if_absent(&keys::manifest(&task.output_prefix), bytes)
+        .await?
+    {
         PutIfAbsent::Created => Ok(result),
-        PutIfAbsent::Exists => committed(store, task).await?.context("the winning manifest is gone"),
+        PutIfAbsent::Exists => committed(store, task)
+            .await?
+            .context("the winning manifest is gone"),
     }
 }
 
 /// Stores the result in the stream, and only then acknowledges the task. Gives up with the lease: the task is then
 /// delivered again, and finds the manifest.
-pub(super) async fn publish(queue: &Queue, lease: &Lease, lost: &CancellationToken, result: &TaskResult) -> bool {
+pub(super) async fn publish(
+    queue: &Queue,
+    lease: &Lease,
+    lost: &CancellationToken,
+    result: &TaskResult,
+) -> bool {
     while let Err(error) = queue.publish_result(result).await {
         tracing::debug!(%error, "a result could not be published yet");
         tokio::select! {

@@ -76,14 +76,25 @@ where
         let (number, queued) = match message.info() {
             Ok(info) => {
                 let waited = OffsetDateTime::now_utc() - info.published;
-                (u32::try_from(info.delivered).unwrap_or(u32::MAX), waited.as_seconds_f64().max(0.0))
+                (
+                    u32::try_from(info.delivered).unwrap_or(u32::MAX),
+                    waited.as_seconds_f64().max(0.0),
+                )
             }
-            Err(error) => return self.bury(&lease, &message, &format!("no delivery information: {error}")).await,
+            Err(error) => {
+                return self
+                    .bury(&lease, &message, &format!("no delivery information: {error}"))
+                    .await;
+            }
         };
         let task = match serde_json::from_slice::<Task>(&message.payload) {
             Ok(task) if task.work.stage() == self.stage => task,
             Ok(task) => {
-                let reason = format!("a task of stage {} in the queue of {}", task.work.stage(), self.stage);
+                let reason = format!(
+                    "a task of stage {} in the queue of {}",
+                    task.work.stage(),
+                    self.stage
+                );
                 return self.bury(&lease, &message, &reason).await;
             }
             Err(error) => return self.bury(&lease, &message, &format!("not a task: {error}")).await,
@@ -92,7 +103,9 @@ where
             metrics::redelivered(self.stage);
         }
         let span = tracing::info_span!("task", job = %task.job_id, stage = %self.stage, attempt = number);
-        self.work(&lease, &lost, &message, task, number, queued).instrument(span).await;
+        self.work(&lease, &lost, &message, task, number, queued)
+            .instrument(span)
+            .await;
     }
 
     async fn work(
@@ -126,7 +139,11 @@ where
                     code: FailureCode::AttemptsExhausted,
                     detail: format!("none of {number} attempts came to an end"),
                 };
-                if let Err(error) = self.queue.bury(self.stage.as_str(), message, &format!("{error:#}")).await {
+                if let Err(error) = self
+                    .queue
+                    .bury(self.stage.as_str(), message, &format!("{error:#}"))
+                    .await
+                {
                     tracing::warn!("no copy in the dead stream: {error}");
                 }
                 metrics::buried(self.stage);
@@ -162,14 +179,25 @@ where
         }
         // Every earlier attempt that could still speak has said why it failed; these took their worker with them.
         let failure = if number > task.attempt_limit {
-            (FailureCode::WorkerDied, format!("{} workers died on this file", task.attempt_limit))
+            (
+                FailureCode::WorkerDied,
+                format!("{} workers died on this file", task.attempt_limit),
+            )
         } else if OffsetDateTime::now_utc() > task.deadline {
-            (FailureCode::TimedOut, "the job waited past its deadline".to_owned())
+            (
+                FailureCode::TimedOut,
+                "the job waited past its deadline".to_owned(),
+            )
         } else {
             return Ok(None);
         };
         let (code, detail) = failure;
-        Ok(Some(self.result(task, number, Outcome::Failed { code, detail }, Timings::default())))
+        Ok(Some(self.result(
+            task,
+            number,
+            Outcome::Failed { code, detail },
+            Timings::default(),
+        )))
     }
 
     /// Runs the handler until it ends or must stop.
@@ -248,7 +276,11 @@ where
         }
         let (outcome, code) = describe_parts(&result.outcome);
         metrics::task_ended(self.stage, outcome, code);
-        for (phase, seconds) in [("fetch", timings.fetch), ("process", timings.process), ("store", timings.store)] {
+        for (phase, seconds) in [
+            ("fetch", timings.fetch),
+            ("process", timings.process),
+            ("store", timings.store),
+        ] {
             metrics::task_phase(self.stage, phase, Duration::from_secs_f64(seconds.max(0.0)));
         }
         tracing::info!(?timings, "{}", describe(&result.outcome));
@@ -292,16 +324,20 @@ fn ended_by_itself<R: Serialize>(
     timings.process = (elapsed.as_secs_f64() - timings.fetch - timings.store).max(0.0);
     let outcome = match ended {
         Ok(Ok(report)) => match serde_json::to_value(report) {
-            Ok(serde_json::Value::Object(report)) => Outcome::Succeeded(Success {
-                outputs: std::mem::take(&mut *lock(&attempt.outputs)),
-                report,
-            }),
+            Ok(serde_json::Value::Object(report)) => {
+                let mut outputs = std::mem::take(&mut *lock(&attempt.outputs));
+                // Stored side by side, they come in any order.
+                outputs.sort_by(|a, b| a.name.cmp(&b.name));
+                Outcome::Succeeded(Success { outputs, report })
+            }
             other => return End::Retry(anyhow!("a report that is no object: {other:?}")),
         },
         Ok(Err(TaskError::Fail { code, detail })) => Outcome::Failed { code, detail },
         Ok(Err(TaskError::Skip(code))) => Outcome::Skipped { code },
         Ok(Err(TaskError::Retry(error))) => return End::Retry(error),
-        Ok(Err(TaskError::Cancelled)) => return End::Retry(anyhow!("the handler stopped without being told to")),
+        Ok(Err(TaskError::Cancelled)) => {
+            return End::Retry(anyhow!("the handler stopped without being told to"));
+        }
         Err(error) => return End::Retry(anyhow!("the handler panicked: {error}")),
     };
     End::Result(outcome, timings)

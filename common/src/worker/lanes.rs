@@ -51,14 +51,26 @@ impl Lanes {
             _ => [Lane::Interactive, Lane::Batch],
         };
         for lane in order {
-            let mut batch = self.consumer(lane).await?.fetch().max_messages(1).expires(QUICK).messages().await?;
+            let mut batch = self
+                .consumer(lane)
+                .await?
+                .fetch()
+                .max_messages(1)
+                .expires(QUICK)
+                .messages()
+                .await?;
             if let Some(message) = batch.next().await {
                 return Ok(Some(message.map_err(anyhow::Error::from_boxed)?));
             }
         }
         let consumer = self.consumer(Lane::Interactive).await?;
-        let mut batch = consumer.batch().max_messages(1).expires(IDLE_WAIT).messages().await?;
-        Ok(batch.next().await.transpose().map_err(anyhow::Error::from_boxed)?)
+        let mut batch = consumer
+            .batch()
+            .max_messages(1)
+            .expires(IDLE_WAIT)
+            .messages()
+            .await?;
+        batch.next().await.transpose().map_err(anyhow::Error::from_boxed)
     }
 
     async fn consumer(&mut self, lane: Lane) -> Result<&PullConsumer, QueueError> {

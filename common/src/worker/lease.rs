@@ -33,7 +33,10 @@ impl Lease {
             tokio::time::sleep(interval.min(fence.saturating_sub(confirmed.elapsed()))).await;
             let sent = Instant::now();
             // No request outlives the fence: it would be waited for while somebody else begins.
-            if self.request(AckKind::Progress, fence.saturating_sub(confirmed.elapsed())).await {
+            if self
+                .request(AckKind::Progress, fence.saturating_sub(confirmed.elapsed()))
+                .await
+            {
                 confirmed = sent;
             }
         }

@@ -146,7 +146,10 @@ async fn run<H, F, R>(
     F: Future<Output = Result<R, TaskError>> + Send + 'static,
     R: Serialize + Send + 'static,
 {
-    tokio::spawn(listen_for_cancels(worker.queue.clone(), worker.cancelled_jobs.clone()));
+    tokio::spawn(listen_for_cancels(
+        worker.queue.clone(),
+        worker.cancelled_jobs.clone(),
+    ));
     let slots = Arc::new(Semaphore::new(config.slots));
     let running = TaskTracker::new();
     let mut lanes = Lanes::new(worker.queue.clone(), worker.stage);
@@ -215,5 +218,6 @@ async fn listen_for_cancels(queue: Queue, jobs: broadcast::Sender<Uuid>) {
 }
 
 fn hostname() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "worker".to_owned(), |name| name.trim().to_owned())
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "worker".to_owned(), |name| name.trim().to_owned())
 }

@@ -13,8 +13,12 @@ pub(super) fn prepare(root: &Path, stage: Stage) -> Result<PathBuf> {
         fs::create_dir_all(root)?;
         for entry in fs::read_dir(root)?.flatten() {
             let name = entry.file_name();
-            let owner = name.to_str().and_then(|name| name.strip_prefix(&format!("{stage}-"))?.parse().ok());
-            if owner.is_some_and(|pid: u32| pid == std::process::id() || !Path::new(&format!("/proc/{pid}")).exists()) {
+            let owner = name
+                .to_str()
+                .and_then(|name| name.strip_prefix(&format!("{stage}-"))?.parse().ok());
+            if owner.is_some_and(|pid: u32| {
+                pid == std::process::id() || !Path::new(&format!("/proc/{pid}")).exists()
+            }) {
                 fs::remove_dir_all(entry.path())?;
             }
         }

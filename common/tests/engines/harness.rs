@@ -86,7 +86,11 @@ impl Rig {
     {
         let (stop, config) = (CancellationToken::new(), self.config.clone());
         let stopped = stop.clone();
-        let run = async move { worker::serve(Stage::Detect, 0, config, stopped, handler).await.unwrap() };
+        let run = async move {
+            worker::serve(Stage::Detect, 0, config, stopped, handler)
+                .await
+                .unwrap()
+        };
         (stop, tokio::spawn(run))
     }
 
@@ -96,7 +100,10 @@ impl Rig {
         let source = b"not really a video";
         let path = self.folder.path().join(job_id.to_string());
         std::fs::write(&path, source).unwrap();
-        self.store.upload(&keys::source(job_id), &path, "video/mp4").await.unwrap();
+        self.store
+            .upload(&keys::source(job_id), &path, "video/mp4")
+            .await
+            .unwrap();
         Task {
             task_id: Uuid::now_v7(),
             job_id,
@@ -139,13 +146,25 @@ impl Rig {
             .await
             .unwrap();
         let message = next(&consumer).await;
-        let reason = message.headers.as_ref().unwrap().get(streams::DEAD_REASON_HEADER).unwrap().to_string();
+        let reason = message
+            .headers
+            .as_ref()
+            .unwrap()
+            .get(streams::DEAD_REASON_HEADER)
+            .unwrap()
+            .to_string();
         (reason, message.payload.to_vec())
     }
 }
 
 async fn next(consumer: &PullConsumer) -> async_nats::jetstream::Message {
-    let mut batch = consumer.batch().max_messages(1).expires(LIMIT).messages().await.unwrap();
+    let mut batch = consumer
+        .batch()
+        .max_messages(1)
+        .expires(LIMIT)
+        .messages()
+        .await
+        .unwrap();
     batch.next().await.expect("a message within the limit").unwrap()
 }
 
@@ -156,7 +175,9 @@ pub async fn until(condition: impl AsyncFn() -> bool) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(LIMIT, wait).await.expect("the condition holds in time");
+    tokio::time::timeout(LIMIT, wait)
+        .await
+        .expect("the condition holds in time");
 }
 
 pub fn hex(bytes: &[u8]) -> String {

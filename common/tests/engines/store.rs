@@ -21,13 +21,25 @@ async fn files_come_back_as_they_went() {
         let (there, back) = (rig.folder.path().join("there"), rig.folder.path().join("back"));
         std::fs::write(&there, &bytes).unwrap();
         let stored = rig.store.upload("a/file", &there, "video/mp4").await.unwrap();
-        assert_eq!((stored.size, stored.sha256.clone()), (size as u64, hex(&Sha256::digest(&bytes))));
-        rig.store.download("a/file", &back, stored.size, &stored.sha256).await.unwrap();
+        assert_eq!(
+            (stored.size, stored.sha256.clone()),
+            (size as u64, hex(&Sha256::digest(&bytes)))
+        );
+        rig.store
+            .download("a/file", &back, stored.size, &stored.sha256)
+            .await
+            .unwrap();
         assert_eq!(std::fs::read(&back).unwrap(), bytes);
-        let wrong = rig.store.download("a/file", &back, stored.size, &"0".repeat(64)).await;
+        let wrong = rig
+            .store
+            .download("a/file", &back, stored.size, &"0".repeat(64))
+            .await;
         assert!(matches!(wrong, Err(StoreError::Corrupt { .. })), "{wrong:?}");
     }
-    let missing = rig.store.download("nothing", &rig.folder.path().join("x"), 1, "").await;
+    let missing = rig
+        .store
+        .download("nothing", &rig.folder.path().join("x"), 1, "")
+        .await;
     assert!(matches!(missing, Err(StoreError::Missing { .. })), "{missing:?}");
 }
 
@@ -35,8 +47,14 @@ async fn files_come_back_as_they_went() {
 async fn the_first_writer_wins() {
     let rig = Rig::new().await;
     assert!(rig.store.honours_conditional_writes().await.unwrap());
-    assert_eq!(rig.store.put_if_absent("k", b"1".to_vec()).await.unwrap(), PutIfAbsent::Created);
-    assert_eq!(rig.store.put_if_absent("k", b"2".to_vec()).await.unwrap(), PutIfAbsent::Exists);
+    assert_eq!(
+        rig.store.put_if_absent("k", b"1".to_vec()).await.unwrap(),
+        PutIfAbsent::Created
+    );
+    assert_eq!(
+        rig.store.put_if_absent("k", b"2".to_vec()).await.unwrap(),
+        PutIfAbsent::Exists
+    );
     assert_eq!(rig.store.read("k").await.unwrap().unwrap(), b"1");
     assert_eq!(rig.store.read("other").await.unwrap(), None);
 }
@@ -44,7 +62,9 @@ async fn the_first_writer_wins() {
 #[tokio::test]
 async fn a_dropped_upload_leaves_nothing() {
     let rig = Rig::new().await;
-    let mut upload = Multipart::start(&rig.store, "uploads/x/source", "video/mp4", 1 << 30).await.unwrap();
+    let mut upload = Multipart::start(&rig.store, "uploads/x/source", "video/mp4", 1 << 30)
+        .await
+        .unwrap();
     for _ in 0..6 {
         upload.write(Bytes::from(noise(1 << 20))).await.unwrap();
     }

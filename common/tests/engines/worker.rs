@@ -25,7 +25,9 @@ async fn a_task_becomes_a_result_once() {
         let source = attempt.fetch_source().await?;
         assert_eq!(std::fs::read(&source).unwrap(), b"not really a video");
         attempt.progress("work", 0.5, Some(2.0));
-        attempt.put("copy.bin", &source, "application/octet-stream").await?;
+        attempt
+            .put("copy.bin", &source, "application/octet-stream")
+            .await?;
         Ok(report())
     });
     let task = rig.task().await;
@@ -87,20 +89,40 @@ async fn the_handler_decides_and_the_loop_acts() {
         task.source.size = size;
         rig.publish(&task).await;
         let result = rig.result().await;
-        assert_eq!((code(&result), result.attempt), (expected, attempts), "{result:?}");
+        assert_eq!(
+            (code(&result), result.attempt),
+            (expected, attempts),
+            "{result:?}"
+        );
         assert_eq!(calls.load(Ordering::Relaxed), attempts);
         rig.empty().await;
     }
     // Failures leave no manifest, so that a retry can succeed; the skip does.
-    let manifest = rig.store.read(&keys::manifest(&task.output_prefix)).await.unwrap().unwrap();
+    let manifest = rig
+        .store
+        .read(&keys::manifest(&task.output_prefix))
+        .await
+        .unwrap()
+        .unwrap();
     let skipped: TaskResult = serde_json::from_slice(&manifest).unwrap();
-    assert_eq!(skipped.outcome, Outcome::Skipped { code: SkipCode::NoAudio });
+    assert_eq!(
+        skipped.outcome,
+        Outcome::Skipped {
+            code: SkipCode::NoAudio
+        }
+    );
     // The exhausted task is kept with its reason.
     let (reason, payload) = rig.dead().await;
     assert_eq!(reason, "the disk is full");
-    assert_eq!(serde_json::from_slice::<serde_json::Value>(&payload).unwrap()["job_id"], json!(task.job_id));
+    assert_eq!(
+        serde_json::from_slice::<serde_json::Value>(&payload).unwrap()["job_id"],
+        json!(task.job_id)
+    );
     // Nothing is left on the scratch disk.
-    let scratch = rig.config.scratch_dir.join(format!("detect-{}", std::process::id()));
+    let scratch = rig
+        .config
+        .scratch_dir
+        .join(format!("detect-{}", std::process::id()));
     until(async || std::fs::read_dir(&scratch).unwrap().next().is_none()).await;
 }
 
@@ -110,7 +132,12 @@ async fn what_nobody_can_read_goes_to_the_dead_stream() {
     let (_stop, _) = rig.worker(async |_| Ok(report()));
     let jetstream = async_nats::jetstream::new(rig.queue.client().clone());
     let subject = streams::task(Stage::Detect, Lane::Interactive, uuid::Uuid::now_v7());
-    jetstream.publish(subject, "{oops".into()).await.unwrap().await.unwrap();
+    jetstream
+        .publish(subject, "{oops".into())
+        .await
+        .unwrap()
+        .await
+        .unwrap();
     let (reason, payload) = rig.dead().await;
     assert!(reason.starts_with("not a task"), "{reason}");
     assert_eq!(payload, b"{oops");
@@ -208,9 +235,14 @@ async fn without_the_broker_an_attempt_fences_itself_and_the_task_comes_back() {
     let first = starts.recv().await.unwrap();
     rig.nats.stop();
     let stopped = Instant::now();
-    tokio::time::timeout(LIMIT, first.cancel.cancelled()).await.unwrap();
+    tokio::time::timeout(LIMIT, first.cancel.cancelled())
+        .await
+        .unwrap();
     let lease = rig.config.nats.ack_wait();
-    assert!(stopped.elapsed() < lease, "stopped before anybody else can have the task");
+    assert!(
+        stopped.elapsed() < lease,
+        "stopped before anybody else can have the task"
+    );
     rig.nats = vidp_engines::Nats::start(&rig.folder.path().join("nats"), rig.nats.port()).unwrap();
     let result = rig.result().await;
     assert_eq!(result.task_id, task.task_id);
