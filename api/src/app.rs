@@ -57,7 +57,7 @@ pub async fn run(config: ApiConfig) -> Result<()> {
     let sweeper = tokio::spawn(sweep::run(app.clone()));
     tracing::info!(address = %listener.local_addr()?, "listening");
     service::serve(listener, routes::all(app.clone()), shutdown).await;
-    let _ = tokio::join!(results, sweeper);
+    let _ = tokio::time::timeout(COMMIT_LIMIT, async { tokio::join!(results, sweeper) }).await;
     app.commits.close();
     if tokio::time::timeout(COMMIT_LIMIT, app.commits.wait())
         .await

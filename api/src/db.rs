@@ -125,11 +125,14 @@ impl Db {
             .await
     }
 
-    /// Reads a job.
+    /// Reads a job; a deleted one is not there.
     pub async fn get(&self, id: Uuid) -> Result<Job, DbError> {
         let jobs = self.jobs.clone();
         let found = self
-            .run(async move { jobs.find_one(doc! { "_id": id.to_string() }).await })
+            .run(async move {
+                jobs.find_one(doc! { "_id": id.to_string(), "deleted_at": null })
+                    .await
+            })
             .await?;
         found.ok_or(DbError::NotFound)
     }
@@ -171,7 +174,7 @@ impl Db {
 
     /// Jobs, newest first.
     pub async fn list(&self, filter: Filter) -> Result<Vec<Job>, DbError> {
-        let mut query = Document::new();
+        let mut query = doc! { "deleted_at": null };
         let mut narrow = |key: &str, value: Option<String>| {
             value.map(|value| query.insert(key, Bson::String(value)));
         };
@@ -216,8 +219,8 @@ impl Db {
         .await
     }
 
-    /// Removes a job if it still is at `rev`.
-    pub async fn delete(&self, id: Uuid, rev: i64) -> Result<bool, DbError> {
+    /// Removes a deleted job's document if it still is at `rev`.
+    pub async fn remove(&self, id: Uuid, rev: i64) -> Result<bool, DbError> {
         let jobs = self.jobs.clone();
         let filter = doc! { "_id": id.to_string(), "rev": rev };
         let deleted = self.run(async move { jobs.delete_one(filter).await }).await?;

@@ -7,7 +7,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::time::Duration;
 use vidp_common::contract::{Lane, Stage};
 
@@ -39,23 +39,22 @@ pub async fn ready(State(app): State<Shared>) -> Response {
 pub async fn processing(State(app): State<Shared>) -> Result<Json<Value>, Problem> {
     let (mongodb, s3) = tokio::join!(mongodb(&app), s3(&app));
     let nats = app.queue.is_connected();
-    let mut stages = Map::new();
-    for stage in Stage::ALL {
-        let mut depths = Map::new();
-        for lane in Lane::ALL {
-            let depth = if nats {
-                app.queue.depth(stage, lane).await.ok()
-            } else {
-                None
-            };
-            depths.insert(lane.to_string(), json!(depth));
-        }
-        let known = depths.values().all(|depth| !depth.is_null());
-        stages.insert(
-            stage.to_string(),
-            json!({ "status": if known { "ok" } else { "unknown" }, "queue_depth": depths }),
-        );
-    }
+    let depth = async |stage, lane| match nats {
+        true => app.queue.depth(stage, lane).await.ok(),
+        false => None,
+    };
+    let stage = async |stage: Stage| {
+        let (interactive, batch) = tokio::join!(depth(stage, Lane::Interactive), depth(stage, Lane::Batch));
+        let status = if interactive.is_some() && batch.is_some() {
+            "ok"
+        } else {
+            "unknown"
+        };
+        json!({ "status": status, "queue_depth": { "interactive": interactive, "batch": batch } })
+    };
+    let (detect, scale, subtitle) =
+        tokio::join!(stage(Stage::Detect), stage(Stage::Scale), stage(Stage::Subtitle));
+    let stages = json!({ "detect": detect, "scale": scale, "subtitle": subtitle });
     let good = mongodb && s3 && nats;
     Ok(Json(json!({
         "status": if good { "ok" } else { "degraded" },

@@ -32,6 +32,10 @@ pub struct Job {
     /// Set when the job ends: the sweeper removes losing attempts' objects then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tidy_at: Option<DateTime>,
+    /// Set when somebody deletes the job or it expires: nobody sees it any more. The document stays for a while, so
+    /// that what a late worker still writes is found and deleted too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<DateTime>,
 }
 
 /// The uploaded file.
@@ -223,6 +227,7 @@ impl Job {
             updated_at: now,
             expires_at: None,
             tidy_at: None,
+            deleted_at: None,
         };
         job.set_options(options);
         job

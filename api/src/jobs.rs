@@ -21,6 +21,7 @@ use serde_json::json;
 use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
+use vidp_common::queue::Cancel;
 
 /// Longest wait of a long poll.
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -186,7 +187,11 @@ pub async fn cancel(State(app): State<Shared>, Path(id): Path<String>) -> Result
     let lane = job.lane;
     // The record decides; what the queue does not hear now is said again when the worker next shows progress.
     app.commits.clone().spawn(async move {
-        let mut told = app.queue.cancel(id).await;
+        let cancel = Cancel {
+            job_id: id,
+            tasks: tasks.iter().map(|(_, task_id)| *task_id).collect(),
+        };
+        let mut told = app.queue.cancel(&cancel).await;
         for (stage, task_id) in tasks {
             told = told.and(app.queue.remove_task(stage, lane, task_id).await);
         }
@@ -213,19 +218,12 @@ pub async fn retry(State(app): State<Shared>, Path(id): Path<String>) -> Result<
 
 /// `DELETE /jobs/{id}`: removes an ended job and all its objects.
 pub async fn delete(State(app): State<Shared>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
-    let job = app.db.get(parse_id(&id)?).await?;
-    if !job.status.is_terminal() {
-        return Err(Problem::conflict(format!("cancel the job first: {}", job.status)));
-    }
-    let (app, work) = (app.clone(), app.commits.clone());
+    let id = parse_id(&id)?;
+    let work = app.commits.clone();
     // Not half a deletion when the client hangs up.
-    let deletion = work.spawn(async move { sweep::delete(&app, &job).await });
-    match deletion.await.map_err(Problem::internal)? {
-        Ok(true) => Ok(StatusCode::NO_CONTENT),
-        Ok(false) => Err(Problem::conflict("the job changed meanwhile")),
-        Err(error) => Err(Problem::unavailable(
-            "the object store or the database",
-            format!("{error:#}"),
-        )),
+    let deletion = work.spawn(async move { sweep::delete(&app, id).await });
+    match deletion.await.map_err(Problem::internal)?? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::conflict("the job has not ended: cancel it first")),
     }
 }

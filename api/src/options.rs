@@ -1,6 +1,7 @@
 //! What a client asks for: read strictly and checked before anything is stored.
 
 use crate::problem::Problem;
+use serde_json::Value;
 use std::collections::HashSet;
 use vidp_common::contract::{Codec, JobOptions, language_name};
 
@@ -8,6 +9,8 @@ use vidp_common::contract::{Codec, JobOptions, language_name};
 pub const MAX_TEXT: usize = 64 << 10;
 /// Longest metadata in bytes of JSON.
 const MAX_METADATA: usize = 16 << 10;
+/// Deepest metadata.
+const MAX_DEPTH: usize = 20;
 /// Longest external id in characters.
 const MAX_EXTERNAL_ID: usize = 256;
 
@@ -69,10 +72,34 @@ fn check(options: &JobOptions) -> Result<(), String> {
     ensure(id_length <= MAX_EXTERNAL_ID, || {
         format!("external_id is longer than {MAX_EXTERNAL_ID} characters")
     })?;
+    options
+        .metadata
+        .iter()
+        .try_for_each(|(key, value)| storable(key, value, 1))?;
     let metadata = serde_json::to_vec(&options.metadata).map_or(0, |json| json.len());
     ensure(metadata <= MAX_METADATA, || {
         format!("metadata is larger than {MAX_METADATA} bytes")
     })
+}
+
+/// What MongoDB's documents cannot hold.
+fn storable(key: &str, value: &Value, depth: usize) -> Result<(), String> {
+    ensure(!key.contains('\0'), || {
+        "metadata: a name with a NUL character".to_owned()
+    })?;
+    ensure(depth <= MAX_DEPTH, || {
+        format!("metadata is nested deeper than {MAX_DEPTH}")
+    })?;
+    match value {
+        Value::Object(map) => map
+            .iter()
+            .try_for_each(|(key, value)| storable(key, value, depth + 1)),
+        Value::Array(list) => list.iter().try_for_each(|value| storable("", value, depth + 1)),
+        Value::Number(number) if number.is_u64() && !number.is_i64() => Err(format!(
+            "metadata: {number} is larger than a signed 64-bit integer"
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn ensure(good: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {

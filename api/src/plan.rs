@@ -22,8 +22,12 @@ pub struct Times {
     pub retention: Duration,
 }
 
-/// Objects of losing attempts are removed this long after the job's end.
-const TIDY_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// Objects of losing attempts are removed this long after the job's end, and only those that are older than that.
+pub const TIDY_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// A deleted job's document stays for so long: longer than any worker goes on after its cancellation.
+const BURIAL: Duration = Duration::from_secs(600);
+/// A task that waits in the queue is looked for less often than one that is being worked on.
+const PATIENCE: u32 = 5;
 /// A publish that is not confirmed by then is repeated.
 const REPUBLISH_AFTER: Duration = Duration::from_secs(10);
 
@@ -51,6 +55,8 @@ pub fn abandoned(job: &mut Job, times: Times, now: DateTime) -> bool {
         end(stage, StageStatus::Failed, Some(error), now);
     }
     settle(job, times, now);
+    // Should its bytes not be removed now, they are soon.
+    job.tidy_at = Some(now);
     true
 }
 
@@ -80,6 +86,8 @@ pub fn claimed(job: &mut Job, stage: Stage, times: Times, now: DateTime) -> Opti
         .filter(|dispatch| dispatch.next_at <= now)?;
     dispatch.next_at = match dispatch.state {
         DispatchState::Pending => later(now, REPUBLISH_AFTER),
+        // It only waits, most likely: thousands may.
+        DispatchState::Sent if state.status == StageStatus::Queued => later(now, times.stale * PATIENCE),
         DispatchState::Sent => later(now, times.stale),
     };
     Some(dispatch.state)
@@ -93,6 +101,37 @@ pub fn lost(job: &mut Job, stage: Stage, task_id: Uuid, now: DateTime) -> bool {
     state.status = StageStatus::Queued;
     state.dispatch = Some(pending(now));
     true
+}
+
+/// Nobody has worked on the task until its deadline: no worker can any more.
+pub fn expired(job: &mut Job, stage: Stage, task_id: Uuid, times: Times, now: DateTime) -> bool {
+    let Some(state) = current(job, stage, task_id) else {
+        return false;
+    };
+    let error = error(FailureCode::TimedOut.as_str(), "the job waited past its deadline");
+    end(state, StageStatus::Failed, Some(error), now);
+    settle(job, times, now);
+    true
+}
+
+/// Somebody deletes the job, or its time is over. False while it runs.
+pub fn deleted(job: &mut Job, now: DateTime) -> bool {
+    if !job.status.is_terminal() {
+        return false;
+    }
+    job.deleted_at = Some(now);
+    job.expires_at = Some(later(now, BURIAL));
+    job.tidy_at = None;
+    true
+}
+
+/// The time of the job's tidying has come; it is done by whoever gets this stored.
+pub fn tidied(job: &mut Job, now: DateTime) -> bool {
+    let due = job.status.is_terminal() && job.tidy_at.is_some_and(|time| time <= now);
+    if due {
+        job.tidy_at = None;
+    }
+    due
 }
 
 /// A worker says how far it is.

@@ -40,6 +40,15 @@ impl Problem {
         Problem::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
     }
 
+    /// For an answer that has none of its own.
+    fn plain(status: StatusCode) -> Option<Self> {
+        // `/ready` says what is missing in its own words.
+        (status != StatusCode::SERVICE_UNAVAILABLE).then(|| {
+            let reason = status.canonical_reason().unwrap_or("refused");
+            Problem::new(status, "invalid_request", reason.to_lowercase())
+        })
+    }
+
     /// 404: no such job.
     pub fn no_job() -> Self {
         Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no job with this id")
@@ -92,7 +101,14 @@ impl From<DbError> for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        Problem::unavailable("the object store", error)
+        match error {
+            StoreError::Missing { .. } => Problem::new(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "the file is not there any more",
+            ),
+            error => Problem::unavailable("the object store", error),
+        }
     }
 }
 
@@ -118,7 +134,11 @@ pub async fn render(request: Request, next: Next) -> Response<Body> {
         .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = next.run(request).await;
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+    let refused = response.status().is_client_error() || response.status().is_server_error();
+    let problem = response.extensions_mut().remove::<Problem>();
+    // What the framework refuses by itself, such as a path that is no UTF-8.
+    let problem = problem.or_else(|| refused.then(|| Problem::plain(response.status())).flatten());
+    if let Some(problem) = problem {
         if let Some(cause) = &problem.cause {
             tracing::warn!(request = %id, %method, path, status = problem.status.as_u16(), "{cause}");
         }

@@ -4,7 +4,7 @@ use crate::{
     app::Shared,
     db::{DbError, Updated},
     dispatch,
-    job::{Job, JobStatus},
+    job::Job,
     plan,
 };
 use anyhow::Result;
@@ -12,7 +12,10 @@ use async_nats::jetstream::{AckKind, Message, consumer::PullConsumer};
 use futures_util::StreamExt;
 use mongodb::bson::DateTime;
 use std::time::Duration;
-use vidp_common::contract::{Progress, TaskResult, streams};
+use vidp_common::{
+    contract::{Progress, TaskResult, streams},
+    queue::Cancel,
+};
 
 /// Results asked for at a time. They take milliseconds each, far less than their lease.
 const BATCH: usize = 64;
@@ -112,17 +115,24 @@ pub async fn follow_progress(app: Shared) {
 
 async fn apply_progress(app: &Shared, progress: &Progress) {
     let change = |job: &mut Job| plan::progressed(job, progress, app.times(), DateTime::now());
-    let unwanted = match app.db.update(progress.job_id, change).await {
-        Ok(Updated::Unchanged(job)) => job.status == JobStatus::Cancelled,
-        Ok(Updated::Changed(_)) => false,
-        Err(DbError::NotFound) => true,
+    let wanted = match app.db.update(progress.job_id, change).await {
+        Ok(Updated::Changed(_)) => true,
+        Ok(Updated::Unchanged(job)) => {
+            let stage = job.stages.get(&progress.stage);
+            stage.is_some_and(|stage| stage.task_id == progress.task_id && !stage.status.is_terminal())
+        }
+        Err(DbError::NotFound) => false,
         Err(error) => {
             tracing::debug!(%error, "progress was not stored");
-            false
+            true
         }
     };
-    if unwanted {
-        // The worker has missed the cancellation, which may get lost: say it again.
-        let _ = app.queue.cancel(progress.job_id).await;
+    if !wanted {
+        // Cancelled, deleted or done by somebody else, and the worker does not know: say it (again).
+        let cancel = Cancel {
+            job_id: progress.job_id,
+            tasks: vec![progress.task_id],
+        };
+        let _ = app.queue.cancel(&cancel).await;
     }
 }

@@ -1,6 +1,8 @@
 //! The sweeper: finishes what some process left half-way. Runs in every replica; a compare-and-set on the document
 //! decides which one does a piece of work, so there is no leader.
 
+mod objects;
+
 use crate::{
     app::{App, Shared},
     db::{DbError, Updated},
@@ -10,8 +12,9 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use mongodb::bson::DateTime;
-use std::{collections::HashSet, time::Duration};
-use vidp_common::contract::{Outcome, Stage, TaskResult, keys};
+pub use objects::{abandon, delete};
+use std::time::Duration;
+use vidp_common::contract::{Stage, TaskResult, keys};
 
 /// Documents looked at in one round of each kind.
 const ROUND: i64 = 500;
@@ -25,41 +28,64 @@ pub async fn run(app: Shared) {
             () = tokio::time::sleep(pause) => {}
             () = app.shutdown.cancelled() => return,
         }
-        match round(&app).await {
-            Ok(()) => told = false,
-            Err(error) if !told => {
-                tracing::warn!("the sweeper could not do its work: {error:#}");
-                told = true;
-            }
-            Err(_) => {}
+        let failed = round(&app).await;
+        match &failed {
+            Some(error) if !told => tracing::warn!("the sweeper could not do all of its work: {error:#}"),
+            _ => {}
         }
+        told = failed.is_some();
     }
 }
 
-async fn round(app: &Shared) -> Result<()> {
+/// One round; gives the first error. What fails for one job does not keep the sweeper from the others.
+async fn round(app: &Shared) -> Option<anyhow::Error> {
     let now = DateTime::now();
-    for job in app.db.stages_due(now, ROUND).await? {
-        for stage in job.stages.keys() {
-            look_after(app, &job, *stage).await?;
+    let mut failed = None;
+    let mut note = |done: Result<()>| {
+        if let Err(error) = done {
+            failed.get_or_insert(error);
+        }
+    };
+    // Without the broker every look would only wait for its time limit.
+    if app.queue.is_connected() {
+        for job in found(app.db.stages_due(now, ROUND).await, &mut note) {
+            for stage in job.stages.keys() {
+                note(until_shutdown(app, look_after(app, &job, *stage)).await);
+            }
         }
     }
     // Eight missed signs of life.
     let silent = ago(app.config.stale() * 2);
-    for job in app.db.silent_uploads(silent, ROUND).await? {
+    for job in found(app.db.silent_uploads(silent, ROUND).await, &mut note) {
         tracing::warn!(job = %job.id, "an upload was abandoned");
-        abandon(app, &job).await?;
+        note(until_shutdown(app, abandon(app, &job)).await);
     }
-    for job in app.db.ended_due("expires_at", now, ROUND).await? {
-        tracing::info!(job = %job.id, "expired");
-        delete(app, &job).await?;
+    for job in found(app.db.ended_due("expires_at", now, ROUND).await, &mut note) {
+        note(until_shutdown(app, objects::expire(app, &job)).await);
     }
-    for job in app.db.ended_due("tidy_at", now, ROUND).await? {
-        tidy(app, &job).await?;
+    for job in found(app.db.ended_due("tidy_at", now, ROUND).await, &mut note) {
+        note(until_shutdown(app, objects::tidy(app, &job)).await);
     }
-    Ok(())
+    failed
 }
 
-/// Publishes a stage that stayed pending, and looks for one that went silent: in the stream, then for its manifest.
+fn found(jobs: Result<Vec<Job>, DbError>, note: &mut impl FnMut(Result<()>)) -> Vec<Job> {
+    jobs.unwrap_or_else(|error| {
+        note(Err(error.into()));
+        Vec::new()
+    })
+}
+
+/// Does no more once the process is to end: another replica, or the next start, goes on.
+async fn until_shutdown(app: &App, work: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::select! {
+        done = work => done,
+        () = app.shutdown.cancelled() => Ok(()),
+    }
+}
+
+/// Publishes a stage that stayed pending, and looks for one that went silent: in the stream, among the results, then
+/// for its manifest.
 async fn look_after(app: &Shared, job: &Job, stage: Stage) -> Result<()> {
     let mut claim = None;
     let take = |job: &mut Job| {
@@ -76,23 +102,34 @@ async fn look_after(app: &Shared, job: &Job, stage: Stage) -> Result<()> {
         return Ok(());
     }
     let task_id = job.stages[&stage].task_id;
-    if app.queue.holds_task(stage, job.lane, task_id).await? {
-        return Ok(());
-    }
-    let change: Box<dyn FnMut(&mut Job) -> bool + Send> = match manifest(app, &job, stage).await? {
-        Some(result) => {
-            tracing::warn!(job = %job.id, %stage, "a result was missed; taken from the manifest");
-            Box::new(move |job| plan::finished(job, &result, app.times(), DateTime::now()))
+    let deadline = plan::task(&job, stage, "", 1, app.config.deadline()).map(|task| task.deadline);
+    let late = deadline.is_some_and(|deadline| time::OffsetDateTime::now_utc() > deadline);
+    let known = match app.queue.stored_result(stage, task_id).await? {
+        Some(result) => Some(result),
+        None if app.queue.holds_task(stage, job.lane, task_id).await? => {
+            if !late {
+                return Ok(());
+            }
+            None
         }
-        None => {
-            tracing::warn!(job = %job.id, %stage, "a task was lost; published again");
-            Box::new(move |job| plan::lost(job, stage, task_id, DateTime::now()))
-        }
+        None => manifest(app, &job, stage).await?,
     };
+    let change = |job: &mut Job| match &known {
+        Some(result) => plan::finished(job, result, app.times(), DateTime::now()),
+        None if late => plan::expired(job, stage, task_id, app.times(), DateTime::now()),
+        None => plan::lost(job, stage, task_id, DateTime::now()),
+    };
+    let what = match &known {
+        Some(_) => "a result was missed; applied now",
+        None if late => "a task was not worked on by its deadline",
+        None => "a task was lost; published again",
+    };
+    tracing::warn!(job = %job.id, %stage, what);
     dispatch::update(app, job.id, change).await?;
     Ok(())
 }
 
+/// The committed result of a stage, as the answer to its present task.
 async fn manifest(app: &App, job: &Job, stage: Stage) -> Result<Option<TaskResult>> {
     let key = keys::manifest(&keys::stage_prefix(job.id, stage));
     let Some(bytes) = app.store.read(&key).await? else {
@@ -105,62 +142,7 @@ async fn manifest(app: &App, job: &Job, stage: Stage) -> Result<Option<TaskResul
     }))
 }
 
-/// Ends an upload that nobody completes: first its bytes, then its record.
-pub async fn abandon(app: &Shared, job: &Job) -> Result<()> {
-    let change = |job: &mut Job| plan::abandoned(job, app.times(), DateTime::now());
-    let updated = app.db.update(job.id, change).await;
-    if let Ok(Updated::Changed(_)) | Err(DbError::NotFound) = updated {
-        delete_upload(app, job).await?;
-    }
-    updated.map(drop).or_else(|error| match error {
-        DbError::NotFound => Ok(()),
-        error => Err(error.into()),
-    })
-}
-
-async fn delete_upload(app: &App, job: &Job) -> Result<()> {
-    let prefix = keys::upload_prefix(job.id);
-    for (key, upload_id) in app.store.open_multiparts(&prefix).await? {
-        app.store.abort_multipart(&key, &upload_id).await?;
-    }
-    let uploaded = app.store.list(&prefix).await?;
-    app.store.delete_all(&uploaded).await?;
-    Ok(())
-}
-
-/// Deletes a job: its objects first, so that a crash in between leaves a document that can be deleted again.
-/// False when the job changed meanwhile.
-pub async fn delete(app: &App, job: &Job) -> Result<bool> {
-    delete_upload(app, job).await?;
-    let made = app.store.list(&keys::job_prefix(job.id)).await?;
-    app.store.delete_all(&made).await?;
-    Ok(app.db.delete(job.id, job.rev).await?)
-}
-
-/// Removes what losing attempts stored: everything below the job that is neither a manifest nor named in one.
-async fn tidy(app: &Shared, job: &Job) -> Result<()> {
-    let mut kept = HashSet::new();
-    for stage in job.stages.keys() {
-        kept.insert(keys::manifest(&keys::stage_prefix(job.id, *stage)));
-        if let Some(TaskResult {
-            outcome: Outcome::Succeeded(success),
-            ..
-        }) = manifest(app, job, *stage).await?
-        {
-            kept.extend(success.outputs.into_iter().map(|output| output.key));
-        }
-    }
-    let mut lost = app.store.list(&keys::job_prefix(job.id)).await?;
-    lost.retain(|key| !kept.contains(key));
-    app.store.delete_all(&lost).await?;
-    let done = |job: &mut Job| job.tidy_at.take().is_some();
-    match app.db.update(job.id, done).await {
-        Ok(_) | Err(DbError::NotFound) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
 fn ago(time: Duration) -> DateTime {
     let time = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-    DateTime::from_millis(DateTime::now().timestamp_millis() - time)
+    DateTime::from_millis(DateTime::now().timestamp_millis().saturating_sub(time))
 }

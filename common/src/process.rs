@@ -189,6 +189,8 @@ impl Child {
         }
         let program = self.program.clone();
         let status = tokio::select! {
+            // A process that was frozen finds its child ended and the time over at once: the end counts.
+            biased;
             status = self.inner.wait() => status.map_err(|error| ProcessError::Read { program: program.clone(), error })?,
             () = cancel.cancelled() => {
                 self.kill().await;

@@ -20,6 +20,10 @@ use uuid::Uuid;
 
 /// The library's default of 10 s was the longest gap in a broker's restart.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
+/// Bound on a whole call: a few requests.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest reason of a dead message, in characters.
+const MAX_REASON: usize = 500;
 /// A dead broker is noticed after about three of these.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -29,6 +33,40 @@ const PING_INTERVAL: Duration = Duration::from_secs(5);
 pub struct QueueError {
     what: &'static str,
     error: async_nats::Error,
+}
+
+impl QueueError {
+    /// The message is larger than the broker takes; it always will be.
+    pub fn is_too_large(&self) -> bool {
+        self.says("max payload size exceeded")
+    }
+
+    /// The refusal by "one message per subject". Its code is the one of every failed store, so the words decide.
+    fn is_already_stored(&self) -> bool {
+        self.says("maximum messages per subject exceeded")
+    }
+
+    fn says(&self, words: &str) -> bool {
+        let mut source: Option<&dyn std::error::Error> = Some(self.error.as_ref());
+        while let Some(error) = source {
+            if error.to_string().contains(words) {
+                return true;
+            }
+            source = error.source();
+        }
+        false
+    }
+}
+
+/// The client queues what is asked of it while it reconnects, and its queue may be full: nothing waits longer.
+async fn timely<T, E: Into<async_nats::Error>>(
+    what: &'static str,
+    request: impl Future<Output = Result<T, E>>,
+) -> Result<T, QueueError> {
+    match tokio::time::timeout(CALL_TIMEOUT, request).await {
+        Ok(answer) => answer.map_err(failed(what)),
+        Err(_) => Err(failed(what)("no answer in time")),
+    }
 }
 
 fn failed<E: Into<async_nats::Error>>(what: &'static str) -> impl FnOnce(E) -> QueueError {
@@ -81,16 +119,19 @@ impl Queue {
     }
 
     /// Creates the streams and consumers, or brings them to the settings of this release. Deletes nothing.
+    ///
+    /// The API's business: what it is set to counts.
     pub async fn ensure(&self) -> Result<(), QueueError> {
         for config in self.stream_configs() {
-            self.jetstream
-                .create_or_update_stream(config)
-                .await
-                .map_err(failed("stream"))?;
+            timely("stream", self.jetstream.create_or_update_stream(config)).await?;
         }
         for stage in Stage::ALL {
             for lane in Lane::ALL {
-                self.lane_consumer(stage, lane).await?;
+                let config = self.consumer_config(
+                    &streams::consumer(stage, lane),
+                    streams::lane_subjects(stage, lane),
+                );
+                self.put_consumer(config, streams::TASKS).await?;
             }
         }
         self.results_consumer().await?;
@@ -104,10 +145,14 @@ impl Queue {
             allow_direct: false,
             ..Default::default()
         };
+        let lanes = Stage::ALL
+            .into_iter()
+            .flat_map(|stage| Lane::ALL.map(|lane| streams::lane_subjects(stage, lane)));
         [
             stream::Config {
                 name: streams::TASKS.to_owned(),
-                subjects: vec![streams::TASK_SUBJECTS.to_owned()],
+                // Just what has a consumer: the broker refuses anything else, which would lie there for ever.
+                subjects: lanes.collect(),
                 retention: RetentionPolicy::WorkQueue,
                 // One message per subject, a second one refused: a task can be published again at any time, and is
                 // never queued twice. (Deduplication by message id forgets acknowledged ones at a restart.)
@@ -135,28 +180,51 @@ impl Queue {
         ]
     }
 
-    /// The durable consumer of one lane of a stage, created or updated.
+    /// The durable consumer of one lane of a stage, as the API has made it; made here when it is not there.
+    ///
+    /// Errors when its lease is not the one this process is set to: heartbeats would come too late.
     pub async fn lane_consumer(&self, stage: Stage, lane: Lane) -> Result<PullConsumer, QueueError> {
-        self.consumer(
-            streams::TASKS,
-            &streams::consumer(stage, lane),
-            streams::lane_subjects(stage, lane),
-        )
-        .await
+        let name = streams::consumer(stage, lane);
+        let get = || {
+            timely(
+                "consumer",
+                self.jetstream.get_consumer_from_stream(&name, streams::TASKS),
+            )
+        };
+        let consumer: PullConsumer = match get().await {
+            Ok(consumer) => consumer,
+            Err(_) => {
+                self.ensure().await?;
+                get().await?
+            }
+        };
+        let lease = consumer.cached_info().config.ack_wait;
+        if lease == self.ack_wait {
+            return Ok(consumer);
+        }
+        let (theirs, ours) = (lease.as_secs(), self.ack_wait.as_secs());
+        let told = format!(
+            "the lease of {name} is {theirs} s, and VIDP_ACK_WAIT_SECONDS here is {ours}: set both alike"
+        );
+        Err(failed("consumer")(told))
     }
 
     /// The API's durable consumer of results, created or updated.
     pub async fn results_consumer(&self) -> Result<PullConsumer, QueueError> {
-        self.consumer(
-            streams::RESULTS,
-            streams::API_CONSUMER,
-            streams::RESULT_SUBJECTS.to_owned(),
+        let config = self.consumer_config(streams::API_CONSUMER, streams::RESULT_SUBJECTS.to_owned());
+        self.put_consumer(config, streams::RESULTS).await
+    }
+
+    async fn put_consumer(&self, config: pull::Config, stream: &str) -> Result<PullConsumer, QueueError> {
+        timely(
+            "consumer",
+            self.jetstream.create_consumer_on_stream(config, stream),
         )
         .await
     }
 
-    async fn consumer(&self, stream: &str, name: &str, filter: String) -> Result<PullConsumer, QueueError> {
-        let config = pull::Config {
+    fn consumer_config(&self, name: &str, filter: String) -> pull::Config {
+        pull::Config {
             durable_name: Some(name.to_owned()),
             filter_subject: filter,
             deliver_policy: DeliverPolicy::All,
@@ -168,18 +236,14 @@ impl Queue {
             max_ack_pending: 10_000,
             num_replicas: self.replicas,
             ..Default::default()
-        };
-        self.jetstream
-            .create_consumer_on_stream(config, stream)
-            .await
-            .map_err(failed("consumer"))
+        }
     }
 
     /// Queues a task. A copy that is already stored is as good.
     pub async fn publish_task(&self, lane: Lane, task: &Task) -> Result<(), QueueError> {
         let subject = streams::task(task.work.stage(), lane, task.task_id);
         match self.publish(subject, HeaderMap::new(), encode(task)).await {
-            Err(error) if is_already_stored(&error) => Ok(()),
+            Err(error) if error.is_already_stored() => Ok(()),
             other => other,
         }
     }
@@ -198,93 +262,99 @@ impl Queue {
         reason: &str,
     ) -> Result<(), QueueError> {
         let mut headers = HeaderMap::new();
-        // A header value must be one line.
-        headers.insert(
-            streams::DEAD_REASON_HEADER,
-            reason.replace(['\r', '\n'], " ").as_str(),
-        );
+        // A header value must be one line, and the message must not become larger than the broker takes.
+        let reason: String = reason
+            .replace(['\r', '\n'], " ")
+            .chars()
+            .take(MAX_REASON)
+            .collect();
+        headers.insert(streams::DEAD_REASON_HEADER, reason.as_str());
         headers.insert(streams::DEAD_SUBJECT_HEADER, message.subject.as_str());
-        self.publish(streams::dead(what), headers, message.payload.clone())
+        let subject = streams::dead(what);
+        match self
+            .publish(subject.clone(), headers.clone(), message.payload.clone())
             .await
+        {
+            // Without what it says rather than for ever in the queue.
+            Err(error) if error.is_too_large() => self.publish(subject, headers, Bytes::new()).await,
+            published => published,
+        }
     }
 
     /// Publishes and waits until the stream has stored it; makes the streams when they are gone.
     async fn publish(&self, subject: String, headers: HeaderMap, payload: Bytes) -> Result<(), QueueError> {
         let publish = async || {
-            self.jetstream
-                .publish_with_headers(subject.clone(), headers.clone(), payload.clone())
-                .await?
-                .await
-                .map(drop)
+            let sent = self
+                .jetstream
+                .publish_with_headers(subject.clone(), headers.clone(), payload.clone());
+            sent.await?.await.map(drop)
         };
-        match publish().await {
-            Err(error) if error.kind() == PublishErrorKind::StreamNotFound => {
+        match tokio::time::timeout(CALL_TIMEOUT, publish()).await {
+            Ok(Err(error)) if error.kind() == PublishErrorKind::StreamNotFound => {
                 self.ensure().await?;
-                publish().await
+                timely("publish", publish()).await
             }
-            other => other,
+            Ok(published) => published.map_err(failed("publish")),
+            Err(_) => Err(failed("publish")("no answer in time")),
         }
-        .map_err(failed("publish"))
     }
 
     /// The task waits in the stream or is being worked on.
     pub async fn holds_task(&self, stage: Stage, lane: Lane, task_id: Uuid) -> Result<bool, QueueError> {
-        let stream = self
-            .jetstream
-            .get_stream_no_info(streams::TASKS)
-            .await
-            .map_err(failed("stream"))?;
         let subject = streams::task(stage, lane, task_id);
-        match stream.get_last_raw_message_by_subject(&subject).await {
-            Ok(_) => Ok(true),
-            Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(false),
-            Err(error) => Err(failed("look-up")(error)),
+        Ok(self.last(streams::TASKS, &subject).await?.is_some())
+    }
+
+    /// The result of a task, if one has been published in the last days.
+    pub async fn stored_result(&self, stage: Stage, task_id: Uuid) -> Result<Option<TaskResult>, QueueError> {
+        let payload = self
+            .last(streams::RESULTS, &streams::result(stage, task_id))
+            .await?;
+        Ok(payload.and_then(|payload| serde_json::from_slice(&payload).ok()))
+    }
+
+    async fn last(&self, stream: &str, subject: &str) -> Result<Option<Bytes>, QueueError> {
+        let stream = self.stream(stream).await?;
+        match tokio::time::timeout(CALL_TIMEOUT, stream.get_last_raw_message_by_subject(subject)).await {
+            Ok(Ok(message)) => Ok(Some(message.payload)),
+            Ok(Err(error)) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(None),
+            Ok(Err(error)) => Err(failed("look-up")(error)),
+            Err(_) => Err(failed("look-up")("no answer in time")),
         }
+    }
+
+    async fn stream(&self, name: &str) -> Result<stream::Stream<()>, QueueError> {
+        timely("stream", self.jetstream.get_stream_no_info(name)).await
     }
 
     /// Takes a task out of the stream, waiting or running.
     pub async fn remove_task(&self, stage: Stage, lane: Lane, task_id: Uuid) -> Result<(), QueueError> {
-        let stream = self
-            .jetstream
-            .get_stream_no_info(streams::TASKS)
-            .await
-            .map_err(failed("stream"))?;
-        stream
-            .purge()
-            .filter(streams::task(stage, lane, task_id))
-            .await
-            .map(drop)
-            .map_err(failed("purge"))
+        let stream = self.stream(streams::TASKS).await?;
+        let purge = stream.purge().filter(streams::task(stage, lane, task_id));
+        timely("purge", purge.into_future()).await.map(drop)
     }
 
     /// Tasks waiting or running in one lane: the queue depth.
     pub async fn depth(&self, stage: Stage, lane: Lane) -> Result<u64, QueueError> {
-        let stream = self
-            .jetstream
-            .get_stream_no_info(streams::TASKS)
-            .await
-            .map_err(failed("stream"))?;
-        let info = stream
-            .consumer_info(streams::consumer(stage, lane))
-            .await
-            .map_err(failed("consumer"))?;
+        let stream = self.stream(streams::TASKS).await?;
+        let info = timely("consumer", stream.consumer_info(streams::consumer(stage, lane))).await?;
         Ok(info.num_pending + info.num_ack_pending as u64)
     }
 
-    /// Tells whoever works on the job to stop. May be lost.
-    pub async fn cancel(&self, job_id: Uuid) -> Result<(), QueueError> {
-        self.client
-            .publish(streams::cancel(job_id), Bytes::new())
-            .await
-            .map_err(failed("cancel"))
+    /// Tells whoever works on these tasks of a job to stop. May be lost.
+    pub async fn cancel(&self, cancel: &Cancel) -> Result<(), QueueError> {
+        let payload = encode(&cancel.tasks);
+        timely(
+            "cancel",
+            self.client.publish(streams::cancel(cancel.job_id), payload),
+        )
+        .await
     }
 
     /// Sends progress. May be lost.
     pub async fn progress(&self, progress: &Progress) -> Result<(), QueueError> {
-        self.client
-            .publish(streams::progress(progress.job_id), encode(progress))
-            .await
-            .map_err(failed("progress"))
+        let subject = streams::progress(progress.job_id);
+        timely("progress", self.client.publish(subject, encode(progress))).await
     }
 
     /// Listens to a core NATS subject; within a `group` each message goes to one listener.
@@ -293,11 +363,38 @@ impl Queue {
         subject: &'static str,
         group: Option<&str>,
     ) -> Result<Subscriber, QueueError> {
-        let subscription = match group {
-            Some(group) => self.client.queue_subscribe(subject, group.to_owned()).await,
-            None => self.client.subscribe(subject).await,
+        let subscribe = async {
+            match group {
+                Some(group) => self.client.queue_subscribe(subject, group.to_owned()).await,
+                None => self.client.subscribe(subject).await,
+            }
         };
-        subscription.map_err(failed("subscribe"))
+        timely("subscribe", subscribe).await
+    }
+}
+
+/// Work that nobody wants any more: `vidp.cancel.<job_id>` with a JSON list of task ids.
+///
+/// The tasks are named because a cancellation may come late: a retry's task must not be hit by it.
+#[derive(Clone, Debug)]
+pub struct Cancel {
+    /// The job.
+    pub job_id: Uuid,
+    /// Its tasks; empty means all.
+    pub tasks: Vec<Uuid>,
+}
+
+impl Cancel {
+    /// Reads a message; one without a list means all tasks of the job.
+    pub fn read(message: &async_nats::Message) -> Option<Cancel> {
+        let job_id = message.subject.rsplit('.').next()?.parse().ok()?;
+        let tasks = serde_json::from_slice(&message.payload).unwrap_or_default();
+        Some(Cancel { job_id, tasks })
+    }
+
+    /// Whether the task is meant.
+    pub fn means(&self, task: &Task) -> bool {
+        self.job_id == task.job_id && (self.tasks.is_empty() || self.tasks.contains(&task.task_id))
     }
 }
 
@@ -305,19 +402,4 @@ fn encode(message: &impl serde::Serialize) -> Bytes {
     serde_json::to_vec(message)
         .expect("messages have string keys and no failing serializer")
         .into()
-}
-
-/// The refusal by "one message per subject". Its code is the one of every failed store, so the words decide.
-fn is_already_stored(error: &QueueError) -> bool {
-    let mut source: Option<&dyn std::error::Error> = Some(error.error.as_ref());
-    while let Some(error) = source {
-        if error
-            .to_string()
-            .contains("maximum messages per subject exceeded")
-        {
-            return true;
-        }
-        source = error.source();
-    }
-    false
 }

@@ -13,6 +13,8 @@ use crate::{
 use axum::{body::Bytes, http::StatusCode};
 use mongodb::bson::DateTime;
 use std::time::{Duration, Instant};
+use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
 use vidp_common::{
     contract::{JobOptions, keys},
     store::Multipart,
@@ -27,7 +29,8 @@ pub(super) struct Receiver {
     app: Shared,
     job: Job,
     upload: Option<Multipart>,
-    touched: Instant,
+    /// Signs of life, for as long as this lives: also while the store is slow.
+    _touching: AbortOnDropHandle<()>,
     window: (Instant, u64),
 }
 
@@ -37,12 +40,12 @@ impl Receiver {
         // Before the client has sent everything for nothing.
         app.store.check().await?;
         app.db.insert(&job).await?;
-        let now = Instant::now();
+        let (now, id) = (Instant::now(), job.id);
         let mut receiver = Receiver {
             app: app.clone(),
             job,
             upload: None,
-            touched: now,
+            _touching: AbortOnDropHandle::new(tokio::spawn(touch(app.clone(), id))),
             window: (now, 0),
         };
         let key = keys::source(receiver.job.id);
@@ -74,11 +77,6 @@ impl Receiver {
             self.window = (Instant::now(), 0);
         }
         upload.write(bytes).await?;
-        if self.touched.elapsed() >= self.app.config.stale() / 4 {
-            self.touched = Instant::now();
-            let (db, id) = (self.app.db.clone(), self.job.id);
-            tokio::spawn(async move { db.touch(id).await });
-        }
         Ok(())
     }
 
@@ -134,6 +132,16 @@ impl Receiver {
     async fn undo(&self) {
         if let Err(error) = sweep::abandon(&self.app, &self.job).await {
             tracing::warn!(job = %self.job.id, "an upload could not be undone; the sweeper will: {error:#}");
+        }
+    }
+}
+
+/// The sweeper takes an upload for abandoned after eight times this long.
+async fn touch(app: Shared, id: Uuid) {
+    loop {
+        tokio::time::sleep(app.config.stale() / 4).await;
+        if let Err(error) = app.db.touch(id).await {
+            tracing::debug!(job = %id, %error, "no sign of life");
         }
     }
 }

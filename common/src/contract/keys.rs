@@ -8,11 +8,6 @@ pub fn source(job_id: Uuid) -> String {
     format!("uploads/{job_id}/source")
 }
 
-/// `uploads/<job_id>/`: everything uploaded for a job.
-pub fn upload_prefix(job_id: Uuid) -> String {
-    format!("uploads/{job_id}/")
-}
-
 /// `outputs/<job_id>/`: everything made for a job.
 pub fn job_prefix(job_id: Uuid) -> String {
     format!("outputs/{job_id}/")
@@ -28,7 +23,25 @@ pub fn output(stage_prefix: &str, attempt_id: Uuid, name: &str) -> String {
     format!("{stage_prefix}{attempt_id}/{name}")
 }
 
+/// The attempt that wrote an output; none for a manifest.
+pub fn attempt(output: &str) -> Option<Uuid> {
+    output.rsplit('/').nth(1)?.parse().ok()
+}
+
 /// `<stage prefix>manifest.json`: the winning attempt's result. Written once, with `If-None-Match: *`.
 pub fn manifest(stage_prefix: &str) -> String {
     format!("{stage_prefix}manifest.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_names_its_attempt() {
+        let (job, id) = (Uuid::now_v7(), Uuid::now_v7());
+        let prefix = stage_prefix(job, Stage::Scale);
+        assert_eq!(attempt(&output(&prefix, id, "720p.mp4")), Some(id));
+        assert_eq!(attempt(&manifest(&prefix)), None);
+    }
 }

@@ -41,6 +41,26 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// `succeeded`, `failed` or `skipped`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Outcome::Succeeded(_) => "succeeded",
+            Outcome::Failed { .. } => "failed",
+            Outcome::Skipped { .. } => "skipped",
+        }
+    }
+
+    /// The failure or skip code; empty for a success.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Outcome::Succeeded(_) => "",
+            Outcome::Failed { code, .. } => code.as_str(),
+            Outcome::Skipped { code } => code.as_str(),
+        }
+    }
+}
+
 /// What a stage found and made.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Success {

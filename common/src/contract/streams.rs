@@ -11,8 +11,6 @@ pub const RESULTS: &str = "VIDP_RESULTS";
 /// Undecodable and exhausted messages, with the reason, for [`DEAD_AGE`].
 pub const DEAD: &str = "VIDP_DEAD";
 
-/// Everything in the work queue.
-pub const TASK_SUBJECTS: &str = "vidp.tasks.>";
 /// Every result.
 pub const RESULT_SUBJECTS: &str = "vidp.results.>";
 /// Every dead message.

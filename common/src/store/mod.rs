@@ -21,6 +21,9 @@ use aws_smithy_http_client::{Builder as HttpClient, tls};
 use std::time::Duration;
 use uuid::Uuid;
 
+/// A store that does not answer a simple question within this time is down.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -141,12 +144,18 @@ impl Store {
         }
     }
 
-    /// The bucket answers.
+    /// The bucket answers, soon and at the first try.
     pub async fn check(&self) -> Result<(), StoreError> {
-        self.client
+        let quick = aws_sdk_s3::config::Builder::new()
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().operation_timeout(CHECK_TIMEOUT).build());
+        let head = self
+            .client
             .head_bucket()
             .bucket(&self.bucket)
-            .send()
+            .customize()
+            .config_override(quick);
+        head.send()
             .await
             .map(drop)
             .map_err(refused("bucket", &self.bucket))

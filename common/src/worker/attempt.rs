@@ -104,11 +104,17 @@ impl Attempt {
         let started = Instant::now();
         let source = &self.task.source;
         let path = self.scratch.join("source");
-        self.until_cancelled(
-            self.store
-                .download(&source.key, &path, source.size, &source.sha256),
-        )
-        .await?;
+        let download = self
+            .store
+            .download(&source.key, &path, source.size, &source.sha256);
+        match self.until_cancelled(download).await {
+            // Once may be the network's fault; a second attempt that finds the same is right.
+            Err(TaskError::Fail {
+                code: FailureCode::SourceCorrupt,
+                detail,
+            }) if self.number == 1 => return Err(TaskError::Retry(anyhow::anyhow!(detail))),
+            downloaded => downloaded?,
+        }
         self.time(|timings| timings.fetch += started.elapsed().as_secs_f64());
         Ok(path)
     }

@@ -2,14 +2,13 @@
 
 use super::lease::Lease;
 use crate::{
-    contract::{Outcome, Task, TaskResult, keys},
+    contract::{FailureCode, Outcome, Task, TaskResult, keys},
     queue::Queue,
     store::{PutIfAbsent, Store},
 };
 use anyhow::{Context, Result};
 use async_nats::jetstream::AckKind;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// Pause between tries to publish a result.
 const PUBLISH_PAUSE: Duration = Duration::from_millis(500);
@@ -31,37 +30,43 @@ pub(super) async fn committed(store: &Store, task: &Task) -> Result<Option<TaskR
 ///
 /// This is the fence: an attempt that lost its lease without noticing arrives second here. Failures are not fenced:
 /// they leave no outputs, and a retry must be able to succeed.
-pub(super) async fn claim(store: &Store, task: &Task, result: TaskResult) -> Result<TaskResult> {
+pub(super) async fn claim(store: &Store, task: &Task, result: &TaskResult) -> Result<TaskResult> {
     if let Outcome::Failed { .. } = result.outcome {
-        return Ok(result);
+        return Ok(result.clone());
     }
-    let bytes = serde_json::to_vec(&result)?;
+    let bytes = serde_json::to_vec(result)?;
     match store
         .put_if_absent(&keys::manifest(&task.output_prefix), bytes)
         .await?
     {
-        PutIfAbsent::Created => Ok(result),
+        PutIfAbsent::Created => Ok(result.clone()),
         PutIfAbsent::Exists => committed(store, task)
             .await?
             .context("the winning manifest is gone"),
     }
 }
 
-/// Stores the result in the stream, and only then acknowledges the task. Gives up with the lease: the task is then
-/// delivered again, and finds the manifest.
-pub(super) async fn publish(
-    queue: &Queue,
-    lease: &Lease,
-    lost: &CancellationToken,
-    result: &TaskResult,
-) -> bool {
-    while let Err(error) = queue.publish_result(result).await {
-        tracing::debug!(%error, "a result could not be published yet");
-        tokio::select! {
-            () = tokio::time::sleep(PUBLISH_PAUSE) => {}
-            () = lost.cancelled() => return false,
+/// Stores the result in the stream, and only then acknowledges the task; false when the lease was lost before. The
+/// task is then delivered again, and finds the manifest.
+pub(super) async fn publish(queue: &Queue, lease: &Lease, mut result: TaskResult) -> bool {
+    while lease.holds() {
+        match queue.publish_result(&result).await {
+            Ok(()) => {
+                lease.end(AckKind::Ack).await;
+                return true;
+            }
+            Err(error) if error.is_too_large() => {
+                tracing::error!("a result is larger than the broker takes: {error}");
+                result.outcome = Outcome::Failed {
+                    code: FailureCode::Internal,
+                    detail: "the result is too large to be told".to_owned(),
+                };
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a result could not be published yet");
+                tokio::time::sleep(PUBLISH_PAUSE).await;
+            }
         }
     }
-    lease.end(AckKind::Ack).await;
-    true
+    false
 }

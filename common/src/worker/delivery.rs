@@ -1,34 +1,26 @@
-//! One delivered message, from decoding to the acknowledgement.
+//! One delivered message: decoded, worked on, and answered to the broker.
 
 use super::{
-    attempt::{Attempt, TaskError, lock},
+    attempt::{Attempt, TaskError},
     commit,
     lease::Lease,
 };
 use crate::{
-    contract::{FailureCode, Outcome, Progress, Stage, Success, Task, TaskResult, Timings},
+    contract::{FailureCode, Outcome, Stage, Task, TaskResult, Timings},
     metrics,
-    queue::Queue,
+    queue::{Cancel, Queue},
     store::Store,
 };
-use anyhow::anyhow;
 use async_nats::jetstream::{AckKind, Message};
 use serde::Serialize;
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex},
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use time::OffsetDateTime;
-use tokio::sync::{broadcast, watch};
-use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
-use uuid::Uuid;
 
-/// Progress goes out at most once in this time.
-const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
-/// How long a cancelled handler may take to stop before it is dropped.
-const STOP_LIMIT: Duration = Duration::from_millis(2500);
+/// Pause between looks at a store that is down.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// What every delivery needs.
 pub(super) struct Worker<H> {
@@ -39,24 +31,34 @@ pub(super) struct Worker<H> {
     pub(super) scratch: PathBuf,
     pub(super) task_timeout: Duration,
     pub(super) ack_wait: Duration,
-    /// Ids of cancelled jobs as they are heard.
-    pub(super) cancelled_jobs: broadcast::Sender<Uuid>,
+    /// Cancellations as they are heard.
+    pub(super) cancels: broadcast::Sender<Cancel>,
     /// Cancelled when running attempts must be handed over.
     pub(super) stop: CancellationToken,
     pub(super) handler: H,
 }
 
-/// How an attempt ended.
-enum End {
+/// One task as it was delivered.
+pub(super) struct Delivery {
+    pub(super) task: Task,
+    /// Which delivery of the task this is, from 1.
+    pub(super) number: u32,
+    /// Seconds between publish and delivery.
+    pub(super) queued: f64,
+    pub(super) lease: Lease,
+}
+
+/// How a delivery ends.
+pub(super) enum End {
     /// The stage has its result.
-    Result(Outcome, Timings),
-    /// Give the task back; the next attempt may start after the delay.
+    Result(TaskResult),
+    /// Give the task back; the next attempt may start after a delay.
     Retry(anyhow::Error),
     /// Give the task back at once: this worker stops.
     HandOver,
     /// Nobody wants the result any more.
     Cancelled,
-    /// The lease is lost: somebody else has the task, and this worker says nothing.
+    /// Somebody else may have the task: this worker says nothing.
     Lost,
 }
 
@@ -68,77 +70,100 @@ where
 {
     /// Deals with one message, whatever comes.
     pub(super) async fn deliver(&self, message: Message) {
-        let Some(lease) = Lease::of(self.queue.client(), &message, self.ack_wait) else {
+        let Some(lease) = Lease::keep(self.queue.client(), &message, self.ack_wait) else {
             return;
         };
-        let lost = CancellationToken::new();
-        let _heartbeat = AbortOnDropHandle::new(tokio::spawn(lease.clone().keep(lost.clone())));
-        let (number, queued) = match message.info() {
-            Ok(info) => {
-                let waited = OffsetDateTime::now_utc() - info.published;
-                (
-                    u32::try_from(info.delivered).unwrap_or(u32::MAX),
-                    waited.as_seconds_f64().max(0.0),
-                )
-            }
-            Err(error) => {
-                return self
-                    .bury(&lease, &message, &format!("no delivery information: {error}"))
-                    .await;
-            }
+        let delivery = match decode(self.stage, &message) {
+            Ok((task, number, queued)) => Delivery {
+                task,
+                number,
+                queued,
+                lease,
+            },
+            Err(reason) => return self.bury(&lease, &message, &reason).await,
         };
-        let task = match serde_json::from_slice::<Task>(&message.payload) {
-            Ok(task) if task.work.stage() == self.stage => task,
-            Ok(task) => {
-                let reason = format!(
-                    "a task of stage {} in the queue of {}",
-                    task.work.stage(),
-                    self.stage
-                );
-                return self.bury(&lease, &message, &reason).await;
-            }
-            Err(error) => return self.bury(&lease, &message, &format!("not a task: {error}")).await,
-        };
-        if number > 1 {
-            metrics::redelivered(self.stage);
-        }
-        let span = tracing::info_span!("task", job = %task.job_id, stage = %self.stage, attempt = number);
-        self.work(&lease, &lost, &message, task, number, queued)
-            .instrument(span)
-            .await;
+        let (job, attempt) = (delivery.task.job_id, delivery.number);
+        let span = tracing::info_span!("task", %job, stage = %self.stage, attempt);
+        self.work(&delivery, &message).instrument(span).await;
     }
 
-    async fn work(
-        &self,
-        lease: &Lease,
-        lost: &CancellationToken,
-        message: &Message,
-        task: Task,
-        number: u32,
-        queued: f64,
-    ) {
+    async fn work(&self, delivery: &Delivery, message: &Message) {
         let _running = metrics::Running::start(self.stage);
-        let end = match self.before_work(&task, number).await {
-            Ok(Some(result)) => {
-                commit::publish(&self.queue, lease, lost, &result).await;
-                tracing::info!("answered without work: {}", describe(&result.outcome));
-                return;
+        if delivery.number > 1 {
+            metrics::redelivered(self.stage);
+        }
+        let end = match self.patiently(delivery, || self.before_work(delivery)).await {
+            Ok(Some(result)) => End::Result(result),
+            Ok(None) => match self.attempt(delivery).await {
+                End::Result(result) => self.claim(delivery, result).await,
+                other => other,
+            },
+            Err(end) => end,
+        };
+        self.answer(delivery, message, end).await;
+    }
+
+    /// A result that needs no work: done before, attempts used up, or too late.
+    async fn before_work(&self, delivery: &Delivery) -> anyhow::Result<Option<TaskResult>> {
+        let Delivery { task, number, .. } = delivery;
+        if let Some(result) = commit::committed(&self.store, task).await? {
+            return Ok(Some(result));
+        }
+        // Every earlier attempt that could still speak has said why it failed; these took their worker with them.
+        let (code, detail) = if *number > task.attempt_limit {
+            let detail = format!("{} workers died on this file", task.attempt_limit);
+            (FailureCode::WorkerDied, detail)
+        } else if OffsetDateTime::now_utc() > task.deadline {
+            (
+                FailureCode::TimedOut,
+                "the job waited past its deadline".to_owned(),
+            )
+        } else {
+            return Ok(None);
+        };
+        let outcome = Outcome::Failed { code, detail };
+        Ok(Some(self.result(delivery, outcome, Timings::default())))
+    }
+
+    async fn claim(&self, delivery: &Delivery, result: TaskResult) -> End {
+        let claim = || commit::claim(&self.store, &delivery.task, &result);
+        self.patiently(delivery, claim)
+            .await
+            .map_or_else(|end| end, End::Result)
+    }
+
+    /// Repeats something that needs only the store until it succeeds. An outage of the store is waited for within
+    /// the lease: it is not the task's fault, and must not use up its attempts or throw finished work away.
+    async fn patiently<T, W: Future<Output = anyhow::Result<T>>>(
+        &self,
+        delivery: &Delivery,
+        mut work: impl FnMut() -> W,
+    ) -> Result<T, End> {
+        let mut told = false;
+        loop {
+            match work().await {
+                Ok(done) => return Ok(done),
+                Err(error) if !told => tracing::warn!("waiting for the object store: {error:#}"),
+                Err(_) => {}
             }
-            Ok(None) => self.attempt(&task, number, queued, lost).await,
-            Err(error) => End::Retry(error),
-        };
-        let end = match end {
-            End::Result(outcome, timings) => self.commit(lease, lost, &task, number, outcome, timings).await,
-            other => other,
-        };
+            told = true;
+            tokio::select! {
+                biased;
+                () = delivery.lease.lost() => return Err(End::Lost),
+                () = self.stop.cancelled() => return Err(End::HandOver),
+                () = tokio::time::sleep(STORE_PAUSE) => {}
+            }
+        }
+    }
+
+    async fn answer(&self, delivery: &Delivery, message: &Message, end: End) {
+        let lease = &delivery.lease;
+        // What is not fenced by the manifest must not be said by a worker whose time is over.
+        let end = if lease.holds() { end } else { End::Lost };
         match end {
-            End::Result(..) => {}
-            End::Retry(error) if number >= task.attempt_limit => {
+            End::Result(result) => self.publish(delivery, result).await,
+            End::Retry(error) if delivery.number >= delivery.task.attempt_limit => {
                 tracing::error!("attempts exhausted: {error:#}");
-                let outcome = Outcome::Failed {
-                    code: FailureCode::AttemptsExhausted,
-                    detail: format!("none of {number} attempts came to an end"),
-                };
                 if let Err(error) = self
                     .queue
                     .bury(self.stage.as_str(), message, &format!("{error:#}"))
@@ -147,13 +172,24 @@ where
                     tracing::warn!("no copy in the dead stream: {error}");
                 }
                 metrics::buried(self.stage);
-                let result = self.result(&task, number, outcome, Timings::default());
-                commit::publish(&self.queue, lease, lost, &result).await;
+                let outcome = Outcome::Failed {
+                    code: FailureCode::AttemptsExhausted,
+                    detail: format!("none of {} attempts came to an end", delivery.number),
+                };
+                self.publish(delivery, self.result(delivery, outcome, Timings::default()))
+                    .await;
             }
             End::Retry(error) => {
                 tracing::warn!("will be tried again: {error:#}");
                 metrics::task_ended(self.stage, "retried", "");
-                lease.end(AckKind::Nak(Some(retry_delay(number)))).await;
+                // While the store is down the next attempt would fail as well: the attempts would be used up.
+                let check = async || Ok(self.store.check().await?);
+                let kind = match self.patiently(delivery, check).await {
+                    Ok(()) => AckKind::Nak(Some(retry_delay(delivery.number))),
+                    Err(End::HandOver) => AckKind::Nak(None),
+                    Err(_) => return,
+                };
+                lease.end(kind).await;
             }
             End::HandOver => {
                 tracing::info!("handed over");
@@ -172,127 +208,30 @@ where
         }
     }
 
-    /// A result that needs no work: attempts used up, too late, or done before.
-    async fn before_work(&self, task: &Task, number: u32) -> anyhow::Result<Option<TaskResult>> {
-        if let Some(result) = commit::committed(&self.store, task).await? {
-            return Ok(Some(result));
+    async fn publish(&self, delivery: &Delivery, result: TaskResult) {
+        let (outcome, code, timings) = (result.outcome.name(), result.outcome.code(), result.timings);
+        if !commit::publish(&self.queue, &delivery.lease, result).await {
+            tracing::warn!("the lease was lost before the result was stored");
+            return metrics::task_ended(self.stage, "abandoned", "");
         }
-        // Every earlier attempt that could still speak has said why it failed; these took their worker with them.
-        let failure = if number > task.attempt_limit {
-            (
-                FailureCode::WorkerDied,
-                format!("{} workers died on this file", task.attempt_limit),
-            )
-        } else if OffsetDateTime::now_utc() > task.deadline {
-            (
-                FailureCode::TimedOut,
-                "the job waited past its deadline".to_owned(),
-            )
-        } else {
-            return Ok(None);
-        };
-        let (code, detail) = failure;
-        Ok(Some(self.result(
-            task,
-            number,
-            Outcome::Failed { code, detail },
-            Timings::default(),
-        )))
-    }
-
-    /// Runs the handler until it ends or must stop.
-    async fn attempt(&self, task: &Task, number: u32, queued: f64, lost: &CancellationToken) -> End {
-        let scratch = match tempfile::tempdir_in(&self.scratch) {
-            Ok(folder) => folder,
-            Err(error) => return End::Retry(anyhow!(error).context("scratch folder")),
-        };
-        let (progress, changes) = watch::channel(Progress {
-            task_id: task.task_id,
-            job_id: task.job_id,
-            stage: self.stage,
-            attempt: number,
-            progress: 0.0,
-            phase: "start".to_owned(),
-            speed: None,
-            worker: self.name.clone(),
-        });
-        let _progress = AbortOnDropHandle::new(tokio::spawn(send_progress(self.queue.clone(), changes)));
-        let attempt = Arc::new(Attempt {
-            task: task.clone(),
-            number,
-            id: Uuid::now_v7(),
-            cancel: CancellationToken::new(),
-            scratch: scratch.path().to_owned(),
-            store: self.store.clone(),
-            progress,
-            outputs: Mutex::default(),
-            timings: Mutex::new(Timings {
-                queued,
-                ..Timings::default()
-            }),
-        });
-        let mut cancels = self.cancelled_jobs.subscribe();
-        let cancelled = async {
-            // A lagging receiver has missed some; the API repeats what matters.
-            while !matches!(cancels.recv().await, Ok(id) if id == task.job_id) {}
-        };
-        let started = Instant::now();
-        // A task of its own, so that a panic ends the attempt and not the worker.
-        let mut handler = AbortOnDropHandle::new(tokio::spawn(
-            (self.handler)(attempt.clone()).instrument(tracing::Span::current()),
-        ));
-        let stopped = tokio::select! {
-            ended = &mut handler => return ended_by_itself(ended, &attempt, started.elapsed()),
-            () = cancelled => End::Cancelled,
-            () = lost.cancelled() => End::Lost,
-            () = self.stop.cancelled() => End::HandOver,
-            () = tokio::time::sleep(self.task_timeout) => End::Result(Outcome::Failed {
-                code: FailureCode::TimedOut,
-                detail: format!("the work took longer than {} s", self.task_timeout.as_secs()),
-            }, *lock(&attempt.timings)),
-        };
-        attempt.cancel.cancel();
-        // The handler kills its children; what does not stop in time is dropped, which kills them as well.
-        let _ = tokio::time::timeout(STOP_LIMIT, handler).await;
-        stopped
-    }
-
-    async fn commit(
-        &self,
-        lease: &Lease,
-        lost: &CancellationToken,
-        task: &Task,
-        number: u32,
-        outcome: Outcome,
-        timings: Timings,
-    ) -> End {
-        let result = self.result(task, number, outcome, timings);
-        let result = match commit::claim(&self.store, task, result).await {
-            Ok(result) => result,
-            Err(error) => return End::Retry(error),
-        };
-        if !commit::publish(&self.queue, lease, lost, &result).await {
-            return End::Lost;
-        }
-        let (outcome, code) = describe_parts(&result.outcome);
         metrics::task_ended(self.stage, outcome, code);
-        for (phase, seconds) in [
+        let phases = [
             ("fetch", timings.fetch),
             ("process", timings.process),
             ("store", timings.store),
-        ] {
+        ];
+        for (phase, seconds) in phases {
             metrics::task_phase(self.stage, phase, Duration::from_secs_f64(seconds.max(0.0)));
         }
-        tracing::info!(?timings, "{}", describe(&result.outcome));
-        End::Result(result.outcome, timings)
+        tracing::info!(outcome, code, ?timings, "ended");
     }
 
-    fn result(&self, task: &Task, number: u32, outcome: Outcome, timings: Timings) -> TaskResult {
+    pub(super) fn result(&self, delivery: &Delivery, outcome: Outcome, timings: Timings) -> TaskResult {
         TaskResult {
-            task_id: task.task_id,
-            job_id: task.job_id,
+            task_id: delivery.task.task_id,
+            job_id: delivery.task.job_id,
             stage: self.stage,
-            attempt: number,
+            attempt: delivery.number,
             outcome,
             timings,
             worker: self.name.clone(),
@@ -315,45 +254,20 @@ where
     }
 }
 
-fn ended_by_itself<R: Serialize>(
-    ended: Result<Result<R, TaskError>, tokio::task::JoinError>,
-    attempt: &Attempt,
-    elapsed: Duration,
-) -> End {
-    let mut timings = *lock(&attempt.timings);
-    timings.process = (elapsed.as_secs_f64() - timings.fetch - timings.store).max(0.0);
-    let outcome = match ended {
-        Ok(Ok(report)) => match serde_json::to_value(report) {
-            Ok(serde_json::Value::Object(report)) => {
-                let mut outputs = std::mem::take(&mut *lock(&attempt.outputs));
-                // Stored side by side, they come in any order.
-                outputs.sort_by(|a, b| a.name.cmp(&b.name));
-                Outcome::Succeeded(Success { outputs, report })
-            }
-            other => return End::Retry(anyhow!("a report that is no object: {other:?}")),
-        },
-        Ok(Err(TaskError::Fail { code, detail })) => Outcome::Failed { code, detail },
-        Ok(Err(TaskError::Skip(code))) => Outcome::Skipped { code },
-        Ok(Err(TaskError::Retry(error))) => return End::Retry(error),
-        Ok(Err(TaskError::Cancelled)) => {
-            return End::Retry(anyhow!("the handler stopped without being told to"));
-        }
-        Err(error) => return End::Retry(anyhow!("the handler panicked: {error}")),
-    };
-    End::Result(outcome, timings)
-}
-
-/// Sends the newest progress whenever it changed, the first at once.
-async fn send_progress(queue: Queue, mut changes: watch::Receiver<Progress>) {
-    loop {
-        let progress = changes.borrow_and_update().clone();
-        if let Err(error) = queue.progress(&progress).await {
-            tracing::debug!(%error, "progress was not sent");
-        }
-        tokio::time::sleep(PROGRESS_INTERVAL).await;
-        if changes.changed().await.is_err() {
-            return;
-        }
+/// The task, which delivery of it this is, and the seconds it was queued; or why nobody can work on it.
+fn decode(stage: Stage, message: &Message) -> Result<(Task, u32, f64), String> {
+    let info = message
+        .info()
+        .map_err(|error| format!("no delivery information: {error}"))?;
+    let number = u32::try_from(info.delivered).unwrap_or(u32::MAX);
+    let queued = (OffsetDateTime::now_utc() - info.published)
+        .as_seconds_f64()
+        .max(0.0);
+    let task: Task =
+        serde_json::from_slice(&message.payload).map_err(|error| format!("not a task: {error}"))?;
+    match task.work.stage() {
+        own if own == stage => Ok((task, number, queued)),
+        other => Err(format!("a task of stage {other} in the queue of {stage}")),
     }
 }
 
@@ -365,22 +279,4 @@ fn retry_delay(number: u32) -> Duration {
         3 => 15,
         _ => 45,
     })
-}
-
-fn describe_parts(outcome: &Outcome) -> (&'static str, &'static str) {
-    match outcome {
-        Outcome::Succeeded(_) => ("succeeded", ""),
-        Outcome::Failed { code, .. } => ("failed", code.as_str()),
-        Outcome::Skipped { code } => ("skipped", code.as_str()),
-    }
-}
-
-fn describe(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Failed { code, detail } => format!("failed: {code}: {detail}"),
-        other => {
-            let (outcome, code) = describe_parts(other);
-            format!("{outcome} {code}").trim_end().to_owned()
-        }
-    }
 }

@@ -75,7 +75,6 @@ impl Lanes {
 
     async fn consumer(&mut self, lane: Lane) -> Result<&PullConsumer, QueueError> {
         if self.consumers.is_none() {
-            self.queue.ensure().await?;
             let [first, second] = Lane::ALL.map(|lane| self.queue.lane_consumer(self.stage, lane));
             self.consumers = Some([first.await?, second.await?]);
         }

@@ -4,6 +4,7 @@
 //! * `lanes`: which queue the next task comes from.
 //! * `lease`: heartbeats and the final word to the broker.
 //! * `delivery`: one delivered message, from decoding to the acknowledgement.
+//! * `run`: the handler runs until it ends or must stop.
 //! * `commit`: a finished attempt becomes the stage's result, once.
 
 mod attempt;
@@ -11,15 +12,16 @@ mod commit;
 mod delivery;
 mod lanes;
 mod lease;
+mod run;
 mod scratch;
 
 pub use attempt::{Attempt, TaskError};
 
 use crate::{
     config::WorkerConfig,
-    contract::{Stage, streams},
+    contract::{Lane, Stage, streams},
     metrics,
-    queue::Queue,
+    queue::{Cancel, Queue},
     service::{self, Pulse},
     store::Store,
 };
@@ -37,8 +39,10 @@ use std::{
     time::Duration,
 };
 use tokio::sync::{Semaphore, broadcast};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use uuid::Uuid;
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 
 /// The pull loop gives a sign of life about every second; a broker that is down costs it a few timeouts.
 const PULSE_LIMIT: Duration = Duration::from_secs(30);
@@ -87,7 +91,7 @@ where
 
     let queue = Queue::connect(&config.nats, &format!("worker-{stage}")).await?;
     let store = Store::new(&config.s3);
-    if connect(&queue, &store, &shutdown, &pulse).await? {
+    if connect(stage, &queue, &store, &shutdown, &pulse).await? {
         tracing::info!(%stage, slots = config.slots, "ready for tasks");
         let worker = Arc::new(Worker {
             stage,
@@ -97,7 +101,7 @@ where
             scratch: scratch.clone(),
             task_timeout: config.task_timeout(),
             ack_wait: config.nats.ack_wait(),
-            cancelled_jobs: broadcast::channel(1024).0,
+            cancels: broadcast::channel(1024).0,
             stop: CancellationToken::new(),
             handler,
         });
@@ -110,12 +114,19 @@ where
 }
 
 /// Waits for the broker and the store; false when the process is to end first.
-async fn connect(queue: &Queue, store: &Store, shutdown: &CancellationToken, pulse: &Pulse) -> Result<bool> {
+async fn connect(
+    stage: Stage,
+    queue: &Queue,
+    store: &Store,
+    shutdown: &CancellationToken,
+    pulse: &Pulse,
+) -> Result<bool> {
+    // Waiting for a dependency is no reason to be restarted.
+    let _beating = AbortOnDropHandle::new(tokio::spawn(beat(pulse.clone())));
     let mut told = false;
     loop {
-        pulse.beat();
         let attempt = async {
-            queue.ensure().await?;
+            queue.lane_consumer(stage, Lane::Interactive).await?;
             anyhow::Ok(store.honours_conditional_writes().await?)
         };
         match attempt.await {
@@ -135,6 +146,13 @@ async fn connect(queue: &Queue, store: &Store, shutdown: &CancellationToken, pul
     }
 }
 
+async fn beat(pulse: Pulse) {
+    loop {
+        pulse.beat();
+        tokio::time::sleep(PULL_PAUSE).await;
+    }
+}
+
 async fn run<H, F, R>(
     worker: Arc<Worker<H>>,
     config: &WorkerConfig,
@@ -146,10 +164,7 @@ async fn run<H, F, R>(
     F: Future<Output = Result<R, TaskError>> + Send + 'static,
     R: Serialize + Send + 'static,
 {
-    tokio::spawn(listen_for_cancels(
-        worker.queue.clone(),
-        worker.cancelled_jobs.clone(),
-    ));
+    tokio::spawn(listen_for_cancels(worker.queue.clone(), worker.cancels.clone()));
     let slots = Arc::new(Semaphore::new(config.slots));
     let running = TaskTracker::new();
     let mut lanes = Lanes::new(worker.queue.clone(), worker.stage);
@@ -163,6 +178,11 @@ async fn run<H, F, R>(
             () = tokio::time::sleep(PULL_PAUSE) => continue,
             () = shutdown.cancelled() => break,
         };
+        if !worker.queue.is_connected() {
+            // Requests would pile up in the client, and be sent when nobody waits for the answers any more.
+            tokio::time::sleep(PULL_PAUSE).await;
+            continue;
+        }
         // Not cancelled by the shutdown: a message on its way would be lost to its whole lease. It ends by itself.
         match lanes.next().await {
             Ok(message) => {
@@ -201,14 +221,13 @@ async fn run<H, F, R>(
 }
 
 /// Passes cancellations on to whoever runs that job. A lost one is repeated by the API at the next progress.
-async fn listen_for_cancels(queue: Queue, jobs: broadcast::Sender<Uuid>) {
+async fn listen_for_cancels(queue: Queue, heard: broadcast::Sender<Cancel>) {
     loop {
         match queue.subscribe(streams::CANCEL_SUBJECTS, None).await {
             Ok(mut cancels) => {
                 while let Some(message) = cancels.next().await {
-                    let id = message.subject.rsplit('.').next().and_then(|id| id.parse().ok());
-                    // Nobody listens when nothing runs.
-                    id.map(|id: Uuid| jobs.send(id));
+                    // Fails when nothing runs.
+                    Cancel::read(&message).map(|cancel| heard.send(cancel));
                 }
             }
             Err(error) => tracing::warn!("cancellations are not heard: {error}"),

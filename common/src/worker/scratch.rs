@@ -19,7 +19,10 @@ pub(super) fn prepare(root: &Path, stage: Stage) -> Result<PathBuf> {
             if owner.is_some_and(|pid: u32| {
                 pid == std::process::id() || !Path::new(&format!("/proc/{pid}")).exists()
             }) {
-                fs::remove_dir_all(entry.path())?;
+                // Another worker that starts now may be removing it as well.
+                if let Err(error) = fs::remove_dir_all(entry.path()) {
+                    tracing::warn!(%error, "not removed: {}", entry.path().display());
+                }
             }
         }
         let own = root.join(format!("{stage}-{}", std::process::id()));

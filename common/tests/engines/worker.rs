@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use vidp_common::{
     contract::{FailureCode, Lane, Outcome, SkipCode, Stage, TaskResult, keys, streams},
+    queue::Cancel,
     worker::TaskError,
 };
 
@@ -81,7 +82,7 @@ async fn the_handler_decides_and_the_loop_acts() {
         (1, Some(FailureCode::NoVideoStream), 1),
         (3, Some(FailureCode::AttemptsExhausted), 2),
         (4, Some(FailureCode::AttemptsExhausted), 2),
-        (5, Some(FailureCode::SourceCorrupt), 1),
+        (5, Some(FailureCode::SourceCorrupt), 2),
         (2, None, 1),
     ] {
         calls.store(0, Ordering::Relaxed);
@@ -161,10 +162,14 @@ async fn cancelling_reaches_a_running_attempt() {
     let task = rig.task().await;
     rig.publish(&task).await;
     let attempt = starts.recv().await.unwrap();
+    let cancel = Cancel {
+        job_id: task.job_id,
+        tasks: vec![task.task_id],
+    };
     let asked = Instant::now();
     // The subscription of a worker that has just started may come a moment later than its first task.
     while !attempt.cancel.is_cancelled() && asked.elapsed() < LIMIT {
-        rig.queue.cancel(task.job_id).await.unwrap();
+        rig.queue.cancel(&cancel).await.unwrap();
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert!(attempt.cancel.is_cancelled() && asked.elapsed() < Duration::from_secs(3));

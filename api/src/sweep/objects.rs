@@ -1,0 +1,131 @@
+//! Removing objects: of uploads that were given up, of deleted and expired jobs, of losing attempts.
+
+use super::manifest;
+use crate::{
+    app::{App, Shared},
+    db::{DbError, Updated},
+    job::Job,
+    plan,
+};
+use anyhow::Result;
+use mongodb::bson::DateTime;
+use std::{
+    collections::HashSet,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use uuid::Uuid;
+use vidp_common::contract::{Outcome, TaskResult, keys};
+
+/// Ends an upload that nobody completes, and removes its bytes.
+pub async fn abandon(app: &Shared, job: &Job) -> Result<()> {
+    let change = |job: &mut Job| plan::abandoned(job, app.times(), DateTime::now());
+    let unused = match app.db.update(job.id, change).await {
+        Ok(Updated::Changed(_)) | Err(DbError::NotFound) => true,
+        // Cancelled while it was uploading; or complete, and then the bytes belong to the job.
+        Ok(Updated::Unchanged(job)) => job.status.is_terminal() && job.source.sha256.is_empty(),
+        Err(error) => return Err(error.into()),
+    };
+    if unused {
+        delete_upload(app, job.id).await?;
+    }
+    Ok(())
+}
+
+/// Deletes an ended job: first it disappears from the record by compare-and-set, then its objects go. A worker that
+/// does not know yet may still write some: the document stays until they are gone as well. False when the job runs.
+pub async fn delete(app: &Shared, id: Uuid) -> Result<bool, DbError> {
+    match app
+        .db
+        .update(id, |job| plan::deleted(job, DateTime::now()))
+        .await?
+    {
+        Updated::Unchanged(_) => Ok(false),
+        Updated::Changed(job) => {
+            if let Err(error) = delete_objects(app, &job).await {
+                tracing::warn!(job = %id, "objects of a deleted job remain; the sweeper removes them: {error:#}");
+            }
+            Ok(true)
+        }
+    }
+}
+
+/// The time of an ended job is over: it is deleted. That of a deleted one: nothing of it is kept.
+pub(super) async fn expire(app: &Shared, job: &Job) -> Result<()> {
+    if job.deleted_at.is_some() {
+        delete_objects(app, job).await?;
+        app.db.remove(job.id, job.rev).await?;
+    } else {
+        tracing::info!(job = %job.id, "expired");
+        match delete(app, job.id).await {
+            Ok(_) | Err(DbError::NotFound) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+async fn delete_objects(app: &App, job: &Job) -> Result<()> {
+    delete_upload(app, job.id).await?;
+    let prefix = keys::job_prefix(job.id);
+    abort_multiparts(app, &prefix).await?;
+    let made = app.store.list(&prefix).await?;
+    app.store.delete_all(&made).await?;
+    Ok(())
+}
+
+async fn delete_upload(app: &App, id: Uuid) -> Result<()> {
+    // The whole key: some servers find an open upload by nothing less.
+    let key = keys::source(id);
+    abort_multiparts(app, &key).await?;
+    app.store.delete(&key).await?;
+    Ok(())
+}
+
+async fn abort_multiparts(app: &App, prefix: &str) -> Result<()> {
+    for (key, upload_id) in app.store.open_multiparts(prefix).await? {
+        app.store.abort_multipart(&key, &upload_id).await?;
+    }
+    Ok(())
+}
+
+/// Removes what losing attempts stored: everything below the job that is old and neither a manifest nor named in one.
+pub(super) async fn tidy(app: &Shared, job: &Job) -> Result<()> {
+    // Claimed first: a retry that comes meanwhile takes the job out of here, and its attempts are young.
+    match app
+        .db
+        .update(job.id, |job| plan::tidied(job, DateTime::now()))
+        .await
+    {
+        Ok(Updated::Changed(_)) => {}
+        Ok(Updated::Unchanged(_)) | Err(DbError::NotFound) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    }
+    if job.source.sha256.is_empty() {
+        return delete_upload(app, job.id).await;
+    }
+    let mut kept = HashSet::new();
+    for stage in job.stages.keys() {
+        let winner = manifest(app, job, *stage).await?;
+        if let Some(Outcome::Succeeded(success)) = winner.map(|TaskResult { outcome, .. }| outcome) {
+            kept.extend(success.outputs.into_iter().map(|output| output.key));
+        }
+    }
+    let prefix = keys::job_prefix(job.id);
+    abort_multiparts(app, &prefix).await?;
+    let mut lost = app.store.list(&prefix).await?;
+    lost.retain(|key| !kept.contains(key) && keys::attempt(key).is_some_and(is_old));
+    app.store.delete_all(&lost).await?;
+    Ok(())
+}
+
+/// The attempt began long ago; its id, a UUIDv7, says when.
+fn is_old(attempt: Uuid) -> bool {
+    let Some(time) = attempt.get_timestamp() else {
+        return false;
+    };
+    let (seconds, nanos) = time.to_unix();
+    let began = UNIX_EPOCH + Duration::new(seconds, nanos);
+    SystemTime::now()
+        .duration_since(began)
+        .is_ok_and(|age| age >= plan::TIDY_AFTER)
+}

@@ -1,0 +1,140 @@
+//! One attempt: the handler runs until it ends or must stop.
+
+use super::{
+    attempt::{Attempt, TaskError, lock},
+    delivery::{Delivery, End, Worker},
+};
+use crate::{
+    contract::{FailureCode, Outcome, Progress, Success, Timings},
+    queue::Queue,
+};
+use anyhow::anyhow;
+use serde::Serialize;
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tracing::Instrument;
+use uuid::Uuid;
+
+/// Progress goes out at most once in this time.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+/// How long a cancelled handler may take to stop before it is dropped.
+const STOP_LIMIT: Duration = Duration::from_millis(2500);
+
+impl<H, F, R> Worker<H>
+where
+    H: Fn(Arc<Attempt>) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<R, TaskError>> + Send + 'static,
+    R: Serialize + Send + 'static,
+{
+    /// Runs the handler once, in a scratch folder that is gone afterwards.
+    pub(super) async fn attempt(&self, delivery: &Delivery) -> End {
+        let task = &delivery.task;
+        let scratch = match tempfile::tempdir_in(&self.scratch) {
+            Ok(folder) => folder,
+            Err(error) => return End::Retry(anyhow!(error).context("scratch folder")),
+        };
+        let (progress, changes) = watch::channel(Progress {
+            task_id: task.task_id,
+            job_id: task.job_id,
+            stage: self.stage,
+            attempt: delivery.number,
+            progress: 0.0,
+            phase: "start".to_owned(),
+            speed: None,
+            worker: self.name.clone(),
+        });
+        let _progress = AbortOnDropHandle::new(tokio::spawn(send_progress(self.queue.clone(), changes)));
+        let attempt = Arc::new(Attempt {
+            task: task.clone(),
+            number: delivery.number,
+            id: Uuid::now_v7(),
+            cancel: CancellationToken::new(),
+            scratch: scratch.path().to_owned(),
+            store: self.store.clone(),
+            progress,
+            outputs: Mutex::default(),
+            timings: Mutex::new(Timings {
+                queued: delivery.queued,
+                ..Timings::default()
+            }),
+        });
+        let mut cancels = self.cancels.subscribe();
+        let cancelled = async {
+            // A lagging receiver has missed some; the API repeats what matters.
+            while !matches!(cancels.recv().await, Ok(cancel) if cancel.means(task)) {}
+        };
+        let started = Instant::now();
+        // A task of its own, so that a panic ends the attempt and not the worker.
+        let handler = (self.handler)(attempt.clone()).instrument(tracing::Span::current());
+        let mut handler = AbortOnDropHandle::new(tokio::spawn(handler));
+        let stopped = tokio::select! {
+            // In this order: a worker that was frozen finds many of these true at once.
+            biased;
+            () = delivery.lease.lost() => End::Lost,
+            ended = &mut handler => {
+                return match outcome(ended, &attempt, started.elapsed()) {
+                    Ok((outcome, timings)) => End::Result(self.result(delivery, outcome, timings)),
+                    Err(error) => End::Retry(error),
+                };
+            }
+            () = cancelled => End::Cancelled,
+            () = self.stop.cancelled() => End::HandOver,
+            () = tokio::time::sleep(self.task_timeout) => {
+                let outcome = Outcome::Failed {
+                    code: FailureCode::TimedOut,
+                    detail: format!("the work took longer than {} s", self.task_timeout.as_secs()),
+                };
+                End::Result(self.result(delivery, outcome, *lock(&attempt.timings)))
+            }
+        };
+        attempt.cancel.cancel();
+        // The handler kills its children; what does not stop in time is dropped, which kills them as well.
+        let _ = tokio::time::timeout(STOP_LIMIT, handler).await;
+        stopped
+    }
+}
+
+/// What the handler's end means; an error when it is worth another attempt.
+fn outcome<R: Serialize>(
+    ended: Result<Result<R, TaskError>, tokio::task::JoinError>,
+    attempt: &Attempt,
+    elapsed: Duration,
+) -> anyhow::Result<(Outcome, Timings)> {
+    let mut timings = *lock(&attempt.timings);
+    timings.process = (elapsed.as_secs_f64() - timings.fetch - timings.store).max(0.0);
+    let outcome = match ended {
+        Ok(Ok(report)) => {
+            let serde_json::Value::Object(report) = serde_json::to_value(report)? else {
+                return Err(anyhow!("a report that is no object"));
+            };
+            let mut outputs = std::mem::take(&mut *lock(&attempt.outputs));
+            // Stored side by side, they come in any order.
+            outputs.sort_by(|a, b| a.name.cmp(&b.name));
+            Outcome::Succeeded(Success { outputs, report })
+        }
+        Ok(Err(TaskError::Fail { code, detail })) => Outcome::Failed { code, detail },
+        Ok(Err(TaskError::Skip(code))) => Outcome::Skipped { code },
+        Ok(Err(TaskError::Retry(error))) => return Err(error),
+        Ok(Err(TaskError::Cancelled)) => return Err(anyhow!("the handler stopped without being told to")),
+        Err(error) => return Err(anyhow!("the handler panicked: {error}")),
+    };
+    Ok((outcome, timings))
+}
+
+/// Sends the newest progress whenever it changed, the first at once.
+async fn send_progress(queue: Queue, mut changes: watch::Receiver<Progress>) {
+    loop {
+        let progress = changes.borrow_and_update().clone();
+        if let Err(error) = queue.progress(&progress).await {
+            tracing::debug!(%error, "progress was not sent");
+        }
+        tokio::time::sleep(PROGRESS_INTERVAL).await;
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
+}
