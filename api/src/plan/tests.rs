@@ -219,3 +219,27 @@ fn an_upload_that_was_given_up_cannot_be_retried() {
     assert!(!retried(&mut job, TIMES, at(2)));
     assert!(!uploaded(&mut job, SourceState::default(), TIMES, at(2)));
 }
+
+#[test]
+fn a_deleted_job_is_gone_and_its_document_stays_for_a_while() {
+    let mut job = job(&[Stage::Scale]);
+    assert!(!deleted(&mut job, at(1)), "it runs");
+    let message = result(&job, Stage::Scale, BAD());
+    assert!(finished(&mut job, &message, TIMES, at(1)));
+    assert!(!tidied(&mut job, at(2)), "not yet");
+    assert!(tidied(&mut job, at(1001)) && !tidied(&mut job, at(1001)));
+    assert!(deleted(&mut job, at(2000)));
+    assert_eq!((job.deleted_at, job.expires_at), (Some(at(2000)), Some(at(2600))));
+}
+
+#[test]
+fn a_stage_that_nobody_worked_on_fails_at_its_deadline() {
+    let mut job = job(&[Stage::Scale]);
+    let task_id = job.stages[&Stage::Scale].task_id;
+    assert!(expired(&mut job, Stage::Scale, task_id, TIMES, at(9)));
+    assert_eq!(job.status, JobStatus::Failed);
+    assert_eq!(
+        job.stages[&Stage::Scale].error.as_ref().unwrap().code,
+        "timed_out"
+    );
+}

@@ -16,7 +16,7 @@ use vidp_common::{
     store::Store,
     worker::{self, Attempt, TaskError},
 };
-use vidp_engines::Nats;
+use vidp_engines::{Nats, S3};
 
 #[derive(Parser)]
 struct Cli {
@@ -37,9 +37,13 @@ pub struct Rig {
 
 impl Rig {
     pub async fn new() -> Rig {
+        Rig::on(&vidp_engines::shared().s3).await
+    }
+
+    /// With a store that the test may stop.
+    pub async fn on(s3: &S3) -> Rig {
         let folder = tempfile::tempdir().unwrap();
         let nats = Nats::start(&folder.path().join("nats"), 0).unwrap();
-        let s3 = &vidp_engines::shared().s3;
         let bucket = format!("test-{}", Uuid::now_v7());
         let scratch = folder.path().join("scratch");
         let config = Cli::try_parse_from([

@@ -278,3 +278,32 @@ async fn a_batch_does_not_starve_and_does_not_come_first() {
     // Every fifth pull is the batch lane's while the other has tasks.
     assert_eq!(batch[..2], [4, 9], "{batch:?}");
 }
+
+#[tokio::test]
+async fn an_outage_of_the_store_uses_up_no_attempts_and_no_finished_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut s3 = vidp_engines::S3::start(folder.path(), 0).unwrap();
+    let rig = Rig::on(&s3).await;
+    let (started, mut starts) = mpsc::unbounded_channel();
+    let (go, may_go) = tokio::sync::watch::channel(false);
+    let (_stop, _) = rig.worker(move |attempt| {
+        started.send(attempt.number).unwrap();
+        let mut may_go = may_go.clone();
+        async move {
+            may_go.wait_for(|go| *go).await.unwrap();
+            Ok(report())
+        }
+    });
+    let mut task = rig.task().await;
+    task.attempt_limit = 1;
+    rig.publish(&task).await;
+    assert_eq!(starts.recv().await, Some(1));
+    s3.stop();
+    // The work is done and cannot be committed; the worker holds on to it.
+    go.send(true).unwrap();
+    s3.restart().unwrap();
+    let result = rig.result().await;
+    assert!(matches!(result.outcome, Outcome::Succeeded(_)), "{result:?}");
+    assert_eq!(result.attempt, 1);
+    rig.empty().await;
+}
