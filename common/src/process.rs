@@ -136,15 +136,16 @@ pub fn spawn<A: AsRef<OsStr>>(
     })
 }
 
-/// Runs `program` to its end and returns its standard output, at most `max` bytes of it.
+/// Runs `program` to its end and returns its standard output, at most `max` bytes of it; `on_line` as for [`spawn`].
 pub async fn capture<A: AsRef<OsStr>>(
     program: &Path,
     args: impl IntoIterator<Item = A>,
     limits: Limits,
     max: usize,
     cancel: &CancellationToken,
+    on_line: impl FnMut(&str) + Send + 'static,
 ) -> Result<Vec<u8>, ProcessError> {
-    let mut child = spawn(program, args, limits, |_| {})?;
+    let mut child = spawn(program, args, limits, on_line)?;
     let name = child.program.clone();
     let stdout = child.stdout();
     let reader = tokio::spawn(async move {
@@ -325,7 +326,7 @@ mod tests {
 
     async fn shell(script: &str, limits: Limits) -> Result<Vec<u8>, ProcessError> {
         let never = CancellationToken::new();
-        capture(Path::new("/bin/sh"), ["-c", script], limits, 1000, &never).await
+        capture(Path::new("/bin/sh"), ["-c", script], limits, 1000, &never, |_| {}).await
     }
 
     #[tokio::test]

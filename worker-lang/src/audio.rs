@@ -12,7 +12,7 @@ use std::{
 use tokio::{io::AsyncReadExt, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 use vidp_common::{
-    ffmpeg::{Input, MediaError, process_limits},
+    ffmpeg::{Input, MediaError, input_bytes, process_limits},
     process::{self, Child, Limits, ProcessError},
 };
 
@@ -161,12 +161,6 @@ impl Track<'_> {
     }
 }
 
-/// `[AVIOContext @ 0x…] Statistics: 4882326 bytes read, 1 seeks`: ffmpeg's last word on an input.
-fn input_bytes(line: &str) -> Option<u64> {
-    let (_, statistics) = line.split_once("Statistics: ")?;
-    statistics.split_once(" bytes read")?.0.parse().ok()
-}
-
 /// Reads until `buffer` is full or the pipe ends.
 async fn fill(pipe: &mut (impl AsyncReadExt + Unpin), buffer: &mut [u8]) -> std::io::Result<usize> {
     let mut filled = 0;
@@ -194,20 +188,6 @@ fn pipe_error(error: std::io::Error) -> MediaError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bytes_are_counted_from_the_log() {
-        let check = |line, expected| assert_eq!(input_bytes(line), expected, "{line}");
-        check(
-            "[AVIOContext @ 0x55ba087da480] Statistics: 4882326 bytes read, 1 seeks",
-            Some(4_882_326),
-        );
-        check(
-            "[AVIOContext @ 0x55ba0897c6c0] Statistics: 960000 bytes written, 0 seeks, 469 writeouts",
-            None,
-        );
-        check("size=     938kB time=00:00:30.00 bitrate= 256.0kbits/s", None);
-    }
 
     #[test]
     fn samples_are_little_endian() {

@@ -75,7 +75,7 @@ pub async fn detect(
         tally: Tally::among(&options.expected_languages),
         wanted: options.duration,
     };
-    let (mut heard, mut bytes_read, mut damage) = (Vec::new(), 0, None);
+    let (mut heard, mut bytes_read, mut damage) = (Vec::new(), probe.bytes_read, None);
     for (index, window) in windows.iter().enumerate() {
         let piece = track.piece(window.start, window.length, cancel).await?;
         bytes_read += piece.bytes_read;
@@ -144,7 +144,7 @@ impl Listener {
             }
             while !self.is_done() {
                 let longest = DETECT_SECONDS.min(self.wanted - self.tally.seconds());
-                let waiting = packer.packed.len();
+                let waiting = packer.packed.waiting();
                 let look = waiting.min(chunks(longest));
                 if look == 0 || (look < chunks(longest) && steps.peek().is_some()) {
                     break;

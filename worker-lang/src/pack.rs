@@ -44,7 +44,7 @@ impl Packed {
     }
 
     /// Chunks that wait.
-    pub fn len(&self) -> usize {
+    pub fn waiting(&self) -> usize {
         self.voices.len()
     }
 
@@ -56,14 +56,14 @@ impl Packed {
     /// How many chunks to transcribe next: all that there are, or as many as end in the deepest and latest pause.
     pub fn window(&self) -> usize {
         let longest = (WINDOW_SECONDS * 16_000.0) as usize / CHUNK;
-        if self.len() <= longest {
-            return self.len();
+        if self.waiting() <= longest {
+            return self.waiting();
         }
         let loudness = |cut: usize| -> f32 { self.voices[cut - 2..cut + 2].iter().sum() };
         let earliest = longest - chunks(CUT_WITHIN);
         (earliest..=longest)
             .rev()
-            .filter(|&cut| cut + 2 <= self.len())
+            .filter(|&cut| cut + 2 <= self.waiting())
             .min_by(|&a, &b| {
                 let joint = |cut| !self.runs.iter().any(|run| run.packed == cut);
                 joint(a).cmp(&joint(b)).then(loudness(a).total_cmp(&loudness(b)))
@@ -79,7 +79,7 @@ impl Packed {
 
     /// Shrinks a time span in seconds of packed time to where somebody speaks in it, if anybody does.
     pub fn tighten(&self, start: f64, end: f64) -> (f64, f64) {
-        let (first, last) = (chunk_at(start), chunk_at(end).min(self.len()));
+        let (first, last) = (chunk_at(start), chunk_at(end).min(self.waiting()));
         let quiet = |chunk: &usize| self.voices[*chunk] < QUIET;
         let before = (first..last).take_while(quiet).count();
         if first >= last || before == last - first {
@@ -116,7 +116,7 @@ impl Packed {
 
     /// Where the packed speech ends in the track, in seconds.
     pub fn end(&self) -> f64 {
-        time_of(self.len())
+        time_of(self.waiting())
             + self
                 .runs
                 .len()
@@ -270,7 +270,7 @@ mod tests {
         near((front.end(), packed.end()), (32.32, 35.2));
         near(packed.locate(0.0, 1.0), (32.32, 33.32));
         packed.split_front(90);
-        assert_eq!((packed.len(), packed.runs.len()), (0, 0));
+        assert_eq!((packed.waiting(), packed.runs.len()), (0, 0));
     }
 
     #[test]

@@ -61,7 +61,7 @@ struct Job {
 /// Transcribes a track that comes in `blocks` of whole chunks (but for the last). `None` when nobody speaks in it.
 ///
 /// Blocks the thread. Memory does not grow with the track, but for the text. `progress` gets the seconds of the
-/// track that are done. Ends early with [`Cancelled`](crate::whisper::Cancelled) once `cancel` is.
+/// track that are done. Ends early with [`Cancelled`] once `cancel` is.
 pub fn transcribe(
     whisper: &Arc<Whisper>,
     vad: Vad,
@@ -143,12 +143,12 @@ impl Cutter<'_> {
             self.samples += block.len();
             self.packer.feed(&block)?;
             // A little more than a window, so that every window can be cut where it is quiet.
-            while self.packer.packed.len() > chunks(WINDOW_SECONDS) + 1 {
+            while self.packer.packed.waiting() > chunks(WINDOW_SECONDS) + 1 {
                 self.cut(&jobs)?;
             }
         }
         self.packer.finish();
-        while self.packer.packed.len() > 0 {
+        while self.packer.packed.waiting() > 0 {
             self.cut(&jobs)?;
         }
         Ok(())
@@ -179,7 +179,7 @@ impl Cutter<'_> {
         let packed = &self.packer.packed;
         let look = chunks(DETECT_SECONDS);
         for start in [0, look] {
-            let end = (start + look).min(packed.len());
+            let end = (start + look).min(packed.waiting());
             if start < end && !tally.is_sure() {
                 let speech = &packed.samples(end)[start * CHUNK..];
                 tally.add(&session.languages(speech)?, packed.spoken(start..end));
@@ -221,8 +221,8 @@ fn run_lane(
 /// The text of one window.
 fn window(session: &mut Session, packed: &mut Packed, speech: Speech) -> Result<Vec<Segment>> {
     let mut found = Vec::new();
-    while packed.len() > 0 {
-        let len = packed.len();
+    while packed.waiting() > 0 {
+        let len = packed.waiting();
         let mut tokens = session.transcribe(packed.samples(len), speech)?;
         let mut used = len;
         // The model may stop early, at a long pause or a change of speakers: what it has not heard comes again.

@@ -96,6 +96,7 @@ mod tests {
             video: None::<VideoDetails>,
             audio: vec![track; tracks],
             streams: 1 + tracks,
+            bytes_read: 0,
         }
     }
 

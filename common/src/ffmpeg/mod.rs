@@ -16,7 +16,7 @@ pub use input::Input;
 pub use limits::{MediaLimits, process_limits};
 pub use parse::{AudioDetails, Probe, VideoDetails};
 pub use probe::{measure, probe};
-pub use run::{Progressed, run};
+pub use run::{Progressed, input_bytes, run};
 
 use std::path::PathBuf;
 

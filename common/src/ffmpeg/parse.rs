@@ -15,6 +15,8 @@ pub struct Probe {
     pub audio: Vec<AudioDetails>,
     /// Number of video and audio streams.
     pub streams: usize,
+    /// Bytes of the input that were read to find this out.
+    pub bytes_read: u64,
 }
 
 /// What converting a video stream takes.
@@ -98,6 +100,7 @@ impl Probe {
             video: details,
             audio: heard.into_iter().map(audio_details).collect(),
             streams: of_type("video").chain(of_type("audio")).count(),
+            bytes_read: 0,
         }
     }
 }

@@ -6,7 +6,10 @@ use crate::{
 use serde_json::Value;
 use std::{
     ffi::OsString,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tokio_util::sync::CancellationToken;
@@ -33,15 +36,21 @@ pub async fn probe(
     cancel: &CancellationToken,
 ) -> Result<Probe, MediaError> {
     let wanted = [
+        // Its verbose lines say how much was read.
         "-v",
-        "warning",
+        "verbose",
         "-print_format",
         "json",
         "-show_format",
         "-show_streams",
     ];
     let args = wanted.into_iter().map(OsString::from).chain(input.args());
-    let answer = process::capture(&tools.ffprobe, args, LIMITS, MAX_ANSWER, cancel)
+    let bytes_read = Arc::new(AtomicU64::new(0));
+    let counter = bytes_read.clone();
+    let count = move |line: &str| {
+        counter.fetch_add(run::input_bytes(line).unwrap_or(0), Ordering::Relaxed);
+    };
+    let answer = process::capture(&tools.ffprobe, args, LIMITS, MAX_ANSWER, cancel, count)
         .await
         .map_err(MediaError::probing)?;
     let unsupported = |detail| Err(MediaError::media(FailureCode::UnsupportedMedia, detail));
@@ -49,6 +58,7 @@ pub async fn probe(
         return unsupported("the file cannot be described");
     };
     let mut probe = Probe::parse(&answer);
+    probe.bytes_read = bytes_read.load(Ordering::Relaxed);
     if is_picture(&answer) {
         return unsupported("the file is a picture, not a video");
     }

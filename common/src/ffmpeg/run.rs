@@ -34,6 +34,12 @@ pub async fn run(
     child.finish(cancel).await
 }
 
+/// Bytes of input that ffmpeg or ffprobe say they have read, at `-v verbose` when they close it.
+pub fn input_bytes(line: &str) -> Option<u64> {
+    let (_, statistics) = line.split_once("Statistics: ")?;
+    statistics.split_once(" bytes read")?.0.parse().ok()
+}
+
 fn parse(line: &str) -> Option<Progressed> {
     let progress = try_parse_progress(line)?;
     Some(Progressed {
@@ -65,5 +71,19 @@ mod tests {
             None,
         );
         check("[h264 @ 0x5581] error while decoding MB 3 4, bytestream -5", None);
+    }
+
+    #[test]
+    fn bytes_are_counted_from_the_log() {
+        let check = |line, expected| assert_eq!(input_bytes(line), expected, "{line}");
+        check(
+            "[AVIOContext @ 0x55ba087da480] Statistics: 4882326 bytes read, 1 seeks",
+            Some(4_882_326),
+        );
+        check(
+            "[AVIOContext @ 0x55ba0897c6c0] Statistics: 960000 bytes written, 0 seeks, 469 writeouts",
+            None,
+        );
+        check("size=     938kB time=00:00:30.00 bitrate= 256.0kbits/s", None);
     }
 }

@@ -1,6 +1,6 @@
 //! The one loop that every worker runs: take a permit, pull one task, keep its lease, run the handler, commit.
 //!
-//! * [`attempt`]: what a handler is given and how it answers.
+//! * `attempt`: what a handler is given and how it answers.
 //! * `lanes`: which queue the next task comes from.
 //! * `lease`: heartbeats and the final word to the broker.
 //! * `delivery`: one delivered message, from decoding to the acknowledgement.

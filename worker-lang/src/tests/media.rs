@@ -41,9 +41,16 @@ impl Media {
             memory: 4 << 30,
             file_size: 1 << 30,
         };
-        process::capture(Path::new("ffmpeg"), args, limits, 0, &CancellationToken::new())
-            .await
-            .unwrap();
+        process::capture(
+            Path::new("ffmpeg"),
+            args,
+            limits,
+            0,
+            &CancellationToken::new(),
+            |_| {},
+        )
+        .await
+        .unwrap();
         Media {
             path,
             _folder: Some(folder),
