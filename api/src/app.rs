@@ -50,6 +50,7 @@ pub async fn run(config: ApiConfig) -> Result<()> {
         metrics: metrics::install()?,
         config,
     });
+    metrics::describe_api();
     tokio::spawn(prepare(app.clone()));
     tokio::spawn(app.changes.clone().follow(app.db.clone()));
     tokio::spawn(results::follow_progress(app.clone()));

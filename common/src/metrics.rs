@@ -1,4 +1,4 @@
-//! Figures of a worker, in the Prometheus text format. Every name is declared here.
+//! Figures of the services, in the Prometheus text format. Every name is declared here.
 
 use crate::contract::Stage;
 use anyhow::Result;
@@ -17,6 +17,8 @@ const TASKS: &str = "vidp_tasks_total";
 const SECONDS: &str = "vidp_task_seconds";
 const RUNNING: &str = "vidp_tasks_running";
 const REDELIVERIES: &str = "vidp_redeliveries_total";
+const UPLOADS: &str = "vidp_uploads_total";
+const UPLOAD_BYTES: &str = "vidp_upload_bytes_total";
 const DEAD: &str = "vidp_dead_letters_total";
 
 /// Makes the process's recorder, once. The handle renders the text for `/metrics`.
@@ -52,6 +54,20 @@ pub fn describe_worker(stage: Stage) {
     counter!(REDELIVERIES, "stage" => stage).absolute(0);
     counter!(DEAD, "stage" => stage).absolute(0);
     gauge!(RUNNING, "stage" => stage).set(0.0);
+}
+
+/// Describes the API's figures and creates them at zero.
+pub fn describe_api() {
+    describe_counter!(UPLOADS, "Uploads that became a job");
+    describe_counter!(UPLOAD_BYTES, "Bytes of uploads that became a job");
+    counter!(UPLOADS).absolute(0);
+    counter!(UPLOAD_BYTES).absolute(0);
+}
+
+/// An upload became a job.
+pub fn uploaded(bytes: u64) {
+    counter!(UPLOADS).increment(1);
+    counter!(UPLOAD_BYTES).increment(bytes);
 }
 
 /// A task ended.

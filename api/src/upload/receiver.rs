@@ -17,6 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 use vidp_common::{
     contract::{JobOptions, keys},
+    metrics,
     store::Multipart,
 };
 
@@ -123,6 +124,7 @@ impl Receiver {
         match dispatch::update(&self.app, self.job.id, change).await? {
             Updated::Changed(job) => {
                 tracing::info!(job = %job.id, size = job.source.size, "uploaded");
+                metrics::uploaded(stored.size);
                 Ok(job)
             }
             Updated::Unchanged(_) => Err(Problem::conflict("the job was cancelled while it was uploaded")),
