@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Measure VidP against the same work done by hand, on this machine, in one run.
+
+`make bench` builds what this needs and runs it. `docs/benchmarks.md` says what is compared, and how. Nothing that is
+started outlives the run. Exit code 0 when everything could be measured, whether or not a goal was met.
+"""
+
+import argparse
+import datetime
+import json
+import pathlib
+import shutil
+import signal
+import sys
+import tempfile
+
+from bench import length, report, scale, speech, upload
+from bench.system import System
+from bench.tools import ROOT, BenchError, say, versions
+
+NEEDED_GB = 15
+WITH_SYSTEM = {"scale": scale.measure, "length": length.measure, "upload": upload.measure}
+ALONE = {"detect": speech.detect, "transcribe": speech.transcribe}
+NAMES = [*WITH_SYSTEM, *ALONE]
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="short clips, one round: to try this script")
+    parser.add_argument("--only", action="append", choices=NAMES, help="this comparison; may be given several times")
+    parser.add_argument("--rounds", type=int, help="how often each pair is measured (default 3; 1 with --quick)")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the figures there too")
+    return parser.parse_args()
+
+
+def measure(chosen, folder, quick, rounds):
+    """Rows and details by name; what cannot be measured is told, and does not stop the rest."""
+    rows, details = [], {}
+
+    def one(name, work):
+        if name not in chosen:
+            return
+        own = folder / name
+        own.mkdir()
+        try:
+            some, details[name] = work(own, quick, rounds)
+            rows.extend(some)
+        except (BenchError, OSError) as error:
+            say(f"{name} could not be measured: {error}")
+            details[name] = {"error": str(error)}
+        finally:
+            shutil.rmtree(own, ignore_errors=True)  # The disk is for one comparison at a time.
+
+    if chosen & set(WITH_SYSTEM):
+        data = folder / "vidp"
+        data.mkdir()
+        # A video of an hour is larger than the 500 MB that are the default.
+        with System(data, max_upload_mb=1000) as system:
+            for name, work in WITH_SYSTEM.items():
+                one(name, lambda *rest: work(system, *rest))
+    for name, work in ALONE.items():
+        one(name, work)
+    return rows, details
+
+
+def main():
+    asked = options()
+    # Ends every `with` and `finally` on the way out, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    place = ROOT / "bench-out"
+    place.mkdir(exist_ok=True)
+    if not asked.quick and shutil.disk_usage(place).free < NEEDED_GB * 1e9:
+        sys.exit(f"bench: {NEEDED_GB} GB of free disk are needed in {place}")
+    chosen = set(asked.only or NAMES)
+    machine, used = report.machine(), versions()
+    if machine["load"] > 0.5:
+        say(f"something else is running (load {machine['load']:.1f}): trust no figure but the ratios")
+    with tempfile.TemporaryDirectory(prefix="run-", dir=place) as folder:
+        rounds = asked.rounds or (1 if asked.quick else 3)
+        rows, details = measure(chosen, pathlib.Path(folder), asked.quick, rounds)
+
+    now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
+    print(f"{now}, {machine['processor']}, {machine['cores']} cores, {machine['memory_gb']:.0f} GB, "
+          f"load {machine['load']:.1f} at the start, "
+          f"{', '.join(f'{name} {version}' for name, version in used.items())}\n")  # fmt: skip
+    print(report.table(rows))
+    if asked.quick:
+        print("\nShort clips: these figures show that the script works, not how fast VidP is.")
+    if asked.json:
+        document = {
+            "date": now, "machine": machine, "versions": used, "quick": asked.quick, "rounds": rounds,
+            "rows": [vars(row) for row in rows], "details": details,
+        }  # fmt: skip
+        asked.json.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    return 1 if any("error" in detail for detail in details.values()) else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BenchError as error:
+        sys.exit(f"bench: {error}")

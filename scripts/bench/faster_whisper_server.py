@@ -1,0 +1,45 @@
+"""faster-whisper behind a pipe: runs in the environment that has it, loads the model once, and answers one file a line.
+
+Reads `{"task": "detect" | "transcribe" | "transcribe-words", "file": …}`, writes `{"language", "text", "seconds"}`.
+The seconds are those of the file, with decoding it and without loading the model.
+"""
+
+import json
+import sys
+import time
+
+from faster_whisper import WhisperModel
+from faster_whisper.audio import decode_audio
+
+
+def detect(model, file):
+    language, _, _ = model.detect_language(decode_audio(file))
+    return language, ""
+
+
+def transcribe(model, file, words=False):
+    # As VidP does it: greedy, the language found, silence left out, every window on its own. The rest is as it comes.
+    segments, info = model.transcribe(
+        file, beam_size=1, vad_filter=True, condition_on_previous_text=False, word_timestamps=words
+    )
+    return info.language, "".join(segment.text for segment in segments)
+
+
+def main():
+    folder, threads = sys.argv[1:]
+    model = WhisperModel(folder, device="cpu", compute_type="int8", cpu_threads=int(threads))
+    tasks = {
+        "detect": detect,
+        "transcribe": transcribe,
+        "transcribe-words": lambda model, file: transcribe(model, file, words=True),
+    }
+    for line in sys.stdin:
+        asked = json.loads(line)
+        started = time.perf_counter()
+        language, text = tasks[asked["task"]](model, asked["file"])
+        taken = time.perf_counter() - started
+        print(json.dumps({"language": language, "text": text, "seconds": taken}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
