@@ -67,11 +67,9 @@ pub async fn detect(
     };
     let windows = plan(audio.duration.unwrap_or(probe.facts.duration));
     let mut listener = Listener {
-        session: engine
-            .whisper
-            .session(engine.threads, cancel)
-            .map_err(task_error)?,
+        session: None,
         engine: engine.clone(),
+        cancel: cancel.clone(),
         tally: Tally::among(&options.expected_languages),
         wanted: options.duration,
     };
@@ -120,8 +118,10 @@ async fn blocking(
 }
 
 struct Listener {
-    session: Session,
+    /// Made for the first speech.
+    session: Option<Session>,
     engine: Arc<Engine>,
+    cancel: CancellationToken,
     tally: Tally,
     /// Seconds of speech to hear at most.
     wanted: f64,
@@ -149,7 +149,15 @@ impl Listener {
                 if look == 0 || (look < chunks(longest) && steps.peek().is_some()) {
                     break;
                 }
-                let probabilities = self.session.languages(packer.packed.samples(look))?;
+                let session = match &mut self.session {
+                    Some(session) => session,
+                    none => none.insert(
+                        self.engine
+                            .whisper
+                            .session(self.engine.idle_threads(), &self.cancel)?,
+                    ),
+                };
+                let probabilities = session.languages(packer.packed.samples(look))?;
                 let spoken = packer.packed.spoken(0..look);
                 here.add(&probabilities, spoken);
                 self.tally.add(&probabilities, spoken);

@@ -7,7 +7,7 @@ use crate::{
     whisper::{Cancelled, Whisper},
 };
 use anyhow::{Error, Result};
-use std::{path::PathBuf, sync::Arc};
+use std::{fs, path::PathBuf, sync::Arc, thread};
 use vidp_common::{
     ffmpeg::{MediaLimits, Tools},
     worker::TaskError,
@@ -21,7 +21,7 @@ pub struct Engine {
     pub tools: Tools,
     /// Bounds on the media.
     pub limits: MediaLimits,
-    /// Threads of each task.
+    /// Threads of each task at most.
     pub threads: usize,
     vad_model: PathBuf,
 }
@@ -41,6 +41,20 @@ impl Engine {
         };
         engine.vad()?;
         Ok(engine)
+    }
+
+    /// Threads for one run of the model that starts now: those whose cores are idle, and one at least.
+    ///
+    /// ggml's threads wait for each other by spinning. On two cores that others keep busy, two threads took 3 to 5 s
+    /// for what one did in 1.2 s.
+    pub fn idle_threads(&self) -> usize {
+        // `0.20 0.18 0.12 3/123 4567`: the threads that run or want to, this one among them.
+        let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let running = load.split(['/', ' ']).nth(3).and_then(|field| field.parse().ok());
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        (cores + 1)
+            .saturating_sub(running.unwrap_or(1))
+            .clamp(1, self.threads)
     }
 
     /// A voice activity detector of the caller's own: it remembers what it heard.

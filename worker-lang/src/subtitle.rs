@@ -111,7 +111,7 @@ fn settings(engine: &Engine, options: &SubtitleOptions, duration: f64) -> Settin
         language: (options.language != "auto").then(|| options.language.clone()),
         translate: options.translate,
         lanes,
-        threads: engine.threads / lanes,
+        threads: (engine.idle_threads() / lanes).max(1),
     }
 }
 
