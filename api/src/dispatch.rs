@@ -7,11 +7,7 @@ use crate::{
     plan,
 };
 use mongodb::bson::DateTime;
-use std::{fmt::Display, time::Duration};
 use vidp_common::contract::Stage;
-
-/// Pause between tries of something that must succeed some time.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Publishes every task that is due. What fails stays pending, and the sweeper comes back to it.
 pub async fn publish_due(app: &App, job: &Job) {
@@ -56,22 +52,4 @@ pub async fn update(
             .spawn(async move { publish_due(&app, &job).await });
     }
     Ok(updated)
-}
-
-/// Repeats `work` until it succeeds; the first failure is logged, and the success after one.
-pub async fn until_done<E: Display, F: Future<Output = Result<(), E>>>(
-    what: &str,
-    mut work: impl FnMut() -> F,
-) {
-    let mut failed = false;
-    while let Err(error) = work().await {
-        if !failed {
-            tracing::warn!("waiting for {what}: {error}");
-        }
-        failed = true;
-        tokio::time::sleep(PAUSE).await;
-    }
-    if failed {
-        tracing::info!("{what}: done");
-    }
 }

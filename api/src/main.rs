@@ -15,6 +15,7 @@ mod problem;
 mod range;
 mod results;
 mod routes;
+mod start;
 mod sweep;
 mod upload;
 mod view;
@@ -25,5 +26,5 @@ use clap::Parser;
 async fn main() -> anyhow::Result<()> {
     let config = config::ApiConfig::parse();
     vidp_common::telemetry::init(&config.log)?;
-    app::run(config).await
+    start::run(config).await
 }

@@ -3,15 +3,16 @@
 //! Every function changes the job and says whether it did; the caller stores it by compare-and-set. Events that come
 //! late, twice or for another task change nothing: terminal states absorb.
 
+mod task;
+
+pub use task::task;
+
 use crate::job::{Dispatch, DispatchState, Job, JobStatus, SourceState, StageError, StageState, StageStatus};
 use mongodb::bson::DateTime;
 use serde_json::Value;
 use std::time::Duration;
 use uuid::Uuid;
-use vidp_common::contract::{
-    DetectReport, FailureCode, Outcome, Progress, ScaleReport, SkipCode, Source, Stage, SubtitleOptions,
-    Task, TaskResult, Timestamp, Work, keys,
-};
+use vidp_common::contract::{FailureCode, Outcome, Progress, ScaleReport, SkipCode, Stage, TaskResult};
 
 /// How long a published task may be silent before the sweeper looks for it, and how long an ended job is kept.
 #[derive(Clone, Copy, Debug)]
@@ -248,42 +249,6 @@ pub fn due(job: &Job) -> Vec<Stage> {
         .collect()
 }
 
-/// The task of a stage, made from the document alone: publishing it twice publishes the same message.
-pub fn task(job: &Job, stage: Stage, bucket: &str, attempt_limit: u32, deadline: Duration) -> Option<Task> {
-    let state = job.stages.get(&stage)?;
-    let work = match stage {
-        Stage::Detect => Work::Detect(job.options.detect.clone()),
-        Stage::Scale => Work::Scale(job.options.scale.clone()),
-        Stage::Subtitle => Work::Subtitle(SubtitleOptions {
-            language: subtitle_language(job),
-            ..job.options.subtitle.clone()
-        }),
-    };
-    let queued_at = state.queued_at.unwrap_or(job.created_at);
-    Some(Task {
-        task_id: state.task_id,
-        job_id: job.id,
-        attempt_limit,
-        deadline: timestamp(later(queued_at, deadline)),
-        source: Source {
-            bucket: bucket.to_owned(),
-            key: keys::source(job.id),
-            size: job.source.size.max(0).cast_unsigned(),
-            sha256: job.source.sha256.clone(),
-        },
-        output_prefix: keys::stage_prefix(job.id, stage),
-        work,
-    })
-}
-
-/// The caller's word wins, then what was heard; otherwise the worker listens itself.
-fn subtitle_language(job: &Job) -> String {
-    match report::<DetectReport>(job, Stage::Detect) {
-        Some(report) if job.options.subtitle.language == "auto" => report.language.code,
-        _ => job.options.subtitle.language.clone(),
-    }
-}
-
 /// A finished stage's own report.
 fn report<R: serde::de::DeserializeOwned>(job: &Job, stage: Stage) -> Option<R> {
     let result = job.stages.get(&stage)?.result.clone()?;
@@ -403,13 +368,6 @@ fn pending(now: DateTime) -> Dispatch {
 fn later(now: DateTime, by: Duration) -> DateTime {
     let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
     DateTime::from_millis(now.timestamp_millis().saturating_add(by))
-}
-
-fn timestamp(time: DateTime) -> Timestamp {
-    let nanos = i128::from(time.timestamp_millis()) * 1_000_000;
-    // Only a deadline thousands of years away has no such time: none, in effect.
-    Timestamp::from_unix_timestamp_nanos(nanos)
-        .unwrap_or(Timestamp::new_utc(time::Date::MAX, time::Time::MIDNIGHT))
 }
 
 #[cfg(test)]

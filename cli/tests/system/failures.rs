@@ -1,6 +1,6 @@
 use crate::{
     media::{make, sample},
-    stack::{Stack, http, shared, until},
+    stack::{Stack, http, until},
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -79,8 +79,9 @@ async fn a_worker_killed_in_the_middle_of_its_work_loses_nothing() {
 
 #[tokio::test]
 async fn cancelling_stops_ffmpeg_and_whisper_within_three_seconds() {
-    let stack = shared();
+    // Of its own: the shared workers would go on with other tests' tasks.
     let folder = tempfile::tempdir().unwrap();
+    let stack = Stack::start(&folder.path().join("data"));
     let film = film(folder.path());
     for (stage, service, phase, options) in [
         (

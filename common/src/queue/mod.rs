@@ -1,5 +1,12 @@
 //! The message broker: streams, consumers, publishing.
 
+mod cancel;
+mod error;
+mod settings;
+
+pub use cancel::Cancel;
+pub use error::QueueError;
+
 use crate::{
     config::NatsConfig,
     contract::{Lane, Progress, Stage, Task, TaskResult, streams},
@@ -9,72 +16,22 @@ use async_nats::{
     connection::State,
     jetstream::{
         Context, ContextBuilder,
-        consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
+        consumer::{PullConsumer, pull},
         context::PublishErrorKind,
-        stream::{self, DiscardPolicy, LastRawMessageErrorKind, RetentionPolicy, StorageType},
+        stream::{self, LastRawMessageErrorKind},
     },
 };
 use bytes::Bytes;
+use error::{CALL_TIMEOUT, failed, timely};
 use std::time::Duration;
 use uuid::Uuid;
 
 /// The library's default of 10 s was the longest gap in a broker's restart.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
-/// Bound on a whole call: a few requests.
-const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest reason of a dead message, in characters.
 const MAX_REASON: usize = 500;
 /// A dead broker is noticed after about three of these.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
-
-/// Why the broker did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-#[error("{what}: {error}")]
-pub struct QueueError {
-    what: &'static str,
-    error: async_nats::Error,
-}
-
-impl QueueError {
-    /// The message is larger than the broker takes; it always will be.
-    pub fn is_too_large(&self) -> bool {
-        self.says("max payload size exceeded")
-    }
-
-    /// The refusal by "one message per subject". Its code is the one of every failed store, so the words decide.
-    fn is_already_stored(&self) -> bool {
-        self.says("maximum messages per subject exceeded")
-    }
-
-    fn says(&self, words: &str) -> bool {
-        let mut source: Option<&dyn std::error::Error> = Some(self.error.as_ref());
-        while let Some(error) = source {
-            if error.to_string().contains(words) {
-                return true;
-            }
-            source = error.source();
-        }
-        false
-    }
-}
-
-/// The client queues what is asked of it while it reconnects, and its queue may be full: nothing waits longer.
-async fn timely<T, E: Into<async_nats::Error>>(
-    what: &'static str,
-    request: impl Future<Output = Result<T, E>>,
-) -> Result<T, QueueError> {
-    match tokio::time::timeout(CALL_TIMEOUT, request).await {
-        Ok(answer) => answer.map_err(failed(what)),
-        Err(_) => Err(failed(what)("no answer in time")),
-    }
-}
-
-fn failed<E: Into<async_nats::Error>>(what: &'static str) -> impl FnOnce(E) -> QueueError {
-    move |error| QueueError {
-        what,
-        error: error.into(),
-    }
-}
 
 /// A connection that mends itself, for as long as the process lives.
 #[derive(Clone)]
@@ -138,48 +95,6 @@ impl Queue {
         Ok(())
     }
 
-    fn stream_configs(&self) -> [stream::Config; 3] {
-        let base = stream::Config {
-            storage: StorageType::File,
-            num_replicas: self.replicas,
-            allow_direct: false,
-            ..Default::default()
-        };
-        let lanes = Stage::ALL
-            .into_iter()
-            .flat_map(|stage| Lane::ALL.map(|lane| streams::lane_subjects(stage, lane)));
-        [
-            stream::Config {
-                name: streams::TASKS.to_owned(),
-                // Just what has a consumer: the broker refuses anything else, which would lie there for ever.
-                subjects: lanes.collect(),
-                retention: RetentionPolicy::WorkQueue,
-                // One message per subject, a second one refused: a task can be published again at any time, and is
-                // never queued twice. (Deduplication by message id forgets acknowledged ones at a restart.)
-                max_messages_per_subject: 1,
-                discard: DiscardPolicy::New,
-                discard_new_per_subject: true,
-                // A bound, so that a publish fails clearly before the disk is full.
-                max_bytes: 512 << 20,
-                ..base.clone()
-            },
-            stream::Config {
-                name: streams::RESULTS.to_owned(),
-                subjects: vec![streams::RESULT_SUBJECTS.to_owned()],
-                max_age: streams::RESULTS_AGE,
-                max_bytes: 512 << 20,
-                ..base.clone()
-            },
-            stream::Config {
-                name: streams::DEAD.to_owned(),
-                subjects: vec![streams::DEAD_SUBJECTS.to_owned()],
-                max_age: streams::DEAD_AGE,
-                max_bytes: 64 << 20,
-                ..base
-            },
-        ]
-    }
-
     /// The durable consumer of one lane of a stage, as the API has made it; made here when it is not there.
     ///
     /// Errors when its lease is not the one this process is set to: heartbeats would come too late.
@@ -221,22 +136,6 @@ impl Queue {
             self.jetstream.create_consumer_on_stream(config, stream),
         )
         .await
-    }
-
-    fn consumer_config(&self, name: &str, filter: String) -> pull::Config {
-        pull::Config {
-            durable_name: Some(name.to_owned()),
-            filter_subject: filter,
-            deliver_policy: DeliverPolicy::All,
-            ack_policy: AckPolicy::Explicit,
-            ack_wait: self.ack_wait,
-            // A delivery limit here would strand the message in the stream, in no count; the worker keeps its own.
-            max_deliver: -1,
-            // For all replicas together; every running task holds one.
-            max_ack_pending: 10_000,
-            num_replicas: self.replicas,
-            ..Default::default()
-        }
     }
 
     /// Queues a task. A copy that is already stored is as good.
@@ -370,31 +269,6 @@ impl Queue {
             }
         };
         timely("subscribe", subscribe).await
-    }
-}
-
-/// Work that nobody wants any more: `vidp.cancel.<job_id>` with a JSON list of task ids.
-///
-/// The tasks are named because a cancellation may come late: a retry's task must not be hit by it.
-#[derive(Clone, Debug)]
-pub struct Cancel {
-    /// The job.
-    pub job_id: Uuid,
-    /// Its tasks; empty means all.
-    pub tasks: Vec<Uuid>,
-}
-
-impl Cancel {
-    /// Reads a message; one without a list means all tasks of the job.
-    pub fn read(message: &async_nats::Message) -> Option<Cancel> {
-        let job_id = message.subject.rsplit('.').next()?.parse().ok()?;
-        let tasks = serde_json::from_slice(&message.payload).unwrap_or_default();
-        Some(Cancel { job_id, tasks })
-    }
-
-    /// Whether the task is meant.
-    pub fn means(&self, task: &Task) -> bool {
-        self.job_id == task.job_id && (self.tasks.is_empty() || self.tasks.contains(&task.task_id))
     }
 }
 
