@@ -20,6 +20,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Runs the API until SIGTERM. Dependencies need not be up yet: requests are answered 503 until they are.
 pub async fn run(config: ApiConfig) -> Result<()> {
     config.validate()?;
+    give_back_large_buffers();
     let shutdown = service::shutdown_signal()?;
     let listener = service::bind(config.bind).await?;
     let app = Arc::new(App {
@@ -49,6 +50,17 @@ pub async fn run(config: ApiConfig) -> Result<()> {
         tracing::warn!("some commits did not end in time; the sweeper of another process finishes them");
     }
     Ok(())
+}
+
+/// glibc learns from the first part of an upload that is freed to keep buffers of that size in its heaps, where they
+/// fragment: eight uploads at once then hold twice what they use. With a fixed threshold each part is a mapping of
+/// its own, and goes back to the system when it is sent.
+fn give_back_large_buffers() {
+    // SAFETY: sets a number inside the allocator, which takes its own lock.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 20);
+    }
 }
 
 /// Brings the dependencies to the shape that VidP needs, each as soon as it is up.

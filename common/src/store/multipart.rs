@@ -77,6 +77,10 @@ impl Multipart {
         self.hash.update(&bytes);
         self.size += bytes.len() as u64;
         while !bytes.is_empty() {
+            if self.buffer.capacity() == 0 {
+                // The whole part at once: growing step by step would take twice as much.
+                self.buffer = BytesMut::with_capacity(self.part_size);
+            }
             let room = self.part_size - self.buffer.len();
             let some = bytes.split_to(room.min(bytes.len()));
             self.buffer.extend_from_slice(&some);
