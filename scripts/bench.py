@@ -81,7 +81,7 @@ def main():
 
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
     print(f"{now}, {machine['processor']}, {machine['cores']} cores, {machine['memory_gb']:.0f} GB, "
-          f"load {machine['load']:.1f} at the start, "
+          f"load {machine['load']:.1f} at the start and {report.machine()['load']:.1f} at the end, "
           f"{', '.join(f'{name} {version}' for name, version in used.items())}\n")  # fmt: skip
     print(report.table(rows))
     if asked.quick:
