@@ -10,11 +10,14 @@ use crate::{
     job::{DispatchState, Job},
     plan,
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use mongodb::bson::DateTime;
 pub use objects::{abandon, delete};
 use std::time::Duration;
-use vidp_common::contract::{Stage, TaskResult, keys};
+use vidp_common::{
+    contract::{Stage, TaskResult, keys},
+    manifest,
+};
 
 /// Documents looked at in one round of each kind.
 const ROUND: i64 = 500;
@@ -112,7 +115,7 @@ async fn look_after(app: &Shared, job: &Job, stage: Stage) -> Result<()> {
             }
             None
         }
-        None => manifest(app, &job, stage).await?,
+        None => committed(app, &job, stage).await?,
     };
     let change = |job: &mut Job| match &known {
         Some(result) => plan::finished(job, result, app.times(), DateTime::now()),
@@ -130,16 +133,13 @@ async fn look_after(app: &Shared, job: &Job, stage: Stage) -> Result<()> {
 }
 
 /// The committed result of a stage, as the answer to its present task.
-async fn manifest(app: &App, job: &Job, stage: Stage) -> Result<Option<TaskResult>> {
-    let key = keys::manifest(&keys::stage_prefix(job.id, stage));
-    let Some(bytes) = app.store.read(&key).await? else {
-        return Ok(None);
-    };
-    let result: TaskResult = serde_json::from_slice(&bytes).with_context(|| key)?;
-    Ok(Some(TaskResult {
-        task_id: job.stages[&stage].task_id,
-        ..result
-    }))
+async fn committed(app: &App, job: &Job, stage: Stage) -> Result<Option<TaskResult>> {
+    manifest::read(
+        &app.store,
+        &keys::stage_prefix(job.id, stage),
+        job.stages[&stage].task_id,
+    )
+    .await
 }
 
 fn ago(time: Duration) -> DateTime {

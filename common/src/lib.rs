@@ -3,13 +3,14 @@
 //! * [`contract`]: names, messages, keys and options. No I/O.
 //! * [`queue`]: NATS JetStream streams, consumers and publishing.
 //! * [`worker`]: the one loop that every worker runs.
-//! * [`store`]: the S3-compatible object store.
+//! * [`store`]: the S3-compatible object store; [`manifest`]: a stage's committed result in it.
 //! * [`process`] and [`ffmpeg`]: child programs, started in one place under limits.
 //! * [`config`], [`service`], [`telemetry`], [`metrics`]: settings, probes, logs and figures of a service.
 
 pub mod config;
 pub mod contract;
 pub mod ffmpeg;
+pub mod manifest;
 pub mod metrics;
 pub mod process;
 pub mod queue;

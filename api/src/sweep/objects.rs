@@ -1,6 +1,6 @@
 //! Removing objects: of uploads that were given up, of deleted and expired jobs, of losing attempts.
 
-use super::manifest;
+use super::committed;
 use crate::{
     app::{App, Shared},
     db::{DbError, Updated},
@@ -105,7 +105,7 @@ pub(super) async fn tidy(app: &Shared, job: &Job) -> Result<()> {
     }
     let mut kept = HashSet::new();
     for stage in job.stages.keys() {
-        let winner = manifest(app, job, *stage).await?;
+        let winner = committed(app, job, *stage).await?;
         if let Some(Outcome::Succeeded(success)) = winner.map(|TaskResult { outcome, .. }| outcome) {
             kept.extend(success.outputs.into_iter().map(|output| output.key));
         }

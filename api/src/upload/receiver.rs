@@ -102,7 +102,7 @@ impl Receiver {
             match self.record(upload, options).await {
                 Ok(job) => Ok(job),
                 Err(problem) => {
-                    self.undo().await;
+                    undo(&self.app, &self.job).await;
                     Err(problem)
                 }
             }
@@ -130,11 +130,11 @@ impl Receiver {
             Updated::Unchanged(_) => Err(Problem::conflict("the job was cancelled while it was uploaded")),
         }
     }
+}
 
-    async fn undo(&self) {
-        if let Err(error) = sweep::abandon(&self.app, &self.job).await {
-            tracing::warn!(job = %self.job.id, "an upload could not be undone; the sweeper will: {error:#}");
-        }
+async fn undo(app: &Shared, job: &Job) {
+    if let Err(error) = sweep::abandon(app, job).await {
+        tracing::warn!(job = %job.id, "an upload could not be undone; the sweeper will: {error:#}");
     }
 }
 
@@ -158,9 +158,7 @@ impl Drop for Receiver {
         let (app, job) = (self.app.clone(), self.job.clone());
         self.app.commits.spawn(async move {
             tracing::info!(job = %job.id, "an upload broke off");
-            if let Err(error) = sweep::abandon(&app, &job).await {
-                tracing::warn!(job = %job.id, "an upload could not be undone; the sweeper will: {error:#}");
-            }
+            undo(&app, &job).await;
         });
     }
 }

@@ -3,6 +3,7 @@
 use super::lease::Lease;
 use crate::{
     contract::{FailureCode, Outcome, Task, TaskResult, keys},
+    manifest,
     queue::Queue,
     store::{PutIfAbsent, Store},
 };
@@ -12,19 +13,6 @@ use std::time::Duration;
 
 /// Pause between tries to publish a result.
 const PUBLISH_PAUSE: Duration = Duration::from_millis(500);
-
-/// The result that an earlier attempt has committed, as the answer to this task.
-pub(super) async fn committed(store: &Store, task: &Task) -> Result<Option<TaskResult>> {
-    let Some(bytes) = store.read(&keys::manifest(&task.output_prefix)).await? else {
-        return Ok(None);
-    };
-    let result: TaskResult = serde_json::from_slice(&bytes).context("the stage's manifest")?;
-    // A retry of the job asks with a new task id; the work is the same.
-    Ok(Some(TaskResult {
-        task_id: task.task_id,
-        ..result
-    }))
-}
 
 /// Claims the stage for this result; the winner's result comes back, which may be another attempt's.
 ///
@@ -40,7 +28,7 @@ pub(super) async fn claim(store: &Store, task: &Task, result: &TaskResult) -> Re
         .await?
     {
         PutIfAbsent::Created => Ok(result.clone()),
-        PutIfAbsent::Exists => committed(store, task)
+        PutIfAbsent::Exists => manifest::read(store, &task.output_prefix, task.task_id)
             .await?
             .context("the winning manifest is gone"),
     }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     contract::{FailureCode, Outcome, Stage, Task, TaskResult, Timings},
-    metrics,
+    manifest, metrics,
     queue::{Cancel, Queue},
     store::Store,
 };
@@ -106,7 +106,7 @@ where
     /// A result that needs no work: done before, attempts used up, or too late.
     async fn before_work(&self, delivery: &Delivery) -> anyhow::Result<Option<TaskResult>> {
         let Delivery { task, number, .. } = delivery;
-        if let Some(result) = commit::committed(&self.store, task).await? {
+        if let Some(result) = manifest::read(&self.store, &task.output_prefix, task.task_id).await? {
             return Ok(Some(result));
         }
         // Every earlier attempt that could still speak has said why it failed; these took their worker with them.
