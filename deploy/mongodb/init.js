@@ -25,8 +25,9 @@ if (!hello(local).setName) {
   say('the replica set is made');
 }
 
-// Until the set has a primary, this member or another.
-for (let i = 0; i < 60 && !hello(local).primary; i++) {
+// Until the set has a primary: another member, or this one when it takes writes.
+const settled = ({ primary, isWritablePrimary }) => primary && (primary !== self || isWritablePrimary);
+for (let i = 0; i < 60 && !settled(hello(local)); i++) {
   sleep(500);
 }
 
