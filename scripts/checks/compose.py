@@ -1,0 +1,93 @@
+"""docker-compose.yml fits the Compose specification, hides no password, and names what the programs know."""
+
+import functools
+import json
+import re
+
+import jsonschema
+
+from . import compose_names, programs
+from .compose_variables import FILE, SECRET, VARIABLE, environment, filled, interpolated, sample
+from .names import OURS
+from .tree import ENGINES
+
+LOGIN = re.compile(r"://[^/@\s]*:([^/@\s]+)@")
+
+
+@functools.cache
+def schema():
+    return jsonschema.Draft202012Validator(json.loads((ENGINES / "schemas" / "compose-spec.json").read_text()))
+
+
+def check(tree):
+    (document,) = tree.yaml(FILE)
+    for error in schema().iter_errors(document):
+        yield f"{FILE}: {'.'.join(str(part) for part in error.path)}: {error.message[:300]}"
+    variables, images = sample(tree), programs.images(tree)
+    yield from interpolated(tree, variables)
+    waited = {
+        name
+        for service in document["services"].values()
+        for name, how in depends(service).items()
+        if how.get("condition") == "service_completed_successfully"
+    }
+    for name, service in document["services"].items():
+        image = filled(service.get("image", ""), variables)
+        for problem in (
+            *refers(document, service), *hidden(service), *bounded(service, image, name in waited, images),
+        ):  # fmt: skip
+            yield f"{FILE}: services.{name}: {problem}"
+    yield from compose_names.check(tree, document)
+
+
+def refers(document, service):
+    for name, how in (depends(service)).items():
+        other = document["services"].get(name)
+        if other is None:
+            yield f"depends_on: there is no service {name}"
+        elif set(other.get("profiles", [])) - set(service.get("profiles", [])):
+            yield f"depends_on: {name} is only there in the profiles {other['profiles']}"
+        elif how.get("condition", "service_started") == "service_started":
+            yield f"depends_on: {name} is not waited for until it is healthy or done"
+    for field in ("networks", "secrets", "configs"):
+        for one in service.get(field) or []:
+            name = one.get("source") if isinstance(one, dict) else one
+            if name not in (document.get(field) or {}) and (field, name) != ("networks", "default"):
+                yield f"{field}: {name} is not declared"
+    for one in service.get("volumes", []):
+        name = one.get("source", "") if isinstance(one, dict) else one.split(":")[0]
+        kind = one.get("type") if isinstance(one, dict) else None
+        if name and kind in (None, "volume") and name[0] not in "./~$" and name not in (document.get("volumes") or {}):
+            yield f"volumes: {name} is not declared"
+
+
+def depends(service):
+    given = service.get("depends_on") or {}
+    return given if isinstance(given, dict) else {name: {} for name in given}
+
+
+def hidden(service):
+    for name, value in environment(service).items():
+        bare = VARIABLE.sub("", value).strip()
+        if SECRET.search(name) and not name.endswith(("_FILE", "_PATH")) and bare and "$" not in value:
+            yield f"environment.{name}: a literal; take it from `.env`"
+    for text in map(str, [service.get("command"), service.get("entrypoint"), environment(service)]):
+        for password in LOGIN.findall(VARIABLE.sub("$", text)):
+            if "$" not in password:
+                yield "a password stands in an address; take it from `.env`"
+
+
+def bounded(service, image, one_shot, images):
+    last = image.rpartition("/")[2]
+    if ":" not in last or last.endswith(":latest") or last.endswith(":"):
+        yield f"image: {image or 'none'}: not pinned by a tag"
+    ours = OURS.match(image)
+    in_image = ours and "HEALTHCHECK" in images.get(ours.group(1), ("", ""))[1]
+    health = service.get("healthcheck") or {}
+    if not one_shot and (health.get("disable") or not (health.get("test") or in_image)):
+        yield "healthcheck: neither the service nor its image has one"
+    limits = (service.get("deploy") or {}).get("resources", {}).get("limits", {})
+    if not (limits.get("memory") or service.get("mem_limit")):
+        yield "deploy.resources.limits.memory is missing"
+    if not (limits.get("cpus") or service.get("cpus")):
+        yield "deploy.resources.limits.cpus is missing"

@@ -1,0 +1,30 @@
+"""yamllint on every YAML file, hadolint on the Dockerfile, `sh -n` on the scripts that images and pods run."""
+
+import sys
+
+from .tree import run, tool
+
+YAML = ("**/*.yml", "**/*.yaml", "**/Kustomization")
+SHELL = ("deploy/**/*.sh", "k8s/**/*.sh")
+
+
+def check(tree):
+    files = tree.glob(*YAML)
+    if not files:
+        yield "no YAML file was found"
+    command = [sys.executable, "-m", "yamllint", "--strict", "--format", "parsable", "-c", tree.root / ".yamllint.yml"]
+    code, text = run([*command, *files], cwd=tree.root)
+    yield from complaints("yamllint", code, text)
+    if not tree.exists("Dockerfile"):
+        yield "Dockerfile: it is missing"
+        return
+    code, text = run([tool("hadolint"), "--config", ".hadolint.yaml", "--no-color", "Dockerfile"], cwd=tree.root)
+    yield from complaints("hadolint", code, text)
+    for path in tree.glob(*SHELL):
+        code, text = run(["sh", "-n", path], cwd=tree.root)
+        yield from complaints("sh -n", code, text)
+
+
+def complaints(name, code, text):
+    if code or text:
+        yield from (f"{line} ({name})" for line in text.splitlines() or [f"exit code {code}"])

@@ -1,0 +1,124 @@
+"""Each stage is scaled by its own queues, by one autoscaler alone, and streams have a copy on each broker."""
+
+import re
+
+from .figures import declared
+from .names import OURS
+from .settings import environment
+from .tree import kinds, pods, title
+
+LANE = re.compile(r'Lane::\w+ => "(\w+)"')
+STREAM = re.compile(r'TASKS: &str = "(\w+)"')
+HOST = re.compile(r"(?:https?://)?([a-z0-9-]+)(?:\.[\w.-]+)?:(\d+)")
+
+
+def check(tree):
+    lanes = set(LANE.findall(tree.text("common/src/contract/stage.rs")))
+    (stream,) = STREAM.findall(tree.text("common/src/contract/streams.rs"))
+    known = declared(tree)
+    scaled = set()
+    for build in tree.overlays:
+        documents = tree.builds.get(build, [])
+        yield from (f"{build}: {problem}" for problem in alone(documents))
+        yield from (f"{build}: {problem}" for problem in brokers(documents))
+        for document in kinds(documents, "ScaledObject"):
+            scaled.add(build)
+            yield from (f"{build}: {title(document)}: {one}" for one in queues(documents, document, lanes, stream))
+        for document in kinds(documents, "HorizontalPodAutoscaler"):
+            yield from (f"{build}: {title(document)}: {one}" for one in external(documents, document, known))
+    if not scaled:
+        yield "k8s: no overlay has a ScaledObject"
+
+
+def target(documents, autoscaler):
+    """Stage and slots of the Deployment that is scaled; (None, None) for the API's."""
+    name = autoscaler["spec"]["scaleTargetRef"]["name"]
+    for document, template in pods(kinds(documents, "Deployment")):
+        if document["metadata"]["name"] == name:
+            for container in template["spec"]["containers"]:
+                image = OURS.match(container.get("image", ""))
+                values = environment(documents, container)
+                if image and image.group(1).startswith("worker-"):
+                    return values.get("VIDP_ROLE") or image.group(1)[len("worker-") :], values.get("VIDP_SLOTS", "1")
+    return None, None
+
+
+def alone(documents):
+    """Two autoscalers of one Deployment fight, and so does a fixed number of replicas at each `apply`."""
+    seen = {}
+    for document in kinds(documents, "ScaledObject", "HorizontalPodAutoscaler"):
+        name = document["spec"]["scaleTargetRef"]["name"]
+        if name in seen:
+            yield f"{title(document)}: {name} is scaled by {seen[name]} already"
+        seen[name] = title(document)
+    for document in kinds(documents, "Deployment"):
+        name = document["metadata"]["name"]
+        if name in seen and "replicas" in document["spec"]:
+            yield f"{title(document)}: spec.replicas: every `apply` would undo what {seen[name]} chose"
+
+
+def queues(documents, document, lanes, stream):
+    spec, (stage, slots) = document["spec"], target(documents, document)
+    triggers = [one["metadata"] for one in spec["triggers"] if one["type"] == "nats-jetstream"]
+    consumers = sorted(one.get("consumer", "") for one in triggers)
+    if stage and consumers != sorted(f"{stage}-{lane}" for lane in lanes):
+        yield f"spec.triggers: consumers {consumers}; expected one trigger for each lane of {stage}: {sorted(lanes)}"
+    for one in triggers:
+        where = f"spec.triggers: {one.get('consumer')}"
+        if one.get("stream") != stream:
+            yield f"{where}: stream is {one.get('stream')}; the tasks' stream is {stream}"
+        if one.get("lagThreshold") != slots:
+            yield f"{where}: lagThreshold is {one.get('lagThreshold')}; its pods have {slots} slots"
+        yield from (
+            f"{where}: {problem}" for problem in endpoint(documents, one.get("natsServerMonitoringEndpoint", ""))
+        )
+    if "fallback" not in spec:
+        yield "spec.fallback is missing: a broker that does not answer leaves the number of pods to chance"
+    low, high = spec.get("minReplicaCount", 0), spec.get("maxReplicaCount", 100)
+    if low > high:
+        yield f"spec.minReplicaCount {low} is more than maxReplicaCount {high}"
+    down = (spec.get("advanced") or {}).get("horizontalPodAutoscalerConfig", {}).get("behavior", {}).get("scaleDown")
+    if not down:
+        yield "spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown is missing: work in hand would be cut off"
+
+
+def endpoint(documents, text):
+    found = HOST.fullmatch(text)
+    services = {service["metadata"]["name"]: service for service in kinds(documents, "Service")}
+    if not found:
+        yield f"natsServerMonitoringEndpoint: {text!r} is not host:port"
+    elif ".svc" in text or "." not in text:
+        ports = services.get(found.group(1), {"spec": {"ports": []}})["spec"]["ports"]
+        if int(found.group(2)) not in [port["port"] for port in ports]:
+            yield f"natsServerMonitoringEndpoint: there is no Service/{found.group(1)} with the port {found.group(2)}"
+
+
+def external(documents, document, known):
+    spec, (stage, _) = document["spec"], target(documents, document)
+    if spec.get("minReplicas", 1) > spec["maxReplicas"]:
+        yield f"spec.minReplicas {spec['minReplicas']} is more than maxReplicas {spec['maxReplicas']}"
+    metrics = [one["external"]["metric"] for one in spec.get("metrics", []) if one["type"] == "External"]
+    if stage and not metrics:
+        yield f"spec.metrics: none is External; {stage} is to be scaled by its queue"
+    for metric in metrics:
+        if metric["name"] not in known:
+            yield f"spec.metrics: {metric['name']}: no program declares it"
+        asked = (metric.get("selector") or {}).get("matchLabels", {}).get("stage")
+        if stage and asked != stage:
+            yield f"spec.metrics: {metric['name']}: selector asks for the stage {asked}; the target works on {stage}"
+
+
+def brokers(documents):
+    servers = [
+        document["spec"].get("replicas", 1)
+        for document in kinds(documents, "StatefulSet")
+        if document["metadata"]["name"] == "nats"
+    ]
+    for document, template in pods(documents):
+        for container in template["spec"]["containers"]:
+            copies = environment(documents, container).get("VIDP_STREAM_REPLICAS")
+            if OURS.match(container.get("image", "")) and servers and int(copies or 1) != min(servers[0], 5):
+                yield (
+                    f"{title(document)}: {container['name']}: VIDP_STREAM_REPLICAS is {copies or 1}; "
+                    f"StatefulSet/nats has {servers[0]} replicas"
+                )

@@ -1,0 +1,76 @@
+"""Selectors, ports and backends find what they are meant for: one that matches nothing does nothing, without a word."""
+
+from .tree import containers, kinds, pods, title
+
+
+def labels(template):
+    return (template.get("metadata") or {}).get("labels") or {}
+
+
+def matches(selector, found):
+    return all(found.get(name) == value for name, value in selector.items())
+
+
+def selects(documents, document):
+    """A selector that matches nothing does nothing, without a word."""
+    spec, kind = document["spec"], document["kind"]
+    if kind == "Service":
+        if not spec.get("selector"):
+            return
+        found = [template for _, template in pods(documents) if matches(spec["selector"], labels(template))]
+        if not found:
+            yield f"spec.selector {spec['selector']} matches no pod"
+        for port in spec.get("ports", []):
+            target = port.get("targetPort", port["port"])
+            for template in found:
+                if not has_port(template, target):
+                    yield f"spec.ports: no container of its pods has the port {target}"
+    elif kind == "ServiceMonitor":
+        yield from monitored(documents, spec)
+    else:
+        field = "podSelector" if kind == "NetworkPolicy" else "selector"
+        wanted = (spec.get(field) or {}).get("matchLabels") or {}
+        if wanted and not any(matches(wanted, labels(template)) for _, template in pods(documents)):
+            yield f"spec.{field} {wanted} matches no pod"
+
+
+def monitored(documents, spec):
+    selector = spec["selector"].get("matchLabels") or {}
+    found = [
+        service
+        for service in kinds(documents, "Service")
+        if matches(selector, service["metadata"].get("labels") or {})
+        and expressions(spec["selector"], service["metadata"].get("labels") or {})
+    ]
+    if not found:
+        yield f"spec.selector {spec['selector']} matches no Service"
+    for endpoint in spec.get("endpoints", []):
+        for service in found:
+            if endpoint.get("port") not in [port.get("name") for port in service["spec"]["ports"]]:
+                yield f"spec.endpoints: {title(service)} has no port named {endpoint.get('port')}"
+
+
+def expressions(selector, found):
+    return all(
+        found.get(one["key"]) in one.get("values", []) if one["operator"] == "In" else True
+        for one in selector.get("matchExpressions") or []
+    )
+
+
+def has_port(template, wanted):
+    return any(
+        wanted in (port.get("name"), port["containerPort"])
+        for container in containers(template)
+        for port in container.get("ports", [])
+    )
+
+
+def ingress(documents, document):
+    services = {service["metadata"]["name"]: service for service in kinds(documents, "Service")}
+    for rule in document["spec"].get("rules", []):
+        for path in rule.get("http", {}).get("paths", []):
+            backend = path["backend"]["service"]
+            ports = services.get(backend["name"], {"spec": {"ports": []}})["spec"]["ports"]
+            wanted = backend["port"].get("number", backend["port"].get("name"))
+            if not any(wanted in (port["port"], port.get("name")) for port in ports):
+                yield f"spec.rules: there is no Service/{backend['name']} with the port {wanted}"

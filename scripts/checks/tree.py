@@ -1,0 +1,131 @@
+"""The repository as the checks read it: files, what kustomize builds, and what the programs say of themselves.
+
+A check is a function that takes a Tree and yields one sentence per thing that is wrong: file or build, document,
+field, and what is expected.
+"""
+
+import functools
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+ENGINES = ROOT / ".engines"
+# A program's folder in a work tree that was built as `make test` builds it.
+BINARIES = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / "debug"
+NAMESPACE = "vidp-production"
+# The folders of the deployment guide, in its order; others that a document tells to apply are added.
+GUIDE = ["k8s/secrets", "k8s/mongodb", "k8s/deployments", "k8s/services", "k8s/ingress"]
+APPLY = re.compile(r"kubectl apply -f (k8s/[\w./-]+)")
+NOT_OURS = {".git", ".engines", ".vidp", "target", "bench-out", "node_modules", "__pycache__"}
+
+
+def tool(name):
+    """A program of the PATH or of .engines."""
+    found = shutil.which(name) or ENGINES / "bin" / name
+    if not pathlib.Path(found).exists():
+        raise FileNotFoundError(f"{name} is missing: run `python3 scripts/setup.py --checks`")
+    return str(found)
+
+
+def run(command, **options):
+    """Exit code and everything that was said."""
+    done = subprocess.run(
+        [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
+    )
+    return done.returncode, done.stdout.strip()
+
+
+class Tree:
+    def __init__(self, root=ROOT):
+        self.root = pathlib.Path(root)
+
+    def text(self, path):
+        return (self.root / path).read_text()
+
+    def exists(self, path):
+        return (self.root / path).exists()
+
+    @functools.cached_property
+    def files(self):
+        """All files by their paths from the root, without folders of builds and tools."""
+        found = []
+        for folder, folders, names in os.walk(self.root):
+            folders[:] = sorted(set(folders) - NOT_OURS)
+            found.extend(pathlib.Path(folder, name).relative_to(self.root).as_posix() for name in sorted(names))
+        return found
+
+    def glob(self, *patterns):
+        """Paths from the root; `*` stays within a folder and `**/` is any depth."""
+        parts = {"**/": "(?:.*/)?", "*": "[^/]*"}
+        wanted = [
+            "".join(parts.get(part, re.escape(part)) for part in re.split(r"(\*\*/|\*)", pattern))
+            for pattern in patterns
+        ]
+        return [path for path in self.files if any(re.fullmatch(one, path) for one in wanted)]
+
+    def yaml(self, path):
+        return [document for document in yaml.safe_load_all(self.text(path)) if document is not None]
+
+    @functools.cached_property
+    def guide(self):
+        """Folders applied by `kubectl apply -f`, in the order in which the documents name them."""
+        told = [
+            match.rstrip("/.")
+            for path in self.glob("README.md", "docs/*.md", "k8s/*.md")
+            for match in APPLY.findall(self.text(path))
+        ]
+        return list(dict.fromkeys([*told, *GUIDE]))
+
+    @functools.cached_property
+    def overlays(self):
+        found = self.glob("k8s/kustomization.yaml", "k8s/overlays/*/kustomization.yaml")
+        return sorted((str(pathlib.Path(path).parent) for path in found), key=len)
+
+    @functools.cached_property
+    def kustomized(self):
+        """What kustomize said of each overlay: exit code and text."""
+        return {folder: run([tool("kubectl"), "kustomize", self.root / folder]) for folder in self.overlays}
+
+    @functools.cached_property
+    def builds(self):
+        """Documents by what is applied: each overlay, and the guide's folders together."""
+        builds = {
+            folder: [document for document in yaml.safe_load_all(text) if document is not None]
+            for folder, (code, text) in self.kustomized.items()
+            if code == 0
+        }
+        applied = [document for folder in self.guide for path in self.applied(folder) for document in self.yaml(path)]
+        return {**builds, "the guide's folders": applied}
+
+    def applied(self, folder):
+        """The files that `kubectl apply -f FOLDER` reads; FOLDER may be a file."""
+        if not (self.root / folder).is_dir():
+            return [folder] if self.exists(folder) else []
+        return self.glob(*(f"{folder}/*.{ending}" for ending in ("yaml", "yml", "json")))
+
+
+def title(document):
+    return f"{document.get('kind', '?')}/{(document.get('metadata') or {}).get('name', '?')}"
+
+
+def kinds(documents, *wanted):
+    return [document for document in documents if document.get("kind") in wanted]
+
+
+def pods(documents):
+    """Each document that makes pods, with the pod's template."""
+    for document in documents:
+        spec = document.get("spec") or {}
+        if document.get("kind") == "CronJob":
+            spec = spec["jobTemplate"]["spec"]
+        if "template" in spec and "containers" in spec["template"].get("spec", {}):
+            yield document, spec["template"]
+
+
+def containers(template):
+    return [*template["spec"].get("initContainers", []), *template["spec"]["containers"]]
