@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use clap::Parser;
 use std::{net::SocketAddr, time::Duration};
-use vidp_common::config::{LogConfig, NatsConfig, S3Config};
+use vidp_common::config::{self, LogConfig, NatsConfig, S3Config, ServiceCommand};
 
 /// VidP's REST API: uploads, jobs, outputs.
 #[derive(Parser, Clone, Debug)]
@@ -50,11 +50,17 @@ pub struct ApiConfig {
     /// Seconds without a sign of life after which a stage is looked for in the queue
     #[arg(long, env = "VIDP_STALE_SECONDS", default_value_t = 60)]
     pub stale_seconds: u64,
+    /// Something else than to serve
+    #[command(subcommand)]
+    pub command: Option<ServiceCommand>,
 }
 
 impl ApiConfig {
     /// Refuses settings that contradict each other.
     pub fn validate(&self) -> Result<()> {
+        self.nats.validate()?;
+        self.s3.validate()?;
+        config::no_placeholder("VIDP_MONGODB_URL", &self.mongodb_url)?;
         ensure!(
             self.max_upload_mb > 0,
             "VIDP_MAX_UPLOAD_MB is 0: nothing could be uploaded"

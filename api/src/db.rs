@@ -5,9 +5,9 @@ use futures_util::TryStreamExt;
 use mongodb::{
     Client, Collection, IndexModel,
     bson::{Bson, DateTime, Document, doc},
-    options::{Acknowledgment, ClientOptions, WriteConcern},
+    options::{Acknowledgment, ClientOptions, IndexOptions, WriteConcern},
 };
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 use uuid::Uuid;
 use vidp_common::contract::Stage;
 
@@ -51,6 +51,15 @@ pub struct Filter {
     /// Only jobs older than this one.
     pub before: Option<Uuid>,
     pub limit: i64,
+}
+
+/// How long the oldest has been there; zero when there is none.
+#[derive(Debug, Default)]
+pub struct Ages {
+    /// Queued stages, since they were queued.
+    pub waiting: BTreeMap<Stage, Duration>,
+    /// Jobs that have not ended, since they were created.
+    pub job: Duration,
 }
 
 impl Db {
@@ -109,10 +118,18 @@ impl Db {
             doc! { "tidy_at": 1 },
         ];
         keys.extend(Stage::ALL.map(|stage| doc! { next_at(stage): 1 }));
-        let models: Vec<_> = keys
+        let mut models: Vec<_> = keys
             .into_iter()
             .map(|keys| IndexModel::builder().keys(keys).build())
             .collect();
+        // Only what waits now is in these; they stay small.
+        models.extend(Stage::ALL.map(|stage| {
+            let queued = IndexOptions::builder().partial_filter_expression(is_queued(stage));
+            IndexModel::builder()
+                .keys(doc! { queued_at(stage): 1 })
+                .options(queued.build())
+                .build()
+        }));
         let jobs = self.jobs.clone();
         self.run(async move { jobs.create_indexes(models).await.map(drop) })
             .await
@@ -219,6 +236,31 @@ impl Db {
         .await
     }
 
+    /// How long the oldest stages and the oldest job wait.
+    pub async fn ages(&self) -> Result<Ages, DbError> {
+        let now = DateTime::now();
+        let since = |time: DateTime| {
+            let age = now.timestamp_millis() - time.timestamp_millis();
+            Duration::from_millis(u64::try_from(age).unwrap_or(0))
+        };
+        let mut ages = Ages::default();
+        for stage in Stage::ALL {
+            let oldest = self
+                .find(is_queued(stage), doc! { queued_at(stage): 1 }, 1)
+                .await?;
+            let queued_at = oldest.first().and_then(|job| job.stages[&stage].queued_at);
+            ages.waiting
+                .insert(stage, queued_at.map_or(Duration::ZERO, since));
+        }
+        for status in JobStatus::OPEN {
+            let open = doc! { "status": status.as_str(), "deleted_at": null };
+            let oldest = self.find(open, doc! { "_id": 1 }, 1).await?;
+            let age = oldest.first().map(|job| since(job.created_at));
+            ages.job = ages.job.max(age.unwrap_or_default());
+        }
+        Ok(ages)
+    }
+
     /// Removes a deleted job's document if it still is at `rev`.
     pub async fn remove(&self, id: Uuid, rev: i64) -> Result<bool, DbError> {
         let jobs = self.jobs.clone();
@@ -235,4 +277,12 @@ impl Db {
 
 fn next_at(stage: Stage) -> String {
     format!("stages.{stage}.dispatch.next_at")
+}
+
+fn queued_at(stage: Stage) -> String {
+    format!("stages.{stage}.queued_at")
+}
+
+fn is_queued(stage: Stage) -> Document {
+    doc! { format!("stages.{stage}.status"): "queued" }
 }

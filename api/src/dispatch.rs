@@ -4,7 +4,7 @@ use crate::{
     app::{App, Shared},
     db::{DbError, Updated},
     job::Job,
-    plan,
+    metrics, plan,
 };
 use mongodb::bson::DateTime;
 use vidp_common::contract::Stage;
@@ -13,7 +13,8 @@ use vidp_common::contract::Stage;
 pub async fn publish_due(app: &App, job: &Job) {
     for stage in plan::due(job) {
         if let Err(error) = publish(app, job, stage).await {
-            tracing::warn!(job = %job.id, %stage, "a task could not be published yet: {error:#}");
+            let trace = job.trace();
+            tracing::warn!(job = %job.id, %stage, trace_id = trace.trace_id(), "a task could not be published yet: {error:#}");
         }
     }
 }
@@ -30,22 +31,31 @@ async fn publish(app: &App, job: &Job, stage: Stage) -> anyhow::Result<()> {
     let Some(task) = task else {
         return Ok(());
     };
-    app.queue.publish_task(job.lane, &task).await?;
+    app.queue.publish_task(job.lane, &task, &job.trace()).await?;
     let mark = |job: &mut Job| plan::sent(job, stage, task.task_id, app.times(), DateTime::now());
     app.db.update(job.id, mark).await?;
     Ok(())
 }
 
-/// Changes a job and publishes what that made due; the publishing goes on when the caller is dropped.
+/// Changes a job, counts its end, and publishes what became due; the publishing goes on when the caller is dropped.
 pub async fn update(
     app: &Shared,
     id: uuid::Uuid,
-    change: impl FnMut(&mut Job) -> bool,
+    mut change: impl FnMut(&mut Job) -> bool,
 ) -> Result<Updated, DbError> {
+    let mut open = false;
+    let change = |job: &mut Job| {
+        open = !job.status.is_terminal();
+        change(job)
+    };
     let updated = app.db.update(id, change).await?;
-    if let Updated::Changed(job) = &updated
-        && !plan::due(job).is_empty()
-    {
+    let Updated::Changed(job) = &updated else {
+        return Ok(updated);
+    };
+    if open && job.status.is_terminal() {
+        metrics::job_ended(job.status);
+    }
+    if !plan::due(job).is_empty() {
         let (app, job) = (app.clone(), job.clone());
         app.commits
             .clone()

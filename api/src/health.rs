@@ -1,6 +1,6 @@
 //! What probes, Prometheus and operators ask.
 
-use crate::{app::Shared, problem::Problem};
+use crate::{app::Shared, metrics, problem::Problem};
 use axum::{
     Json,
     extract::State,
@@ -63,8 +63,17 @@ pub async fn processing(State(app): State<Shared>) -> Result<Json<Value>, Proble
     })))
 }
 
-/// `GET /metrics`: Prometheus text.
+/// `GET /metrics`: Prometheus text. What the broker and the record know is asked for at every scrape: every replica
+/// tells the same.
 pub async fn metrics(State(app): State<Shared>) -> String {
+    let broker = async {
+        let asked = app.queue.is_connected().then(|| app.queue.figures());
+        tokio::time::timeout(LIMIT, asked?).await.ok()?.ok()
+    };
+    let record = async { tokio::time::timeout(LIMIT, app.db.ages()).await.ok()?.ok() };
+    let (broker, record) = tokio::join!(broker, record);
+    metrics::broker(broker.as_ref());
+    metrics::record(record.as_ref());
     app.metrics.render()
 }
 

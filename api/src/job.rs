@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fmt};
 use uuid::Uuid;
-use vidp_common::contract::{JobOptions, Lane, MediaFacts, Output, Stage, Timings};
+use vidp_common::{
+    contract::{JobOptions, Lane, MediaFacts, Output, Stage, Timings},
+    trace::TraceParent,
+};
 
 /// One upload and what becomes of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,6 +28,9 @@ pub struct Job {
     pub external_id: Option<String>,
     pub metadata: Map<String, Value>,
     pub idempotency_key: Option<String>,
+    /// The upload's place in the job's trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceParent>,
     pub created_at: DateTime,
     pub updated_at: DateTime,
     /// Set when the job ends: the sweeper deletes job and objects then.
@@ -147,12 +153,19 @@ impl StageStatus {
 }
 
 impl JobStatus {
+    /// How a job can end.
+    pub const TERMINAL: [JobStatus; 4] = [
+        JobStatus::Succeeded,
+        JobStatus::Partial,
+        JobStatus::Failed,
+        JobStatus::Cancelled,
+    ];
+    /// Those that have not ended.
+    pub const OPEN: [JobStatus; 3] = [JobStatus::Uploading, JobStatus::Queued, JobStatus::Running];
+
     /// Never changes again, but for a retry that somebody asks for.
     pub fn is_terminal(self) -> bool {
-        matches!(
-            self,
-            JobStatus::Succeeded | JobStatus::Partial | JobStatus::Failed | JobStatus::Cancelled
-        )
+        JobStatus::TERMINAL.contains(&self)
     }
 
     /// The name in documents and URLs.
@@ -222,6 +235,7 @@ impl Job {
             external_id: None,
             metadata: Map::new(),
             idempotency_key: None,
+            trace: None,
             options: JobOptions::default(),
             created_at: now,
             updated_at: now,
@@ -231,6 +245,11 @@ impl Job {
         };
         job.set_options(options);
         job
+    }
+
+    /// The job's trace; documents of earlier releases have none.
+    pub fn trace(&self) -> TraceParent {
+        self.trace.clone().unwrap_or_else(|| TraceParent::of_job(self.id))
     }
 
     /// What the client asks for; in a multipart body it may come after the file.

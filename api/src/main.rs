@@ -8,6 +8,7 @@ mod dispatch;
 mod health;
 mod job;
 mod jobs;
+mod metrics;
 mod options;
 mod outputs;
 mod plan;
@@ -21,10 +22,14 @@ mod upload;
 mod view;
 
 use clap::Parser;
+use vidp_common::{config::ServiceCommand, service, telemetry};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let config = config::ApiConfig::parse();
-    vidp_common::telemetry::init(&config.log)?;
+    if let Some(ServiceCommand::Healthcheck { ready }) = config.command {
+        return service::healthcheck(config.bind, ready).await;
+    }
+    let _telemetry = telemetry::init(&config.log, env!("CARGO_PKG_NAME"))?;
     start::run(config).await
 }

@@ -12,9 +12,11 @@ use async_nats::jetstream::{AckKind, Message, consumer::PullConsumer};
 use futures_util::StreamExt;
 use mongodb::bson::DateTime;
 use std::time::Duration;
+use tracing::Instrument;
 use vidp_common::{
     contract::{Progress, TaskResult, streams},
     queue::Cancel,
+    trace::TraceParent,
 };
 
 /// Results asked for at a time. They take milliseconds each, far less than their lease.
@@ -64,19 +66,14 @@ async fn pull(app: &Shared, told: &mut bool) -> Result<()> {
 async fn apply(app: &Shared, message: Message) {
     let kind = match serde_json::from_slice::<TaskResult>(&message.payload) {
         Ok(result) => {
-            let change = |job: &mut Job| plan::finished(job, &result, app.times(), DateTime::now());
-            match dispatch::update(app, result.job_id, change).await {
-                Ok(Updated::Changed(job)) => {
-                    tracing::info!(job = %job.id, stage = %result.stage, status = %job.status, "stage ended");
-                    AckKind::Ack
-                }
-                // Late, twice, for another task or for a deleted job: the record is right as it is.
-                Ok(Updated::Unchanged(_)) | Err(DbError::NotFound) => AckKind::Ack,
-                Err(error) => {
-                    tracing::warn!(job = %result.job_id, "a result could not be stored yet: {error}");
-                    AckKind::Nak(Some(PAUSE))
-                }
-            }
+            let trace = TraceParent::of_message(message.headers.as_ref())
+                .unwrap_or_else(|| TraceParent::of_job(result.job_id));
+            let (job, stage, attempt, trace_id) =
+                (result.job_id, result.stage, result.attempt, trace.trace_id());
+            let span =
+                tracing::info_span!("persist", otel.kind = "consumer", %job, %stage, attempt, trace_id);
+            trace.adopt(&span);
+            persist(app, &result).instrument(span).await
         }
         Err(error) => match app
             .queue
@@ -93,6 +90,23 @@ async fn apply(app: &Shared, message: Message) {
     // An acknowledgement that gets lost brings the result again, and it changes nothing then.
     if let Err(error) = message.ack_with(kind).await {
         tracing::debug!(%error, "a result was not acknowledged");
+    }
+}
+
+/// Brings a result into the record, and says what the broker is told.
+async fn persist(app: &Shared, result: &TaskResult) -> AckKind {
+    let change = |job: &mut Job| plan::finished(job, result, app.times(), DateTime::now());
+    match dispatch::update(app, result.job_id, change).await {
+        Ok(Updated::Changed(job)) => {
+            tracing::info!(status = %job.status, "stage ended");
+            AckKind::Ack
+        }
+        // Late, twice, for another task or for a deleted job: the record is right as it is.
+        Ok(Updated::Unchanged(_)) | Err(DbError::NotFound) => AckKind::Ack,
+        Err(error) => {
+            tracing::warn!("a result could not be stored yet: {error}");
+            AckKind::Nak(Some(PAUSE))
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Every URL on one screen.
 
-use crate::{app::Shared, health, jobs, outputs, problem, problem::Problem, upload};
+use crate::{app::Shared, health, jobs, metrics, outputs, problem, problem::Problem, upload};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
@@ -39,5 +39,6 @@ pub fn all(app: Shared) -> Router {
             )
         })
         .layer(middleware::from_fn(problem::render))
+        .layer(middleware::from_fn(metrics::observe))
         .with_state(app)
 }

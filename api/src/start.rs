@@ -5,12 +5,12 @@ use crate::{
     changes::Changes,
     config::ApiConfig,
     db::Db,
-    results, routes, sweep,
+    metrics, results, routes, sweep,
 };
 use anyhow::Result;
 use std::{fmt::Display, sync::Arc, time::Duration};
 use tokio_util::task::TaskTracker;
-use vidp_common::{metrics, queue::Queue, service, store::Store};
+use vidp_common::{queue::Queue, service, store::Store};
 
 /// Commits in progress may take this long after the signal.
 const COMMIT_LIMIT: Duration = Duration::from_secs(10);
@@ -33,7 +33,6 @@ pub async fn run(config: ApiConfig) -> Result<()> {
         metrics: metrics::install()?,
         config,
     });
-    metrics::describe_api();
     tokio::spawn(prepare(app.clone()));
     tokio::spawn(app.changes.clone().follow(app.db.clone()));
     tokio::spawn(results::follow_progress(app.clone()));

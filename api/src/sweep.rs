@@ -8,6 +8,7 @@ use crate::{
     db::{DbError, Updated},
     dispatch,
     job::{DispatchState, Job},
+    metrics::{self, Repair},
     plan,
 };
 use anyhow::Result;
@@ -60,6 +61,7 @@ async fn round(app: &Shared) -> Option<anyhow::Error> {
     // Eight missed signs of life.
     let silent = ago(app.config.stale() * 2);
     for job in found(app.db.silent_uploads(silent, ROUND).await, &mut note) {
+        metrics::repaired(Repair::UploadAbandoned);
         tracing::warn!(job = %job.id, "an upload was abandoned");
         note(until_shutdown(app, abandon(app, &job)).await);
     }
@@ -101,6 +103,7 @@ async fn look_after(app: &Shared, job: &Job, stage: Stage) -> Result<()> {
         Err(error) => return Err(error.into()),
     };
     if claim == Some(DispatchState::Pending) {
+        metrics::repaired(Repair::Republished);
         dispatch::publish_due(app, &job).await;
         return Ok(());
     }
@@ -122,12 +125,13 @@ async fn look_after(app: &Shared, job: &Job, stage: Stage) -> Result<()> {
         None if late => plan::expired(job, stage, task_id, app.times(), DateTime::now()),
         None => plan::lost(job, stage, task_id, DateTime::now()),
     };
-    let what = match &known {
-        Some(_) => "a result was missed; applied now",
-        None if late => "a task was not worked on by its deadline",
-        None => "a task was lost; published again",
+    let (kind, what) = match &known {
+        Some(_) => (Repair::ResultApplied, "a result was missed; applied now"),
+        None if late => (Repair::Expired, "a task was not worked on by its deadline"),
+        None => (Repair::Lost, "a task was lost; published again"),
     };
-    tracing::warn!(job = %job.id, %stage, what);
+    metrics::repaired(kind);
+    tracing::warn!(job = %job.id, %stage, trace_id = job.trace().trace_id(), what);
     dispatch::update(app, job.id, change).await?;
     Ok(())
 }

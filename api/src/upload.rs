@@ -2,7 +2,7 @@
 
 mod receiver;
 
-use crate::{app::Shared, job::Job, options, problem::Problem, view};
+use crate::{app::Shared, job::Job, metrics::UploadWatch, options, problem::Problem, view};
 use axum::{
     Json,
     body::Body,
@@ -15,8 +15,12 @@ use mongodb::bson::DateTime;
 use receiver::Receiver;
 use serde::Deserialize;
 use std::time::Duration;
+use tracing::{Instrument, field::Empty};
 use uuid::Uuid;
-use vidp_common::contract::JobOptions;
+use vidp_common::{
+    contract::JobOptions,
+    trace::{self, TraceParent},
+};
 
 /// What a multipart body may have around the file.
 const MULTIPART_OVERHEAD: u64 = 1 << 20;
@@ -37,27 +41,14 @@ pub struct RawQuery {
 
 /// Takes a multipart body, or the video itself as the body, and answers 202 with the job.
 pub async fn create(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
-    let content_type = content_type(request.headers());
-    let is_form = content_type.starts_with("multipart/form-data");
-    refuse_by_length(
-        &app,
-        request.headers(),
-        if is_form { MULTIPART_OVERHEAD } else { 0 },
-    )?;
-    let job = if is_form {
-        from_form(&app, request).await?
-    } else if content_type.starts_with("video/")
-        || content_type.starts_with("audio/")
-        || content_type == OCTETS
-    {
-        from_body(&app, request, content_type).await?
-    } else {
-        return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_content_type",
-            "send multipart/form-data with a part `file`, or the video itself with a content type of video/*",
-        ));
-    };
+    let mut watch = UploadWatch::start();
+    let span = tracing::info_span!("upload", otel.kind = "server", job = Empty, trace_id = Empty);
+    if let Some(caller) = caller(request.headers()) {
+        caller.adopt(&span);
+    }
+    let received = receive(&app, request).instrument(span).await;
+    watch.answered(received.as_ref().ok().map(|job| job.source.size.cast_unsigned()));
+    let job = received?;
     let location = format!("/api/v1/jobs/{}", job.id);
     Ok((
         StatusCode::ACCEPTED,
@@ -65,6 +56,35 @@ pub async fn create(State(app): State<Shared>, request: Request) -> Result<Respo
         Json(view::job(&job)),
     )
         .into_response())
+}
+
+/// The client's own trace, which the job's then is part of.
+fn caller(headers: &HeaderMap) -> Option<TraceParent> {
+    TraceParent::parse(headers.get(trace::HEADER)?.to_str().ok()?)
+}
+
+async fn receive(app: &Shared, request: Request) -> Result<Job, Problem> {
+    let content_type = content_type(request.headers());
+    let is_form = content_type.starts_with("multipart/form-data");
+    refuse_by_length(
+        app,
+        request.headers(),
+        if is_form { MULTIPART_OVERHEAD } else { 0 },
+    )?;
+    if is_form {
+        from_form(app, request).await
+    } else if content_type.starts_with("video/")
+        || content_type.starts_with("audio/")
+        || content_type == OCTETS
+    {
+        from_body(app, request, content_type).await
+    } else {
+        Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_content_type",
+            "send multipart/form-data with a part `file`, or the video itself with a content type of video/*",
+        ))
+    }
 }
 
 const OCTETS: &str = "application/octet-stream";

@@ -2,13 +2,13 @@
 //! environment.
 
 use anyhow::{Result, ensure};
-use clap::Args;
+use clap::{Args, Subcommand};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// Where the message broker is.
 #[derive(Args, Clone, Debug)]
 pub struct NatsConfig {
-    /// Address of NATS; `nats://user:password@host:port`, several separated by commas
+    /// Address of NATS, `nats://host:port`; several separated by commas
     #[arg(
         long,
         env = "VIDP_NATS_URL",
@@ -16,6 +16,12 @@ pub struct NatsConfig {
         hide_env_values = true
     )]
     pub nats_url: String,
+    /// User of NATS; none when empty
+    #[arg(long, env = "VIDP_NATS_USER", default_value = "")]
+    pub nats_user: String,
+    /// Its password
+    #[arg(long, env = "VIDP_NATS_PASSWORD", default_value = "", hide_env_values = true)]
+    pub nats_password: String,
     /// Replicas of each stream: the number of servers in the NATS cluster, 1, 3 or 5
     #[arg(long, env = "VIDP_STREAM_REPLICAS", default_value_t = 1)]
     pub stream_replicas: usize,
@@ -28,6 +34,11 @@ impl NatsConfig {
     /// The lease of a task.
     pub fn ack_wait(&self) -> Duration {
         Duration::from_secs(self.ack_wait_seconds)
+    }
+
+    /// Refuses the password of the sample files.
+    pub fn validate(&self) -> Result<()> {
+        no_placeholder("VIDP_NATS_PASSWORD", &self.nats_password)
     }
 }
 
@@ -51,7 +62,27 @@ pub struct S3Config {
     pub s3_secret_key: String,
 }
 
-/// How to log.
+impl S3Config {
+    /// Refuses the keys of the sample files.
+    pub fn validate(&self) -> Result<()> {
+        no_placeholder("VIDP_S3_ACCESS_KEY", &self.s3_access_key)?;
+        no_placeholder("VIDP_S3_SECRET_KEY", &self.s3_secret_key)
+    }
+}
+
+/// What stands for a secret in the sample files of `k8s/` and Compose.
+const PLACEHOLDER: &str = "replace-me";
+
+/// Refuses a secret that everybody knows.
+pub fn no_placeholder(name: &str, value: &str) -> Result<()> {
+    ensure!(
+        !value.contains(PLACEHOLDER),
+        "{name} still has the sample's value; make secrets of your own with scripts/secrets.py"
+    );
+    Ok(())
+}
+
+/// What to tell of the process's own doings.
 #[derive(Args, Clone, Debug)]
 pub struct LogConfig {
     /// Log format: `text` or `json`
@@ -64,6 +95,23 @@ pub struct LogConfig {
         default_value = "info,async_nats=warn"
     )]
     pub filter: String,
+    /// OpenTelemetry collector (OTLP over HTTP, `http://host:4318`) to send traces to; none without it
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub otlp_endpoint: Option<String>,
+    /// Name of this service in traces; the program's own by default
+    #[arg(long, env = "OTEL_SERVICE_NAME")]
+    pub service_name: Option<String>,
+}
+
+/// What a service does besides serving.
+#[derive(Subcommand, Clone, Debug)]
+pub enum ServiceCommand {
+    /// Ask the service that runs on this machine how it is; for containers without a shell
+    Healthcheck {
+        /// Ask whether it takes work, and not only whether it is alive
+        #[arg(long)]
+        ready: bool,
+    },
 }
 
 /// Settings of a worker.
@@ -99,6 +147,11 @@ pub struct WorkerConfig {
 }
 
 impl WorkerConfig {
+    /// Where the probes of a stage with this port listen.
+    pub fn address(&self, port: u16) -> SocketAddr {
+        self.bind.unwrap_or(SocketAddr::from(([0, 0, 0, 0], port)))
+    }
+
     /// How long one attempt may take.
     pub fn task_timeout(&self) -> Duration {
         Duration::from_secs(self.task_timeout_seconds)
@@ -111,6 +164,8 @@ impl WorkerConfig {
 
     /// Refuses settings that contradict each other, before any work is taken.
     pub fn validate(&self) -> Result<()> {
+        self.nats.validate()?;
+        self.s3.validate()?;
         let ack_wait = self.nats.ack_wait_seconds;
         ensure!(
             self.slots >= 1,
@@ -167,5 +222,12 @@ mod tests {
         );
         check(&["--drain-seconds", "26"], Some("VIDP_GRACE_SECONDS"));
         check(&["--drain-seconds", "540", "--grace-seconds", "600"], None);
+    }
+
+    #[test]
+    fn secrets_of_the_sample_files_are_refused() {
+        check(&["--nats-password", "replace-me"], Some("VIDP_NATS_PASSWORD"));
+        check(&["--s3-secret-key", "replace-me-too"], Some("VIDP_S3_SECRET_KEY"));
+        check(&["--s3-access-key", "vidp"], None);
     }
 }

@@ -5,7 +5,7 @@
 //! * [`worker`]: the one loop that every worker runs.
 //! * [`store`]: the S3-compatible object store; [`manifest`]: a stage's committed result in it.
 //! * [`process`] and [`ffmpeg`]: child programs, started in one place under limits.
-//! * [`config`], [`service`], [`telemetry`], [`metrics`]: settings, probes, logs and figures of a service.
+//! * [`config`], [`service`], [`telemetry`], [`metrics`], [`trace`]: settings, probes, logs, figures and traces.
 
 pub mod config;
 pub mod contract;
@@ -17,4 +17,5 @@ pub mod queue;
 pub mod service;
 pub mod store;
 pub mod telemetry;
+pub mod trace;
 pub mod worker;

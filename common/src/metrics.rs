@@ -1,73 +1,72 @@
-//! Figures of the services, in the Prometheus text format. Every name is declared here.
+//! Figures in the Prometheus text format: the recorder, and the names that every worker has. The API's are its own.
 
-use crate::contract::Stage;
+use crate::contract::{FailureCode, SkipCode, Stage};
 use anyhow::Result;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 /// Renders the figures as text.
 pub use metrics_exporter_prometheus::PrometheusHandle as Handle;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
-use std::{sync::OnceLock, time::Duration};
+use std::{path::Path, sync::OnceLock, time::Duration};
+
+const BUILD: &str = "vidp_build_info";
+const TASKS: &str = "vidp_tasks_total";
+const SECONDS: &str = "vidp_task_seconds";
+const RUNNING: &str = "vidp_tasks_running";
+const SLOTS: &str = "vidp_worker_slots";
+const REDELIVERIES: &str = "vidp_redeliveries_total";
+const DEAD: &str = "vidp_dead_letters_total";
+const SCRATCH: &str = "vidp_scratch_free_bytes";
 
 /// Upper bounds in seconds; a transcode of a long film takes hours.
 const TASK_BUCKETS: [f64; 14] = [
     0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0,
 ];
-
-const TASKS: &str = "vidp_tasks_total";
-const SECONDS: &str = "vidp_task_seconds";
-const RUNNING: &str = "vidp_tasks_running";
-const REDELIVERIES: &str = "vidp_redeliveries_total";
-const UPLOADS: &str = "vidp_uploads_total";
-const UPLOAD_BYTES: &str = "vidp_upload_bytes_total";
-const DEAD: &str = "vidp_dead_letters_total";
+/// The phases of a task that are timed.
+const PHASES: [&str; 4] = ["queue", "fetch", "process", "store"];
+/// How a task ends that has no code.
+const PLAIN_OUTCOMES: [&str; 4] = ["succeeded", "cancelled", "retried", "abandoned"];
 
 /// Makes the process's recorder, once. The handle renders the text for `/metrics`.
-pub fn install() -> Result<Handle> {
+///
+/// `histograms` are those of the caller, each with its buckets' upper bounds.
+pub fn install(histograms: &[(&str, &[f64])]) -> Result<Handle> {
     static INSTALLED: OnceLock<Handle> = OnceLock::new();
     if let Some(handle) = INSTALLED.get() {
         return Ok(handle.clone());
     }
-    let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &TASK_BUCKETS)?
-        .install_recorder()?;
+    let mut builder = PrometheusBuilder::new();
+    for (name, buckets) in [(SECONDS, TASK_BUCKETS.as_slice())].iter().chain(histograms) {
+        builder = builder.set_buckets_for_metric(Matcher::Full((*name).to_owned()), buckets)?;
+    }
+    let handle = builder.install_recorder()?;
+    describe_gauge!(BUILD, "1, with the version of the program");
+    gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(INSTALLED.get_or_init(|| handle).clone())
 }
 
 /// Describes a worker's figures and creates them at zero, so that a rate is right from the first event.
-pub fn describe_worker(stage: Stage) {
+pub fn describe_worker(stage: Stage, slots: usize) {
     let stage = stage.as_str();
     describe_counter!(TASKS, "Tasks ended, by outcome and code");
     describe_histogram!(SECONDS, "Seconds spent in each phase of a task");
     describe_gauge!(RUNNING, "Tasks being worked on now");
+    describe_gauge!(SLOTS, "Tasks that this worker can work on at the same time");
     describe_counter!(REDELIVERIES, "Deliveries that were not a task's first");
     describe_counter!(DEAD, "Messages moved to the dead stream");
-    for outcome in [
-        "succeeded",
-        "failed",
-        "skipped",
-        "cancelled",
-        "retried",
-        "abandoned",
-    ] {
-        counter!(TASKS, "stage" => stage, "outcome" => outcome, "code" => "").absolute(0);
+    describe_gauge!(SCRATCH, "Bytes free on the volume of the scratch folder");
+    let plain = PLAIN_OUTCOMES.map(|outcome| (outcome, ""));
+    let failed = FailureCode::ALL.map(|code| ("failed", code.as_str()));
+    let skipped = SkipCode::ALL.map(|code| ("skipped", code.as_str()));
+    for (outcome, code) in plain.into_iter().chain(failed).chain(skipped) {
+        counter!(TASKS, "stage" => stage, "outcome" => outcome, "code" => code).absolute(0);
+    }
+    for phase in PHASES {
+        drop(histogram!(SECONDS, "stage" => stage, "phase" => phase));
     }
     counter!(REDELIVERIES, "stage" => stage).absolute(0);
     counter!(DEAD, "stage" => stage).absolute(0);
     gauge!(RUNNING, "stage" => stage).set(0.0);
-}
-
-/// Describes the API's figures and creates them at zero.
-pub fn describe_api() {
-    describe_counter!(UPLOADS, "Uploads that became a job");
-    describe_counter!(UPLOAD_BYTES, "Bytes of uploads that became a job");
-    counter!(UPLOADS).absolute(0);
-    counter!(UPLOAD_BYTES).absolute(0);
-}
-
-/// An upload became a job.
-pub fn uploaded(bytes: u64) {
-    counter!(UPLOADS).increment(1);
-    counter!(UPLOAD_BYTES).increment(bytes);
+    gauge!(SLOTS, "stage" => stage).set(slots as f64);
 }
 
 /// A task ended.
@@ -88,6 +87,13 @@ pub fn redelivered(stage: Stage) {
 /// A message went to the dead stream.
 pub fn buried(stage: Stage) {
     counter!(DEAD, "stage" => stage.as_str()).increment(1);
+}
+
+/// Looks at the room that is left for temporary files.
+pub fn scratch(stage: Stage, folder: &Path) {
+    if let Ok(volume) = rustix::fs::statvfs(folder) {
+        gauge!(SCRATCH, "stage" => stage.as_str()).set((volume.f_bavail * volume.f_frsize) as f64);
+    }
 }
 
 /// Counts a task as running until it is dropped.

@@ -19,6 +19,7 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 /// Lines of standard error kept for the error message.
 const TAIL_LINES: usize = 20;
@@ -93,6 +94,8 @@ pub struct Child {
     group: Option<i32>,
     wall: Duration,
     stderr: JoinHandle<Tail>,
+    /// Open in the trace for as long as this is.
+    _span: Span,
 }
 
 /// Starts `program` with its standard output piped.
@@ -127,12 +130,14 @@ pub fn spawn<A: AsRef<OsStr>>(
         error,
     })?;
     let stderr = inner.stderr.take().expect("standard error is piped");
+    let span = tracing::info_span!("process", program = %name);
     Ok(Child {
         program: name,
         group: inner.id().map(u32::cast_signed),
         inner,
         wall: limits.wall,
         stderr: tokio::spawn(follow(stderr, on_line)),
+        _span: span,
     })
 }
 

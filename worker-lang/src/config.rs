@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{path::PathBuf, thread};
 use vidp_common::{
-    config::WorkerConfig,
+    config::{ServiceCommand, WorkerConfig},
     contract::Stage,
     ffmpeg::{MediaLimits, Tools},
 };
@@ -35,9 +35,12 @@ pub enum Role {
     Subtitle,
 }
 
-/// What the benchmark runs.
+/// What a language worker does besides.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// What every service can do.
+    #[command(flatten)]
+    Service(ServiceCommand),
     /// Runs the role on local files, and prints a line of JSON for each
     #[command(hide = true)]
     Bench {
@@ -49,20 +52,26 @@ pub enum Command {
 /// Models, programs and limits.
 #[derive(Args, Clone, Debug)]
 pub struct EngineConfig {
-    /// Multilingual Whisper model in whisper.cpp's ggml format
+    /// Multilingual Whisper model in whisper.cpp's ggml format: a file, or `s3://bucket/key` in the object store
     #[arg(
         long,
         env = "VIDP_WHISPER_MODEL",
         default_value = ".engines/models/ggml-base-q8_0.bin"
     )]
     pub whisper_model: PathBuf,
-    /// Silero voice activity model in whisper.cpp's ggml format
+    /// SHA-256 that the Whisper model must have; needed for one in the object store
+    #[arg(long, env = "VIDP_WHISPER_MODEL_SHA256")]
+    pub whisper_model_sha256: Option<String>,
+    /// Silero voice activity model in whisper.cpp's ggml format: a file, or `s3://bucket/key`
     #[arg(
         long,
         env = "VIDP_VAD_MODEL",
         default_value = ".engines/models/silero-vad.bin"
     )]
     pub vad_model: PathBuf,
+    /// SHA-256 that the voice activity model must have; needed for one in the object store
+    #[arg(long, env = "VIDP_VAD_MODEL_SHA256")]
+    pub vad_model_sha256: Option<String>,
     /// Threads per task of the speech model; by default the cores are shared out among the slots
     #[arg(long, env = "VIDP_SPEECH_THREADS")]
     pub threads: Option<usize>,

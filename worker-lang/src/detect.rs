@@ -107,8 +107,9 @@ async fn blocking(
     window: Window,
     piece: Piece,
 ) -> Result<(Listener, LanguageWindow), TaskError> {
+    let span = tracing::info_span!("process", program = "whisper", window = window.start);
     let work = move || {
-        let found = listener.listen(window, &piece.samples)?;
+        let found = span.in_scope(|| listener.listen(window, &piece.samples))?;
         anyhow::Ok((listener, found))
     };
     let done = tokio::task::spawn_blocking(work).await;

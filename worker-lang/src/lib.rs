@@ -5,6 +5,7 @@ pub mod captions;
 pub mod config;
 pub mod detect;
 pub mod engine;
+pub mod fetch;
 pub mod formats;
 pub mod language;
 pub mod model;

@@ -6,32 +6,37 @@ use serde_json::json;
 use std::{path::PathBuf, sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use vidp_common::{
+    config::ServiceCommand,
     contract::{DetectOptions, SubtitleOptions},
     ffmpeg::Input,
-    telemetry, worker,
+    service, telemetry, worker,
 };
 use worker_lang::{
     config::{Command, Config, Role},
     detect,
     engine::Engine,
-    subtitle,
+    fetch, subtitle,
     words::join,
 };
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let mut config = Config::parse();
+    let (stage, port) = (config.role.stage(), config.role.port());
+    if let Some(Command::Service(ServiceCommand::Healthcheck { ready })) = config.command {
+        return service::healthcheck(config.worker.address(port), ready).await;
+    }
     // whisper.cpp tells much of every call.
     let filter = &mut config.worker.log.filter;
     if !filter.contains("whisper_rs") {
         filter.insert_str(0, "whisper_rs=warn,");
     }
-    telemetry::init(&config.worker.log)?;
+    let _telemetry = telemetry::init(&config.worker.log, &format!("worker-{stage}"))?;
+    fetch::models(&mut config.engine, &config.worker).await?;
     let engine = Arc::new(Engine::load(&config.engine, config.worker.slots)?);
     if let Some(Command::Bench { files }) = config.command {
         return bench(engine, config.role, files).await;
     }
-    let (stage, port) = (config.role.stage(), config.role.port());
     match config.role {
         Role::Detect => {
             worker::main(stage, port, config.worker, move |attempt| {

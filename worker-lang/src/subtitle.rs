@@ -77,7 +77,9 @@ pub async fn transcribe(
     let vad = engine.vad().map_err(task_error)?;
     let (blocks, mut waiting) = mpsc::channel::<Vec<f32>>(AHEAD);
     let (whisper, started) = (engine.whisper.clone(), Instant::now());
+    let span = tracing::info_span!("process", program = "whisper");
     let model = tokio::task::spawn_blocking(move || {
+        let _in_span = span.entered();
         let done = |seconds: f64| {
             progress(
                 (seconds / duration.max(0.1)).min(1.0),

@@ -1,5 +1,5 @@
 use vidp_common::{
-    config::WorkerConfig,
+    config::{ServiceCommand, WorkerConfig},
     ffmpeg::{MediaLimits, Tools},
 };
 
@@ -17,6 +17,9 @@ pub struct Config {
     /// What this one needs besides.
     #[command(flatten)]
     pub settings: Settings,
+    /// Something else than to serve the queue.
+    #[command(subcommand)]
+    pub command: Option<ServiceCommand>,
 }
 
 /// How to encode.

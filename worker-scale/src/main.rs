@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use std::sync::Arc;
-use vidp_common::{contract::Stage, telemetry, worker};
+use vidp_common::{config::ServiceCommand, contract::Stage, service, telemetry, worker};
 use worker_scale::{Config, scale};
 
 /// The port of the stage's deployment.
@@ -11,7 +11,10 @@ const PORT: u16 = 8003;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let config = Config::parse();
-    telemetry::init(&config.worker.log)?;
+    if let Some(ServiceCommand::Healthcheck { ready }) = config.command {
+        return service::healthcheck(config.worker.address(PORT), ready).await;
+    }
+    let _telemetry = telemetry::init(&config.worker.log, env!("CARGO_PKG_NAME"))?;
     let settings = Arc::new(config.settings);
     worker::main(Stage::Scale, PORT, config.worker, move |attempt| {
         scale(attempt, settings.clone())

@@ -4,7 +4,9 @@ use super::committed;
 use crate::{
     app::{App, Shared},
     db::{DbError, Updated},
+    dispatch,
     job::Job,
+    metrics::{self, Repair},
     plan,
 };
 use anyhow::Result;
@@ -19,7 +21,7 @@ use vidp_common::contract::{Outcome, TaskResult, keys};
 /// Ends an upload that nobody completes, and removes its bytes.
 pub async fn abandon(app: &Shared, job: &Job) -> Result<()> {
     let change = |job: &mut Job| plan::abandoned(job, app.times(), DateTime::now());
-    let unused = match app.db.update(job.id, change).await {
+    let unused = match dispatch::update(app, job.id, change).await {
         Ok(Updated::Changed(_)) | Err(DbError::NotFound) => true,
         // Cancelled while it was uploading; or complete, and then the bytes belong to the job.
         Ok(Updated::Unchanged(job)) => job.status.is_terminal() && job.source.sha256.is_empty(),
@@ -57,7 +59,8 @@ pub(super) async fn expire(app: &Shared, job: &Job) -> Result<()> {
     } else {
         tracing::info!(job = %job.id, "expired");
         match delete(app, job.id).await {
-            Ok(_) | Err(DbError::NotFound) => {}
+            Ok(_) => metrics::repaired(Repair::Deleted),
+            Err(DbError::NotFound) => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -96,7 +99,7 @@ pub(super) async fn tidy(app: &Shared, job: &Job) -> Result<()> {
         .update(job.id, |job| plan::tidied(job, DateTime::now()))
         .await
     {
-        Ok(Updated::Changed(_)) => {}
+        Ok(Updated::Changed(_)) => metrics::repaired(Repair::Tidied),
         Ok(Updated::Unchanged(_)) | Err(DbError::NotFound) => return Ok(()),
         Err(error) => return Err(error.into()),
     }

@@ -14,11 +14,12 @@ use axum::{body::Bytes, http::StatusCode};
 use mongodb::bson::DateTime;
 use std::time::{Duration, Instant};
 use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 use vidp_common::{
     contract::{JobOptions, keys},
-    metrics,
     store::Multipart,
+    trace::TraceParent,
 };
 
 /// The minimum rate holds over windows of this length.
@@ -37,7 +38,11 @@ pub(super) struct Receiver {
 
 impl Receiver {
     /// Stores the job as `uploading`, then opens the upload: whatever happens from now on, the sweeper finds it.
-    pub(super) async fn begin(app: &Shared, job: Job) -> Result<Receiver, Problem> {
+    pub(super) async fn begin(app: &Shared, mut job: Job) -> Result<Receiver, Problem> {
+        let span = Span::current();
+        job.trace = TraceParent::of(&span);
+        span.record("job", tracing::field::display(job.id));
+        span.record("trace_id", job.trace().trace_id());
         // Before the client has sent everything for nothing.
         app.store.check().await?;
         app.db.insert(&job).await?;
@@ -98,7 +103,7 @@ impl Receiver {
             ));
         }
         let app = self.app.clone();
-        let commit = app.commits.spawn(async move {
+        let commit = async move {
             match self.record(upload, options).await {
                 Ok(job) => Ok(job),
                 Err(problem) => {
@@ -106,7 +111,8 @@ impl Receiver {
                     Err(problem)
                 }
             }
-        });
+        };
+        let commit = app.commits.spawn(commit.in_current_span());
         commit.await.map_err(Problem::internal)?
     }
 
@@ -124,7 +130,6 @@ impl Receiver {
         match dispatch::update(&self.app, self.job.id, change).await? {
             Updated::Changed(job) => {
                 tracing::info!(job = %job.id, size = job.source.size, "uploaded");
-                metrics::uploaded(stored.size);
                 Ok(job)
             }
             Updated::Unchanged(_) => Err(Problem::conflict("the job was cancelled while it was uploaded")),

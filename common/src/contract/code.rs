@@ -42,6 +42,22 @@ pub enum SkipCode {
 }
 
 impl FailureCode {
+    /// Every code.
+    pub const ALL: [FailureCode; 12] = [
+        FailureCode::UnsupportedMedia,
+        FailureCode::DamagedMedia,
+        FailureCode::NoVideoStream,
+        FailureCode::MediaTooLarge,
+        FailureCode::MediaTooLong,
+        FailureCode::TimedOut,
+        FailureCode::SourceMissing,
+        FailureCode::SourceCorrupt,
+        FailureCode::AttemptsExhausted,
+        FailureCode::WorkerDied,
+        FailureCode::Cancelled,
+        FailureCode::Internal,
+    ];
+
     /// The stable name.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -62,6 +78,9 @@ impl FailureCode {
 }
 
 impl SkipCode {
+    /// Every code.
+    pub const ALL: [SkipCode; 2] = [SkipCode::NoAudio, SkipCode::NoSpeech];
+
     /// The stable name.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -10,6 +10,8 @@ pub const TASKS: &str = "VIDP_TASKS";
 pub const RESULTS: &str = "VIDP_RESULTS";
 /// Undecodable and exhausted messages, with the reason, for [`DEAD_AGE`].
 pub const DEAD: &str = "VIDP_DEAD";
+/// Every stream.
+pub const ALL: [&str; 3] = [TASKS, RESULTS, DEAD];
 
 /// Every result.
 pub const RESULT_SUBJECTS: &str = "vidp.results.>";

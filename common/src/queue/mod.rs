@@ -2,14 +2,17 @@
 
 mod cancel;
 mod error;
+mod figures;
 mod settings;
 
 pub use cancel::Cancel;
 pub use error::QueueError;
+pub use figures::Figures;
 
 use crate::{
     config::NatsConfig,
     contract::{Lane, Progress, Stage, Task, TaskResult, streams},
+    trace::TraceParent,
 };
 use async_nats::{
     Client, ConnectOptions, HeaderMap, Subscriber,
@@ -24,6 +27,7 @@ use async_nats::{
 use bytes::Bytes;
 use error::{CALL_TIMEOUT, failed, timely};
 use std::time::Duration;
+use tracing::Instrument;
 use uuid::Uuid;
 
 /// The library's default of 10 s was the longest gap in a broker's restart.
@@ -45,7 +49,16 @@ pub struct Queue {
 impl Queue {
     /// Starts connecting; the broker need not be up yet.
     pub async fn connect(config: &NatsConfig, name: &str) -> anyhow::Result<Queue> {
-        let client = ConnectOptions::new()
+        let mut options = ConnectOptions::new();
+        if !config.nats_user.is_empty() {
+            let (user, password) = (config.nats_user.clone(), config.nats_password.clone());
+            // Replies come to an inbox that no other user may listen to.
+            let inbox = format!("_INBOX_{user}");
+            options = options
+                .user_and_password(user, password)
+                .custom_inbox_prefix(inbox);
+        }
+        let client = options
             .name(name)
             .retry_on_initial_connect()
             .request_timeout(Some(REQUEST_TIMEOUT))
@@ -138,19 +151,25 @@ impl Queue {
         .await
     }
 
-    /// Queues a task. A copy that is already stored is as good.
-    pub async fn publish_task(&self, lane: Lane, task: &Task) -> Result<(), QueueError> {
-        let subject = streams::task(task.work.stage(), lane, task.task_id);
-        match self.publish(subject, HeaderMap::new(), encode(task)).await {
+    /// Queues a task, caused by `trace`. A copy that is already stored is as good.
+    pub async fn publish_task(&self, lane: Lane, task: &Task, trace: &TraceParent) -> Result<(), QueueError> {
+        let stage = task.work.stage();
+        let span = tracing::info_span!("publish", otel.kind = "producer", %stage, job = %task.job_id);
+        trace.adopt(&span);
+        let subject = streams::task(stage, lane, task.task_id);
+        let publish = self.publish(subject, trace.headers(&span), encode(task));
+        match publish.instrument(span).await {
             Err(error) if error.is_already_stored() => Ok(()),
             other => other,
         }
     }
 
-    /// Stores a result.
-    pub async fn publish_result(&self, result: &TaskResult) -> Result<(), QueueError> {
+    /// Stores a result, caused by the current span; of a task that was caused by `trace`.
+    pub async fn publish_result(&self, result: &TaskResult, trace: &TraceParent) -> Result<(), QueueError> {
+        let span = tracing::info_span!("result", otel.kind = "producer");
         let subject = streams::result(result.stage, result.task_id);
-        self.publish(subject, HeaderMap::new(), encode(result)).await
+        let publish = self.publish(subject, trace.headers(&span), encode(result));
+        publish.instrument(span).await
     }
 
     /// Moves a message to the dead stream, with the reason.
@@ -231,13 +250,6 @@ impl Queue {
         let stream = self.stream(streams::TASKS).await?;
         let purge = stream.purge().filter(streams::task(stage, lane, task_id));
         timely("purge", purge.into_future()).await.map(drop)
-    }
-
-    /// Tasks waiting or running in one lane: the queue depth.
-    pub async fn depth(&self, stage: Stage, lane: Lane) -> Result<u64, QueueError> {
-        let stream = self.stream(streams::TASKS).await?;
-        let info = timely("consumer", stream.consumer_info(streams::consumer(stage, lane))).await?;
-        Ok(info.num_pending + info.num_ack_pending as u64)
     }
 
     /// Tells whoever works on these tasks of a job to stop. May be lost.

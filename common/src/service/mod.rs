@@ -1,7 +1,10 @@
 //! What every service needs around its work: an HTTP server that cannot be held open by idle clients, the probes,
 //! a watchdog, and the end by signal.
 
+mod healthcheck;
 mod linger;
+
+pub use healthcheck::healthcheck;
 
 use crate::metrics::Handle;
 use anyhow::{Context, Result};

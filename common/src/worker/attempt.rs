@@ -11,6 +11,7 @@ use std::{
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use uuid::Uuid;
 
 /// How a handler says that it did not succeed. It decides; the loop acts.
@@ -106,7 +107,8 @@ impl Attempt {
         let path = self.scratch.join("source");
         let download = self
             .store
-            .download(&source.key, &path, source.size, &source.sha256);
+            .download(&source.key, &path, source.size, &source.sha256)
+            .instrument(tracing::info_span!("fetch", bytes = source.size));
         match self.until_cancelled(download).await {
             // Once may be the network's fault; a second attempt that finds the same is right.
             Err(TaskError::Fail {
@@ -129,7 +131,11 @@ impl Attempt {
         let started = Instant::now();
         let key = keys::output(&self.task.output_prefix, self.id, name);
         let stored = self
-            .until_cancelled(self.store.upload(&key, path, content_type))
+            .until_cancelled(
+                self.store
+                    .upload(&key, path, content_type)
+                    .instrument(tracing::info_span!("store", output = name)),
+            )
             .await
             .map_err(|error| match error {
                 // What is missing or wrong here is an output, not the source: never the uploader's fault.

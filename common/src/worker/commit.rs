@@ -1,6 +1,6 @@
 //! A finished attempt becomes the stage's result, exactly once.
 
-use super::lease::Lease;
+use super::delivery::Delivery;
 use crate::{
     contract::{FailureCode, Outcome, Task, TaskResult, keys},
     manifest,
@@ -36,9 +36,10 @@ pub(super) async fn claim(store: &Store, task: &Task, result: &TaskResult) -> Re
 
 /// Stores the result in the stream, and only then acknowledges the task; false when the lease was lost before. The
 /// task is then delivered again, and finds the manifest.
-pub(super) async fn publish(queue: &Queue, lease: &Lease, mut result: TaskResult) -> bool {
+pub(super) async fn publish(queue: &Queue, delivery: &Delivery, mut result: TaskResult) -> bool {
+    let lease = &delivery.lease;
     while lease.holds() {
-        match queue.publish_result(&result).await {
+        match queue.publish_result(&result, &delivery.trace).await {
             Ok(()) => {
                 lease.end(AckKind::Ack).await;
                 return true;

@@ -10,10 +10,15 @@ use crate::{
     manifest, metrics,
     queue::{Cancel, Queue},
     store::Store,
+    trace::{self, TraceParent},
 };
 use async_nats::jetstream::{AckKind, Message};
 use serde::Serialize;
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 use time::OffsetDateTime;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +50,8 @@ pub(super) struct Delivery {
     pub(super) number: u32,
     /// Seconds between publish and delivery.
     pub(super) queued: f64,
+    /// What caused the task.
+    pub(super) trace: TraceParent,
     pub(super) lease: Lease,
 }
 
@@ -75,6 +82,8 @@ where
         };
         let delivery = match decode(self.stage, &message) {
             Ok((task, number, queued)) => Delivery {
+                trace: TraceParent::of_message(message.headers.as_ref())
+                    .unwrap_or_else(|| TraceParent::of_job(task.job_id)),
                 task,
                 number,
                 queued,
@@ -83,7 +92,13 @@ where
             Err(reason) => return self.bury(&lease, &message, &reason).await,
         };
         let (job, attempt) = (delivery.task.job_id, delivery.number);
-        let span = tracing::info_span!("task", %job, stage = %self.stage, attempt);
+        let trace_id = delivery.trace.trace_id();
+        let span =
+            tracing::info_span!("task", otel.kind = "consumer", %job, stage = %self.stage, attempt, trace_id);
+        delivery.trace.adopt(&span);
+        let now = SystemTime::now();
+        let published = now.checked_sub(Duration::from_secs_f64(delivery.queued));
+        trace::past(&span, "queue wait", published.unwrap_or(now), now);
         self.work(&delivery, &message).instrument(span).await;
     }
 
@@ -210,12 +225,13 @@ where
 
     async fn publish(&self, delivery: &Delivery, result: TaskResult) {
         let (outcome, code, timings) = (result.outcome.name(), result.outcome.code(), result.timings);
-        if !commit::publish(&self.queue, &delivery.lease, result).await {
+        if !commit::publish(&self.queue, delivery, result).await {
             tracing::warn!("the lease was lost before the result was stored");
             return metrics::task_ended(self.stage, "abandoned", "");
         }
         metrics::task_ended(self.stage, outcome, code);
         let phases = [
+            ("queue", timings.queued),
             ("fetch", timings.fetch),
             ("process", timings.process),
             ("store", timings.store),

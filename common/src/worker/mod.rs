@@ -31,7 +31,6 @@ use futures_util::StreamExt;
 use lanes::Lanes;
 use serde::Serialize;
 use std::{
-    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -80,11 +79,10 @@ where
     config.validate()?;
     let name = format!("{}-{}", hostname(), std::process::id());
     let scratch = scratch::prepare(&config.scratch_dir, stage)?;
-    let recorder = metrics::install()?;
-    metrics::describe_worker(stage);
+    let recorder = metrics::install(&[])?;
+    metrics::describe_worker(stage, config.slots);
     let (pulse, ready) = (Pulse::new(PULSE_LIMIT), Arc::new(AtomicBool::new(false)));
-    let address = config.bind.unwrap_or(SocketAddr::from(([0, 0, 0, 0], port)));
-    let listener = service::bind(address).await?;
+    let listener = service::bind(config.address(port)).await?;
     let probes = service::probes(pulse.clone(), ready.clone(), recorder);
     let stop_probes = CancellationToken::new();
     let server = tokio::spawn(service::serve(listener, probes, stop_probes.clone()));
@@ -171,6 +169,7 @@ async fn run<H, F, R>(
     let mut broken = false;
     while !shutdown.is_cancelled() {
         pulse.beat();
+        metrics::scratch(worker.stage, &worker.scratch);
         ready.store(worker.queue.is_connected() && !broken, Ordering::Relaxed);
         // The permit comes before the pull: a task that is pulled has its lease running and must start at once.
         let permit = tokio::select! {

@@ -14,6 +14,7 @@ use vidp_common::{
     contract::{DetectOptions, Lane, Source, Stage, Task, TaskResult, Work, keys, streams},
     queue::Queue,
     store::Store,
+    trace::TraceParent,
     worker::{self, Attempt, TaskError},
 };
 use vidp_engines::{Nats, S3};
@@ -125,7 +126,10 @@ impl Rig {
     }
 
     pub async fn publish(&self, task: &Task) {
-        self.queue.publish_task(Lane::Interactive, task).await.unwrap();
+        self.queue
+            .publish_task(Lane::Interactive, task, &TraceParent::of_job(task.job_id))
+            .await
+            .unwrap();
     }
 
     /// The next result in the stream.

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use vidp_common::{
     contract::{FailureCode, Lane, Outcome, SkipCode, Stage, TaskResult, keys, streams},
     queue::Cancel,
+    trace::TraceParent,
     worker::TaskError,
 };
 
@@ -261,7 +262,10 @@ async fn a_batch_does_not_starve_and_does_not_come_first() {
         for _ in 0..10 {
             let mut task = rig.task().await;
             task.attempt_limit = if lane == Lane::Batch { 99 } else { 1 };
-            rig.queue.publish_task(lane, &task).await.unwrap();
+            rig.queue
+                .publish_task(lane, &task, &TraceParent::of_job(task.job_id))
+                .await
+                .unwrap();
         }
     }
     let (told, mut order) = mpsc::unbounded_channel();

@@ -134,7 +134,9 @@ pub fn config() -> EngineConfig {
     };
     EngineConfig {
         whisper_model: place("VIDP_WHISPER_MODEL", "ggml-base-q8_0.bin"),
+        whisper_model_sha256: None,
         vad_model: place("VIDP_VAD_MODEL", "silero-vad.bin"),
+        vad_model_sha256: None,
         threads: Some(1),
         tools: Tools::default(),
         limits: MediaLimits::default(),
