@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""Replay uploads through the autoscaling that `k8s/` ships, with task times measured on the real workers.
+
+    scaling.py            the tables of docs/scaling.md
+    scaling.py plot       its pictures, into docs/images/
+    scaling.py test       checks of the formula and of the shipped settings
+    scaling.py measure    measure the task times again (needs `make models`; about seven minutes)
+
+What Python lacks for that (PyYAML, and matplotlib for the pictures) is installed into .engines/scaling-venv, pinned by
+hash. No cluster and no engine is needed, but for `measure`.
+"""
+
+import argparse
+import importlib.util
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+VENV = HERE.parent / ".engines" / "scaling-venv"
+REQUIREMENTS = HERE / "scaling-requirements.txt"
+NEEDED = {"plot": ["yaml", "matplotlib"], "measure": []}
+
+
+def with_modules(names):
+    """Goes on in an environment that has the modules, unless this one does."""
+    if all(importlib.util.find_spec(name) for name in names):
+        return
+    python, stamp = VENV / "bin" / "python", VENV / "installed"
+    if not (stamp.exists() and stamp.read_text() == REQUIREMENTS.read_text()):
+        import setup
+
+        with_pip = setup.python_with_pip() or sys.exit("scaling: pip is missing: install the package python3-pip")
+        print("scaling: installing PyYAML and matplotlib into .engines/scaling-venv", file=sys.stderr)
+        shutil.rmtree(VENV, ignore_errors=True)
+        # pip is brought from outside: Debian's Python makes no environment with pip unless python3-venv is there.
+        subprocess.run([with_pip, "-m", "venv", "--without-pip", VENV], check=True)
+        (packages,) = VENV.glob("lib/python*/site-packages")
+        subprocess.run([with_pip, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input",
+                        "--require-hashes", "--only-binary=:all:", "--target", packages, "--requirement",
+                        REQUIREMENTS], check=True)  # fmt: skip
+        stamp.write_text(REQUIREMENTS.read_text())
+    os.execv(python, [python, __file__, *sys.argv[1:]])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=["tables", "plot", "test", "measure"], default="tables")
+    parser.add_argument("--k8s", type=pathlib.Path, default=HERE.parent / "k8s", help="the manifests to replay")
+    asked = parser.parse_args()
+    with_modules(NEEDED.get(asked.what, ["yaml"]))
+    if asked.what == "measure":
+        from scaling import measure
+
+        measure.measure(HERE / "scaling" / "service_times.json")
+        return 0
+    if asked.what == "test":
+        os.environ["SCALING_K8S"] = str(asked.k8s)
+        found = unittest.defaultTestLoader.discover(HERE / "scaling", top_level_dir=HERE)
+        return not unittest.TextTestRunner().run(found).wasSuccessful()
+    from scaling import settings
+
+    shipped = settings.shipped(asked.k8s)
+    if asked.what == "plot":
+        from scaling import plot
+
+        plot.all_of_them(shipped, HERE.parent / "docs" / "images")
+    else:
+        from scaling import tables
+
+        tables.show(shipped)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

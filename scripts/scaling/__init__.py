@@ -1,0 +1,1 @@
+"""What `scripts/scaling.py` is made of."""

@@ -1,0 +1,121 @@
+"""The uploads that are replayed, and how long each of their tasks takes: drawn from what was measured."""
+
+import dataclasses
+import json
+import math
+import pathlib
+import random
+
+TIMES = pathlib.Path(__file__).with_name("service_times.json")
+STAGES = ("detect", "scale", "subtitle")
+BATCH_SHARE = 0.2
+# Lengths of users' videos, an assumption: lognormal, cut at 30 s and 20 min; the mean comes to 4 minutes.
+MEDIAN_SECONDS, SIGMA, SHORTEST, LONGEST = 180, 0.8, 30, 1200
+
+
+@dataclasses.dataclass
+class Task:
+    arrival: float
+    lane: str
+    cpu: float  # Seconds of one processor, were they perfectly shared among the pod's.
+    other: float  # Seconds of reading and writing at the store.
+    attempts: int = 0
+    finished: float = 0.0
+    service: float = 0.0  # Of the attempt that counted.
+
+    @property
+    def wait(self):
+        """Everything between the arrival and the end that was not the work that counted."""
+        return self.finished - self.arrival - self.service
+
+
+def measured(path=TIMES):
+    """The measured tasks by stage, and the processors that they had."""
+    document = json.loads(path.read_text())
+    tasks = {stage: [task for task in document["tasks"] if task["stage"] == stage] for stage in STAGES}
+    return tasks, document["machine"]["cores"]
+
+
+def fit(tasks):
+    """Least squares of CPU seconds over minutes of video: (seconds a task, seconds a minute)."""
+    points = [(task["media_seconds"] / 60, task["cpu_seconds"]) for task in tasks]
+    x, y = (sum(values) / len(points) for values in zip(*points))
+    slope = sum((a - x) * (b - y) for a, b in points) / sum((a - x) ** 2 for a, _ in points)
+    # A short task is never cheaper than nothing: detection does not grow, and noise would make its slope negative.
+    slope = min(max(slope, 0), y / x)
+    return y - slope * x, slope
+
+
+class Costs:
+    """Draws the cost of a task of one stage.
+
+    CPU seconds, because they depend little on what else runs on the machine, while wall-clock seconds do.
+    """
+
+    def __init__(self, tasks, cores):
+        self.fixed, self.slope = fit(tasks)
+        # How far each measured task is from the line: content differs (picture, speech), and the draw keeps that.
+        self.spread = [task["cpu_seconds"] / self.line(task["media_seconds"]) for task in tasks]
+        # Threads wait for each other. How well they used the processors: the best that was seen, which other programs
+        # disturbed least.
+        self.shared = max(task["cpu_seconds"] / task["timings"]["process"] / cores for task in tasks)
+        self.io = [(task["timings"]["fetch"] + task["timings"]["store"]) / task["media_seconds"] for task in tasks]
+
+    def line(self, seconds):
+        return self.fixed + self.slope * seconds / 60
+
+    def draw(self, seconds, chance):
+        cpu = self.line(seconds) * chance.choice(self.spread) / min(1, self.shared)
+        return cpu, seconds * chance.choice(self.io)
+
+
+def costs():
+    tasks, cores = measured()
+    return {stage: Costs(tasks[stage], cores) for stage in STAGES}
+
+
+def uploads(arrivals, seed):
+    """Tasks by stage for uploads at these times; `subtitle` tasks come when `detect` has ended, see `after`."""
+    chance = random.Random(seed)
+    cost, made = costs(), {stage: [] for stage in STAGES}
+    for arrival in arrivals:
+        seconds = length(chance)
+        lane = "batch" if chance.random() < BATCH_SHARE else "interactive"
+        for stage in STAGES:
+            made[stage].append(Task(arrival, lane, *cost[stage].draw(seconds, chance)))
+    return made
+
+
+def after(tasks, first):
+    """The tasks of a stage that waits for another: each arrives when the other's has finished."""
+    for task, earlier in zip(tasks, first):
+        task.arrival = earlier.finished
+    return sorted(tasks, key=lambda task: task.arrival)
+
+
+def burst(count, seconds, seed):
+    """So many uploads within so many seconds, at random."""
+    chance = random.Random(seed)
+    return sorted(chance.uniform(0, seconds) for _ in range(count))
+
+
+def day(count, seed, peaks=((10, 1.5), (20, 2.0)), base=0.25):
+    """A day of so many uploads: a floor, and two peaks (hour, width in hours) on top."""
+    chance, times = random.Random(seed), []
+    for _ in range(count):
+        if chance.random() < base:
+            times.append(chance.uniform(0, 86400))
+        else:
+            hour, width = chance.choice(peaks)
+            times.append(chance.gauss(hour, width) * 3600 % 86400)
+    return sorted(times)
+
+
+def mean_seconds(draws=100_000):
+    """Of the lengths that `uploads` draws."""
+    chance = random.Random(1)
+    return sum(length(chance) for _ in range(draws)) / draws
+
+
+def length(chance):
+    return min(max(chance.lognormvariate(math.log(MEDIAN_SECONDS), SIGMA), SHORTEST), LONGEST)
