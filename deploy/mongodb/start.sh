@@ -18,8 +18,10 @@ for name in MONGODB_MEMBERS MONGODB_SELF MONGODB_ROOT_PASSWORD MONGODB_PASSWORD 
 done
 
 export MONGODB_DATABASE=${MONGODB_DATABASE:-vidp}
-# mongosh keeps a log and a history below HOME; the root file system is read-only.
+# mongosh's folder: the root file system is read-only. It would keep a log of every call, probes too, and report home.
 export HOME=/tmp
+mkdir -p /tmp/.mongodb/mongosh
+echo '{"disableLogging": true, "enableTelemetry": false}' > /tmp/.mongodb/mongosh/config
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # mongod refuses a key that anybody else could read, which is what a mounted Secret is.
