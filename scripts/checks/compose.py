@@ -24,17 +24,15 @@ def check(tree):
     for error in schema().iter_errors(document):
         yield f"{FILE}: {'.'.join(str(part) for part in error.path)}: {error.message[:300]}"
     variables, images = sample(tree), programs.images(tree)
-    yield from interpolated(tree, variables)
-    waited = {
-        name
-        for service in document["services"].values()
-        for name, how in depends(service).items()
-        if how.get("condition") == "service_completed_successfully"
-    }
+    yield from interpolated(tree, document, variables)
+    waited = {name for service in document["services"].values() for name in depends(service)}
     for name, service in document["services"].items():
         image = filled(service.get("image", ""), variables)
+        # A command that ends, and what an operator adds by a profile and nothing waits for, may go without a probe.
+        one_shot = service.get("restart") == "no"
+        probed = name in waited or not (one_shot or service.get("profiles"))
         for problem in (
-            *refers(document, service), *hidden(service), *bounded(service, image, name in waited, images),
+            *refers(document, service), *hidden(service), *bounded(service, image, one_shot, probed, images),
         ):  # fmt: skip
             yield f"{FILE}: services.{name}: {problem}"
     yield from compose_names.check(tree, document)
@@ -77,15 +75,17 @@ def hidden(service):
                 yield "a password stands in an address; take it from `.env`"
 
 
-def bounded(service, image, one_shot, images):
+def bounded(service, image, one_shot, probed, images):
     last = image.rpartition("/")[2]
     if ":" not in last or last.endswith(":latest") or last.endswith(":"):
         yield f"image: {image or 'none'}: not pinned by a tag"
     ours = OURS.match(image)
     in_image = ours and "HEALTHCHECK" in images.get(ours.group(1), ("", ""))[1]
     health = service.get("healthcheck") or {}
-    if not one_shot and (health.get("disable") or not (health.get("test") or in_image)):
+    if probed and (health.get("disable") or not (health.get("test") or in_image)):
         yield "healthcheck: neither the service nor its image has one"
+    if one_shot:
+        return
     limits = (service.get("deploy") or {}).get("resources", {}).get("limits", {})
     if not (limits.get("memory") or service.get("mem_limit")):
         yield "deploy.resources.limits.memory is missing"

@@ -47,10 +47,6 @@ def one(tree, where, service, image, images, version, variables):
             yield f"{where}: stop_grace_period {grace} s is not longer than VIDP_DRAIN_SECONDS, {drain} s"
     port = programs.default_port(tree, name, values.get("VIDP_ROLE"))
     for one in service.get("ports", []):
-        inside = (
-            one.get("target")
-            if isinstance(one, dict)
-            else int(filled(one, variables).rpartition(":")[2].partition("/")[0])
-        )
-        if inside != port:
+        text = one["target"] if isinstance(one, dict) else filled(one, variables).rpartition(":")[2].partition("/")[0]
+        if (inside := int(text)) != port:
             yield f"{where}: ports: publishes {inside}; {name} listens on {port}"

@@ -26,9 +26,11 @@ def filled(value, variables):
     return VARIABLE.sub(one, str(value))
 
 
-def interpolated(tree, variables):
+def interpolated(tree, document, variables):
     """Every variable is documented, every documented one is used, and a secret has no default."""
-    used = set()
+    used = {name for service in document["services"].values() for name in passed_on(service)}
+    for name in sorted(used - set(variables)):
+        yield f"{FILE}: environment: {name} has no value and is not in {SAMPLE}"
     for number, line in enumerate(tree.text(FILE).splitlines(), start=1):
         for name, operator, word, bare in VARIABLE.findall(
             line.split(" #")[0] if not line.lstrip().startswith("#") else ""
@@ -44,6 +46,14 @@ def interpolated(tree, variables):
             yield f"{SAMPLE}: {name}: {FILE} does not use it"
         if SECRET.search(name) and value.strip("'\"") and "replace-me" not in value:
             yield f"{SAMPLE}: {name}: neither empty nor a `replace-me` placeholder"
+
+
+def passed_on(service):
+    """Names without a value: Compose takes it from its own environment or `.env`, and leaves it out otherwise."""
+    given = service.get("environment") or {}
+    if isinstance(given, dict):
+        return [name for name, value in given.items() if value is None]
+    return [line for line in given if "=" not in line]
 
 
 def environment(service):

@@ -15,8 +15,7 @@ def check(tree):
         for document, template in pods(documents):
             for problem in pod(documents, document, template):
                 yield f"{build}: {title(document)}: {problem}"
-        if build in tree.overlays:
-            yield from (f"{build}: {problem}" for problem in whole(documents))
+        yield from (f"{build}: {problem}" for problem in whole(documents))
         yield from (f"{build}: {problem}" for problem in secrets(documents))
 
 

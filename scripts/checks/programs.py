@@ -91,9 +91,10 @@ def version(tree):
 
 
 def default_port(tree, name, role):
-    """The port that a program listens on when VIDP_BIND is not set."""
-    bind = program(name).env["VIDP_BIND"].default
-    if bind:
+    """The port that a program listens on when VIDP_BIND is not set; None for one that does not listen."""
+    if "VIDP_BIND" not in program(name).env:
+        return None
+    if bind := program(name).env["VIDP_BIND"].default:
         return int(bind.rpartition(":")[2])
     # A worker's port depends on its role, so that --help cannot name it: read where the program does.
     source = "\n".join(tree.text(path) for path in tree.glob(f"{name}/src/*.rs"))

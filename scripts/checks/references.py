@@ -5,7 +5,7 @@ from .tree import containers, kinds, pods, title
 
 
 def check(tree):
-    for build, documents in tree.builds.items():
+    for build, documents in tree.everything.items():
         yield from (f"{build}: {problem}" for problem in problems(documents))
 
 

@@ -17,7 +17,7 @@ def check(tree):
         yield "README.md: it names no version (`Kubernetes 1.NN`), so nothing can be validated"
         return
     seen = set()
-    for build, documents in tree.builds.items():
+    for build, documents in tree.everything.items():
         if not documents:
             yield f"{build}: no documents"
         for document in documents:

@@ -93,14 +93,18 @@ class Tree:
 
     @functools.cached_property
     def builds(self):
-        """Documents by what is applied: each overlay, and the guide's folders together."""
-        builds = {
+        """Documents of each overlay that builds."""
+        return {
             folder: [document for document in yaml.safe_load_all(text) if document is not None]
             for folder, (code, text) in self.kustomized.items()
             if code == 0
         }
+
+    @functools.cached_property
+    def everything(self):
+        """The builds, and the documents of the guide's folders together: what can be applied."""
         applied = [document for folder in self.guide for path in self.applied(folder) for document in self.yaml(path)]
-        return {**builds, "the guide's folders": applied}
+        return {**self.builds, "the guide's folders": applied}
 
     def applied(self, folder):
         """The files that `kubectl apply -f FOLDER` reads; FOLDER may be a file."""
