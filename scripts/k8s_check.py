@@ -20,6 +20,7 @@ if pathlib.Path(sys.prefix).resolve() != PYTHON.parent.parent.resolve():
 
 from checks import (  # noqa: E402
     alerts,
+    broker,
     build,
     compose,
     copies,
@@ -41,6 +42,7 @@ CHECKS = {
     "hardening": hardening,
     "scaling": scaling,
     "copies": copies,
+    "broker": broker,
     "compose": compose,
     "lint": lint,
     "alerts": alerts,

@@ -44,10 +44,26 @@ def monitored(documents, spec):
     ]
     if not found:
         yield f"spec.selector {spec['selector']} matches no Service"
-    for endpoint in spec.get("endpoints", []):
-        for service in found:
-            if endpoint.get("port") not in [port.get("name") for port in service["spec"]["ports"]]:
-                yield f"spec.endpoints: {title(service)} has no port named {endpoint.get('port')}"
+    # Others may carry the same labels: the operator leaves out what has no such port.
+    wanted = {endpoint.get("port") for endpoint in spec["endpoints"]}
+    for service in ours(documents):
+        if service not in found:
+            yield f"spec.selector {spec['selector']} does not match {title(service)}"
+        for name in wanted - {port.get("name") for port in service["spec"]["ports"]}:
+            yield f"spec.endpoints: {title(service)} has no port named {name}"
+
+
+def ours(documents):
+    """Services in front of pods that run VidP's own programs."""
+    running = [
+        labels(template)
+        for _, template in pods(documents)
+        if any("vidp/" in container.get("image", "") for container in containers(template))
+    ]
+    for service in kinds(documents, "Service"):
+        selector = service["spec"].get("selector")
+        if selector and any(matches(selector, found) for found in running):
+            yield service
 
 
 def expressions(selector, found):

@@ -10,6 +10,7 @@ import unittest
 
 from . import (
     alerts,
+    broker,
     build,
     compose,
     compose_names,
@@ -23,7 +24,7 @@ from . import (
     schemas,
 )
 from .compose_variables import FILE, SAMPLE
-from .tree import Tree, containers, kinds, pods
+from .tree import Tree, kinds, pods
 
 SOUND = Tree()
 
@@ -36,6 +37,7 @@ class Broken(Tree):
         self.files = SOUND.files
         self.kustomized = dict(SOUND.kustomized)
         self.builds = copy.deepcopy(SOUND.builds)
+        self.monitoring = copy.deepcopy(SOUND.monitoring)
         self.texts = {}
 
     def text(self, path):
@@ -51,9 +53,9 @@ class Broken(Tree):
         self.texts[path] = before.replace(old, new, 1)
 
     def one(self, kind, name=None):
-        """A document of the base."""
-        found = [one for one in kinds(self.builds["k8s"], kind) if name in (None, one["metadata"]["name"])]
-        return found[0]
+        """A document of the base, or of what is added for the Prometheus operator."""
+        documents = [*self.builds["k8s"], *self.monitoring]
+        return next(one for one in kinds(documents, kind) if name in (None, one["metadata"]["name"]))
 
     def pod(self, name="downscale"):
         """Template and first container of a Deployment of the base."""
@@ -67,11 +69,15 @@ class Broken(Tree):
 
 
 class Checks(unittest.TestCase):
+    before = {}
+
     def assertFound(self, check, change, *expected):
         """After `change`, the check has a complaint that it had not before, with all of `expected` in it."""
         tree = Broken()
         change(tree)
-        new = set(check(tree)) - set(check(SOUND))
+        if check not in self.before:
+            self.before[check] = set(check(SOUND))
+        new = set(check(tree)) - self.before[check]
         self.assertTrue(
             any(all(part in problem for part in expected) for problem in new), f"not found: {expected}; found: {new}"
         )
@@ -104,17 +110,8 @@ class Checks(unittest.TestCase):
 
         self.assertFound(schemas.check, unknown_field, "Deployment/downscale", "resourcess")
         self.assertFound(schemas.check, unknown_kind, "there is no apps/v1beta1 Deployment")
-        for change, expected in ((of_a_trigger, "is not of type 'string'"), (of_a_monitor, "intervall")):
-            document = self.resource(change)
-            self.assertTrue(any(expected in one for one in schemas.one(document, "1.36")), expected)
-
-    def resource(self, change):
-        """A custom resource of any overlay, changed."""
-        tree = Broken()
-        tree.builds["k8s"] = [document for documents in tree.builds.values() for document in documents]
-        before = copy.deepcopy(tree.builds["k8s"])
-        change(tree)
-        return next(new for new, old in zip(tree.builds["k8s"], before) if new != old)
+        self.assertFound(schemas.check, of_a_trigger, "ScaledObject", "is not of type 'string'")
+        self.assertFound(schemas.check, of_a_monitor, "ServiceMonitor", "intervall")
 
     def test_names(self):
         def container(**fields):
@@ -159,6 +156,9 @@ class Checks(unittest.TestCase):
             path = tree.one("Ingress")["spec"]["rules"][0]["http"]["paths"][0]
             path["backend"]["service"]["name"] = "no-such-service"
 
+        def unwatched(tree):
+            tree.one("ServiceMonitor")["spec"]["endpoints"][0]["port"] = "metrics"
+
         def account(tree):
             tree.pod()[0]["spec"]["serviceAccountName"] = "no-such-account"
 
@@ -170,6 +170,7 @@ class Checks(unittest.TestCase):
             (label, "matches no pod"),
             (volume, "no volume no-such-volume"),
             (backend, "no Service/no-such-service"),
+            (unwatched, "no port named metrics"),
             (account, "no ServiceAccount/no-such-account"),
         ]
         for change, expected in cases:
@@ -248,13 +249,19 @@ class Checks(unittest.TestCase):
         def other(tree):
             tree.texts["deploy/nats/auth.conf"] = tree.text("deploy/nats/auth.conf") + "# more\n"
 
-        def invalid(tree):
-            tree.texts["deploy/nats/nats.conf"] = tree.text("deploy/nats/nats.conf").replace(
-                "jetstream {", "jetstream ["
-            )
-
         self.assertFound(copies.check, other, "has another text under auth.conf")
-        self.assertFound(copies.check, invalid, "nats-server -t")
+
+    def test_broker(self):
+        def invalid(tree):
+            tree.replace("deploy/nats/nats.conf", "jetstream {", "jetstream [")
+
+        def unset(tree):
+            ((_, template),) = pods([tree.one("StatefulSet", "nats")])
+            container = template["spec"]["containers"][0]
+            container["env"] = [one for one in container["env"] if one["name"] != "NATS_API_PASSWORD"]
+
+        self.assertFound(broker.check, invalid, "deploy/nats/nats.conf: nats-server -t")
+        self.assertFound(broker.check, unset, "k8s: ConfigMap/nats-config", "NATS_API_PASSWORD")
 
     def test_compose(self):
         def service(change):

@@ -20,6 +20,8 @@ BINARIES = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).res
 NAMESPACE = "vidp-production"
 # The folders of the deployment guide, in its order; others that a document tells to apply are added.
 GUIDE = ["k8s/secrets", "k8s/mongodb", "k8s/deployments", "k8s/services", "k8s/ingress"]
+# For clusters with the Prometheus operator.
+MONITORING = "k8s/monitoring"
 APPLY = re.compile(r"kubectl apply -f (k8s/[\w./-]+)")
 NOT_OURS = {".git", ".engines", ".vidp", "target", "bench-out", "node_modules", "__pycache__"}
 
@@ -88,23 +90,31 @@ class Tree:
 
     @functools.cached_property
     def kustomized(self):
-        """What kustomize said of each overlay: exit code and text."""
-        return {folder: run([tool("kubectl"), "kustomize", self.root / folder]) for folder in self.overlays}
+        """What kustomize said of each overlay, and of the monitoring: exit code and text."""
+        folders = [*self.overlays, MONITORING]
+        return {folder: run([tool("kubectl"), "kustomize", self.root / folder]) for folder in folders}
 
     @functools.cached_property
     def builds(self):
         """Documents of each overlay that builds."""
-        return {
-            folder: [document for document in yaml.safe_load_all(text) if document is not None]
-            for folder, (code, text) in self.kustomized.items()
-            if code == 0
-        }
+        return {folder: self.built(folder) for folder in self.overlays if self.kustomized[folder][0] == 0}
+
+    def built(self, folder):
+        code, text = self.kustomized[folder]
+        return [document for document in yaml.safe_load_all(text) if document is not None] if code == 0 else []
+
+    @functools.cached_property
+    def monitoring(self):
+        """Documents for the Prometheus operator, which not every cluster has."""
+        return self.built(MONITORING)
 
     @functools.cached_property
     def everything(self):
-        """The builds, and the documents of the guide's folders together: what can be applied."""
+        """What can be applied: each build, the guide's folders together, and the base with the monitoring."""
         applied = [document for folder in self.guide for path in self.applied(folder) for document in self.yaml(path)]
-        return {**self.builds, "the guide's folders": applied}
+        base = self.builds.get("k8s", [])
+        monitored = [*base, *(document for document in self.monitoring if document not in base)]
+        return {**self.builds, "the guide's folders": applied, f"k8s and {MONITORING}": monitored}
 
     def applied(self, folder):
         """The files that `kubectl apply -f FOLDER` reads; FOLDER may be a file."""
