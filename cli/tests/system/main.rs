@@ -1,8 +1,10 @@
 //! The whole system: `vidp up` with real engines and workers, through HTTP and the command line.
 
 mod bad_input;
+mod collector;
 mod failures;
 mod media;
+mod observe;
 mod pipeline;
 mod stack;
 mod up;

@@ -47,8 +47,13 @@ pub fn vidp() -> Command {
 
 impl Stack {
     pub fn start(folder: &Path) -> Stack {
+        Stack::start_as(folder, up(folder, 0))
+    }
+
+    /// With a command from [`up`] that has more in its environment.
+    pub fn start_as(folder: &Path, command: Command) -> Stack {
         std::fs::create_dir_all(folder).unwrap();
-        let mut daemon = Daemon::spawn("vidp up", up(folder, 0), &folder.join("up.log")).unwrap();
+        let mut daemon = Daemon::spawn("vidp up", command, &folder.join("up.log")).unwrap();
         let state = folder.join("up.json");
         daemon.wait_until(LIMIT, || state.exists()).unwrap();
         let state: Value = serde_json::from_slice(&std::fs::read(state).unwrap()).unwrap();
