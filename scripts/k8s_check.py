@@ -86,10 +86,11 @@ def together(found):
 
 def proven():
     """Runs the checks' own tests."""
-    from checks import test_checks
+    from checks import test_files, test_manifests
 
-    suite = unittest.defaultTestLoader.loadTestsFromModule(test_checks)
-    result = unittest.TextTestRunner(stream=open(os.devnull, "w"), verbosity=0).run(suite)
+    load = unittest.defaultTestLoader.loadTestsFromModule
+    result = unittest.TestResult()
+    unittest.TestSuite([load(test_manifests), load(test_files)]).run(result)
     return [
         f"{test.id().rpartition('.')[2]}: {trace.strip().splitlines()[-1]}"
         for test, trace in result.failures + result.errors

@@ -77,7 +77,7 @@ def hidden(service):
 
 def bounded(service, image, one_shot, probed, images):
     last = image.rpartition("/")[2]
-    if ":" not in last or last.endswith(":latest") or last.endswith(":"):
+    if ":" not in last or last.endswith((":latest", ":")):
         yield f"image: {image or 'none'}: not pinned by a tag"
     ours = OURS.match(image)
     in_image = ours and "HEALTHCHECK" in images.get(ours.group(1), ("", ""))[1]

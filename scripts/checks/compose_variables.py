@@ -60,7 +60,7 @@ def environment(service):
     given = service.get("environment") or {}
     if isinstance(given, dict):
         return {name: "" if value is None else str(value) for name, value in given.items()}
-    return dict((line.partition("=")[0], line.partition("=")[2]) for line in given)
+    return {line.partition("=")[0]: line.partition("=")[2] for line in given}
 
 
 def seconds(text):

@@ -16,6 +16,8 @@ USED = re.compile(r"\b(vidp_[a-z0-9_]+)\b(?!:)")
 STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
 SOURCES = ("*/src/metrics.rs", "*/src/metrics/*.rs", "*/src/metrics_*.rs")
 DASHBOARDS = "k8s/monitoring/**/grafana/*.json"
+# Texts that name figures: prometheus-adapter's rules, and what an operator reads.
+OTHERS = ("k8s/overlays/prometheus-adapter/*.yaml", "docs/operations.md", "docs/kubernetes.md", "docs/scaling.md")
 DATASOURCES = "deploy/observe/grafana/provisioning/datasources/*.yml"
 # A macro or a variable of Grafana, as a value that PromQL can parse.
 MACROS = [
@@ -43,6 +45,9 @@ def check(tree):
     (document,) = tree.yaml(rules)
     for rule in (rule for group in document["groups"] for rule in group["rules"]):
         yield from unknown(f"{rules}: {rule.get('alert') or rule.get('record')}", rule["expr"], known)
+    for path in tree.glob(*OTHERS):
+        # A sentence names a histogram without its rows' endings.
+        yield from unknown(path, tree.text(path), known | {name.removesuffix("_bucket") for name in known})
     dashboards = tree.glob(DASHBOARDS)
     if not dashboards:
         yield f"{DASHBOARDS}: there is no dashboard"

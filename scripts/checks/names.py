@@ -4,7 +4,7 @@ import re
 
 from . import programs
 from .settings import environment, unread
-from .tree import containers, pods, title
+from .tree import containers, kinds, pods, title
 
 OURS = re.compile(r"^(?:[\w.:-]+/)*?vidp/([\w-]+):([\w.-]+)$")
 # Read by the C and Rust run-time, not by clap.
@@ -29,6 +29,8 @@ def check(tree):
                     seen.add(target)
                     yield from one(tree, where, documents, container, images[target][0])
         yield from unread(build, documents)
+        for document in kinds(documents, "Ingress"):
+            yield from (f"{build}: {title(document)}: {problem}" for problem in uploads(documents, document))
     for target in sorted(set(images) - seen - {"cli"}):
         yield f"k8s: no container runs vidp/{target}, which the Dockerfile makes"
 
@@ -83,6 +85,21 @@ def arguments(where, program, words):
             yield f"{where}: {word}: `{program.name} --help` does not know it"
     if words and not words[0].startswith("-") and words[0] not in program.commands:
         yield f"{where}: {words[0]}: no command of {program.name}"
+
+
+def uploads(documents, ingress):
+    """The proxy lets the largest upload through that the API takes, as it comes."""
+    notes, prefix = ingress["metadata"].get("annotations") or {}, "nginx.ingress.kubernetes.io/proxy-"
+    largest = programs.program("vidp-api").env["VIDP_MAX_UPLOAD_MB"].default
+    for document, template in pods(kinds(documents, "Deployment")):
+        if document["metadata"]["name"] == "vidp-main":
+            given = environment(documents, template["spec"]["containers"][0])
+            largest = given.get("VIDP_MAX_UPLOAD_MB") or largest
+    size = re.fullmatch(r"(\d+)m", notes.get(prefix + "body-size", ""))
+    if not size or int(size.group(1)) * 1024**2 < int(largest) * 1000**2:
+        yield f"annotations: {prefix}body-size is less than VIDP_MAX_UPLOAD_MB, {largest} MB"
+    if notes.get(prefix + "request-buffering") != "off":
+        yield f"annotations: {prefix}request-buffering is not off: an upload would be stored twice"
 
 
 def ports(tree, where, container, program, values):

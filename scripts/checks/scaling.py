@@ -72,6 +72,7 @@ def queues(documents, document, lanes, stream):
         yield from (
             f"{where}: {problem}" for problem in endpoint(documents, one.get("natsServerMonitoringEndpoint", ""))
         )
+    yield from added_up(spec, slots)
     if "fallback" not in spec:
         yield "spec.fallback is missing: a broker that does not answer leaves the number of pods to chance"
     low, high = spec.get("minReplicaCount", 0), spec.get("maxReplicaCount", 100)
@@ -80,6 +81,16 @@ def queues(documents, document, lanes, stream):
     down = (spec.get("advanced") or {}).get("horizontalPodAutoscalerConfig", {}).get("behavior", {}).get("scaleDown")
     if not down:
         yield "spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown is missing: work in hand would be cut off"
+
+
+def added_up(spec, slots):
+    """KEDA compares several triggers; a formula adds the lanes up, by the triggers' names."""
+    names = {one.get("name") for one in spec["triggers"]}
+    modifiers = (spec.get("advanced") or {}).get("scalingModifiers", {})
+    if len(names) > 1 and set(re.findall(r"[a-z_]\w*", modifiers.get("formula", ""))) != names:
+        yield f"spec.advanced.scalingModifiers.formula does not add up the triggers {sorted(map(str, names))}"
+    if slots and modifiers and modifiers.get("target") != slots:
+        yield f"spec.advanced.scalingModifiers.target is {modifiers.get('target')}; its pods have {slots} slots"
 
 
 def endpoint(documents, text):
@@ -94,10 +105,14 @@ def endpoint(documents, text):
 
 
 def external(documents, document, known):
-    spec, (stage, _) = document["spec"], target(documents, document)
+    spec, (stage, slots) = document["spec"], target(documents, document)
     if spec.get("minReplicas", 1) > spec["maxReplicas"]:
         yield f"spec.minReplicas {spec['minReplicas']} is more than maxReplicas {spec['maxReplicas']}"
-    metrics = [one["external"]["metric"] for one in spec.get("metrics", []) if one["type"] == "External"]
+    external = [one["external"] for one in spec.get("metrics", []) if one["type"] == "External"]
+    metrics = [one["metric"] for one in external]
+    for value in (one["target"].get("averageValue") for one in external):
+        if stage and value != slots:
+            yield f"spec.metrics: averageValue is {value}; its pods have {slots} slots"
     if stage and not metrics:
         yield f"spec.metrics: none is External; {stage} is to be scaled by its queue"
     for metric in metrics:

@@ -1,0 +1,62 @@
+"""The repository with one thing broken in memory, for the checks' own tests."""
+
+import copy
+import unittest
+
+from .tree import Tree, kinds, pods
+
+SOUND = Tree()
+
+
+class Broken(Tree):
+    """The repository, with documents that may be changed and texts that may be replaced."""
+
+    def __init__(self):
+        super().__init__()
+        self.files = SOUND.files
+        self.kustomized = dict(SOUND.kustomized)
+        self.builds = copy.deepcopy(SOUND.builds)
+        self.monitoring = copy.deepcopy(SOUND.monitoring)
+        self.texts = {}
+
+    def text(self, path):
+        return self.texts[path] if path in self.texts else super().text(path)
+
+    def exists(self, path):
+        return path in self.texts or super().exists(path)
+
+    def replace(self, path, old, new):
+        """Replaces a text that must be there."""
+        before = self.text(path)
+        assert old in before, f"{path} has no {old!r}: the test must follow the file"
+        self.texts[path] = before.replace(old, new, 1)
+
+    def one(self, kind, name=None):
+        """A document of the base, or of what is added for the Prometheus operator."""
+        documents = [*self.builds["k8s"], *self.monitoring]
+        return next(one for one in kinds(documents, kind) if name in (None, one["metadata"]["name"]))
+
+    def pod(self, name="downscale"):
+        """Template and first container of a Deployment of the base."""
+        ((_, template),) = pods([self.one("Deployment", name)])
+        return template, template["spec"]["containers"][0]
+
+    def environment(self, name, value, of="downscale"):
+        _, container = self.pod(of)
+        container["env"] = [one for one in container.get("env", []) if one["name"] != name]
+        container["env"].append({"name": name, **value})
+
+
+class Complaints(unittest.TestCase):
+    before = {}
+
+    def assertFound(self, check, change, *expected):
+        """After `change`, the check has a complaint that it had not before, with all of `expected` in it."""
+        tree = Broken()
+        change(tree)
+        if check not in self.before:
+            self.before[check] = set(check(SOUND))
+        new = set(check(tree)) - self.before[check]
+        self.assertTrue(
+            any(all(part in problem for part in expected) for problem in new), f"not found: {expected}; found: {new}"
+        )

@@ -1,0 +1,116 @@
+"""Each check of other files complains about what was broken on purpose."""
+
+import copy
+import pathlib
+import tempfile
+
+from . import alerts, compose, compose_names, figures, lint
+from .broken import SOUND, Broken, Complaints
+from .compose_variables import FILE, SAMPLE
+from .tree import Tree
+
+
+class Files(Complaints):
+    def test_compose(self):
+        def service(change):
+            def changed(tree):
+                (document,) = SOUND.yaml(FILE)
+                document = copy.deepcopy(document)
+                change(document["services"])
+                tree.yaml = lambda path: [document] if path == FILE else SOUND.yaml(path)
+
+            return changed
+
+        def main(services):
+            return services["downscale"]
+
+        cases = [
+            (service(lambda s: main(s).update(imagee="x")), "imagee"),
+            (service(lambda s: s["nats"].update(image="nats:latest")), "not pinned"),
+            (service(lambda s: s["nats"].pop("healthcheck")), "healthcheck"),
+            (service(lambda s: main(s).pop("deploy")), "limits.memory"),
+            (service(lambda s: main(s)["environment"].update(VIDP_SLOT="1")), "`worker-scale --help` does not know it"),
+            (service(lambda s: main(s)["environment"].update(VIDP_S3_SECRET_KEY="hunter2")), "a literal"),
+            (service(lambda s: main(s).update(image="vidp/worker-scale:0.0.9")), "is not 0.1.0"),
+            (service(lambda s: main(s).update(read_only=False)), "read_only"),
+            (service(lambda s: main(s).update(stop_grace_period="1s")), "is not longer than"),
+            (service(lambda s: main(s).update(depends_on=["nats"])), "is not waited for"),
+            (service(lambda s: main(s).update(volumes=["no-such-volume:/x"])), "no-such-volume is not declared"),
+            (lambda t: t.texts.update({FILE: SOUND.text(FILE) + "# \nx-a: ${NO_SUCH}\n"}), "NO_SUCH is not in"),
+            (
+                lambda t: t.texts.update({FILE: SOUND.text(FILE) + "x-a: ${A_PASSWORD:-b}\n"}),
+                "a secret must be asked for",
+            ),
+            (lambda t: t.texts.update({SAMPLE: SOUND.text(SAMPLE) + "A_PASSWORD=hunter2\n"}), "neither empty nor"),
+        ]
+        for change, expected in cases:
+            self.assertFound(compose.check, change, expected)
+        with_env = Broken()
+        with_env.replace("Dockerfile", "ENV VIDP_SCRATCH_DIR=", "ENV VIDP_SCRATCH=")
+        problems = list(compose_names.check(with_env, SOUND.yaml(FILE)[0]))
+        self.assertTrue(any("VIDP_SCRATCH:" in problem for problem in problems), problems)
+
+    def test_lint(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            for name in (".yamllint.yml", ".hadolint.yaml"):
+                (root / name).write_text(SOUND.text(name))
+            (root / "twice.yaml").write_text("a: 1\na: 2\n")
+            (root / "Dockerfile").write_text("FROM debian:latest\nRUN cd /tmp && ls\n")
+            (root / "deploy").mkdir()
+            (root / "deploy" / "start.sh").write_text("if true; then\n")
+            problems = "\n".join(lint.check(Tree(root)))
+        for expected in ('duplication of key "a"', "DL3007", "DL3003", "(sh -n)"):
+            self.assertIn(expected, problems)
+
+    def test_alerts(self):
+        (document,) = SOUND.yaml(alerts.find(SOUND, "alerts.yml"))
+        (cases,) = SOUND.yaml(alerts.find(SOUND, "alerts.test.yml"))
+        all_alerts = [rule for group in document["groups"] for rule in group["rules"] if "alert" in rule]
+        name = all_alerts[0]["alert"]
+
+        def only(firing):
+            kept = copy.deepcopy(cases)
+            for case in kept["tests"]:
+                case["alert_rule_test"] = [
+                    one
+                    for one in case.get("alert_rule_test", [])
+                    if one["alertname"] != name or bool(one.get("exp_alerts")) == firing
+                ]
+            return list(alerts.tested("tests", all_alerts, kept))
+
+        self.assertEqual(only(firing=True), [f"tests: {name}: no case with input in which it does not fire"])
+        self.assertEqual(only(firing=False), [f"tests: {name}: no case in which it fires"])
+        without = Broken()
+        without.texts[alerts.RUNBOOK] = SOUND.text(alerts.RUNBOOK).replace(f" {name}\n", " Another\n")
+        self.assertTrue(any(name in one for one in alerts.explained(without, "rules", all_alerts)))
+        changed = copy.deepcopy(document)
+        changed["groups"][0]["rules"][0]["for"] = "1s"
+        self.assertTrue(list(alerts.same(SOUND, "rules", changed)))
+
+    def test_promtool(self):
+        """The real promtool refuses a rule that does not parse, and a test that expects another value."""
+        rule = {"alert": "VidpDown", "expr": "vidp_broker_up == 0", "labels": {"severity": "critical"}}
+        case = (
+            "rule_files: [alerts.yml]\ntests:\n- interval: 1m\n  input_series:\n"
+            "  - {series: vidp_broker_up, values: 1x5}\n  alert_rule_test:\n"
+            "  - {alertname: VidpDown, eval_time: 2m, exp_alerts: [{exp_labels: {severity: critical}}]}\n"
+        )
+        for expression, expected in (("vidp_broker_up == 0", "FAILED"), ("vidp_broker_up ==", "parse error")):
+            with tempfile.TemporaryDirectory() as folder:
+                place = pathlib.Path(folder, "k8s/monitoring")
+                place.mkdir(parents=True)
+                text = str({"groups": [{"name": "a", "rules": [{**rule, "expr": expression}]}]})
+                (place / "alerts.yml").write_text(text)
+                (place / "alerts.test.yml").write_text(case)
+                problems = "\n".join(alerts.promtool(Tree(folder), *(f"k8s/monitoring/{name}" for name in (
+                    "alerts.yml", "alerts.test.yml"))))  # fmt: skip
+            self.assertIn(expected, problems)
+
+    def test_figures(self):
+        known = figures.declared(SOUND)
+        self.assertIn("vidp_task_seconds_bucket", known)
+        self.assertEqual(list(figures.unknown("x", 'vidp_queue_depth{a="vidp_no"}', known)), [])
+        self.assertEqual(len(list(figures.unknown("x", "rate(vidp_queue_deep[5m])", known))), 1)
+        self.assertTrue(any("parse" in one for one in figures.parse([("panel 1", "sum(rate(x[$__rate_interval])")])))
+        self.assertEqual(list(figures.parse([("panel 1", 'sum(rate(x{stage=~"$stage"}[$__rate_interval]))')])), [])

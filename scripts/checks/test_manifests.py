@@ -1,0 +1,196 @@
+"""Each check of the manifests complains about a build that was broken on purpose."""
+
+from . import broker, build, copies, hardening, names, references, scaling, schemas
+from .broken import SOUND, Complaints
+from .tree import kinds, pods
+
+
+class Manifests(Complaints):
+    def test_build(self):
+        check = build.check
+        self.assertFound(check, lambda t: t.kustomized.update(k8s=(1, "no such file")), "kustomize fails")
+        self.assertFound(check, lambda t: t.builds["k8s"].append(t.builds["k8s"][0]), "there 2 times")
+        path = SOUND.applied("k8s/deployments")[0]
+        self.assertFound(
+            check, lambda t: t.texts.update({path: "apiVersion: v1\nkind: Kustomization\n"}), "cannot read"
+        )
+        self.assertFound(check, lambda t: t.texts.update({path: "a: 1\n"}), "apiVersion or kind is missing")
+        self.assertFound(
+            check, lambda t: t.replace(path, "namespace: vidp-production", "namespace: x"), "expected vidp"
+        )
+
+    def test_schemas(self):
+        def unknown_field(tree):
+            tree.pod()[1]["resourcess"] = {}
+
+        def unknown_kind(tree):
+            tree.one("Deployment")["apiVersion"] = "apps/v1beta1"
+
+        def of_a_trigger(tree):
+            tree.one("ScaledObject")["spec"]["triggers"][0]["metadata"]["lagThreshold"] = 1
+
+        def of_a_monitor(tree):
+            tree.one("ServiceMonitor")["spec"]["endpoints"][0]["intervall"] = "15s"
+
+        self.assertFound(schemas.check, unknown_field, "Deployment/downscale", "resourcess")
+        self.assertFound(schemas.check, unknown_kind, "there is no apps/v1beta1 Deployment")
+        self.assertFound(schemas.check, of_a_trigger, "ScaledObject", "is not of type 'string'")
+        self.assertFound(schemas.check, of_a_monitor, "ServiceMonitor", "intervall")
+
+    def test_names(self):
+        def container(**fields):
+            return lambda tree: tree.pod()[1].update(fields)
+
+        def env(name, **value):
+            return lambda tree: tree.environment(name, value)
+
+        cases = [
+            (env("VIDP_SLOT", value="1"), "VIDP_SLOT: `worker-scale --help` does not know it"),
+            (env("VIDP_MAX_UPLOAD_MB", value="1"), "`worker-scale --help` does not know it"),
+            (env("VIDP_LOG", value="xml"), "xml is none of text, json"),
+            (env("VIDP_SLOTS", value="two"), "two is not a whole number"),
+            (env("VIDP_BIND", value="0.0.0.0:9"), "listens on 9"),
+            (container(image="vidp/worker:0.1.0"), "no target worker"),
+            (container(image="vidp/worker-scale:0.0.9"), "is not 0.1.0"),
+            (container(image="nats"), "not pinned by a tag"),
+            (container(command=["/bin/worker-scale"]), "is not in the image"),
+            (container(args=["--slot=1"]), "--slot=1"),
+            (container(ports=[{"name": "http", "containerPort": 8001}]), "listens on 8003"),
+            (container(livenessProbe={"httpGet": {"path": "/healthz", "port": 8003}}), "not /healthz"),
+            (container(livenessProbe={"exec": {"command": ["/usr/local/bin/worker-scale", "health"]}}), "no command"),
+            (lambda t: t.one("ConfigMap", "vidp-config")["data"].update(VIDP_SLOT="1"), "VIDP_SLOT"),
+        ]
+        for change, expected in cases:
+            self.assertFound(names.check, change, expected)
+        prefix = "nginx.ingress.kubernetes.io/proxy-"
+        for note, value in (("body-size", "400m"), ("request-buffering", "on")):
+
+            def proxy(tree, note=note, value=value):
+                tree.one("Ingress")["metadata"]["annotations"][prefix + note] = value
+
+            self.assertFound(names.check, proxy, f"{prefix}{note}")
+
+    def test_references(self):
+        def key(tree, kind="secretKeyRef", name="vidp-secrets"):
+            tree.environment("VIDP_S3_REGION", {"valueFrom": {kind: {"name": name, "key": "no-such-key"}}})
+
+        def port(tree):
+            tree.one("Service", "downscale")["spec"]["ports"][0]["targetPort"] = 1
+
+        def label(tree):
+            tree.one("Service", "downscale")["spec"]["selector"] = {"app": "upscale"}
+
+        def volume(tree):
+            tree.pod()[1].setdefault("volumeMounts", []).append({"name": "no-such-volume", "mountPath": "/x"})
+
+        def backend(tree):
+            path = tree.one("Ingress")["spec"]["rules"][0]["http"]["paths"][0]
+            path["backend"]["service"]["name"] = "no-such-service"
+
+        def unwatched(tree):
+            tree.one("ServiceMonitor")["spec"]["endpoints"][0]["port"] = "metrics"
+
+        def account(tree):
+            tree.pod()[0]["spec"]["serviceAccountName"] = "no-such-account"
+
+        cases = [
+            (key, "Secret/vidp-secrets has no key no-such-key"),
+            (lambda t: key(t, "configMapKeyRef", "vidp-config"), "ConfigMap/vidp-config has no key no-such-key"),
+            (lambda t: key(t, name="no-such-secret"), "there is no Secret/no-such-secret"),
+            (port, "has the port 1"),
+            (label, "matches no pod"),
+            (volume, "no volume no-such-volume"),
+            (backend, "no Service/no-such-service"),
+            (unwatched, "no port named metrics"),
+            (account, "no ServiceAccount/no-such-account"),
+        ]
+        for change, expected in cases:
+            self.assertFound(references.check, change, expected)
+
+    def test_hardening(self):
+        def without(*path):
+            def change(tree):
+                place = tree.pod()[0]["spec"]
+                for part in path[:-1]:
+                    place = place[part]
+                del place[path[-1]]
+
+            return change
+
+        def no_budget(tree):
+            for documents in tree.builds.values():
+                documents[:] = [one for one in documents if one["kind"] != "PodDisruptionBudget"]
+
+        def no_deny(tree):
+            for policy in kinds(tree.builds["k8s"], "NetworkPolicy"):
+                policy["spec"]["podSelector"] = {"matchLabels": {"a": "b"}}
+
+        def volume(tree):
+            tree.pod()[0]["spec"].setdefault("volumes", []).append({"name": "x", "emptyDir": {}})
+
+        def password(tree):
+            tree.one("Secret")["stringData"] = {"s3-secret-key": "hunter2"}
+
+        first = ("containers", 0)
+        cases = [
+            (without(*first, "resources", "limits", "memory"), "limits.memory"),
+            (without(*first, "resources", "requests", "cpu"), "requests.cpu"),
+            (without(*first, "livenessProbe"), "livenessProbe is missing"),
+            (without(*first, "securityContext", "readOnlyRootFilesystem"), "readOnlyRootFilesystem"),
+            (without(*first, "securityContext", "capabilities"), "capabilities"),
+            (without("topologySpreadConstraints"), "topologySpreadConstraints are missing"),
+            (lambda t: t.pod()[0]["spec"].update(terminationGracePeriodSeconds=1), "is not longer than"),
+            (lambda t: t.pod()[0]["spec"].update(hostNetwork=True), "hostNetwork"),
+            (lambda t: t.environment("VIDP_S3_SECRET_KEY", {"value": "hunter2"}), "a literal"),
+            (no_budget, "no PodDisruptionBudget"),
+            (no_deny, "none denies"),
+            (volume, "sizeLimit"),
+            (password, "no `replace-me` placeholder"),
+        ]
+        for change, expected in cases:
+            self.assertFound(hardening.check, change, expected)
+
+    def test_scaling(self):
+        def trigger(**fields):
+            def change(tree):
+                for document in kinds(tree.builds["k8s"], "ScaledObject"):
+                    document["spec"]["triggers"][0]["metadata"].update(fields)
+
+            return change
+
+        def twice(tree):
+            target = {"scaleTargetRef": {"name": "downscale"}, "maxReplicas": 2}
+            for _ in range(2):
+                tree.builds["k8s"].append(
+                    {"kind": "HorizontalPodAutoscaler", "metadata": {"name": "second"}, "spec": target}
+                )
+
+        cases = [
+            (trigger(consumer="scale-slow"), "expected one trigger for each lane"),
+            (trigger(lagThreshold="99"), "lagThreshold is 99"),
+            (trigger(stream="TASKS"), "stream is TASKS"),
+            (trigger(natsServerMonitoringEndpoint="nats:1"), "no Service/nats with the port 1"),
+            (twice, "is scaled by"),
+            (lambda t: t.one("ScaledObject", "downscale")["spec"].pop("advanced"), "does not add up the triggers"),
+            (lambda t: t.one("StatefulSet", "nats")["spec"].update(replicas=5), "has 5 replicas"),
+        ]
+        for change, expected in cases:
+            self.assertFound(scaling.check, change, expected)
+
+    def test_copies(self):
+        def other(tree):
+            tree.texts["deploy/nats/auth.conf"] = tree.text("deploy/nats/auth.conf") + "# more\n"
+
+        self.assertFound(copies.check, other, "has another text under auth.conf")
+
+    def test_broker(self):
+        def invalid(tree):
+            tree.replace("deploy/nats/nats.conf", "jetstream {", "jetstream [")
+
+        def unset(tree):
+            ((_, template),) = pods([tree.one("StatefulSet", "nats")])
+            container = template["spec"]["containers"][0]
+            container["env"] = [one for one in container["env"] if one["name"] != "NATS_API_PASSWORD"]
+
+        self.assertFound(broker.check, invalid, "deploy/nats/nats.conf: nats-server -t")
+        self.assertFound(broker.check, unset, "k8s: ConfigMap/nats-config", "NATS_API_PASSWORD")
