@@ -41,7 +41,7 @@ pub use daemon::Daemon;
 pub use error::StartError;
 pub use find::{find_engine, find_model};
 pub use mongo::Mongo;
-pub use nats::Nats;
+pub use nats::{Nats, Users};
 pub use net::{free_port, http_get};
 pub use s3::S3;
 pub use shared::{Shared, shared};

@@ -19,6 +19,16 @@ pub struct Nats {
     daemon: Daemon,
     dir: PathBuf,
     port: u16,
+    users: Option<Users>,
+}
+
+/// Who may connect, and what for. Without it everybody may do everything.
+#[derive(Clone, Debug)]
+pub struct Users {
+    /// A configuration file with an `authorization` block.
+    pub file: PathBuf,
+    /// The variables that it takes passwords from.
+    pub passwords: Vec<(String, String)>,
 }
 
 impl Nats {
@@ -32,17 +42,31 @@ impl Nats {
         Nats::start_logging(dir, port, &dir.join("nats.log"))
     }
 
+    /// As [`Nats::start`], for these users only.
+    ///
+    /// # Errors
+    ///
+    /// As [`Nats::start`].
+    pub fn start_for(dir: &Path, port: u16, users: Users) -> Result<Nats, StartError> {
+        Nats::launch(dir, port, &dir.join("nats.log"), Some(users))
+    }
+
     /// As [`Nats::start`], with the log at `log`.
     ///
     /// # Errors
     ///
     /// As [`Nats::start`].
     pub fn start_logging(dir: &Path, port: u16, log: &Path) -> Result<Nats, StartError> {
+        Nats::launch(dir, port, log, None)
+    }
+
+    fn launch(dir: &Path, port: u16, log: &Path, users: Option<Users>) -> Result<Nats, StartError> {
         let port = net::port_or_free(port);
         let program = find_engine(NAME)?;
         let config = dir.join("nats.conf");
-        write_config(dir, &config, port).map_err(StartError::io(NAME))?;
+        write_config(dir, &config, port, users.as_ref()).map_err(StartError::io(NAME))?;
         let mut command = Command::new(program);
+        command.envs(users.iter().flat_map(|users| users.passwords.clone()));
         command.arg("-c").arg(&config);
         let mut daemon = Daemon::spawn(NAME, command, log)?;
         daemon.wait_until(START, || greets(port))?;
@@ -50,6 +74,7 @@ impl Nats {
             daemon,
             dir: dir.to_owned(),
             port,
+            users,
         })
     }
 
@@ -80,7 +105,7 @@ impl Nats {
     /// As [`Nats::start`].
     pub fn restart(&mut self) -> Result<(), StartError> {
         self.stop();
-        *self = Nats::start_logging(&self.dir, self.port, self.daemon.log())?;
+        *self = Nats::launch(&self.dir, self.port, self.daemon.log(), self.users.take())?;
         Ok(())
     }
 
@@ -90,14 +115,21 @@ impl Nats {
     }
 }
 
-fn write_config(dir: &Path, config: &Path, port: u16) -> io::Result<()> {
+fn write_config(dir: &Path, config: &Path, port: u16, users: Option<&Users>) -> io::Result<()> {
     fs::create_dir_all(dir)?;
+    let mut include = "";
+    if let Some(users) = users {
+        // Beside the configuration: an included file's path is relative to it.
+        fs::copy(&users.file, dir.join("users.conf"))?;
+        include = "include users.conf\n";
+    }
     let store = dir.join("jetstream");
     // JSON quoting is what the configuration language reads too.
     let store = serde_json::Value::from(store.to_string_lossy());
     let text = format!(
         "listen: \"127.0.0.1:{port}\"\n\
          server_name: vidp\n\
+         {include}\
          jetstream {{\n  \
            store_dir: {store}\n  \
            # The default syncs every 2 minutes: a power cut would take what was acknowledged since.\n  \

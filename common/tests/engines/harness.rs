@@ -5,19 +5,19 @@ use clap::Parser;
 use futures_util::StreamExt;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use vidp_common::{
-    config::WorkerConfig,
+    config::{NatsConfig, WorkerConfig},
     contract::{DetectOptions, Lane, Source, Stage, Task, TaskResult, Work, keys, streams},
     queue::Queue,
     store::Store,
     trace::TraceParent,
     worker::{self, Attempt, TaskError},
 };
-use vidp_engines::{Nats, S3};
+use vidp_engines::{Nats, S3, Users};
 
 #[derive(Parser)]
 struct Cli {
@@ -36,6 +36,26 @@ pub struct Rig {
     pub folder: tempfile::TempDir,
 }
 
+const PASSWORD: &str = "only-for-tests";
+
+/// The users that Compose and Kubernetes have: everything here must work with the rights that these have.
+fn users() -> Users {
+    let password = |user: &str| (format!("NATS_{user}_PASSWORD"), PASSWORD.to_owned());
+    Users {
+        file: Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/nats/auth.conf"),
+        passwords: ["API", "LANGSCALE", "DOWNSCALE", "SUBTITLE"].map(password).into(),
+    }
+}
+
+/// A connection with the rights of `user`.
+pub async fn connect(config: &WorkerConfig, user: &str) -> Queue {
+    let config = NatsConfig {
+        nats_user: user.to_owned(),
+        ..config.nats.clone()
+    };
+    Queue::connect(&config, "test").await.unwrap()
+}
+
 impl Rig {
     pub async fn new() -> Rig {
         Rig::on(&vidp_engines::shared().s3).await
@@ -44,13 +64,17 @@ impl Rig {
     /// With a store that the test may stop.
     pub async fn on(s3: &S3) -> Rig {
         let folder = tempfile::tempdir().unwrap();
-        let nats = Nats::start(&folder.path().join("nats"), 0).unwrap();
+        let nats = Nats::start_for(&folder.path().join("nats"), 0, users()).unwrap();
         let bucket = format!("test-{}", Uuid::now_v7());
         let scratch = folder.path().join("scratch");
         let config = Cli::try_parse_from([
             "worker",
             "--nats-url",
             &nats.url(),
+            "--nats-user",
+            "langscale",
+            "--nats-password",
+            PASSWORD,
             "--ack-wait-seconds",
             "3",
             "--s3-endpoint",
@@ -72,15 +96,15 @@ impl Rig {
         .worker;
         let store = Store::new(&config.s3);
         store.ensure_bucket().await.unwrap();
-        let queue = Queue::connect(&config.nats, "test").await.unwrap();
-        queue.ensure().await.unwrap();
-        Rig {
+        let rig = Rig {
+            queue: connect(&config, "api").await,
             nats,
-            queue,
             store,
             config,
             folder,
-        }
+        };
+        rig.queue.ensure().await.unwrap();
+        rig
     }
 
     /// A worker for `detect` with this handler; stops when the token is cancelled.
@@ -148,20 +172,11 @@ impl Rig {
     /// The messages of the dead stream: reason and payload.
     pub async fn dead(&self) -> (String, Vec<u8>) {
         let jetstream = async_nats::jetstream::new(self.queue.client().clone());
-        let stream = jetstream.get_stream(streams::DEAD).await.unwrap();
-        let consumer = stream
-            .create_consumer(async_nats::jetstream::consumer::pull::Config::default())
-            .await
-            .unwrap();
-        let message = next(&consumer).await;
-        let reason = message
-            .headers
-            .as_ref()
-            .unwrap()
-            .get(streams::DEAD_REASON_HEADER)
-            .unwrap()
-            .to_string();
-        (reason, message.payload.to_vec())
+        let stream = jetstream.get_stream_no_info(streams::DEAD).await.unwrap();
+        until(async || stream.get_raw_message(1).await.is_ok()).await;
+        let message = stream.get_raw_message(1).await.unwrap();
+        let reason = message.headers.get(streams::DEAD_REASON_HEADER).unwrap();
+        (reason.to_string(), message.payload.to_vec())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The store and the worker loop against a real S3 server and a real NATS.
 
 mod harness;
+mod rights;
 mod store;
 mod worker;

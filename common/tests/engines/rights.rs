@@ -1,0 +1,65 @@
+//! What the broker's users may not do. What they may is what every other test here does.
+
+use crate::harness::{Rig, connect};
+use async_nats::jetstream;
+use std::time::Duration;
+use vidp_common::{
+    contract::{Lane, Stage, streams},
+    queue::Cancel,
+    trace::TraceParent,
+};
+
+/// A refused request is not answered.
+const SILENCE: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn the_api_may_look_after_everything() {
+    let rig = Rig::new().await;
+    let task = rig.task().await;
+    rig.publish(&task).await;
+    let (stage, lane) = (Stage::Detect, Lane::Interactive);
+    assert!(rig.queue.holds_task(stage, lane, task.task_id).await.unwrap());
+    let figures = rig.queue.figures().await.unwrap();
+    assert_eq!((figures.depth[&(stage, lane)], figures.stranded()), (1, 0));
+    assert!(figures.streams[streams::TASKS].bytes > 0);
+    assert_eq!(rig.queue.stored_result(stage, task.task_id).await.unwrap(), None);
+    rig.queue.remove_task(stage, lane, task.task_id).await.unwrap();
+    assert_eq!(rig.queue.depth(stage, lane).await.unwrap(), 0);
+    let cancel = Cancel {
+        job_id: task.job_id,
+        tasks: vec![task.task_id],
+    };
+    rig.queue.cancel(&cancel).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_may_not_do_the_work_of_others() {
+    let rig = Rig::new().await;
+    let worker = connect(&rig.config, "langscale").await;
+    worker.lane_consumer(Stage::Detect, Lane::Batch).await.unwrap();
+    let task = rig.task().await;
+    let trace = TraceParent::of_job(task.job_id);
+    assert!(worker.publish_task(Lane::Batch, &task, &trace).await.is_err());
+    assert!(worker.lane_consumer(Stage::Scale, Lane::Batch).await.is_err());
+    assert!(worker.results_consumer().await.is_err());
+    assert!(worker.figures().await.is_err());
+    for subject in [
+        "$JS.API.STREAM.DELETE.VIDP_TASKS",
+        "$JS.API.STREAM.MSG.GET.VIDP_RESULTS",
+        "$JS.API.CONSUMER.MSG.NEXT.VIDP_TASKS.scale-interactive",
+        "$JS.API.CONSUMER.DELETE.VIDP_TASKS.detect-batch",
+    ] {
+        let asked = worker.client().request(subject, "{}".into());
+        let answered = tokio::time::timeout(SILENCE, asked).await;
+        assert!(!matches!(answered, Ok(Ok(_))), "{subject}: {answered:?}");
+    }
+    // Another's inbox.
+    let mut ear = worker.client().subscribe("_INBOX_api.>").await.unwrap();
+    rig.queue.figures().await.unwrap();
+    let heard = tokio::time::timeout(SILENCE, futures_util::StreamExt::next(&mut ear)).await;
+    assert!(!matches!(heard, Ok(Some(_))), "{heard:?}");
+    // Nobody may, not even the API.
+    let api = jetstream::new(rig.queue.client().clone());
+    let gone = tokio::time::timeout(SILENCE, api.delete_stream(streams::DEAD)).await;
+    assert!(!matches!(gone, Ok(Ok(_))), "a stream was deleted");
+}
