@@ -2,7 +2,7 @@
 """Replay uploads through the autoscaling that `k8s/` ships, with task times measured on the real workers.
 
     scaling.py            the tables of docs/scaling.md
-    scaling.py plot       its pictures, into docs/images/
+    scaling.py write      the same, into docs/scaling.md, and its pictures into docs/images/
     scaling.py test       checks of the formula and of the shipped settings
     scaling.py measure    measure the task times again (needs `make models`; about seven minutes)
 
@@ -22,7 +22,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 VENV = HERE.parent / ".engines" / "scaling-venv"
 REQUIREMENTS = HERE / "scaling-requirements.txt"
-NEEDED = {"plot": ["yaml", "matplotlib"], "measure": []}
+NEEDED = {"write": ["yaml", "matplotlib"], "measure": []}
 
 
 def with_modules(names):
@@ -48,7 +48,7 @@ def with_modules(names):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=["tables", "plot", "test", "measure"], default="tables")
+    parser.add_argument("what", nargs="?", choices=["tables", "write", "test", "measure"], default="tables")
     parser.add_argument("--k8s", type=pathlib.Path, default=HERE.parent / "k8s", help="the manifests to replay")
     asked = parser.parse_args()
     with_modules(NEEDED.get(asked.what, ["yaml"]))
@@ -61,17 +61,17 @@ def main():
         os.environ["SCALING_K8S"] = str(asked.k8s)
         found = unittest.defaultTestLoader.discover(HERE / "scaling", top_level_dir=HERE)
         return not unittest.TextTestRunner().run(found).wasSuccessful()
-    from scaling import settings
+    from scaling import settings, tables
 
     shipped = settings.shipped(asked.k8s)
-    if asked.what == "plot":
+    if asked.what == "write":
         from scaling import plot
 
-        plot.all_of_them(shipped, HERE.parent / "docs" / "images")
-    else:
-        from scaling import tables
-
-        tables.show(shipped)
+        tables.DOC.write_text(tables.written(tables.DOC.read_text(), shipped))
+        plot.all_of_them(shipped, tables.DOC.parent / "images")
+        return 0
+    for title, table in tables.all_of_them(shipped).values():
+        print(f"### {title}\n\n{table}\n")
     return 0
 
 

@@ -58,14 +58,18 @@ class Costs:
         self.spread = [task["cpu_seconds"] / self.line(task["media_seconds"]) for task in tasks]
         # Threads wait for each other. How well they used the processors: the best that was seen, which other programs
         # disturbed least.
-        self.shared = max(task["cpu_seconds"] / task["timings"]["process"] / cores for task in tasks)
+        self.shared = min(1, max(task["cpu_seconds"] / task["timings"]["process"] / cores for task in tasks))
         self.io = [(task["timings"]["fetch"] + task["timings"]["store"]) / task["media_seconds"] for task in tasks]
 
     def line(self, seconds):
         return self.fixed + self.slope * seconds / 60
 
+    def seconds(self, length, cpus):
+        """What a task of a video of ordinary content takes, stored and all."""
+        return self.line(length) / self.shared / cpus + sum(self.io) / len(self.io) * length
+
     def draw(self, seconds, chance):
-        cpu = self.line(seconds) * chance.choice(self.spread) / min(1, self.shared)
+        cpu = self.line(seconds) * chance.choice(self.spread) / self.shared
         return cpu, seconds * chance.choice(self.io)
 
 

@@ -1,29 +1,43 @@
 """The tables of `docs/scaling.md`."""
 
-from scaling import figures, load
-from scaling.settings import LANES
+import re
+
+from scaling import figures, load, paper
+from scaling.settings import LANES, ROOT
 
 
-def show(shipped):
-    print("### What a task costs\n")
-    print(costs(shipped))
-    print("\n### What is shipped\n")
-    print(settings(shipped))
-    print(f"\n### A burst: {figures.BURST:,} uploads within {figures.BURST_SECONDS // 60} minutes\n")
-    done = figures.burst(shipped)
-    print(figures.rows((stage, f) for stage, (_, _, f) in done.items()))
-    print(f"\n### A day: {figures.DAY:,} uploads with peaks at 10:00 and 20:00\n")
-    done = figures.day(shipped)
-    print(figures.rows(((stage, f) for stage, (_, _, f) in done.items()), drained=False))
-    print("\n### Other settings, stage `scale`\n\nThe burst:\n")
-    print(compare(shipped, "scale", figures.burst, others(shipped["scale"])))
-    print("\nThe day:\n")
-    print(compare(shipped, "scale", figures.day, others(shipped["scale"])))
-    print("\n### The broker cannot be asked from minute 20 to minute 40 of the burst, stage `scale`\n")
-    print(compare(shipped, "scale", figures.burst, fallbacks(shipped["scale"]), outages=[(1200, 2400)]))
-    print(f"\n### Scale to zero: a day of {figures.QUIET} uploads, stage `subtitle`\n")
+DOC = ROOT / "docs" / "scaling.md"
+
+
+def all_of_them(shipped):
+    """Title and table by name."""
+    minutes, scale = figures.BURST_SECONDS // 60, others(shipped["scale"])
     least = [(f"minimum {count}", {"least": count}) for count in (1, 0)]
-    print(compare(shipped, "subtitle", figures.quiet, least))
+    burst, day = figures.burst(shipped), figures.day(shipped)
+    return {
+        "costs": ("What a task costs", costs(shipped)),
+        "shipped": ("What is shipped", settings(shipped)),
+        "burst": (f"A burst: {figures.BURST:,} uploads within {minutes} minutes",
+                  figures.rows((stage, f) for stage, (_, _, f) in burst.items())),
+        "day": (f"A day: {figures.DAY:,} uploads with peaks at 10:00 and 20:00",
+                figures.rows(((stage, f) for stage, (_, _, f) in day.items()), drained=False)),
+        "burst-others": ("The burst, stage `scale`, other settings",
+                         compare(shipped, "scale", figures.burst, scale)),
+        "day-others": ("The day, stage `scale`, other settings", compare(shipped, "scale", figures.day, scale)),
+        "outage": ("The burst, stage `scale`; from minute 20 to minute 40 the broker cannot be asked",
+                   compare(shipped, "scale", figures.burst, fallbacks(shipped["scale"]), outages=[(1200, 2400)])),
+        "zero": (f"A day of {figures.QUIET} uploads, stage `subtitle`",
+                 compare(shipped, "subtitle", figures.quiet, least)),
+        "paper": ("On paper: what many videos a day ask for", paper.table(shipped)),
+    }  # fmt: skip
+
+
+def written(document, shipped):
+    """The document with its tables as they are now; each stands between two comments that name it."""
+    for name, (_, table) in all_of_them(shipped).items():
+        place = re.compile(f"(<!-- table {name}: .*? -->\n).*?(<!-- end -->)", re.DOTALL)
+        document = place.sub(lambda found, table=table: f"{found[1]}\n{table}\n\n{found[2]}", document)
+    return document
 
 
 def costs(shipped):
@@ -32,7 +46,7 @@ def costs(shipped):
     for stage, cost in load.costs().items():
         cpus, mean = shipped[stage].cpus, load.mean_seconds()
         rows.append((stage, f"{cost.fixed:.1f} s", f"{cost.slope:.1f} s", f"{cost.shared:.0%}", f"{cpus:g} CPU",
-                     f"{cost.line(mean) / cost.shared / cpus:.1f} s"))  # fmt: skip
+                     f"{cost.seconds(mean, cpus):.1f} s"))  # fmt: skip
     return figures.table(rows)
 
 

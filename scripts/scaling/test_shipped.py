@@ -4,7 +4,7 @@ import os
 import pathlib
 import unittest
 
-from scaling import figures, settings
+from scaling import figures, settings, tables
 
 K8S = pathlib.Path(os.environ.get("SCALING_K8S", settings.ROOT / "k8s"))
 ATTEMPTS = 5  # VIDP_ATTEMPT_LIMIT: every handover uses one up
@@ -78,6 +78,11 @@ class Shipped(unittest.TestCase):
         done = figures.burst(alone, lambda s: s.but(delay=45))
         self.assertEqual({stage: list(faults_in_burst(f)) for stage, (_, _, f) in done.items()},
                          {stage: [] for stage in done})  # fmt: skip
+
+    @unittest.skipIf(K8S != settings.ROOT / "k8s", "other manifests than those that the document is about")
+    def test_the_document_says_what_is(self):
+        document = tables.DOC.read_text()
+        self.assertEqual(document, tables.written(document, self.shipped), "run `make scaling` and commit the document")
 
     def test_lanes_of_every_stage_are_watched(self):
         for stage, s in self.shipped.items():
