@@ -11,7 +11,7 @@ PROGRAMS := -p vidp -p vidp-api -p worker-lang -p worker-scale
 .PHONY: help setup build models demo up check k8s-check test bench clean-data
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing: Debian packages, pinned engines, speech weights
 	@python3 scripts/setup.py

@@ -24,6 +24,7 @@ from checks import (  # noqa: E402
     build,
     compose,
     copies,
+    documents,
     figures,
     hardening,
     lint,
@@ -47,6 +48,7 @@ CHECKS = {
     "lint": lint,
     "alerts": alerts,
     "figures": figures,
+    "documents": documents,
 }
 
 

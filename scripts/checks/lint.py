@@ -21,8 +21,9 @@ def check(tree):
     code, text = run([tool("hadolint"), "--config", ".hadolint.yaml", "--no-color", "Dockerfile"], cwd=tree.root)
     yield from complaints("hadolint", code, text)
     for path in tree.glob(*SHELL):
-        code, text = run(["sh", "-n", path], cwd=tree.root)
-        yield from complaints("sh -n", code, text)
+        shell = "bash" if "bash" in tree.text(path).partition("\n")[0] else "sh"
+        code, text = run([shell, "-n", path], cwd=tree.root)
+        yield from complaints(f"{shell} -n", code, text)
 
 
 def complaints(name, code, text):

@@ -4,7 +4,7 @@ import copy
 import pathlib
 import tempfile
 
-from . import alerts, compose, compose_names, figures, lint
+from . import alerts, compose, compose_names, documents, figures, lint
 from .broken import SOUND, Broken, Complaints
 from .compose_variables import FILE, SAMPLE
 from .tree import Tree
@@ -106,6 +106,12 @@ class Files(Complaints):
                 problems = "\n".join(alerts.promtool(Tree(folder), *(f"k8s/monitoring/{name}" for name in (
                     "alerts.yml", "alerts.test.yml"))))  # fmt: skip
             self.assertIn(expected, problems)
+
+    def test_documents(self):
+        def renamed(tree):
+            tree.replace("docs/settings.md", "VIDP_ATTEMPT_LIMIT", "VIDP_ATTEMPTS_LIMIT")
+
+        self.assertFound(documents.check, renamed, "docs/settings.md: VIDP_ATTEMPTS_LIMIT: no program reads it")
 
     def test_figures(self):
         known = figures.declared(SOUND)

@@ -1,0 +1,21 @@
+"""Variables that the documents name are ones that a program reads or that the Compose file takes."""
+
+import re
+
+from . import compose_variables, programs
+
+NAME = re.compile(r"\b(?:VIDP|OTEL)_[A-Z0-9_]+")
+STREAM = re.compile(r'&str = "(VIDP_\w+)"')
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "docs/*.md")
+STREAMS = "common/src/contract/streams.rs"
+
+
+def check(tree):
+    known = set(STREAM.findall(tree.text(STREAMS))) | set(compose_variables.sample(tree))
+    for name, _ in programs.images(tree).values():
+        known |= set(programs.program(name).env)
+    for path in tree.glob(*DOCUMENTS):
+        for name in sorted(set(NAME.findall(tree.text(path))) - known):
+            # `VIDP_MAX_*` and `VIDP_S3_…` stand for several.
+            if not (name.endswith("_") and any(one.startswith(name) for one in known)):
+                yield f"{path}: {name}: no program reads it"
