@@ -42,17 +42,19 @@ def promtool(tree, rules, tests):
 
 def tested(path, alerts, cases):
     fires, silent = set(), set()
+    asks = {alert["alert"]: set(re.findall(r"[\w:]+", alert["expr"])) for alert in alerts}
     for case in cases["tests"]:
+        given = {re.match(r"[\w:]*", series["series"]).group() for series in case.get("input_series", [])}
         for one in case.get("alert_rule_test", []):
             if one.get("exp_alerts"):
                 fires.add(one["alertname"])
-            elif case.get("input_series"):  # Silence without any input proves nothing.
+            elif given & asks.get(one["alertname"], given):  # Silence proves nothing when there is nothing to see.
                 silent.add(one["alertname"])
-    names = {alert["alert"] for alert in alerts}
+    names = set(asks)
     for name in sorted(names - fires):
         yield f"{path}: {name}: no case in which it fires"
     for name in sorted(names - silent):
-        yield f"{path}: {name}: no case with input in which it does not fire"
+        yield f"{path}: {name}: no case in which it sees its figures and does not fire"
     for name in sorted((fires | silent) - names):
         yield f"{path}: {name}: there is no such alert"
 

@@ -79,7 +79,7 @@ class Files(Complaints):
                 ]
             return list(alerts.tested("tests", all_alerts, kept))
 
-        self.assertEqual(only(firing=True), [f"tests: {name}: no case with input in which it does not fire"])
+        self.assertEqual(only(firing=True), [f"tests: {name}: no case in which it sees its figures and does not fire"])
         self.assertEqual(only(firing=False), [f"tests: {name}: no case in which it fires"])
         without = Broken()
         without.texts[alerts.RUNBOOK] = SOUND.text(alerts.RUNBOOK).replace(f" {name}\n", " Another\n")

@@ -22,7 +22,8 @@ NAMESPACE = "vidp-production"
 GUIDE = ["k8s/secrets", "k8s/mongodb", "k8s/deployments", "k8s/services", "k8s/ingress"]
 # For clusters with the Prometheus operator.
 MONITORING = "k8s/monitoring"
-APPLY = re.compile(r"kubectl apply -f (k8s/[\w./-]+)")
+APPLY = re.compile(r"kubectl\b.* apply\b.*")
+APPLIED = re.compile(r"(?:-f|--filename)[ =](k8s/[\w./-]+)")
 NOT_OURS = {".git", ".engines", ".vidp", "target", "bench-out", "node_modules", "__pycache__"}
 
 
@@ -77,9 +78,10 @@ class Tree:
     def guide(self):
         """Folders applied by `kubectl apply -f`, in the order in which the documents name them."""
         told = [
-            match.rstrip("/.")
+            folder.rstrip("/.")
             for path in self.glob("README.md", "docs/*.md", "k8s/*.md")
-            for match in APPLY.findall(self.text(path))
+            for command in APPLY.findall(self.text(path))
+            for folder in APPLIED.findall(command)
         ]
         return list(dict.fromkeys([*told, *GUIDE]))
 
