@@ -15,6 +15,7 @@ use vidp_common::{
     contract::{Lane, Outcome, Output, Progress, Stage, Success, Task, TaskResult, Timings, keys},
     queue::Queue,
     store::Store,
+    trace::TraceParent,
 };
 use vidp_engines::{Mongo, Nats, free_port};
 
@@ -188,6 +189,12 @@ impl Rig {
         Pulled { task, message }
     }
 
+    /// Publishes a result, as a worker would.
+    pub async fn publish(&self, result: &TaskResult) {
+        let trace = TraceParent::of_job(result.job_id);
+        self.queue.publish_result(result, &trace).await.unwrap();
+    }
+
     /// Stores an output and answers the task with success.
     pub async fn succeed(&self, pulled: &Pulled, report: Value) -> TaskResult {
         let key = keys::output(&pulled.task.output_prefix, Uuid::now_v7(), "out.bin");
@@ -211,7 +218,7 @@ impl Rig {
     /// Answers the task.
     pub async fn answer(&self, pulled: &Pulled, outcome: Outcome) -> TaskResult {
         let result = pulled.result(outcome);
-        self.queue.publish_result(&result).await.unwrap();
+        self.publish(&result).await;
         pulled.message.ack_with(AckKind::Ack).await.unwrap();
         result
     }

@@ -49,11 +49,8 @@ async fn a_job_runs_from_upload_to_success() {
     assert!(job["expires_at"].is_string());
 
     // Late and repeated messages change nothing.
-    rig.queue.publish_result(&result).await.unwrap();
-    rig.queue
-        .publish_result(&scale.result(failed(FailureCode::Internal)))
-        .await
-        .unwrap();
+    rig.publish(&result).await;
+    rig.publish(&scale.result(failed(FailureCode::Internal))).await;
     rig.queue.progress(&scale.progress(0.1)).await.unwrap();
     until(async || results_pending(&rig).await == 0).await;
     assert_eq!(rig.job(id).await, job);
@@ -232,10 +229,7 @@ async fn a_retry_runs_only_what_failed() {
     let again = rig.pull(Stage::Scale).await;
     assert_ne!(again.task.task_id, scale.task.task_id);
     // The first task's result, come late, is not the second's.
-    rig.queue
-        .publish_result(&scale.result(failed(FailureCode::Internal)))
-        .await
-        .unwrap();
+    rig.publish(&scale.result(failed(FailureCode::Internal))).await;
     rig.succeed(&again, json!({})).await;
     rig.until_job(id, |job| job["status"] == "succeeded").await;
     assert_eq!(rig.post(id, "retry").await.status(), StatusCode::CONFLICT);

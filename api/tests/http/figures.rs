@@ -1,0 +1,121 @@
+//! What `/metrics` tells.
+
+use crate::harness::{Rig, until};
+use reqwest::StatusCode;
+use serde_json::json;
+use std::process::Command;
+use vidp_common::contract::Stage;
+
+/// The value of a figure, by its whole name with labels.
+async fn figure(rig: &Rig, name: &str) -> Option<f64> {
+    let url = format!("{}/metrics", rig.url);
+    let text = rig.http.get(url).send().await.unwrap().text().await.unwrap();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+    line.parse().ok()
+}
+
+#[tokio::test]
+async fn figures_follow_a_job_and_are_no_numbers_in_an_outage() {
+    let mut rig = Rig::new().await;
+    for zero in [
+        "vidp_jobs_total{status=\"succeeded\"}",
+        "vidp_uploads_total{outcome=\"refused\"}",
+        "vidp_sweeper_repairs_total{kind=\"lost\"}",
+        "vidp_queue_depth{stage=\"scale\",lane=\"interactive\"}",
+        "vidp_oldest_waiting_seconds{stage=\"scale\"}",
+        "vidp_oldest_job_seconds",
+        "vidp_stranded_messages",
+        "vidp_dead_messages",
+    ] {
+        assert_eq!(figure(&rig, zero).await, Some(0.0), "{zero}");
+    }
+    let job = rig.submit(&json!({ "stages": ["scale"] })).await;
+    let refused = rig
+        .post_form(&json!({ "stages": ["paint"] }), b"bytes".to_vec())
+        .await;
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    let depth = "vidp_queue_depth{stage=\"scale\",lane=\"interactive\"}";
+    until(async || figure(&rig, depth).await == Some(1.0)).await;
+    until(async || figure(&rig, "vidp_oldest_waiting_seconds{stage=\"scale\"}").await > Some(0.5)).await;
+    assert!(figure(&rig, "vidp_oldest_job_seconds").await > Some(0.5));
+    assert_eq!(
+        figure(&rig, "vidp_uploads_total{outcome=\"accepted\"}").await,
+        Some(1.0)
+    );
+    assert_eq!(
+        figure(&rig, "vidp_uploads_total{outcome=\"refused\"}").await,
+        Some(1.0)
+    );
+    assert_eq!(figure(&rig, "vidp_upload_bytes_total").await, Some(10.0));
+    assert_eq!(figure(&rig, "vidp_upload_seconds_count").await, Some(1.0));
+    let requests = "vidp_http_requests_total{method=\"POST\",route=\"/api/v1/jobs\",status=\"202\"}";
+    assert_eq!(figure(&rig, requests).await, Some(1.0));
+
+    // What a worker has still counts, as it does for an autoscaler.
+    let pulled = rig.pull(Stage::Scale).await;
+    assert_eq!(figure(&rig, depth).await, Some(1.0));
+    rig.succeed(&pulled, json!({})).await;
+    rig.until_job(job["id"].as_str().unwrap(), |job| job["status"] == "succeeded")
+        .await;
+    until(async || figure(&rig, depth).await == Some(0.0)).await;
+    assert_eq!(
+        figure(&rig, "vidp_jobs_total{status=\"succeeded\"}").await,
+        Some(1.0)
+    );
+    assert_eq!(figure(&rig, "vidp_oldest_job_seconds").await, Some(0.0));
+
+    rig.nats.stop();
+    until(async || figure(&rig, "vidp_broker_up").await == Some(0.0)).await;
+    assert!(figure(&rig, depth).await.unwrap().is_nan());
+    assert_eq!(figure(&rig, "vidp_mongodb_up").await, Some(1.0));
+}
+
+#[tokio::test]
+async fn a_container_can_ask_how_its_service_is() {
+    let mut rig = Rig::new().await;
+    let address = rig.url.trim_start_matches("http://").to_owned();
+    let healthcheck = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vidp-api"));
+        let done = command
+            .env("VIDP_BIND", &address)
+            .arg("healthcheck")
+            .args(more)
+            .output()
+            .unwrap();
+        (
+            done.status.code(),
+            String::from_utf8_lossy(&done.stderr).into_owned(),
+        )
+    };
+    assert_eq!(healthcheck(&[]).0, Some(0));
+    assert_eq!(healthcheck(&["--ready"]).0, Some(0));
+    rig.kill_api();
+    let (code, said) = healthcheck(&[]);
+    assert!(code == Some(1) && said.contains("/health"), "{code:?} {said}");
+}
+
+#[test]
+fn the_secrets_of_the_sample_files_are_refused() {
+    for (name, value) in [
+        ("VIDP_NATS_PASSWORD", "replace-me"),
+        ("VIDP_S3_SECRET_KEY", "replace-me"),
+        (
+            "VIDP_MONGODB_URL",
+            "mongodb://vidp:replace-me@mongodb-0/?replicaSet=rs0",
+        ),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vidp-api"));
+        let done = command
+            .env(name, value)
+            .env("VIDP_BIND", "127.0.0.1:0")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(
+            !done.status.success() && said.contains(name) && said.contains("secrets.py"),
+            "{said}"
+        );
+    }
+}
