@@ -3,7 +3,7 @@
 import re
 
 from .names import OURS
-from .selectors import labels, matches
+from .selectors import labels, selected
 from .settings import environment
 from .tree import containers, kinds, pods, title
 
@@ -91,13 +91,13 @@ def drain(documents, spec, container):
 def whole(documents):
     budgets = kinds(documents, "PodDisruptionBudget")
     for document, template in pods(kinds(documents, "Deployment", "StatefulSet")):
-        if not any(matches(budget["spec"]["selector"].get("matchLabels", {}), labels(template)) for budget in budgets):
+        if not any(selected(budget["spec"]["selector"], labels(template)) for budget in budgets):
             yield f"{title(document)}: no PodDisruptionBudget selects its pods"
         spread = template["spec"].get("topologySpreadConstraints", [])
         if document["kind"] == "Deployment" and not spread:
             yield f"{title(document)}: topologySpreadConstraints are missing"
         for one in spread:
-            if not matches((one.get("labelSelector") or {}).get("matchLabels", {"": None}), labels(template)):
+            if not one.get("labelSelector") or not selected(one["labelSelector"], labels(template)):
                 yield f"{title(document)}: topologySpreadConstraints: its labelSelector does not match the pods"
     denies = [
         policy["metadata"]["name"]

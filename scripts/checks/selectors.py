@@ -11,6 +11,19 @@ def matches(selector, found):
     return all(found.get(name) == value for name, value in selector.items())
 
 
+def selected(selector, found):
+    """Whether a label selector (matchLabels and matchExpressions) chooses these labels; an empty one chooses all."""
+    return matches(selector.get("matchLabels") or {}, found) and all(
+        {
+            "In": found.get(one["key"]) in one.get("values", []),
+            "NotIn": found.get(one["key"]) not in one.get("values", []),
+            "Exists": one["key"] in found,
+            "DoesNotExist": one["key"] not in found,
+        }[one["operator"]]
+        for one in selector.get("matchExpressions") or []
+    )
+
+
 def selects(documents, document):
     """A selector that matches nothing does nothing, without a word."""
     spec, kind = document["spec"], document["kind"]
@@ -29,18 +42,16 @@ def selects(documents, document):
         yield from monitored(documents, spec)
     else:
         field = "podSelector" if kind == "NetworkPolicy" else "selector"
-        wanted = (spec.get(field) or {}).get("matchLabels") or {}
-        if wanted and not any(matches(wanted, labels(template)) for _, template in pods(documents)):
+        wanted = spec.get(field) or {}
+        if not any(selected(wanted, labels(template)) for _, template in pods(documents)):
             yield f"spec.{field} {wanted} matches no pod"
 
 
 def monitored(documents, spec):
-    selector = spec["selector"].get("matchLabels") or {}
     found = [
         service
         for service in kinds(documents, "Service")
-        if matches(selector, service["metadata"].get("labels") or {})
-        and expressions(spec["selector"], service["metadata"].get("labels") or {})
+        if selected(spec["selector"], service["metadata"].get("labels") or {})
     ]
     if not found:
         yield f"spec.selector {spec['selector']} matches no Service"
@@ -64,13 +75,6 @@ def ours(documents):
         selector = service["spec"].get("selector")
         if selector and any(matches(selector, found) for found in running):
             yield service
-
-
-def expressions(selector, found):
-    return all(
-        found.get(one["key"]) in one.get("values", []) if one["operator"] == "In" else True
-        for one in selector.get("matchExpressions") or []
-    )
 
 
 def has_port(template, wanted):

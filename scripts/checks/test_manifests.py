@@ -1,6 +1,6 @@
 """Each check of the manifests complains about a build that was broken on purpose."""
 
-from . import broker, build, copies, hardening, names, references, scaling, schemas
+from . import broker, build, copies, hardening, names, network, references, scaling, schemas
 from .broken import SOUND, Complaints
 from .tree import kinds, pods
 
@@ -149,6 +149,26 @@ class Manifests(Complaints):
         ]
         for change, expected in cases:
             self.assertFound(hardening.check, change, expected)
+
+    def test_network(self):
+        def policy(name, change):
+            return lambda tree: change(tree.one("NetworkPolicy", name)["spec"])
+
+        cases = [
+            (policy("workers", lambda spec: spec["egress"].pop(0)), "downscale does not reach nats:4222"),
+            (policy("minio", lambda spec: spec["ingress"].clear()), "subtitle does not reach minio:9000"),
+            (policy("nats", lambda spec: spec["ingress"].pop()), "keda/ does not reach nats:8222"),
+            (policy("mongodb", lambda spec: spec["ingress"][0].pop("from")), "default/ reaches mongodb:27017"),
+            (policy("workers", lambda spec: spec["egress"].append({})), "egress leads out of the cluster"),
+        ]
+        for change, expected in cases:
+            self.assertFound(network.check, change, expected)
+
+        def open_to_workers(tree):
+            for name, peer in (("mongodb", "ingress"), ("workers", "egress")):
+                tree.one("NetworkPolicy", name)["spec"][peer].append({})
+
+        self.assertFound(network.check, open_to_workers, "langscale reaches mongodb:27017")
 
     def test_scaling(self):
         def trigger(**fields):

@@ -1,0 +1,100 @@
+"""Network policies let through what the programs need, pod by pod and port by port, and nothing else.
+
+Policies are evaluated as https://kubernetes.io/docs/concepts/services-networking/network-policies/ says: a connection
+needs the consent of both ends, and an end that no policy selects consents to everything.
+"""
+
+from .selectors import labels, selected
+from .tree import NAMESPACE, containers, kinds, pods
+
+NAME = "app.kubernetes.io/name"
+SERVICES = {"vidp-main": 8000, "langscale": 8002, "downscale": 8003, "subtitle": 8004}
+# Caller, called, port; a caller with a slash is a namespace.
+INSIDE = {
+    *((name, store, port) for name in SERVICES for store, port in (("nats", 4222), ("minio", 9000))),
+    ("vidp-main", "mongodb", 27017), ("nats", "nats", 6222), ("mongodb", "mongodb", 27017), ("minio", "minio", 9000),
+}  # fmt: skip
+OUTSIDE = {
+    ("ingress-nginx/", "vidp-main", 8000), ("keda/", "nats", 8222), ("monitoring/", "nats", 8222),
+    *(("monitoring/", name, port) for name, port in SERVICES.items()),
+}  # fmt: skip
+STRANGER = "default/"
+
+
+def check(tree):
+    for build, documents in tree.builds.items():
+        policies = kinds(documents, "NetworkPolicy")
+        found = {labels(template).get(NAME): template for _, template in pods(documents)}
+        for callee, template in found.items():
+            for container in containers(template):
+                for port in container.get("ports", []):
+                    yield from calls(build, policies, found, callee, port)
+        yield from (f"{build}: {problem}" for problem in anywhere(policies, found))
+
+
+def calls(build, policies, found, callee, port):
+    number = port["containerPort"]
+    for caller in (*found, STRANGER, *sorted({one for one, _, _ in OUTSIDE})):
+        needed = (caller, callee, number) in INSIDE | OUTSIDE
+        outside = caller.endswith("/")
+        # Which ingress controller there is, nobody knows here: any namespace that the policy names may be one.
+        if outside and not needed and caller != STRANGER:
+            continue
+        to = (NAMESPACE, labels(found[callee]))
+        by = (caller[:-1], {}) if outside else (NAMESPACE, labels(found[caller]))
+        consent = consents(policies, "ingress", to, by, port)
+        if not outside:
+            consent = consent and consents(policies, "egress", by, to, port)
+        if needed and not consent:
+            yield f"{build}: NetworkPolicy: {caller} does not reach {callee}:{number}"
+        if consent and not needed:
+            yield f"{build}: NetworkPolicy: {caller} reaches {callee}:{number}, which it has no business with"
+
+
+def consents(policies, direction, own, other, port):
+    """Whether a pod's policies let a connection out to, or in from, another one."""
+    mine = [
+        policy["spec"]
+        for policy in policies
+        if direction.capitalize() in policy["spec"].get("policyTypes", ["Ingress"])
+        and selected(policy["spec"].get("podSelector") or {}, own[1])
+    ]
+    rules = [rule for spec in mine for rule in spec.get(direction) or []]
+    side = "from" if direction == "ingress" else "to"
+    return not mine or any(peer(rule.get(side), other) and on_port(rule.get("ports"), port) for rule in rules)
+
+
+def peer(peers, other):
+    namespace, own = other
+    for one in peers or []:
+        if "ipBlock" in one:
+            continue  # Pods have addresses that nobody knows beforehand.
+        spaces = one.get("namespaceSelector")
+        near = (
+            namespace == NAMESPACE if spaces is None else selected(spaces, {"kubernetes.io/metadata.name": namespace})
+        )
+        if near and selected(one.get("podSelector") or {}, own):
+            return True
+    return not peers
+
+
+def on_port(ports, port):
+    for one in ports or []:
+        low = one.get("port")
+        if low is None or low == port.get("name") or low == port["containerPort"]:
+            return one.get("protocol", "TCP") == port.get("protocol", "TCP")
+        if isinstance(low, int) and low <= port["containerPort"] <= one.get("endPort", low):
+            return True
+    return not ports
+
+
+def anywhere(policies, found):
+    """With the stores in the cluster, no pod has a way out of it."""
+    if "nats" not in found:
+        return
+    for policy in policies:
+        for rule in policy["spec"].get("egress") or []:
+            blocks = [one["ipBlock"]["cidr"] for one in rule.get("to") or [] if "ipBlock" in one]
+            if not rule.get("to") or any(not block.endswith(("/32", "/128")) for block in blocks):
+                name = policy["metadata"]["name"]
+                yield f"NetworkPolicy/{name}: egress leads out of the cluster: {blocks or 'anywhere'}"
