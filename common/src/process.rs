@@ -4,8 +4,9 @@
 //! handle is dropped, and a parent-death signal for the case that this process is killed itself (ffmpeg otherwise
 //! outlives a killed parent and goes on encoding).
 
+mod tail;
+
 use std::{
-    collections::VecDeque,
     ffi::OsStr,
     io,
     os::unix::process::ExitStatusExt,
@@ -13,18 +14,14 @@ use std::{
     process::{ExitStatus, Stdio},
     time::Duration,
 };
+use tail::Tail;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt},
+    io::AsyncReadExt,
     process::{ChildStdout, Command},
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
-
-/// Lines of standard error kept for the error message.
-const TAIL_LINES: usize = 20;
-/// Characters of one such line.
-const TAIL_WIDTH: usize = 500;
 
 /// What a child may use at most.
 #[derive(Clone, Copy, Debug)]
@@ -136,7 +133,7 @@ pub fn spawn<A: AsRef<OsStr>>(
         group: inner.id().map(u32::cast_signed),
         inner,
         wall: limits.wall,
-        stderr: tokio::spawn(follow(stderr, on_line)),
+        stderr: tokio::spawn(tail::follow(stderr, on_line)),
         _span: span,
     })
 }
@@ -274,134 +271,5 @@ fn restrict(limits: Limits, parent: u32) -> io::Result<()> {
     Ok(())
 }
 
-#[derive(Default)]
-struct Tail(VecDeque<String>);
-
-impl Tail {
-    fn push(&mut self, line: &str) {
-        if self.0.len() == TAIL_LINES {
-            self.0.pop_front();
-        }
-        self.0.push_back(line.chars().take(TAIL_WIDTH).collect());
-    }
-
-    fn text(self) -> String {
-        self.0.into_iter().collect::<Vec<_>>().join(" | ")
-    }
-}
-
-/// Reads standard error to its end, so that the child never blocks on it.
-async fn follow(mut stderr: impl AsyncRead + Unpin, mut on_line: impl FnMut(&str)) -> Tail {
-    let mut tail = Tail::default();
-    let mut pending = Vec::new();
-    let mut buffer = [0; 8192];
-    loop {
-        let read = stderr.read(&mut buffer).await.unwrap_or(0);
-        for &byte in &buffer[..read] {
-            if byte != b'\n' && byte != b'\r' {
-                pending.push(byte);
-            }
-            let ended = byte == b'\n' || byte == b'\r' || pending.len() == buffer.len();
-            if ended && !pending.is_empty() {
-                let line = String::from_utf8_lossy(&pending);
-                on_line(&line);
-                tail.push(&line);
-                pending.clear();
-            }
-        }
-        if read == 0 {
-            if !pending.is_empty() {
-                tail.push(&String::from_utf8_lossy(&pending));
-            }
-            return tail;
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMITS: Limits = Limits {
-        wall: Duration::from_secs(5),
-        cpu: Duration::from_secs(5),
-        memory: 1 << 30,
-        file_size: 1 << 20,
-    };
-
-    async fn shell(script: &str, limits: Limits) -> Result<Vec<u8>, ProcessError> {
-        let never = CancellationToken::new();
-        capture(Path::new("/bin/sh"), ["-c", script], limits, 1000, &never, |_| {}).await
-    }
-
-    #[tokio::test]
-    async fn captures_output_and_reports_the_tail_of_a_failure() {
-        assert_eq!(shell("echo hello", LIMITS).await.unwrap(), b"hello\n");
-        let error = shell("echo why >&2; exit 3", LIMITS).await.unwrap_err();
-        assert_eq!(error.to_string(), "sh ended with exit status: 3: why");
-        let error = shell("head -c 2000 /dev/zero", LIMITS).await.unwrap_err();
-        assert!(matches!(error, ProcessError::TooMuchOutput { limit: 1000, .. }));
-    }
-
-    #[tokio::test]
-    async fn the_environment_does_not_reach_a_child() {
-        assert!(std::env::var_os("HOME").is_some());
-        assert_eq!(shell("echo ${HOME:-none}", LIMITS).await.unwrap(), b"none\n");
-    }
-
-    #[tokio::test]
-    async fn limits_hold() {
-        let limits = Limits {
-            wall: Duration::from_millis(200),
-            ..LIMITS
-        };
-        let error = shell("sleep 60", limits).await.unwrap_err();
-        assert!(matches!(error, ProcessError::TimedOut { .. }), "{error}");
-        let limits = Limits {
-            cpu: Duration::from_secs(1),
-            ..LIMITS
-        };
-        let error = shell("while :; do :; done", limits).await.unwrap_err();
-        assert!(matches!(error, ProcessError::TimedOut { .. }), "{error}");
-        let folder = tempfile::tempdir().unwrap();
-        let script = format!("head -c 2000000 /dev/zero > {}/f", folder.path().display());
-        assert!(shell(&script, LIMITS).await.is_err());
-        assert!(std::fs::metadata(folder.path().join("f")).unwrap().len() <= 1 << 20);
-    }
-
-    #[tokio::test]
-    async fn cancelling_kills_the_whole_group() {
-        let folder = tempfile::tempdir().unwrap();
-        let pid_file = folder.path().join("pid");
-        let script = format!(
-            "sleep 60 & echo $! > {0}.new; mv {0}.new {0}; wait",
-            pid_file.display()
-        );
-        let child = spawn(Path::new("/bin/sh"), ["-c", &script], LIMITS, |_| {}).unwrap();
-        let cancel = CancellationToken::new();
-        let ended = tokio::spawn({
-            let cancel = cancel.clone();
-            async move { child.finish(&cancel).await }
-        });
-        let pid: u32 = loop {
-            match std::fs::read_to_string(&pid_file) {
-                Ok(pid) => break pid.trim().parse().unwrap(),
-                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        };
-        cancel.cancel();
-        assert!(matches!(ended.await.unwrap(), Err(ProcessError::Cancelled)));
-        let gone = || match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
-            // An orphan waits for init to reap it: dead all the same.
-            Ok(stat) => stat.contains(") Z "),
-            Err(_) => true,
-        };
-        for _ in 0..200 {
-            if gone() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("the grandchild {pid} is still there");
-    }
-}
+mod tests;
