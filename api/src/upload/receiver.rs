@@ -129,7 +129,7 @@ impl Receiver {
         };
         match dispatch::update(&self.app, self.job.id, change).await? {
             Updated::Changed(job) => {
-                tracing::info!(job = %job.id, size = job.source.size, "uploaded");
+                tracing::info!(size = job.source.size, "uploaded");
                 Ok(job)
             }
             Updated::Unchanged(_) => Err(Problem::conflict("the job was cancelled while it was uploaded")),

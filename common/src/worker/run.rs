@@ -20,7 +20,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 /// Progress goes out at most once in this time.
-const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a cancelled handler may take to stop before it is dropped.
 const STOP_LIMIT: Duration = Duration::from_millis(2500);
 
