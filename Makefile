@@ -8,7 +8,7 @@ MODELS := .engines/models/ggml-base-q8_0.bin
 PROGRAMS := -p vidp -p vidp-api -p worker-lang -p worker-scale
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build models demo up check k8s-check test bench clean-data
+.PHONY: help setup build models demo up check k8s-check test bench scaling clean-data
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,14 +39,19 @@ k8s-check: ## Manifests, Compose file, Dockerfile and alerts, against schemas an
 	@python3 scripts/setup.py --checks
 	cargo build --workspace
 	@python3 scripts/k8s_check.py $(CHECKS)
+	@.engines/check-venv/bin/python scripts/scaling.py test
 
 test: setup ## All tests, against the real engines
+	@python3 scripts/setup.py --checks
 	cargo build --workspace
 	@test -f $(MODELS) || target/debug/vidp model make
 	cargo test --workspace
 
 bench: models ## Measure against the same work done by hand
 	@python3 scripts/bench.py
+
+scaling: ## Replay uploads through the autoscaling that ships; writes tables and pictures of docs/scaling.md
+	@python3 scripts/scaling.py write
 
 clean-data: ## Remove everything that `make up` and `make demo` keep
 	rm -rf "$(DATA_DIR)"
