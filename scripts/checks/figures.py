@@ -17,7 +17,7 @@ STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
 SOURCES = ("*/src/metrics.rs", "*/src/metrics/*.rs", "*/src/metrics_*.rs")
 DASHBOARDS = "k8s/monitoring/**/grafana/*.json"
 # Texts that name figures: prometheus-adapter's rules, and what an operator reads.
-OTHERS = ("k8s/overlays/prometheus-adapter/*.yaml", "docs/operations.md", "docs/kubernetes.md", "docs/scaling.md")
+OTHERS = ("k8s/overlays/prometheus-adapter/*.yaml", "docs/*.md")
 DATASOURCES = "deploy/observe/grafana/provisioning/datasources/*.yml"
 # A macro or a variable of Grafana, as a value that PromQL can parse.
 MACROS = [
@@ -46,14 +46,20 @@ def check(tree):
     for rule in (rule for group in document["groups"] for rule in group["rules"]):
         yield from unknown(f"{rules}: {rule.get('alert') or rule.get('record')}", rule["expr"], known)
     for path in tree.glob(*OTHERS):
-        # A sentence names a histogram without its rows' endings.
-        yield from unknown(path, tree.text(path), known | {name.removesuffix("_bucket") for name in known})
+        yield from unknown(path, tree.text(path), known | in_sentences(tree, known))
     dashboards = tree.glob(DASHBOARDS)
     if not dashboards:
         yield f"{DASHBOARDS}: there is no dashboard"
     recorded = {rule["record"] for group in document["groups"] for rule in group["rules"] if "record" in rule}
     for path in dashboards:
         yield from dashboard(tree, path, known, recorded)
+
+
+def in_sentences(tree, known):
+    """A histogram without its rows' endings, and Compose's volumes and networks, which begin with the project's name."""
+    (document,) = tree.yaml("docker-compose.yml")
+    made = {f"vidp_{name}" for field in ("volumes", "networks") for name in document.get(field, {})}
+    return made | {name.removesuffix("_bucket") for name in known}
 
 
 def unknown(where, expression, known):

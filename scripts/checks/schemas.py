@@ -1,5 +1,6 @@
 """Every document fits its published schema, unknown fields refused."""
 
+import functools
 import json
 import re
 
@@ -8,34 +9,39 @@ import kubernetes_validate
 from . import resources
 from .tree import title
 
-VERSION = re.compile(r"Kubernetes (1\.\d+)")
+# The second is the oldest that is supported.
+VERSIONS = re.compile(r"Kubernetes (1\.\d+)(?: \((1\.\d+) or newer)?")
 
 
 def check(tree):
-    version = kubernetes_version(tree)
-    if not version:
+    versions = kubernetes_versions(tree)
+    if not versions:
         yield "README.md: it names no version (`Kubernetes 1.NN`), so nothing can be validated"
         return
-    seen = set()
     for build, documents in tree.everything.items():
         if not documents:
             yield f"{build}: no documents"
         for document in documents:
             text = json.dumps(document, sort_keys=True, default=str)
-            if text not in seen:  # Overlays repeat most of the base.
-                seen.add(text)
-                yield from (f"{build}: {title(document)}: {problem}" for problem in one(document, version))
+            for version in versions:
+                for problem in verdict(text, version):
+                    yield f"{build}: {title(document)}: {problem} (Kubernetes {version})"
 
 
-def kubernetes_version(tree):
+def kubernetes_versions(tree):
     for path in ("README.md", "docs/kubernetes.md"):
-        found = VERSION.search(tree.text(path)) if tree.exists(path) else None
+        found = VERSIONS.search(tree.text(path)) if tree.exists(path) else None
         if found:
-            return found.group(1)
-    return None
+            return [version for version in found.groups() if version]
+    return []
 
 
-def one(document, version):
+@functools.cache  # Overlays repeat most of the base.
+def verdict(text, version):
+    return tuple(problems(json.loads(text), version))
+
+
+def problems(document, version):
     if (document.get("apiVersion"), document.get("kind")) in resources.PUBLISHED:
         yield from resources.problems(document, version)
         return
@@ -44,6 +50,6 @@ def one(document, version):
     except kubernetes_validate.ValidationError as error:
         yield f"{'.'.join(str(part) for part in error.path) or 'document'}: {error.message}"
     except kubernetes_validate.SchemaNotFoundError:
-        yield f"there is no {document.get('apiVersion')} {document.get('kind')} in Kubernetes {version}"
+        yield f"there is no {document.get('apiVersion')} {document.get('kind')}"
     except kubernetes_validate.VersionNotSupportedError:
-        yield f"kubernetes-validate has no schemas of Kubernetes {version}"
+        yield "kubernetes-validate has no schemas of this version"
