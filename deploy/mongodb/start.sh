@@ -30,7 +30,8 @@ rm -f "$keyfile"
 (umask 377 && printf '%s\n' "$MONGODB_KEYFILE" > "$keyfile")
 
 if [[ $MONGODB_SELF == "${MONGODB_MEMBERS%%,*}" ]]; then
-  (until mongosh --nodb --quiet --norc "$scripts/init.js"; do sleep 3; done) &
+  # $$ is mongod by then: without it there is nothing to wait for.
+  (until mongosh --nodb --quiet --norc "$scripts/init.js"; do sleep 3; kill -0 $$ || exit; done) &
 fi
 
 # The key file turns on authentication for everybody. No secret stays in the server's own environment.
