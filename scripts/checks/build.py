@@ -18,6 +18,8 @@ def check(tree):
             yield f"{folder}: kubectl kustomize fails: {text}"
     for folder in tree.guide:
         yield from folder_applies(tree, folder)
+    if any(code for code, _ in tree.kustomized.values()):
+        return
     for build, documents in tree.everything.items():
         yield from unique(build, documents)
     yield from overlays_differ(tree)

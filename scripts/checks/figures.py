@@ -56,7 +56,7 @@ def check(tree):
 
 
 def in_sentences(tree, known):
-    """A histogram without its rows' endings, and Compose's volumes and networks, which begin with the project's name."""
+    """A histogram without its rows' endings; Compose's volumes and networks, which begin with the project's name."""
     (document,) = tree.yaml("docker-compose.yml")
     made = {f"vidp_{name}" for field in ("volumes", "networks") for name in document.get(field, {})}
     return made | {name.removesuffix("_bucket") for name in known}

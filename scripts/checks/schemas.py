@@ -6,7 +6,7 @@ import re
 
 import kubernetes_validate
 
-from . import resources
+from . import quantities, resources
 from .tree import title
 
 # The second is the oldest that is supported.
@@ -42,6 +42,8 @@ def verdict(text, version):
 
 
 def problems(document, version):
+    if document.get("kind") != "ConfigMap":
+        yield from quantities.problems(document)
     if (document.get("apiVersion"), document.get("kind")) in resources.PUBLISHED:
         yield from resources.problems(document, version)
         return

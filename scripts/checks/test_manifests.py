@@ -26,6 +26,12 @@ class Manifests(Complaints):
         def unknown_kind(tree):
             tree.one("Deployment")["apiVersion"] = "apps/v1beta1"
 
+        def no_quantity(tree):
+            tree.pod()[1]["resources"]["limits"]["memory"] = "4GiB"
+
+        def above_its_limit(tree):
+            tree.pod()[1]["resources"]["requests"]["memory"] = "1Ti"
+
         def of_a_trigger(tree):
             tree.one("ScaledObject")["spec"]["triggers"][0]["metadata"]["lagThreshold"] = 1
 
@@ -34,6 +40,8 @@ class Manifests(Complaints):
 
         self.assertFound(schemas.check, unknown_field, "Deployment/downscale", "resourcess")
         self.assertFound(schemas.check, unknown_kind, "there is no apps/v1beta1 Deployment")
+        self.assertFound(schemas.check, no_quantity, "'4GiB' is not a quantity")
+        self.assertFound(schemas.check, above_its_limit, "requests.memory is more than its limit")
         self.assertFound(schemas.check, of_a_trigger, "ScaledObject", "is not of type 'string'")
         self.assertFound(schemas.check, of_a_monitor, "ServiceMonitor", "intervall")
 
