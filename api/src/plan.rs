@@ -371,4 +371,6 @@ fn later(now: DateTime, by: Duration) -> DateTime {
 }
 
 #[cfg(test)]
+mod interleavings;
+#[cfg(test)]
 mod tests;

@@ -45,7 +45,7 @@ fn result(job: &Job, stage: Stage, outcome: Outcome) -> TaskResult {
     }
 }
 
-fn progress(job: &Job, stage: Stage, attempt: u32, share: f64) -> Progress {
+pub(super) fn progress(job: &Job, stage: Stage, attempt: u32, share: f64) -> Progress {
     Progress {
         task_id: job.stages[&stage].task_id,
         job_id: job.id,
