@@ -26,6 +26,7 @@ impl App {
     pub fn times(&self) -> Times {
         Times {
             stale: self.config.stale(),
+            tidy: self.config.tidy(),
             retention: self.config.retention(),
         }
     }

@@ -44,6 +44,9 @@ pub struct ApiConfig {
     /// Days that an ended job and its files are kept
     #[arg(long, env = "VIDP_RETENTION_DAYS", default_value_t = 30)]
     pub retention_days: u64,
+    /// Seconds after a job's end at which objects of losing attempts are removed; longer than any attempt may go on
+    #[arg(long, env = "VIDP_TIDY_SECONDS", default_value_t = 86_400)]
+    pub tidy_seconds: u64,
     /// Seconds between two rounds of the sweeper
     #[arg(long, env = "VIDP_SWEEP_SECONDS", default_value_t = 5)]
     pub sweep_seconds: u64,
@@ -87,6 +90,11 @@ impl ApiConfig {
     /// How long an ended job is kept.
     pub fn retention(&self) -> Duration {
         Duration::from_secs(self.retention_days.saturating_mul(24 * 3600))
+    }
+
+    /// When objects of losing attempts are removed.
+    pub fn tidy(&self) -> Duration {
+        Duration::from_secs(self.tidy_seconds)
     }
 
     /// How long a stage may wait and run.

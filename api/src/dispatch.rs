@@ -7,7 +7,7 @@ use crate::{
     metrics, plan,
 };
 use mongodb::bson::DateTime;
-use vidp_common::contract::Stage;
+use vidp_common::{contract::Stage, crash};
 
 /// Publishes every task that is due. What fails stays pending, and the sweeper comes back to it.
 pub async fn publish_due(app: &App, job: &Job) {
@@ -32,8 +32,10 @@ async fn publish(app: &App, job: &Job, stage: Stage) -> anyhow::Result<()> {
         return Ok(());
     };
     app.queue.publish_task(job.lane, &task, &job.trace()).await?;
+    crash::step("task.published");
     let mark = |job: &mut Job| plan::sent(job, stage, task.task_id, app.times(), DateTime::now());
     app.db.update(job.id, mark).await?;
+    crash::step("task.sent");
     Ok(())
 }
 

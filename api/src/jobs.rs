@@ -21,7 +21,7 @@ use serde_json::json;
 use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
-use vidp_common::queue::Cancel;
+use vidp_common::{crash, queue::Cancel};
 
 /// Longest wait of a long poll.
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -183,6 +183,7 @@ pub async fn cancel(State(app): State<Shared>, Path(id): Path<String>) -> Result
             )));
         }
     };
+    crash::step("cancel.recorded");
     tracing::info!(job = %id, "cancelled");
     let lane = job.lane;
     // The record decides; what the queue does not hear now is said again when the worker next shows progress.

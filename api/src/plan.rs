@@ -14,17 +14,18 @@ use std::time::Duration;
 use uuid::Uuid;
 use vidp_common::contract::{FailureCode, Outcome, Progress, ScaleReport, SkipCode, Stage, TaskResult};
 
-/// How long a published task may be silent before the sweeper looks for it, and how long an ended job is kept.
+/// How long a published task may be silent before the sweeper looks for it, when an ended job's losing attempts are
+/// removed, and how long it is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
     /// Silence before a look.
     pub stale: Duration,
+    /// Objects of losing attempts are removed this long after the job's end, and only those that are older than that.
+    pub tidy: Duration,
     /// Life of an ended job.
     pub retention: Duration,
 }
 
-/// Objects of losing attempts are removed this long after the job's end, and only those that are older than that.
-pub const TIDY_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// A deleted job's document stays for so long: longer than any worker goes on after its cancellation.
 const BURIAL: Duration = Duration::from_secs(600);
 /// A task that waits in the queue is looked for less often than one that is being worked on.
@@ -127,12 +128,18 @@ pub fn deleted(job: &mut Job, now: DateTime) -> bool {
 }
 
 /// The time of the job's tidying has come; it is done by whoever gets this stored.
-pub fn tidied(job: &mut Job, now: DateTime) -> bool {
+pub fn tidying(job: &mut Job, times: Times, now: DateTime) -> bool {
     let due = job.status.is_terminal() && job.tidy_at.is_some_and(|time| time <= now);
     if due {
-        job.tidy_at = None;
+        // Again, should whoever does it die.
+        job.tidy_at = Some(later(now, times.stale));
     }
     due
+}
+
+/// The job is tidy. False when it runs again, and will have to be tidied again.
+pub fn tidied(job: &mut Job) -> bool {
+    job.status.is_terminal() && job.tidy_at.take().is_some()
 }
 
 /// A worker says how far it is.
@@ -263,7 +270,7 @@ fn settle(job: &mut Job, times: Times, now: DateTime) {
     let status = overall(job);
     if status.is_terminal() && job.expires_at.is_none() {
         job.expires_at = Some(later(now, times.retention));
-        job.tidy_at = Some(later(now, TIDY_AFTER.min(times.retention)));
+        job.tidy_at = Some(later(now, times.tidy.min(times.retention)));
     }
     job.status = status;
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use tracing::Instrument;
 use vidp_common::{
     contract::{Progress, TaskResult, streams},
+    crash,
     queue::Cancel,
     trace::TraceParent,
 };
@@ -64,6 +65,7 @@ async fn pull(app: &Shared, told: &mut bool) -> Result<()> {
 
 /// Applies one result and acknowledges it once MongoDB has it.
 async fn apply(app: &Shared, message: Message) {
+    crash::step("result.received");
     let kind = match serde_json::from_slice::<TaskResult>(&message.payload) {
         Ok(result) => {
             let trace = TraceParent::of_message(message.headers.as_ref())
@@ -91,6 +93,7 @@ async fn apply(app: &Shared, message: Message) {
     if let Err(error) = message.ack_with(kind).await {
         tracing::debug!(%error, "a result was not acknowledged");
     }
+    crash::step("result.acknowledged");
 }
 
 /// Brings a result into the record, and says what the broker is told.
@@ -98,6 +101,7 @@ async fn persist(app: &Shared, result: &TaskResult) -> AckKind {
     let change = |job: &mut Job| plan::finished(job, result, app.times(), DateTime::now());
     match dispatch::update(app, result.job_id, change).await {
         Ok(Updated::Changed(job)) => {
+            crash::step("result.applied");
             tracing::info!(status = %job.status, "stage ended");
             AckKind::Ack
         }

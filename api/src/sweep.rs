@@ -17,7 +17,7 @@ pub use objects::{abandon, delete};
 use std::time::Duration;
 use vidp_common::{
     contract::{Stage, TaskResult, keys},
-    manifest,
+    crash, manifest,
 };
 
 /// Documents looked at in one round of each kind.
@@ -102,6 +102,7 @@ async fn look_after(app: &Shared, job: &Job, stage: Stage) -> Result<()> {
         Ok(Updated::Unchanged(_)) | Err(DbError::NotFound) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
+    crash::step("sweep.claimed");
     if claim == Some(DispatchState::Pending) {
         metrics::repaired(Repair::Republished);
         dispatch::publish_due(app, &job).await;
@@ -130,6 +131,7 @@ async fn look_after(app: &Shared, job: &Job, stage: Stage) -> Result<()> {
         None if late => (Repair::Expired, "a task was not worked on by its deadline"),
         None => (Repair::Lost, "a task was lost; published again"),
     };
+    crash::step("sweep.found");
     metrics::repaired(kind);
     tracing::warn!(job = %job.id, %stage, trace_id = job.trace().trace_id(), what);
     dispatch::update(app, job.id, change).await?;

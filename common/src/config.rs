@@ -101,6 +101,10 @@ pub struct LogConfig {
     /// Name of this service in traces; the program's own by default
     #[arg(long, env = "OTEL_SERVICE_NAME")]
     pub service_name: Option<String>,
+    /// Die at this step; for tests
+    #[cfg(debug_assertions)]
+    #[arg(long, env = "VIDP_CRASH_AT", hide = true)]
+    pub crash_at: Option<String>,
 }
 
 /// What a service does besides serving.

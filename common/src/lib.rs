@@ -4,11 +4,13 @@
 //! * [`queue`]: NATS JetStream streams, consumers and publishing.
 //! * [`worker`]: the one loop that every worker runs.
 //! * [`store`]: the S3-compatible object store; [`manifest`]: a stage's committed result in it.
+//! * [`crash`]: steps at which tests end a process.
 //! * [`process`] and [`ffmpeg`]: child programs, started in one place under limits.
 //! * [`config`], [`service`], [`telemetry`], [`metrics`], [`trace`]: settings, probes, logs, figures and traces.
 
 pub mod config;
 pub mod contract;
+pub mod crash;
 pub mod ffmpeg;
 pub mod manifest;
 pub mod metrics;

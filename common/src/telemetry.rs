@@ -1,6 +1,8 @@
 //! Logs, and traces when there is a collector.
 
 use crate::config::LogConfig;
+#[cfg(debug_assertions)]
+use crate::crash;
 use anyhow::{Context, Result};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
@@ -24,6 +26,8 @@ pub struct Telemetry(Option<SdkTracerProvider>);
 /// Starts logging to standard error, as text or as one JSON object a line; and exporting spans, under the name of
 /// `service`, if the configuration names a collector.
 pub fn init(config: &LogConfig, service: &str) -> Result<Telemetry> {
+    #[cfg(debug_assertions)]
+    config.crash_at.as_deref().inspect(|step| crash::at(step));
     let filter = EnvFilter::try_new(&config.filter).context("VIDP_LOG_FILTER")?;
     let logs = match config.format.as_str() {
         "json" => json().boxed(),

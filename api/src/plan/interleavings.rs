@@ -9,6 +9,7 @@ use vidp_common::contract::{JobOptions, Output, Success, Timings};
 
 const TIMES: Times = Times {
     stale: Duration::from_secs(60),
+    tidy: Duration::from_secs(500),
     retention: Duration::from_secs(1000),
 };
 const LIMIT: u32 = 3;

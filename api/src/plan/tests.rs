@@ -4,6 +4,7 @@ use vidp_common::contract::{JobOptions, Success, Timings, Work};
 
 const TIMES: Times = Times {
     stale: Duration::from_secs(60),
+    tidy: Duration::from_secs(500),
     retention: Duration::from_secs(1000),
 };
 
@@ -226,8 +227,10 @@ fn a_deleted_job_is_gone_and_its_document_stays_for_a_while() {
     assert!(!deleted(&mut job, at(1)), "it runs");
     let message = result(&job, Stage::Scale, BAD());
     assert!(finished(&mut job, &message, TIMES, at(1)));
-    assert!(!tidied(&mut job, at(2)), "not yet");
-    assert!(tidied(&mut job, at(1001)) && !tidied(&mut job, at(1001)));
+    assert!(!tidying(&mut job, TIMES, at(2)), "not yet");
+    assert!(tidying(&mut job, TIMES, at(1001)) && !tidying(&mut job, TIMES, at(1001)));
+    assert!(tidying(&mut job, TIMES, at(1061)), "whoever did it has died");
+    assert!(tidied(&mut job) && !tidied(&mut job));
     assert!(deleted(&mut job, at(2000)));
     assert_eq!((job.deleted_at, job.expires_at), (Some(at(2000)), Some(at(2600))));
 }

@@ -16,7 +16,10 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use uuid::Uuid;
-use vidp_common::contract::{Outcome, TaskResult, keys};
+use vidp_common::{
+    contract::{Outcome, TaskResult, keys},
+    crash,
+};
 
 /// Ends an upload that nobody completes, and removes its bytes.
 pub async fn abandon(app: &Shared, job: &Job) -> Result<()> {
@@ -43,6 +46,7 @@ pub async fn delete(app: &Shared, id: Uuid) -> Result<bool, DbError> {
     {
         Updated::Unchanged(_) => Ok(false),
         Updated::Changed(job) => {
+            crash::step("delete.recorded");
             if let Err(error) = delete_objects(app, &job).await {
                 tracing::warn!(job = %id, "objects of a deleted job remain; the sweeper removes them: {error:#}");
             }
@@ -69,6 +73,7 @@ pub(super) async fn expire(app: &Shared, job: &Job) -> Result<()> {
 
 async fn delete_objects(app: &App, job: &Job) -> Result<()> {
     delete_upload(app, job.id).await?;
+    crash::step("delete.objects");
     let prefix = keys::job_prefix(job.id);
     abort_multiparts(app, &prefix).await?;
     let made = app.store.list(&prefix).await?;
@@ -96,16 +101,28 @@ pub(super) async fn tidy(app: &Shared, job: &Job) -> Result<()> {
     // Claimed first: a retry that comes meanwhile takes the job out of here, and its attempts are young.
     match app
         .db
-        .update(job.id, |job| plan::tidied(job, DateTime::now()))
+        .update(job.id, |job| plan::tidying(job, app.times(), DateTime::now()))
         .await
     {
-        Ok(Updated::Changed(_)) => metrics::repaired(Repair::Tidied),
+        Ok(Updated::Changed(_)) => {}
         Ok(Updated::Unchanged(_)) | Err(DbError::NotFound) => return Ok(()),
         Err(error) => return Err(error.into()),
     }
+    crash::step("tidy.claimed");
     if job.source.sha256.is_empty() {
-        return delete_upload(app, job.id).await;
+        delete_upload(app, job.id).await?;
+    } else {
+        delete_losers(app, job).await?;
     }
+    match app.db.update(job.id, plan::tidied).await {
+        Ok(_) => metrics::repaired(Repair::Tidied),
+        Err(DbError::NotFound) => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+async fn delete_losers(app: &App, job: &Job) -> Result<()> {
     let mut kept = HashSet::new();
     for stage in job.stages.keys() {
         let winner = committed(app, job, *stage).await?;
@@ -116,13 +133,15 @@ pub(super) async fn tidy(app: &Shared, job: &Job) -> Result<()> {
     let prefix = keys::job_prefix(job.id);
     abort_multiparts(app, &prefix).await?;
     let mut lost = app.store.list(&prefix).await?;
-    lost.retain(|key| !kept.contains(key) && keys::attempt(key).is_some_and(is_old));
+    lost.retain(|key| {
+        !kept.contains(key) && keys::attempt(key).is_some_and(|id| is_old(id, app.config.tidy()))
+    });
     app.store.delete_all(&lost).await?;
     Ok(())
 }
 
-/// The attempt began long ago; its id, a UUIDv7, says when.
-fn is_old(attempt: Uuid) -> bool {
+/// The attempt began so long ago; its id, a UUIDv7, says when.
+fn is_old(attempt: Uuid, age: Duration) -> bool {
     let Some(time) = attempt.get_timestamp() else {
         return false;
     };
@@ -130,5 +149,5 @@ fn is_old(attempt: Uuid) -> bool {
     let began = UNIX_EPOCH + Duration::new(seconds, nanos);
     SystemTime::now()
         .duration_since(began)
-        .is_ok_and(|age| age >= plan::TIDY_AFTER)
+        .is_ok_and(|found| found >= age)
 }

@@ -18,6 +18,7 @@ use tracing::{Instrument, Span};
 use uuid::Uuid;
 use vidp_common::{
     contract::{JobOptions, keys},
+    crash,
     store::Multipart,
     trace::TraceParent,
 };
@@ -46,6 +47,7 @@ impl Receiver {
         // Before the client has sent everything for nothing.
         app.store.check().await?;
         app.db.insert(&job).await?;
+        crash::step("upload.inserted");
         let (now, id) = (Instant::now(), job.id);
         let mut receiver = Receiver {
             app: app.clone(),
@@ -62,6 +64,7 @@ impl Receiver {
             app.config.max_upload(),
         );
         receiver.upload = Some(upload.await?);
+        crash::step("upload.opened");
         Ok(receiver)
     }
 
@@ -83,6 +86,7 @@ impl Receiver {
             self.window = (Instant::now(), 0);
         }
         upload.write(bytes).await?;
+        crash::step("upload.part");
         Ok(())
     }
 
@@ -117,7 +121,9 @@ impl Receiver {
     }
 
     async fn record(&self, upload: Multipart, options: JobOptions) -> Result<Job, Problem> {
+        crash::step("upload.before-complete");
         let stored = upload.complete().await?;
+        crash::step("upload.completed");
         let source = SourceState {
             size: stored.size.cast_signed(),
             sha256: stored.sha256,
@@ -129,6 +135,7 @@ impl Receiver {
         };
         match dispatch::update(&self.app, self.job.id, change).await? {
             Updated::Changed(job) => {
+                crash::step("upload.recorded");
                 tracing::info!(size = job.source.size, "uploaded");
                 Ok(job)
             }

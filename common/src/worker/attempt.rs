@@ -2,6 +2,7 @@
 
 use crate::{
     contract::{FailureCode, Output, Progress, SkipCode, Task, Timings, keys},
+    crash,
     store::{Store, StoreError},
 };
 use std::{
@@ -118,6 +119,7 @@ impl Attempt {
             downloaded => downloaded?,
         }
         self.time(|timings| timings.fetch += started.elapsed().as_secs_f64());
+        crash::step("delivery.fetched");
         Ok(path)
     }
 
@@ -143,6 +145,7 @@ impl Attempt {
                 other => other,
             })?;
         self.time(|timings| timings.store += started.elapsed().as_secs_f64());
+        crash::step("delivery.output-stored");
         let output = Output {
             name: name.to_owned(),
             key,

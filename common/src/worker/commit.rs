@@ -3,7 +3,7 @@
 use super::delivery::Delivery;
 use crate::{
     contract::{FailureCode, Outcome, Task, TaskResult, keys},
-    manifest,
+    crash, manifest,
     queue::Queue,
     store::{PutIfAbsent, Store},
 };
@@ -27,7 +27,10 @@ pub(super) async fn claim(store: &Store, task: &Task, result: &TaskResult) -> Re
         .put_if_absent(&keys::manifest(&task.output_prefix), bytes)
         .await?
     {
-        PutIfAbsent::Created => Ok(result.clone()),
+        PutIfAbsent::Created => {
+            crash::step("commit.claimed");
+            Ok(result.clone())
+        }
         PutIfAbsent::Exists => manifest::read(store, &task.output_prefix, task.task_id)
             .await?
             .context("the winning manifest is gone"),
@@ -41,7 +44,9 @@ pub(super) async fn publish(queue: &Queue, delivery: &Delivery, mut result: Task
     while lease.holds() {
         match queue.publish_result(&result, &delivery.trace).await {
             Ok(()) => {
+                crash::step("commit.published");
                 lease.end(AckKind::Ack).await;
+                crash::step("commit.acknowledged");
                 return true;
             }
             Err(error) if error.is_too_large() => {

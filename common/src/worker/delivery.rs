@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     contract::{FailureCode, Outcome, Stage, Task, TaskResult, Timings},
-    manifest, metrics,
+    crash, manifest, metrics,
     queue::{Cancel, Queue},
     store::Store,
     trace::{self, TraceParent},
@@ -92,6 +92,7 @@ where
             Err(reason) => return self.bury(&lease, &message, &reason).await,
         };
         let (job, attempt) = (delivery.task.job_id, delivery.number);
+        crash::step("delivery.decoded");
         let trace_id = delivery.trace.trace_id();
         let span =
             tracing::info_span!("task", otel.kind = "consumer", %job, stage = %self.stage, attempt, trace_id);
@@ -110,7 +111,10 @@ where
         let end = match self.patiently(delivery, || self.before_work(delivery)).await {
             Ok(Some(result)) => End::Result(result),
             Ok(None) => match self.attempt(delivery).await {
-                End::Result(result) => self.claim(delivery, result).await,
+                End::Result(result) => {
+                    crash::step("delivery.worked");
+                    self.claim(delivery, result).await
+                }
                 other => other,
             },
             Err(end) => end,
