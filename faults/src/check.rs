@@ -1,0 +1,251 @@
+//! What must hold once the faults are over, looked at from outside: HTTP, the bucket, the record, the broker.
+
+use crate::{
+    load::{Accepted, Load, Rig},
+    media,
+};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::{
+    collections::HashSet,
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+use uuid::Uuid;
+use vidp_common::contract::keys;
+
+/// What a run came to.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    /// Uploads that got a 202.
+    pub accepted: usize,
+    /// Jobs that succeeded, as they had to.
+    pub succeeded: usize,
+    /// Jobs that failed with the code they had to.
+    pub failed: usize,
+    /// Accepted, and not ended within the bound.
+    pub lost: Vec<String>,
+    /// Anything that is not as it must be, in words.
+    pub wrong: Vec<String>,
+    /// Jobs of which some stage was begun more than once.
+    pub repeated: usize,
+    /// Requests without an answer, which may go either way.
+    pub unanswered: u32,
+    /// From the end of the fault until a job that was submitted then had succeeded.
+    pub recovery: Duration,
+}
+
+impl Findings {
+    /// Nothing lost, nothing wrong.
+    pub fn passed(&self) -> bool {
+        self.lost.is_empty() && self.wrong.is_empty()
+    }
+}
+
+/// Waits until every accepted job has ended and the queues are empty; then looks at everything.
+pub async fn check(rig: &Rig, load: &Load, limit: Duration) -> Result<Findings> {
+    let started = Instant::now();
+    while load.open(rig) > 0 && started.elapsed() < limit {
+        rig.stack.revive()?;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let accepted = load.accepted();
+    let mut findings = Findings {
+        accepted: accepted.len(),
+        unanswered: load.unanswered.load(Ordering::Relaxed),
+        ..Findings::default()
+    };
+    for job in &accepted {
+        match verdict(rig, job).await {
+            Ok(Verdict::Lost(state)) => findings.lost.push(format!("{}: {state}", job.id)),
+            Ok(Verdict::Succeeded) => findings.succeeded += 1,
+            Ok(Verdict::Failed) => findings.failed += 1,
+            Err(error) => findings.wrong.push(format!("{}: {error:#}", job.id)),
+        }
+        let jobs = rig.watch.jobs();
+        let Some(history) = jobs.get(&job.id) else {
+            continue;
+        };
+        findings.repeated += usize::from(history.attempts > 1);
+        if let Some(changed) = history.changed.first() {
+            let end = &history.end;
+            findings
+                .wrong
+                .push(format!("{}: ended as {end:?}, changed to {changed:?}", job.id));
+        }
+    }
+    let hung = load.hung.load(Ordering::Relaxed);
+    if hung > 0 {
+        findings.wrong.push(format!("{hung} uploads hung"));
+    }
+    if let Err(error) = empty(rig).await {
+        findings.wrong.push(format!("{error:#}"));
+    }
+    Ok(findings)
+}
+
+enum Verdict {
+    Lost(String),
+    Succeeded,
+    Failed,
+}
+
+/// One job: its end, its verdict, its bytes.
+async fn verdict(rig: &Rig, accepted: &Accepted) -> Result<Verdict> {
+    let (sample, stack) = (&rig.samples[accepted.sample], &rig.stack);
+    let url = format!("{}/api/v1/jobs/{}", stack.url, accepted.id);
+    let answer = stack.http.get(&url).send().await?;
+    ensure!(
+        answer.status() == 200,
+        "{}: the record has lost it",
+        answer.status()
+    );
+    let job: Value = answer.json().await?;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let status = text(&job["status"]);
+    if ["uploading", "queued", "running"].contains(&status.as_str()) {
+        return Ok(Verdict::Lost(format!(
+            "{} is {status} still: {}",
+            sample.name, job["stages"]
+        )));
+    }
+    let (expected, stages) = &sample.verdict;
+    let found: Vec<_> = stages
+        .iter()
+        .map(|(stage, _)| (*stage, text(&job["stages"][stage]["error"]["code"])))
+        .collect();
+    let as_expected = stages.iter().zip(&found).all(|(a, b)| a.1 == b.1);
+    ensure!(
+        status == *expected && as_expected,
+        "{} must be {expected} with {stages:?}, is {status} with {found:?}",
+        sample.name
+    );
+    let id: Uuid = accepted.id.parse()?;
+    let source = stack
+        .store
+        .read(&keys::source(id))
+        .await?
+        .context("the source is gone")?;
+    ensure!(source == sample.bytes, "the source is not what was uploaded");
+    let states = job["stages"].as_object().context("stages")?.values();
+    for output in states.flat_map(|stage| stage["outputs"].as_array().into_iter().flatten()) {
+        output_is_whole(rig, output, sample.seconds).await?;
+    }
+    Ok(match status.as_str() {
+        "succeeded" => Verdict::Succeeded,
+        _ => Verdict::Failed,
+    })
+}
+
+async fn output_is_whole(rig: &Rig, output: &Value, seconds: f64) -> Result<()> {
+    let (name, stack) = (output["name"].as_str().unwrap_or_default(), &rig.stack);
+    let url = format!("{}{}", stack.url, output["url"].as_str().unwrap_or_default());
+    let answer = stack.http.get(url).send().await?;
+    ensure!(answer.status() == 200, "{name}: {}", answer.status());
+    let bytes = answer.bytes().await?;
+    let hash: String = Sha256::digest(&bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    ensure!(output["sha256"] == hash.as_str(), "{name} is not what was listed");
+    if name.ends_with(".mp4") && seconds > 0.0 {
+        let file = tempfile::Builder::new().suffix(".mp4").tempfile_in(&stack.dir)?;
+        std::fs::write(file.path(), &bytes)?;
+        let found = media::duration(file.path())?;
+        ensure!(
+            (found - seconds).abs() < 0.5,
+            "{name} lasts {found} s of {seconds} s"
+        );
+    }
+    Ok(())
+}
+
+/// No task is in the stream any more, waiting, running or stranded.
+async fn empty(rig: &Rig) -> Result<()> {
+    let started = Instant::now();
+    loop {
+        let figures = rig.stack.queue.figures().await?;
+        let waiting: u64 = figures.depth.values().sum();
+        if waiting == 0 && figures.stranded() == 0 {
+            return Ok(());
+        }
+        ensure!(
+            started.elapsed() < Duration::from_secs(20),
+            "{waiting} tasks are in the queue, {} stranded",
+            figures.stranded()
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Uploads a file and waits until it has succeeded: how long the system takes to be itself again.
+pub async fn recovery(rig: &Rig, load: &Load, limit: Duration) -> Result<Duration> {
+    let started = Instant::now();
+    let mut canary = None;
+    while started.elapsed() < limit {
+        rig.stack.revive()?;
+        match &canary {
+            None => canary = load.upload(rig, 0).await,
+            Some(id) => {
+                let ended = rig
+                    .watch
+                    .jobs()
+                    .get(id)
+                    .is_some_and(|history| history.end.is_some());
+                if ended {
+                    return Ok(started.elapsed());
+                }
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    anyhow::bail!("no job succeeded within {} s of the fault's end", limit.as_secs())
+}
+
+/// After the sweeper: objects of losing attempts, open uploads, temporary files and orphans.
+pub async fn garbage(rig: &Rig, accepted: &[Accepted]) -> Result<Vec<String>> {
+    let (stack, mut found) = (&rig.stack, Vec::new());
+    for job in accepted {
+        let id: Uuid = job.id.parse()?;
+        let kept: HashSet<String> = {
+            let jobs = rig.watch.jobs();
+            let end = jobs.get(&job.id).and_then(|history| history.end.clone());
+            end.into_iter()
+                .flat_map(|(_, stages)| stages)
+                .flat_map(|stage| stage.3)
+                .collect()
+        };
+        for key in stack.store.list(&keys::job_prefix(id)).await? {
+            if !kept.contains(&key) && !key.ends_with("/manifest.json") {
+                found.push(format!("{key} of a losing attempt"));
+            }
+        }
+        for (key, _) in stack.store.open_multiparts(&keys::source(id)).await? {
+            found.push(format!("{key}: an upload is open still"));
+        }
+    }
+    for folder in std::fs::read_dir(stack.dir.join("scratch"))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        for file in std::fs::read_dir(folder.path()).into_iter().flatten().flatten() {
+            found.push(format!("{} is left", file.path().display()));
+        }
+    }
+    Ok([found, orphans(stack.dir.to_string_lossy().as_ref())].concat())
+}
+
+/// Media programs that work on our files while no job runs.
+fn orphans(dir: &str) -> Vec<String> {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let commands = processes.filter_map(|entry| std::fs::read_to_string(entry.path().join("cmdline")).ok());
+    commands
+        .map(|command| command.replace('\0', " "))
+        .filter(|command| {
+            command.contains(dir) && (command.starts_with("ffmpeg") || command.contains("/ffmpeg"))
+        })
+        .map(|command| format!("an orphan runs: {command}"))
+        .collect()
+}

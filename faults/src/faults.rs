@@ -1,0 +1,65 @@
+//! The faults, each a function that hurts the running system for a while and heals it again.
+
+mod broker;
+mod messages;
+mod network;
+mod record;
+mod services;
+mod steps;
+
+use crate::load::{Load, Rig};
+use anyhow::Result;
+use std::{pin::Pin, time::Duration};
+
+/// What a fault is given.
+pub struct Scene<'a> {
+    /// The system.
+    pub rig: &'a Rig,
+    /// The clients, who go on meanwhile.
+    pub load: &'a Load,
+    /// Everything that is left to chance comes from here.
+    pub random: fastrand::Rng,
+    /// How long.
+    pub time: Duration,
+}
+
+type Done<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+
+/// A kind of fault.
+pub struct Fault {
+    /// For `--only` and reports.
+    pub name: &'static str,
+    /// What it does.
+    pub about: &'static str,
+    /// Hurts and heals.
+    pub run: for<'a> fn(&'a mut Scene<'_>) -> Done<'a>,
+}
+
+macro_rules! faults {
+    ($($name:literal: $about:literal = $run:path,)*) => {
+        /// All of them.
+        pub const ALL: &[Fault] = &[$(Fault {
+            name: $name,
+            about: $about,
+            run: |scene| Box::pin($run(scene)),
+        },)*];
+    };
+}
+
+faults! {
+    "worker-kill": "a random worker gets SIGKILL every second or two" = services::worker_kill,
+    "worker-freeze": "a worker is stopped for three leases and goes on then" = services::worker_freeze,
+    "worker-term": "a worker gets SIGTERM in the middle and must hand over and exit with 0" = services::worker_term,
+    "api-kill": "the API gets SIGKILL while files come in" = services::api_kill,
+    "client-gone": "clients hang up in the middle of a body" = services::client_gone,
+    "crash-steps": "each numbered step of the commit sequences is the last of its process" = steps::each,
+    "broker-kill": "the broker gets SIGKILL and starts again, over and over" = broker::kill,
+    "broker-freeze": "the broker is stopped; uploads are accepted meanwhile" = broker::freeze,
+    "broker-wipe": "the broker's store is lost; then its streams, then its consumers" = broker::wipe,
+    "cuts": "each wire is refused, reset, silent, slow and cut in turn" = network::cuts,
+    "s3-errors": "the object store answers 503, flips a byte, loses the answer of a completion" = network::s3_errors,
+    "mongo-kill": "MongoDB gets SIGKILL and starts again" = record::kill,
+    "mongo-freeze": "MongoDB is stopped for a while" = record::freeze,
+    "echo": "tasks and results are delivered again and again" = messages::echo,
+    "foreign": "messages that nobody can read" = messages::foreign,
+}

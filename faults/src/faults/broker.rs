@@ -1,0 +1,59 @@
+//! Faults of NATS.
+
+use super::Scene;
+use crate::process::send;
+use anyhow::{Result, ensure};
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+use vidp_common::contract::streams;
+
+pub(super) async fn kill(scene: &mut Scene<'_>) -> Result<()> {
+    let started = Instant::now();
+    while started.elapsed() < scene.time {
+        sleep(Duration::from_millis(scene.random.u64(200..1500))).await;
+        let mut engines = scene.rig.stack.engines();
+        engines.nats.daemon().kill();
+        engines.nats.restart()?;
+    }
+    Ok(())
+}
+
+pub(super) async fn freeze(scene: &mut Scene<'_>) -> Result<()> {
+    let pid = scene.rig.stack.engines().nats.pid();
+    send(pid, libc::SIGSTOP);
+    // An upload needs the record and the bucket, not the broker.
+    let uploaded = scene.load.upload(scene.rig, 0).await;
+    sleep(scene.time).await;
+    send(pid, libc::SIGCONT);
+    ensure!(
+        uploaded.is_some(),
+        "an upload was refused while the broker was frozen"
+    );
+    Ok(())
+}
+
+pub(super) async fn wipe(scene: &mut Scene<'_>) -> Result<()> {
+    let stack = &scene.rig.stack;
+    {
+        let mut engines = stack.engines();
+        engines.nats.daemon().kill();
+        std::fs::remove_dir_all(stack.dir.join("nats/jetstream"))?;
+        engines.nats.restart()?;
+    }
+    sleep(scene.time / 3).await;
+    // As an operator may by mistake; VidP itself never does.
+    let ask = async |subject: String| stack.queue.client().request(subject, "{}".into()).await;
+    ask(format!("$JS.API.STREAM.DELETE.{}", streams::TASKS)).await?;
+    sleep(scene.time / 3).await;
+    for consumer in ["scale-interactive", "detect-interactive"] {
+        ask(format!("$JS.API.CONSUMER.DELETE.{}.{consumer}", streams::TASKS)).await?;
+    }
+    ask(format!(
+        "$JS.API.CONSUMER.DELETE.{}.{}",
+        streams::RESULTS,
+        streams::API_CONSUMER
+    ))
+    .await?;
+    sleep(scene.time / 3).await;
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! Faults of VidP's own processes and of its clients.
+
+use super::Scene;
+use crate::stack::{ACK_WAIT, DRAIN};
+use anyhow::{Context, Result, ensure};
+use std::time::{Duration, Instant};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::sleep};
+
+fn between(scene: &mut Scene<'_>, from: u64, to: u64) -> Duration {
+    Duration::from_millis(scene.random.u64(from..to))
+}
+
+pub(super) async fn worker_kill(scene: &mut Scene<'_>) -> Result<()> {
+    let started = Instant::now();
+    while started.elapsed() < scene.time {
+        sleep(between(scene, 500, 2000)).await;
+        let workers = &scene.rig.stack.workers;
+        workers[scene.random.usize(0..workers.len())].signal(libc::SIGKILL);
+    }
+    Ok(())
+}
+
+pub(super) async fn worker_freeze(scene: &mut Scene<'_>) -> Result<()> {
+    let started = Instant::now();
+    loop {
+        sleep(between(scene, 200, 900)).await;
+        let workers = &scene.rig.stack.workers;
+        // The other one of this stage takes over.
+        let frozen = &workers[scene.random.usize(0..2)];
+        frozen.signal(libc::SIGSTOP);
+        sleep(Duration::from_secs(3 * ACK_WAIT)).await;
+        frozen.signal(libc::SIGCONT);
+        if started.elapsed() >= scene.time {
+            return Ok(());
+        }
+    }
+}
+
+pub(super) async fn worker_term(scene: &mut Scene<'_>) -> Result<()> {
+    let started = Instant::now();
+    while started.elapsed() < scene.time {
+        sleep(between(scene, 300, 1500)).await;
+        let worker = &scene.rig.stack.workers[scene.random.usize(0..scene.rig.stack.workers.len())];
+        let asked = Instant::now();
+        let status = worker.stop(Duration::from_secs(DRAIN + 10)).context("it ran")?;
+        let took = asked.elapsed();
+        worker.launch(None)?;
+        ensure!(
+            status.success(),
+            "{} ended with {status} after SIGTERM",
+            worker.name
+        );
+        // The drain, then two seconds to stop what runs and give it back, and one for a busy machine.
+        ensure!(
+            took < Duration::from_secs(DRAIN + 3),
+            "{} took {took:?} to hand its tasks over",
+            worker.name
+        );
+    }
+    Ok(())
+}
+
+pub(super) async fn api_kill(scene: &mut Scene<'_>) -> Result<()> {
+    let started = Instant::now();
+    while started.elapsed() < scene.time {
+        sleep(between(scene, 300, 1200)).await;
+        scene.rig.stack.api.signal(libc::SIGKILL);
+        scene.rig.stack.revive()?;
+        scene.rig.stack.until_ready(Duration::from_secs(20)).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn client_gone(scene: &mut Scene<'_>) -> Result<()> {
+    let started = Instant::now();
+    let address = scene.rig.stack.url.trim_start_matches("http://").to_owned();
+    let body = &scene.rig.samples[0].bytes;
+    let head = format!(
+        "POST /api/v1/jobs HTTP/1.1\r\nHost: {address}\r\nContent-Type: video/mp4\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    while started.elapsed() < scene.time {
+        let mut stream = TcpStream::connect(&address).await?;
+        stream.write_all(head.as_bytes()).await?;
+        // From nothing at all to everything, when the commit runs already.
+        let sent = body.len() * scene.random.usize(0..=4) / 4;
+        stream.write_all(&body[..sent]).await?;
+        sleep(between(scene, 0, 60)).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! Clients that upload one file after the other, and remember every promise they were given.
+
+use crate::{
+    media::{self, Sample},
+    stack::Stack,
+    watch::Watch,
+};
+use reqwest::multipart;
+use serde_json::Value;
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::task::JoinSet;
+
+/// An upload that got a 202.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// The job's id.
+    pub id: String,
+    /// Which sample it was.
+    pub sample: usize,
+    /// When.
+    pub at: Instant,
+}
+
+/// What the clients saw.
+#[derive(Default)]
+pub struct Load {
+    accepted: Mutex<Vec<Accepted>>,
+    /// Requests that were refused with 5xx, or whose connection broke: they may go either way.
+    pub unanswered: AtomicU32,
+    /// Requests that hung until the client gave up.
+    pub hung: AtomicU32,
+    stop: AtomicBool,
+}
+
+/// What every part of a run has at hand.
+pub struct Rig {
+    /// The system.
+    pub stack: Stack,
+    /// What becomes of the jobs.
+    pub watch: Watch,
+    /// What is uploaded.
+    pub samples: Vec<Sample>,
+}
+
+impl Load {
+    /// The promises so far.
+    pub fn accepted(&self) -> Vec<Accepted> {
+        self.accepted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Accepted jobs that have not ended.
+    pub fn open(&self, rig: &Rig) -> usize {
+        let jobs = rig.watch.jobs();
+        let accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = |job: &&Accepted| jobs.get(&job.id).is_some_and(|history| history.end.is_some());
+        accepted.len() - accepted.iter().filter(ended).count()
+    }
+
+    /// Uploads one file and gives the job's id if it was accepted.
+    pub async fn upload(&self, rig: &Rig, sample: usize) -> Option<String> {
+        let stack = &rig.stack;
+        let Sample { bytes, options, .. } = &rig.samples[sample];
+        let file = multipart::Part::bytes(bytes.clone()).file_name("clip.mp4");
+        let form = multipart::Form::new()
+            .text("options", options.to_string())
+            .part("file", file);
+        let sent = stack
+            .http
+            .post(format!("{}/api/v1/jobs", stack.url))
+            .multipart(form)
+            .send()
+            .await;
+        let answer = match sent {
+            Ok(answer) if answer.status() == 202 => answer.json::<Value>().await.ok(),
+            Err(error) if error.is_timeout() => {
+                self.hung.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+            _ => None,
+        };
+        let Some(id) = answer.and_then(|job| job["id"].as_str().map(str::to_owned)) else {
+            self.unanswered.fetch_add(1, Ordering::Relaxed);
+            return None;
+        };
+        let accepted = Accepted {
+            id: id.clone(),
+            sample,
+            at: Instant::now(),
+        };
+        self.accepted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(accepted);
+        Some(id)
+    }
+
+    /// Starts `clients` that upload until [`Load::stop`]. Each waits while `backlog` jobs are open, so that the load
+    /// is what the machine can do.
+    pub fn start(self: &Arc<Self>, rig: &Arc<Rig>, clients: u64, backlog: usize, seed: u64) -> JoinSet<()> {
+        let mut set = JoinSet::new();
+        for client in 0..clients {
+            let (load, rig) = (self.clone(), rig.clone());
+            let mut random = fastrand::Rng::with_seed(seed ^ (client << 32));
+            set.spawn(async move {
+                while !load.stop.load(Ordering::Relaxed) {
+                    let sample = media::pick(&rig.samples, &mut random);
+                    if load.upload(&rig, sample).await.is_none() {
+                        tokio::time::sleep(Duration::from_millis(200)).await;
+                    }
+                    while !load.stop.load(Ordering::Relaxed) && load.open(&rig) > backlog {
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                }
+            });
+        }
+        set
+    }
+
+    /// No new uploads.
+    pub async fn stop(&self, clients: JoinSet<()>) {
+        self.stop.store(true, Ordering::Relaxed);
+        clients.join_all().await;
+    }
+}

@@ -1,0 +1,53 @@
+//! `make faults`: hurts a running VidP in every way that is known to lose jobs.
+
+use anyhow::Result;
+use clap::Parser;
+use std::{path::PathBuf, time::Duration};
+use vidp_faults::{
+    faults,
+    run::{Plan, matrix},
+};
+
+/// Runs faults against the whole system on this machine, and checks that nothing is lost.
+#[derive(Parser)]
+struct Cli {
+    /// Repeats a run
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Seconds that each fault lasts
+    #[arg(long, default_value_t = 30)]
+    seconds: u64,
+    /// Only this fault; may be given several times
+    #[arg(long)]
+    only: Vec<String>,
+    /// Folder for everything that the system keeps; a temporary one by default
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Say what there is, and end
+    #[arg(long)]
+    list: bool,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let cli = Cli::parse();
+    if cli.list {
+        for fault in faults::ALL {
+            println!("{:14} {}", fault.name, fault.about);
+        }
+        return Ok(());
+    }
+    let temporary = tempfile::tempdir()?;
+    let dir = cli.dir.unwrap_or_else(|| temporary.path().to_owned());
+    let plan = Plan {
+        seed: cli.seed,
+        time: Duration::from_secs(cli.seconds),
+        only: cli.only,
+    };
+    let done = matrix(&plan, &dir).await;
+    if done.is_err() {
+        // The logs are what is needed now.
+        let _ = temporary.keep();
+    }
+    done
+}

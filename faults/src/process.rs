@@ -1,0 +1,132 @@
+//! One of VidP's services, started, hurt and started again.
+
+use anyhow::{Context, Result};
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use vidp_engines::Daemon;
+
+/// A service's process.
+pub struct Process {
+    /// For reports, for example `scale-1`.
+    pub name: String,
+    program: PathBuf,
+    log: PathBuf,
+    environment: Vec<(String, String)>,
+    state: Mutex<State>,
+}
+
+struct State {
+    daemon: Option<Daemon>,
+    /// It ended and nobody stopped it: start it again, as Kubernetes does.
+    wanted: bool,
+    crashes: u32,
+}
+
+impl Process {
+    /// Starts `program`, which lies beside this one, with nothing of our own environment but PATH and these.
+    pub fn start(
+        name: &str,
+        program: &str,
+        logs: &Path,
+        environment: Vec<(String, String)>,
+    ) -> Result<Process> {
+        let process = Process {
+            name: name.to_owned(),
+            program: beside(program)?,
+            log: logs.join(format!("{name}.log")),
+            environment,
+            state: Mutex::new(State {
+                daemon: None,
+                wanted: true,
+                crashes: 0,
+            }),
+        };
+        process.launch(None)?;
+        Ok(process)
+    }
+
+    /// Starts it again, to die at a step of `vidp_common::crash`.
+    pub fn launch(&self, crash_at: Option<&str>) -> Result<()> {
+        let mut command = Command::new(&self.program);
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("RUST_LIB_BACKTRACE", "0")
+            .envs(self.environment.iter().cloned());
+        if let Some(step) = crash_at {
+            command.env("VIDP_CRASH_AT", step);
+        }
+        let mut state = self.state();
+        if let Some(mut daemon) = state.daemon.take() {
+            daemon.kill();
+        }
+        state.daemon = Some(Daemon::spawn(&self.name, command, &self.log)?);
+        state.wanted = true;
+        Ok(())
+    }
+
+    /// Starts it again if it has ended by itself; true when it had.
+    pub fn revive(&self) -> Result<bool> {
+        let ended = {
+            let mut state = self.state();
+            let ended = state.wanted
+                && state
+                    .daemon
+                    .as_mut()
+                    .is_none_or(|daemon| daemon.exited().is_some());
+            state.crashes += u32::from(ended);
+            ended
+        };
+        if ended {
+            self.launch(None)?;
+        }
+        Ok(ended)
+    }
+
+    /// How often it ended by itself.
+    pub fn crashes(&self) -> u32 {
+        self.state().crashes
+    }
+
+    /// SIGKILL, SIGSTOP, SIGCONT …
+    pub fn signal(&self, signal: i32) {
+        if let Some(daemon) = &self.state().daemon {
+            send(daemon.pid(), signal);
+        }
+    }
+
+    /// SIGTERM, and its exit status; it stays down until it is launched.
+    pub fn stop(&self, grace: Duration) -> Option<ExitStatus> {
+        let daemon = {
+            let mut state = self.state();
+            state.wanted = false;
+            state.daemon.take()
+        };
+        daemon.map(|mut daemon| daemon.stop(grace))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sends a signal to a process that we started.
+pub fn send(pid: u32, signal: i32) {
+    // SAFETY: a plain system call.
+    unsafe { libc::kill(pid.cast_signed(), signal) };
+}
+
+/// The programs are built into one folder; tests run one below it.
+fn beside(program: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    own.ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join(program))
+        .find(|path| path.is_file())
+        .with_context(|| format!("{program} is not beside {}: build the workspace", own.display()))
+}

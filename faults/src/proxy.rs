@@ -1,0 +1,229 @@
+//! A TCP proxy whose wire can be cut, and the ways in which it is.
+
+use std::{os::fd::AsRawFd, time::Duration};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+};
+
+/// What the wire does to connections, those that are open and new ones.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Wire {
+    /// Everything passes.
+    Open,
+    /// Nobody listens, as when the machine is gone; open connections are reset.
+    Refused,
+    /// Each connection is accepted and reset.
+    Reset,
+    /// Connections stay open and nothing passes: a black hole.
+    Silent,
+    /// So many bytes a second in each direction.
+    Slow(usize),
+    /// A connection is reset after so many bytes of answers.
+    CutAfter(usize),
+    /// Every request is answered with 503, without reaching the server.
+    Unavailable,
+    /// One byte in each larger answer is another.
+    Flipped,
+    /// The answer to the completion of a multipart upload is lost; the server has done it.
+    CompletionLost,
+}
+
+/// Where a byte of an answer is flipped: behind the head.
+const FLIP_AT: usize = 4000;
+const BLOCK: usize = 16 << 10;
+const NO_SERVICE: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// Listens on loopback until it is dropped.
+pub struct Proxy {
+    /// Where it listens.
+    pub port: u16,
+    wire: watch::Sender<Wire>,
+}
+
+impl Proxy {
+    /// Forwards to a port of this machine.
+    pub async fn start(target: u16) -> Proxy {
+        let listener = listen(0).await;
+        let port = listener.local_addr().expect("it listens").port();
+        let (wire, state) = watch::channel(Wire::Open);
+        tokio::spawn(accept(Some(listener), port, target, state));
+        Proxy { port, wire }
+    }
+
+    /// Changes the wire.
+    pub fn set(&self, wire: Wire) {
+        self.wire.send_replace(wire);
+    }
+}
+
+async fn listen(port: u16) -> TcpListener {
+    loop {
+        match TcpListener::bind(("127.0.0.1", port)).await {
+            Ok(listener) => return listener,
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+async fn accept(mut listener: Option<TcpListener>, port: u16, target: u16, mut wire: watch::Receiver<Wire>) {
+    loop {
+        let now = *wire.borrow_and_update();
+        if now == Wire::Refused {
+            listener = None;
+            if wire.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
+        let open = match listener.take() {
+            Some(open) => open,
+            None => listen(port).await,
+        };
+        tokio::select! {
+            accepted = open.accept() => {
+                if let Ok((client, _)) = accepted {
+                    tokio::spawn(connect(client, target, wire.clone()));
+                }
+            }
+            changed = wire.changed() => if changed.is_err() { return },
+        }
+        listener = Some(open);
+    }
+}
+
+async fn connect(client: TcpStream, target: u16, mut wire: watch::Receiver<Wire>) {
+    let _ = client.set_nodelay(true);
+    if *wire.borrow() == Wire::Reset {
+        return reset(client);
+    }
+    let Ok(server) = TcpStream::connect(("127.0.0.1", target)).await else {
+        return reset(client);
+    };
+    let _ = server.set_nodelay(true);
+    let raw = client.as_raw_fd();
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    let (told, lost) = watch::channel(false);
+    let up = upwards(from_client, to_server, wire.clone(), told);
+    let down = downwards(from_server, to_client, wire.clone(), lost);
+    let cut = async {
+        while !matches!(*wire.borrow_and_update(), Wire::Reset | Wire::Refused) {
+            if wire.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    tokio::select! {
+        () = async { tokio::join!(up, down); } => {}
+        () = cut => linger(raw),
+    }
+}
+
+/// Requests: client to server. `lost` is told when the answer to the last one is to be lost.
+async fn upwards(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut wire: watch::Receiver<Wire>,
+    lost: watch::Sender<bool>,
+) {
+    let mut block = vec![0; BLOCK];
+    while let Ok(read @ 1..) = from.read(&mut block).await {
+        let now = passable(&mut wire, read).await;
+        let is_completion = block.starts_with(b"POST ") && contains(&block[..read.min(2000)], b"uploadId=");
+        lost.send_replace(now == Wire::CompletionLost && is_completion);
+        if now == Wire::Unavailable {
+            return;
+        }
+        if to.write_all(&block[..read]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Answers: server to client.
+async fn downwards(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut wire: watch::Receiver<Wire>,
+    lost: watch::Receiver<bool>,
+) {
+    let (mut block, mut passed) = (vec![0; BLOCK], 0);
+    loop {
+        let read = match from.read(&mut block).await {
+            Ok(read @ 1..) => read,
+            _ => {
+                if *wire.borrow() == Wire::Unavailable {
+                    let _ = to.write_all(NO_SERVICE).await;
+                }
+                return;
+            }
+        };
+        match passable(&mut wire, read).await {
+            Wire::CutAfter(limit) if passed + read > limit => {
+                let _ = to.write_all(&block[..limit.saturating_sub(passed)]).await;
+                return;
+            }
+            Wire::Flipped if passed + read > FLIP_AT && passed <= FLIP_AT => {
+                block[FLIP_AT - passed] ^= 0x40;
+            }
+            Wire::CompletionLost if *lost.borrow() => return,
+            _ => {}
+        }
+        passed += read;
+        if to.write_all(&block[..read]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Waits until bytes may pass, and says how the wire is then.
+async fn passable(wire: &mut watch::Receiver<Wire>, bytes: usize) -> Wire {
+    loop {
+        let now = *wire.borrow_and_update();
+        match now {
+            Wire::Silent => {
+                if wire.changed().await.is_err() {
+                    return now;
+                }
+            }
+            Wire::Slow(rate) => {
+                tokio::time::sleep(Duration::from_secs_f64(bytes as f64 / rate as f64)).await;
+                return now;
+            }
+            _ => return now,
+        }
+    }
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+/// Closes with a reset instead of an orderly end.
+fn reset(stream: TcpStream) {
+    linger(stream.as_raw_fd());
+}
+
+fn linger(socket: i32) {
+    let off = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    let size = std::mem::size_of_val(&off) as libc::socklen_t;
+    // SAFETY: `off` is a valid linger for the length of the call; a wrong descriptor is only an error.
+    unsafe {
+        libc::setsockopt(
+            socket,
+            libc::SOL_SOCKET,
+            libc::SO_LINGER,
+            (&raw const off).cast(),
+            size,
+        )
+    };
+}
