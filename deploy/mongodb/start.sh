@@ -12,7 +12,7 @@ set -euo pipefail
 for name in MONGODB_MEMBERS MONGODB_SELF MONGODB_ROOT_PASSWORD MONGODB_PASSWORD MONGODB_KEYFILE; do
   value=${!name:-}
   if [[ -z $value || $value == *replace-me* ]]; then
-    echo "start.sh: $name is not set: make the secrets with scripts/secrets.py" >&2
+    echo "start.sh: $name is not set: make the secrets with scripts/make-secrets.py" >&2
     exit 1
   fi
 done

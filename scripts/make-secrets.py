@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Make the passwords of an installation.
 
-  python3 scripts/secrets.py compose               writes .env, from .env.example
-  python3 scripts/secrets.py kubernetes            fills in k8s/secrets/vidp-secrets.yaml
-  python3 scripts/secrets.py kubernetes --print    prints it, for a secret manager or for kubectl
+  python3 scripts/make-secrets.py compose               writes .env, from .env.example
+  python3 scripts/make-secrets.py kubernetes            fills in k8s/secrets/vidp-secrets.yaml
+  python3 scripts/make-secrets.py kubernetes --print    prints it, for a secret manager or for kubectl
 
 A value that is there already is never replaced: an existing .env is left alone, and so is a Secret that was filled in.
 A password that is changed here must be changed where it is kept as well (docs/kubernetes.md).
@@ -12,21 +12,12 @@ Needs Python 3.9 or newer, and nothing else.
 """
 
 import argparse
-import importlib.util
 import os
 import pathlib
 import random
 import re
 import subprocess
 import sys
-import sysconfig
-
-if __name__ != "__main__":
-    # Python looks into the folder of a running script first: whoever runs one of this folder and imports the standard
-    # module `secrets`, as NumPy does, finds this file. They get what they meant.
-    meant = importlib.util.spec_from_file_location("secrets", pathlib.Path(sysconfig.get_path("stdlib"), "secrets.py"))
-    sys.modules["secrets"] = importlib.util.module_from_spec(meant)
-    meant.loader.exec_module(sys.modules["secrets"])
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ENV = ROOT / ".env"
@@ -68,7 +59,7 @@ def password(length):
 
 
 def stop(text):
-    sys.exit(f"secrets: {text}")
+    sys.exit(f"make-secrets: {text}")
 
 
 def write_new(path, text):
@@ -106,7 +97,7 @@ def kubernetes(text):
     if found != 1:
         stop(f"{SECRET.name}: mongodb-url has no `vidp:{PLACEHOLDER}@` in it")
     # What the sample says of itself does not hold any more.
-    return "# Made by scripts/secrets.py. Never commit it.\n" + re.sub(r"\A(?:#.*\n)+", "", text)
+    return "# Made by scripts/make-secrets.py. Never commit it.\n" + re.sub(r"\A(?:#.*\n)+", "", text)
 
 
 def keep_out_of_git(path):
