@@ -2,6 +2,7 @@
 
 import re
 
+from . import adapter
 from .figures import declared
 from .names import OURS
 from .settings import environment
@@ -28,6 +29,7 @@ def check(tree):
             yield from (f"{build}: {title(document)}: {one}" for one in external(documents, document, known))
     if not scaled:
         yield "k8s: no overlay has a ScaledObject"
+    yield from adapter.check(tree)
 
 
 def target(documents, autoscaler):

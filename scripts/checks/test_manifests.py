@@ -1,7 +1,9 @@
 """Each check of the manifests complains about a build that was broken on purpose."""
 
-from . import broker, build, copies, hardening, names, network, references, scaling, schemas
-from .broken import SOUND, Complaints
+import functools
+
+from . import adapter, broker, build, copies, hardening, names, network, references, scaling, schemas
+from .broken import SOUND, Broken, Complaints
 from .tree import kinds, pods
 
 
@@ -204,6 +206,12 @@ class Manifests(Complaints):
         ]
         for change, expected in cases:
             self.assertFound(scaling.check, change, expected)
+        for old, expected in (
+            (" >= 0", "NaN"),
+            ("max by (stage, lane) ", "1.5E+01"),
+        ):
+            change = functools.partial(Broken.replace, path=adapter.VALUES, old=old, new="")
+            self.assertFound(scaling.check, change, adapter.METRIC, expected)
 
     def test_copies(self):
         def other(tree):
