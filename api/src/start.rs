@@ -7,9 +7,10 @@ use crate::{
     db::Db,
     metrics, results, routes, sweep,
 };
-use anyhow::Result;
+use anyhow::{Result, bail};
 use std::{fmt::Display, sync::Arc, time::Duration};
-use tokio_util::task::TaskTracker;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vidp_common::{queue::Queue, service, store::Store};
 
 /// Commits in progress may take this long after the signal.
@@ -34,13 +35,25 @@ pub async fn run(config: ApiConfig) -> Result<()> {
         config,
     });
     tokio::spawn(prepare(app.clone()));
-    tokio::spawn(app.changes.clone().follow(app.db.clone()));
-    tokio::spawn(results::follow_progress(app.clone()));
-    let results = tokio::spawn(results::follow_results(app.clone()));
-    let sweeper = tokio::spawn(sweep::run(app.clone()));
+    let mut endless = JoinSet::new();
+    endless.spawn(app.changes.clone().follow(app.db.clone()));
+    endless.spawn(results::follow_progress(app.clone()));
+    let mut loops = JoinSet::new();
+    loops.spawn(results::follow_results(app.clone()));
+    loops.spawn(sweep::run(app.clone()));
     tracing::info!(address = %listener.local_addr()?, "listening");
-    service::serve(listener, routes::all(app.clone()), shutdown).await;
-    let _ = tokio::time::timeout(COMMIT_LIMIT, async { tokio::join!(results, sweeper) }).await;
+    let died = async {
+        tokio::select! {
+            ended = early(&mut endless, &shutdown) => ended,
+            ended = early(&mut loops, &shutdown) => ended,
+        }
+    };
+    tokio::select! {
+        () = service::serve(listener, routes::all(app.clone()), shutdown.clone()) => {}
+        // A replica that answers requests and applies no results would never be restarted.
+        ended = died => bail!("a loop of the API has ended: {ended:?}"),
+    }
+    let _ = tokio::time::timeout(COMMIT_LIMIT, loops.join_all()).await;
     app.commits.close();
     if tokio::time::timeout(COMMIT_LIMIT, app.commits.wait())
         .await
@@ -49,6 +62,17 @@ pub async fn run(config: ApiConfig) -> Result<()> {
         tracing::warn!("some commits did not end in time; the sweeper of another process finishes them");
     }
     Ok(())
+}
+
+/// The end of a task that goes on until the shutdown, if it comes before.
+async fn early(tasks: &mut JoinSet<()>, shutdown: &CancellationToken) -> Result<(), JoinError> {
+    loop {
+        match tasks.join_next().await {
+            Some(ended) if !shutdown.is_cancelled() => return ended,
+            Some(_) => {}
+            None => std::future::pending().await,
+        }
+    }
 }
 
 /// glibc learns from the first part of an upload that is freed to keep buffers of that size in its heaps, where they

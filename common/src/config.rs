@@ -77,7 +77,7 @@ const PLACEHOLDER: &str = "replace-me";
 pub fn no_placeholder(name: &str, value: &str) -> Result<()> {
     ensure!(
         !value.contains(PLACEHOLDER),
-        "{name} still has the sample's value; make secrets of your own with scripts/secrets.py"
+        "{name} still has the sample's value; make secrets of your own with scripts/make-secrets.py"
     );
     Ok(())
 }

@@ -21,12 +21,14 @@ const SCRATCH: &str = "vidp_scratch_free_bytes";
 const TASK_BUCKETS: [f64; 14] = [
     0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0,
 ];
+/// How often histograms are summed up.
+const UPKEEP: Duration = Duration::from_secs(5);
 /// The phases of a task that are timed.
 const PHASES: [&str; 4] = ["queue", "fetch", "process", "store"];
 /// How a task ends that has no code.
 const PLAIN_OUTCOMES: [&str; 4] = ["succeeded", "cancelled", "retried", "abandoned"];
 
-/// Makes the process's recorder, once. The handle renders the text for `/metrics`.
+/// Makes the process's recorder, once, inside a runtime. The handle renders the text for `/metrics`.
 ///
 /// `histograms` are those of the caller, each with its buckets' upper bounds.
 pub fn install(histograms: &[(&str, &[f64])]) -> Result<Handle> {
@@ -39,9 +41,18 @@ pub fn install(histograms: &[(&str, &[f64])]) -> Result<Handle> {
         builder = builder.set_buckets_for_metric(Matcher::Full((*name).to_owned()), buckets)?;
     }
     let handle = builder.install_recorder()?;
+    tokio::spawn(keep_up(handle.clone()));
     describe_gauge!(BUILD, "1, with the version of the program");
     gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(INSTALLED.get_or_init(|| handle).clone())
+}
+
+/// Sums up what histograms have taken in: nothing else does where nobody scrapes, and they would grow.
+async fn keep_up(handle: Handle) {
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        handle.run_upkeep();
+    }
 }
 
 /// Describes a worker's figures and creates them at zero, so that a rate is right from the first event.

@@ -53,6 +53,17 @@ async fn figures_follow_a_job_and_are_no_numbers_in_an_outage() {
     let requests = "vidp_http_requests_total{method=\"POST\",route=\"/api/v1/jobs\",status=\"202\"}";
     assert_eq!(figure(&rig, requests).await, Some(1.0));
 
+    // A word that a client made up is no label.
+    let made_up = rig
+        .http
+        .request(reqwest::Method::from_bytes(b"PAINT").unwrap(), rig.jobs_url());
+    assert_eq!(
+        made_up.send().await.unwrap().status(),
+        StatusCode::METHOD_NOT_ALLOWED
+    );
+    let other = "vidp_http_requests_total{method=\"other\",route=\"/api/v1/jobs\",status=\"405\"}";
+    assert_eq!(figure(&rig, other).await, Some(1.0));
+
     // What a worker has still counts, as it does for an autoscaler.
     let pulled = rig.pull(Stage::Scale).await;
     assert_eq!(figure(&rig, depth).await, Some(1.0));
@@ -114,7 +125,7 @@ fn the_secrets_of_the_sample_files_are_refused() {
             .unwrap();
         let said = String::from_utf8_lossy(&done.stderr);
         assert!(
-            !done.status.success() && said.contains(name) && said.contains("secrets.py"),
+            !done.status.success() && said.contains(name) && said.contains("make-secrets.py"),
             "{said}"
         );
     }

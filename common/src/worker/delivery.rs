@@ -97,9 +97,12 @@ where
         let span =
             tracing::info_span!("task", otel.kind = "consumer", %job, stage = %self.stage, attempt, trace_id);
         delivery.trace.adopt(&span);
-        let now = SystemTime::now();
-        let published = now.checked_sub(Duration::from_secs_f64(delivery.queued));
-        trace::past(&span, "queue wait", published.unwrap_or(now), now);
+        // Later ones have waited for the attempts before them, which have spans of their own.
+        if delivery.number == 1 {
+            let (now, waited) = (SystemTime::now(), Duration::from_secs_f64(delivery.queued));
+            trace::past(&span, "queue wait", now.checked_sub(waited).unwrap_or(now), now);
+            metrics::task_phase(self.stage, "queue", waited);
+        }
         self.work(&delivery, &message).instrument(span).await;
     }
 
@@ -113,6 +116,7 @@ where
             Ok(None) => match self.attempt(delivery).await {
                 End::Result(result) => {
                     crash::step("delivery.worked");
+                    self.time(&result.timings);
                     self.claim(delivery, result).await
                 }
                 other => other,
@@ -234,16 +238,25 @@ where
             return metrics::task_ended(self.stage, "abandoned", "");
         }
         metrics::task_ended(self.stage, outcome, code);
+        let Timings {
+            queued,
+            fetch,
+            process,
+            store,
+        } = timings;
+        tracing::info!(outcome, code, queued, fetch, process, store, "ended");
+    }
+
+    /// Counts the phases that this attempt went through; not those of an attempt whose result is only passed on.
+    fn time(&self, timings: &Timings) {
         let phases = [
-            ("queue", timings.queued),
             ("fetch", timings.fetch),
             ("process", timings.process),
             ("store", timings.store),
         ];
-        for (phase, seconds) in phases {
-            metrics::task_phase(self.stage, phase, Duration::from_secs_f64(seconds.max(0.0)));
+        for (phase, seconds) in phases.into_iter().filter(|(_, seconds)| *seconds > 0.0) {
+            metrics::task_phase(self.stage, phase, Duration::from_secs_f64(seconds));
         }
-        tracing::info!(outcome, code, ?timings, "ended");
     }
 
     pub(super) fn result(&self, delivery: &Delivery, outcome: Outcome, timings: Timings) -> TaskResult {
