@@ -77,10 +77,10 @@ RUN /programs/vidp model make --weights /weights --out /models \
 FROM debian:${DEBIAN}-slim AS files
 # The user by name, for programs that ask, and the folder that a volume for temporary files is mounted on: a new volume
 # takes its owner from here.
-RUN mkdir -p /image/etc /image/scratch /image/data /image/usr/share/doc/vidp \
+RUN mkdir -p /image/etc /image/scratch /image/usr/share/doc/vidp \
     && printf 'root:x:0:0:root:/:/sbin/nologin\nvidp:x:10001:10001:VidP:/scratch:/sbin/nologin\n' > /image/etc/passwd \
     && printf 'root:x:0:\nvidp:x:10001:\n' > /image/etc/group \
-    && chown 10001:10001 /image/scratch /image/data \
+    && chown 10001:10001 /image/scratch \
     && chmod 700 /image/scratch
 COPY LICENSE /image/usr/share/doc/vidp/copyright
 
@@ -97,6 +97,7 @@ LABEL org.opencontainers.image.vendor="VidP" \
       org.opencontainers.image.licenses="MIT"
 # Numbers, not names: Kubernetes' runAsNonRoot can check them.
 USER 10001:10001
+WORKDIR /
 ENV HOME=/scratch
 # Every program handles SIGTERM itself and is process 1: nothing stands between it and the signal.
 STOPSIGNAL SIGTERM
