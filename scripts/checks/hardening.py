@@ -2,6 +2,7 @@
 
 import re
 
+from . import placing
 from .names import OURS
 from .selectors import labels, selected
 from .settings import environment
@@ -39,6 +40,7 @@ def pod(documents, document, template):
                 if not container.get(probe):
                     yield f"{container['name']}: {probe} is missing"
         yield from (f"{container['name']}: {problem}" for problem in drain(documents, spec, container))
+    yield from placing.problems(document, template)
 
 
 def resources(container):

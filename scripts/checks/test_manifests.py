@@ -138,6 +138,13 @@ class Manifests(Complaints):
         def volume(tree):
             tree.pod()[0]["spec"].setdefault("volumes", []).append({"name": "x", "emptyDir": {}})
 
+        def disk(tree):
+            tree.pod()[1]["resources"]["limits"]["ephemeral-storage"] = "6Gi"
+
+        def one_node(tree):
+            ((_, template),) = pods([tree.one("StatefulSet", "mongodb")])
+            del template["spec"]["topologySpreadConstraints"][0]["minDomains"]
+
         def password(tree):
             tree.one("Secret")["stringData"] = {"s3-secret-key": "hunter2"}
 
@@ -155,6 +162,11 @@ class Manifests(Complaints):
             (no_budget, "no PodDisruptionBudget"),
             (no_deny, "none denies"),
             (volume, "sizeLimit"),
+            (volume, "does not name x"),
+            (disk, "less than 512Mi"),
+            (without(*first, "resources", "limits", "ephemeral-storage"), "limits.ephemeral-storage"),
+            (lambda t: t.pod()[0]["spec"].update(volumes=[]), "there is no emptyDir scratch"),
+            (one_node, "minDomains 3 is missing"),
             (password, "no `replace-me` placeholder"),
         ]
         for change, expected in cases:
