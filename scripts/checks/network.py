@@ -15,16 +15,23 @@ INSIDE = {
     ("vidp-main", "mongodb", 27017), ("nats", "nats", 6222), ("mongodb", "mongodb", 27017), ("minio", "minio", 9000),
 }  # fmt: skip
 OUTSIDE = {
-    ("ingress-nginx/", "vidp-main", 8000), ("keda/", "nats", 8222), ("monitoring/", "nats", 8222),
+    ("ingress-nginx/", "vidp-main", 8000), ("ingress-nginx/", "acme-solver", 8089),
+    ("keda/", "nats", 8222), ("monitoring/", "nats", 8222),
     *(("monitoring/", name, port) for name, port in SERVICES.items()),
 }  # fmt: skip
 STRANGER = "default/"
+# cert-manager runs this pod for the time of an order. It is in no manifest; the policies must know it.
+SOLVER = {
+    "metadata": {"labels": {"acme.cert-manager.io/http01-solver": "true"}},
+    "spec": {"containers": [{"name": "acmesolver", "ports": [{"name": "http", "containerPort": 8089}]}]},
+}
 
 
 def check(tree):
     for build, documents in tree.builds.items():
         policies = kinds(documents, "NetworkPolicy")
         found = {labels(template).get(NAME): template for _, template in pods(documents)}
+        found["acme-solver"] = SOLVER
         for callee, template in found.items():
             for container in containers(template):
                 for port in container.get("ports", []):

@@ -179,6 +179,7 @@ class Manifests(Complaints):
         cases = [
             (policy("workers", lambda spec: spec["egress"].pop(0)), "downscale does not reach nats:4222"),
             (policy("minio", lambda spec: spec["ingress"].clear()), "subtitle does not reach minio:9000"),
+            (policy("acme", lambda spec: spec["ingress"].clear()), "ingress-nginx/ does not reach acme-solver:8089"),
             (policy("nats", lambda spec: spec["ingress"].pop()), "keda/ does not reach nats:8222"),
             (policy("mongodb", lambda spec: spec["ingress"][0].pop("from")), "default/ reaches mongodb:27017"),
             (policy("workers", lambda spec: spec["egress"].append({})), "egress leads out of the cluster"),
