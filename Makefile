@@ -3,12 +3,15 @@
 
 VIDEO ?= samples/clip.mp4
 DATA_DIR ?= .vidp
+SEED ?= 1
+SECONDS ?= 30
+MINUTES ?= 30
 MODELS := .engines/models/ggml-base-q8_0.bin
 # The programs that make up the system.
 PROGRAMS := -p vidp -p vidp-api -p worker-lang -p worker-scale
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build models demo up check k8s-check test bench scaling clean-data
+.PHONY: help setup build models demo up check k8s-check test faults soak bench scaling clean-data
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +49,16 @@ test: setup ## All tests, against the real engines
 	cargo build --workspace
 	@test -f $(MODELS) || target/debug/vidp model make
 	cargo test --workspace
+
+faults: setup ## Every kind of fault for SECONDS (30) each; SEED repeats a run, ONLY="--only broker-kill" chooses
+	@cargo build --workspace
+	@test -f $(MODELS) || target/debug/vidp model make
+	@target/debug/vidp-faults --seed $(SEED) --seconds $(SECONDS) $(ONLY)
+
+soak: setup ## Random faults under one load for MINUTES (30), one each ten seconds
+	@cargo build --workspace
+	@test -f $(MODELS) || target/debug/vidp model make
+	@target/debug/vidp-faults --seed $(SEED) --soak $(MINUTES)
 
 bench: models ## Measure against the same work done by hand
 	@python3 scripts/bench.py

@@ -51,6 +51,8 @@ faults! {
     "worker-freeze": "a worker is stopped for three leases and goes on then" = services::worker_freeze,
     "worker-term": "a worker gets SIGTERM in the middle and must hand over and exit with 0" = services::worker_term,
     "api-kill": "the API gets SIGKILL while files come in" = services::api_kill,
+    "long-task": "a task goes on for ten leases" = services::long_task,
+    "rolling": "every service is replaced, one after the other" = services::rolling,
     "client-gone": "clients hang up in the middle of a body" = services::client_gone,
     "crash-steps": "each numbered step of the commit sequences is the last of its process" = steps::each,
     "broker-kill": "the broker gets SIGKILL and starts again, over and over" = broker::kill,

@@ -5,7 +5,7 @@ use clap::Parser;
 use std::{path::PathBuf, time::Duration};
 use vidp_faults::{
     faults,
-    run::{Plan, matrix},
+    run::{Plan, matrix, soak},
 };
 
 /// Runs faults against the whole system on this machine, and checks that nothing is lost.
@@ -17,6 +17,9 @@ struct Cli {
     /// Seconds that each fault lasts
     #[arg(long, default_value_t = 30)]
     seconds: u64,
+    /// Instead of one fault after the other: random ones under one load, for so many minutes
+    #[arg(long)]
+    soak: Option<u64>,
     /// Only this fault; may be given several times
     #[arg(long)]
     only: Vec<String>,
@@ -44,7 +47,10 @@ async fn main() -> Result<()> {
         time: Duration::from_secs(cli.seconds),
         only: cli.only,
     };
-    let done = matrix(&plan, &dir).await;
+    let done = match cli.soak {
+        Some(minutes) => soak(cli.seed, Duration::from_secs(minutes * 60), &dir).await,
+        None => matrix(&plan, &dir).await,
+    };
     if done.is_err() {
         // The logs are what is needed now.
         let _ = temporary.keep();

@@ -7,6 +7,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+use vidp_common::service;
 use vidp_engines::Daemon;
 
 /// A service's process.
@@ -27,26 +28,36 @@ struct State {
 }
 
 impl Process {
-    /// Starts `program`, which lies beside this one, with nothing of our own environment but PATH and these.
+    /// Starts it.
     pub fn start(
         name: &str,
         program: &str,
         logs: &Path,
         environment: Vec<(String, String)>,
     ) -> Result<Process> {
-        let process = Process {
+        let process = Process::new(name, program, logs, environment)?;
+        process.launch(None)?;
+        Ok(process)
+    }
+
+    /// `program`, which lies beside this one, with nothing of our own environment but PATH and these; not started yet.
+    pub fn new(
+        name: &str,
+        program: &str,
+        logs: &Path,
+        environment: Vec<(String, String)>,
+    ) -> Result<Process> {
+        Ok(Process {
             name: name.to_owned(),
             program: beside(program)?,
             log: logs.join(format!("{name}.log")),
             environment,
             state: Mutex::new(State {
                 daemon: None,
-                wanted: true,
+                wanted: false,
                 crashes: 0,
             }),
-        };
-        process.launch(None)?;
-        Ok(process)
+        })
     }
 
     /// Starts it again, to die at a step of `vidp_common::crash`.
@@ -85,6 +96,20 @@ impl Process {
             self.launch(None)?;
         }
         Ok(ended)
+    }
+
+    /// Waits until it says that it takes work.
+    pub async fn until_ready(&self, limit: Duration) -> Result<()> {
+        let bind = self.environment.iter().find(|(name, _)| name == "VIDP_BIND");
+        let address = bind.context("it has an address")?.1.parse()?;
+        let ready = async {
+            while service::healthcheck(address, true).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(limit, ready)
+            .await
+            .with_context(|| format!("{} was not ready within {} s", self.name, limit.as_secs()))
     }
 
     /// How often it ended by itself.

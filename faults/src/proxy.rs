@@ -1,6 +1,6 @@
 //! A TCP proxy whose wire can be cut, and the ways in which it is.
 
-use std::{os::fd::AsRawFd, time::Duration};
+use std::{net::SocketAddr, os::fd::AsRawFd, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
@@ -47,12 +47,12 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Forwards to a port of this machine.
-    pub async fn start(target: u16) -> Proxy {
+    /// Forwards to the first of these ports of this machine on which somebody listens.
+    pub async fn start(targets: &[u16]) -> Proxy {
         let listener = listen(0).await;
         let port = listener.local_addr().expect("it listens").port();
         let (wire, state) = watch::channel(Wire::Open);
-        tokio::spawn(accept(Some(listener), port, target, state));
+        tokio::spawn(accept(Some(listener), port, targets.to_vec(), state));
         Proxy { port, wire }
     }
 
@@ -71,7 +71,12 @@ async fn listen(port: u16) -> TcpListener {
     }
 }
 
-async fn accept(mut listener: Option<TcpListener>, port: u16, target: u16, mut wire: watch::Receiver<Wire>) {
+async fn accept(
+    mut listener: Option<TcpListener>,
+    port: u16,
+    targets: Vec<u16>,
+    mut wire: watch::Receiver<Wire>,
+) {
     loop {
         let now = *wire.borrow_and_update();
         if now == Wire::Refused {
@@ -88,7 +93,7 @@ async fn accept(mut listener: Option<TcpListener>, port: u16, target: u16, mut w
         tokio::select! {
             accepted = open.accept() => {
                 if let Ok((client, _)) = accepted {
-                    tokio::spawn(connect(client, target, wire.clone()));
+                    tokio::spawn(connect(client, targets.clone(), wire.clone()));
                 }
             }
             changed = wire.changed() => if changed.is_err() { return },
@@ -97,12 +102,16 @@ async fn accept(mut listener: Option<TcpListener>, port: u16, target: u16, mut w
     }
 }
 
-async fn connect(client: TcpStream, target: u16, mut wire: watch::Receiver<Wire>) {
+async fn connect(client: TcpStream, targets: Vec<u16>, mut wire: watch::Receiver<Wire>) {
     let _ = client.set_nodelay(true);
     if *wire.borrow() == Wire::Reset {
         return reset(client);
     }
-    let Ok(server) = TcpStream::connect(("127.0.0.1", target)).await else {
+    let addresses: Vec<_> = targets
+        .iter()
+        .map(|port| SocketAddr::from(([127, 0, 0, 1], *port)))
+        .collect();
+    let Ok(server) = TcpStream::connect(&addresses[..]).await else {
         return reset(client);
     };
     let _ = server.set_nodelay(true);

@@ -3,7 +3,7 @@
 use crate::{
     check::{self, Findings},
     faults::{self, Fault, Scene},
-    load::{Load, Rig},
+    load::{Accepted, Load, Rig},
     media,
     stack::{Stack, TIDY},
     watch::Watch,
@@ -18,6 +18,25 @@ use std::{
 /// Clients that upload at the same time, and the open jobs at which they wait.
 const CLIENTS: u64 = 3;
 const BACKLOG: usize = 12;
+/// In a soak more may wait: an outage of some seconds must not empty the queue.
+const SOAK_BACKLOG: usize = 60;
+/// A soak's faults come this often.
+const EACH: Duration = Duration::from_secs(10);
+/// A soak's faults: those that are over soon, and that clients may be refused in.
+const MIXED: [&str; 12] = [
+    "worker-kill",
+    "worker-freeze",
+    "worker-term",
+    "api-kill",
+    "client-gone",
+    "broker-kill",
+    "broker-freeze",
+    "broker-wipe",
+    "cuts",
+    "s3-errors",
+    "mongo-kill",
+    "mongo-freeze",
+];
 /// A job ends within this time of the last fault, or it is lost.
 const BOUND: Duration = Duration::from_secs(90);
 
@@ -58,15 +77,7 @@ pub async fn matrix(plan: &Plan, dir: &Path) -> Result<()> {
         }
     }
     // The sweeper takes what losing attempts left.
-    let started = Instant::now();
-    let left = loop {
-        let left = check::garbage(&rig, &accepted).await?;
-        if left.is_empty() || started.elapsed() > Duration::from_secs(TIDY + 45) {
-            break left;
-        }
-        rig.stack.revive()?;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    };
+    let left = collect(&rig, &accepted).await?;
     println!(
         "garbage seed={} jobs={} left={} {}",
         plan.seed,
@@ -89,6 +100,95 @@ pub async fn matrix(plan: &Plan, dir: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Random faults, one each ten seconds, under one load that never stops; then the same questions about all of it.
+pub async fn soak(seed: u64, time: Duration, dir: &Path) -> Result<()> {
+    let rig = rig(dir).await?;
+    let load = Arc::new(Load::default());
+    let clients = load.start(&rig, CLIENTS, SOAK_BACKLOG, seed);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let kinds: Vec<_> = faults::ALL
+        .iter()
+        .filter(|fault| MIXED.contains(&fault.name))
+        .collect();
+    let (started, mut count, mut bad) = (Instant::now(), 0, Vec::new());
+    while started.elapsed() < time {
+        let begun = Instant::now();
+        let fault = kinds[random.usize(0..kinds.len())];
+        let mut scene = Scene {
+            rig: &rig,
+            load: &load,
+            random: random.fork(),
+            time: Duration::from_secs(5),
+        };
+        if let Err(error) = hurt(&rig, fault, &mut scene).await {
+            bad.push(format!("{}: {error:#}", fault.name));
+        }
+        rig.stack.mend();
+        count += 1;
+        while begun.elapsed() < EACH {
+            rig.stack.revive()?;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        if count % 30 == 0 {
+            println!(
+                "{count} faults, {} jobs accepted, {} open",
+                load.accepted().len(),
+                load.open(&rig)
+            );
+        }
+    }
+    let recovery = check::recovery(&rig, &load, BOUND * 2).await;
+    load.stop(clients).await;
+    let mut findings = check::check(&rig, &load, BOUND * 4).await?;
+    findings.wrong.extend(bad);
+    findings.recovery = recovery?;
+    let left = collect(&rig, &load.accepted()).await?;
+    println!(
+        "{} faults={count} minutes={} garbage={}",
+        line("soak", seed, &findings),
+        time.as_secs() / 60,
+        left.len()
+    );
+    for what in findings.lost.iter().chain(&findings.wrong).chain(&left).take(20) {
+        println!("    {what}");
+    }
+    if !findings.passed() || !left.is_empty() {
+        bail!("the soak failed; logs in {}", dir.join("logs").display());
+    }
+    // The rule of three: none in n says, with 95 % confidence, less than 3 in n.
+    println!(
+        "0 of {} jobs lost: less than 1 in {:.0} at 95 % confidence",
+        findings.accepted,
+        findings.accepted as f64 / 3.0
+    );
+    Ok(())
+}
+
+/// What the sweeper has left, after it had the time.
+async fn collect(rig: &Rig, accepted: &[Accepted]) -> Result<Vec<String>> {
+    let started = Instant::now();
+    loop {
+        let left = check::garbage(rig, accepted).await?;
+        if left.is_empty() || started.elapsed() > Duration::from_secs(TIDY + 60) {
+            return Ok(left);
+        }
+        rig.stack.revive()?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Runs a fault, and starts again what it ends.
+async fn hurt(rig: &Rig, fault: &Fault, scene: &mut Scene<'_>) -> Result<()> {
+    let run = (fault.run)(scene);
+    tokio::pin!(run);
+    loop {
+        tokio::select! {
+            done = &mut run => return done,
+            () = tokio::time::sleep(Duration::from_millis(200)) => rig.stack.revive()?,
+        }
+    }
+}
+
 async fn rig(dir: &Path) -> Result<Arc<Rig>> {
     let samples = media::make(&dir.join("media"))?;
     let stack = Stack::start(dir).await?;
@@ -109,16 +209,7 @@ async fn one(rig: &Arc<Rig>, fault: &Fault, load: &Arc<Load>, plan: &Plan) -> Re
         random: fastrand::Rng::with_seed(plan.seed),
         time: plan.time,
     };
-    let hurt = {
-        let run = (fault.run)(&mut scene);
-        tokio::pin!(run);
-        loop {
-            tokio::select! {
-                done = &mut run => break done,
-                () = tokio::time::sleep(Duration::from_millis(200)) => rig.stack.revive()?,
-            }
-        }
-    };
+    let hurt = hurt(rig, fault, &mut scene).await;
     rig.stack.mend();
     let recovery = check::recovery(rig, load, BOUND).await;
     load.stop(clients).await;

@@ -70,6 +70,10 @@ pub struct Stack {
     proxies: BTreeMap<Link, Proxy>,
     /// The API.
     pub api: Process,
+    /// A second one behind the same address; it runs only in rolling restarts.
+    pub spare: Process,
+    /// What clients connect to: whichever API listens.
+    _front: Proxy,
     /// Two of each stage that is quick to start, one of the others.
     pub workers: Vec<Process>,
     /// The API's address.
@@ -112,7 +116,7 @@ impl Stack {
                 Link::ApiNats | Link::WorkerNats => engines.nats.port(),
                 Link::ApiS3 | Link::WorkerS3 => engines.s3.port(),
             };
-            proxies.insert(link, Proxy::start(target).await);
+            proxies.insert(link, Proxy::start(&[target]).await);
         }
         let port = |link: Link| proxies[&link].port;
         let common = |nats, s3| {
@@ -133,22 +137,26 @@ impl Stack {
             );
             base
         };
-        let api_port = free_port();
+        let ports = [free_port(), free_port()];
+        let front = Proxy::start(&ports).await;
         let mongo = format!(
             "mongodb://127.0.0.1:{}/?directConnection=true",
             port(Link::ApiMongo)
         );
-        let api = with(
-            common(Link::ApiNats, Link::ApiS3),
-            &[
-                ("VIDP_BIND", format!("127.0.0.1:{api_port}")),
-                ("VIDP_MONGODB_URL", mongo),
-                ("VIDP_SWEEP_SECONDS", "1".to_owned()),
-                ("VIDP_STALE_SECONDS", "4".to_owned()),
-                ("VIDP_TIDY_SECONDS", TIDY.to_string()),
-            ],
-        );
-        let api = Process::start("api", "vidp-api", &logs, api)?;
+        let api = |port: u16| {
+            with(
+                common(Link::ApiNats, Link::ApiS3),
+                &[
+                    ("VIDP_BIND", format!("127.0.0.1:{port}")),
+                    ("VIDP_MONGODB_URL", mongo.clone()),
+                    ("VIDP_SWEEP_SECONDS", "1".to_owned()),
+                    ("VIDP_STALE_SECONDS", "4".to_owned()),
+                    ("VIDP_TIDY_SECONDS", TIDY.to_string()),
+                ],
+            )
+        };
+        let spare = Process::new("api-2", "vidp-api", &logs, api(ports[1]))?;
+        let api = Process::start("api", "vidp-api", &logs, api(ports[0]))?;
         let model = |name: &str| {
             let path = find_model(name).with_context(|| format!("no model {name}: run `make models`"))?;
             anyhow::Ok(path.display().to_string())
@@ -192,12 +200,18 @@ impl Stack {
         let stack = Stack {
             proxies,
             api,
+            spare,
             workers,
-            url: format!("http://127.0.0.1:{api_port}"),
+            url: format!("http://127.0.0.1:{}", front.port),
+            _front: front,
             store: Store::new(&direct.s3),
             queue: Queue::connect(&direct.nats, "faults").await?,
             mongodb: engines.mongo.url(),
-            http: Client::builder().timeout(Duration::from_secs(30)).build()?,
+            // A connection of its own for each request, as strangers have.
+            http: Client::builder()
+                .timeout(Duration::from_secs(30))
+                .pool_max_idle_per_host(0)
+                .build()?,
             dir: dir.to_owned(),
             engines: Mutex::new(engines),
         };
@@ -231,7 +245,7 @@ impl Stack {
 
     /// The services.
     pub fn processes(&self) -> impl Iterator<Item = &Process> {
-        self.workers.iter().chain([&self.api])
+        self.workers.iter().chain([&self.api, &self.spare])
     }
 
     /// The engines, for a fault.

@@ -1,9 +1,15 @@
 //! Faults of VidP's own processes and of its clients.
 
 use super::Scene;
-use crate::stack::{ACK_WAIT, DRAIN};
+use crate::{
+    proxy::Wire,
+    stack::{ACK_WAIT, DRAIN, Link},
+};
 use anyhow::{Context, Result, ensure};
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::sleep};
 
 fn between(scene: &mut Scene<'_>, from: u64, to: u64) -> Duration {
@@ -68,6 +74,58 @@ pub(super) async fn api_kill(scene: &mut Scene<'_>) -> Result<()> {
         scene.rig.stack.revive()?;
         scene.rig.stack.until_ready(Duration::from_secs(20)).await?;
     }
+    Ok(())
+}
+
+/// A task that goes on for ten leases is delivered once.
+pub(super) async fn long_task(scene: &mut Scene<'_>) -> Result<()> {
+    let (rig, leases) = (scene.rig, 10 * ACK_WAIT);
+    let id = scene.load.upload(rig, 0).await.context("an upload")?;
+    let rate = rig.samples[0].bytes.len() / usize::try_from(leases)?;
+    rig.stack.wire(Link::WorkerS3, Wire::Slow(rate));
+    let started = Instant::now();
+    while rig
+        .watch
+        .jobs()
+        .get(&id)
+        .is_none_or(|history| history.end.is_none())
+    {
+        ensure!(
+            started.elapsed() < 3 * Duration::from_secs(leases),
+            "it did not end"
+        );
+        sleep(Duration::from_millis(200)).await;
+        if started.elapsed() > Duration::from_secs(leases) {
+            rig.stack.mend();
+        }
+    }
+    let attempts = rig.watch.jobs().get(&id).map_or(0, |history| history.attempts);
+    ensure!(attempts == 1, "it was begun {attempts} times");
+    Ok(())
+}
+
+/// Every service is replaced while files come in: nobody may notice.
+pub(super) async fn rolling(scene: &mut Scene<'_>) -> Result<()> {
+    let (started, stack) = (Instant::now(), &scene.rig.stack);
+    let before = scene.load.unanswered.load(Ordering::Relaxed);
+    while started.elapsed() < scene.time {
+        for (next, last) in [(&stack.spare, &stack.api), (&stack.api, &stack.spare)] {
+            next.launch(None)?;
+            next.until_ready(Duration::from_secs(20)).await?;
+            let status = last.stop(Duration::from_secs(30)).context("it ran")?;
+            ensure!(status.success(), "{} ended with {status}", last.name);
+        }
+        for worker in &stack.workers {
+            let status = worker.stop(Duration::from_secs(DRAIN + 10)).context("it ran")?;
+            worker.launch(None)?;
+            ensure!(status.success(), "{} ended with {status}", worker.name);
+        }
+    }
+    let refused = scene.load.unanswered.load(Ordering::Relaxed) - before;
+    ensure!(
+        refused == 0,
+        "{refused} uploads were refused during a rolling restart"
+    );
     Ok(())
 }
 
