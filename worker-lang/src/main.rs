@@ -32,20 +32,25 @@ async fn main() -> Result<()> {
         filter.insert_str(0, "whisper_rs=warn,");
     }
     let _telemetry = telemetry::init(&config.worker.log, &format!("worker-{stage}"))?;
-    fetch::models(&mut config.engine, &config.worker).await?;
+    // Before anything that takes long: as the first process of a container it would otherwise not hear SIGTERM at all.
+    let shutdown = service::shutdown_signal()?;
+    tokio::select! {
+        fetched = fetch::models(&mut config.engine, &config.worker) => fetched?,
+        () = shutdown.cancelled() => return Ok(()),
+    }
     let engine = Arc::new(Engine::load(&config.engine, config.worker.slots)?);
     if let Some(Command::Bench { files }) = config.command {
         return bench(engine, config.role, files).await;
     }
     match config.role {
         Role::Detect => {
-            worker::main(stage, port, config.worker, move |attempt| {
+            worker::serve(stage, port, config.worker, shutdown, move |attempt| {
                 detect::run(engine.clone(), attempt)
             })
             .await
         }
         Role::Subtitle => {
-            worker::main(stage, port, config.worker, move |attempt| {
+            worker::serve(stage, port, config.worker, shutdown, move |attempt| {
                 subtitle::run(engine.clone(), attempt)
             })
             .await
