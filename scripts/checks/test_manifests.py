@@ -100,6 +100,9 @@ class Manifests(Complaints):
         def unwatched(tree):
             tree.one("ServiceMonitor")["spec"]["endpoints"][0]["port"] = "metrics"
 
+        def bare(tree):
+            tree.files = [path for path in tree.files if path != "k8s/deployments/vidp-config.yaml"]
+
         def account(tree):
             tree.pod()[0]["spec"]["serviceAccountName"] = "no-such-account"
 
@@ -113,9 +116,10 @@ class Manifests(Complaints):
             (backend, "no Service/no-such-service"),
             (unwatched, "no port named metrics"),
             (account, "no ServiceAccount/no-such-account"),
+            (bare, "the guide's bare steps", "there is no ConfigMap/vidp-config"),
         ]
-        for change, expected in cases:
-            self.assertFound(references.check, change, expected)
+        for change, *expected in cases:
+            self.assertFound(references.check, change, *expected)
 
     def test_hardening(self):
         def without(*path):

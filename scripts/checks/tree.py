@@ -18,7 +18,8 @@ ENGINES = ROOT / ".engines"
 # A program's folder in a work tree that was built as `make test` builds it.
 BINARIES = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / "debug"
 NAMESPACE = "vidp-production"
-# The folders of the deployment guide, in its order; others that a document tells to apply are added.
+# The bare steps of the deployment guide, in its order: what their pods name must come with them. Others that a document
+# tells to apply are added.
 GUIDE = ["k8s/secrets", "k8s/mongodb", "k8s/deployments", "k8s/services", "k8s/ingress"]
 # For clusters with the Prometheus operator.
 MONITORING = "k8s/monitoring"
@@ -114,11 +115,16 @@ class Tree:
 
     @functools.cached_property
     def everything(self):
-        """What can be applied: each build, the guide's folders together, and the base with the monitoring."""
-        applied = [document for folder in self.guide for path in self.applied(folder) for document in self.yaml(path)]
+        """What can be applied: each build, the guide's folders, its bare steps, the base with the monitoring."""
         base = self.builds.get("k8s", [])
         monitored = [*base, *(document for document in self.monitoring if document not in base)]
-        return {**self.builds, "the guide's folders": applied, f"k8s and {MONITORING}": monitored}
+        guide = {"the guide's folders": self.together(self.guide), "the guide's bare steps": self.together(GUIDE)}
+        return {**self.builds, **guide, f"k8s and {MONITORING}": monitored}
+
+    def together(self, folders):
+        """Documents of several folders, once each: a link in one to a file of another is the same file."""
+        paths = {(self.root / path).resolve(): path for folder in folders for path in self.applied(folder)}
+        return [document for path in paths.values() for document in self.yaml(path)]
 
     def applied(self, folder):
         """The files that `kubectl apply -f FOLDER` reads; FOLDER may be a file."""
