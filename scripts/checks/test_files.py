@@ -32,6 +32,8 @@ class Files(Complaints):
             (service(lambda s: main(s)["environment"].update(VIDP_SLOT="1")), "`worker-scale --help` does not know it"),
             (service(lambda s: main(s)["environment"].update(VIDP_S3_SECRET_KEY="hunter2")), "a literal"),
             (service(lambda s: main(s).update(image="vidp/worker-scale:0.0.9")), "is not 0.1.0"),
+            (service(lambda s: main(s).update(image="vidp/worker-scale:0.1.0")), "name a registry"),
+            (service(lambda s: main(s)["healthcheck"].update(test=["CMD", "x", "healthcheck"])), "asks not whether"),
             (service(lambda s: main(s).update(read_only=False)), "read_only"),
             (service(lambda s: main(s).update(stop_grace_period="1s")), "is not longer than"),
             (service(lambda s: main(s).update(depends_on=["nats"])), "is not waited for"),
