@@ -6,7 +6,7 @@
   python3 scripts/make-secrets.py kubernetes --print    prints it, for a secret manager or for kubectl
 
 A value that is there already is never replaced: an existing .env is left alone, and so is a Secret that was filled in.
-A password that is changed here must be changed where it is kept as well (docs/kubernetes.md).
+A password that is changed here must be changed where it is kept as well (docs/operations.md, "Rotating secrets").
 
 Needs Python 3.9 or newer, and nothing else.
 """

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Starts one member of MongoDB's replica set. The first member named in MONGODB_MEMBERS also makes the set and its
-# users, by init.js; on a later start that finds everything done and changes nothing.
+# users, by init.js; on a later start that sets the password of `vidp` alone.
 #
 #   MONGODB_MEMBERS        all members, "host:port" separated by commas, as clients and members reach them
 #   MONGODB_SELF           which of them this one is
