@@ -45,6 +45,15 @@ mod tests {
         assert_eq!(parse(Some(header), 100), expected, "{header}");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn a_range_lies_within_what_is_there(header in "(bytes=)?[0-9 ,x-]{0,30}", size in 0..2000_u64) {
+            if let Part::Bytes(first, last) = parse(Some(&header), size) {
+                assert!(first <= last && last < size, "{header} of {size}: {first} to {last}");
+            }
+        }
+    }
+
     #[test]
     fn ranges() {
         check("bytes=0-9", Part::Bytes(0, 9));

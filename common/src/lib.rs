@@ -12,6 +12,8 @@ pub mod config;
 pub mod contract;
 pub mod crash;
 pub mod ffmpeg;
+#[cfg(test)]
+mod fuzz;
 pub mod manifest;
 pub mod metrics;
 pub mod process;

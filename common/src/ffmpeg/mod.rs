@@ -16,6 +16,8 @@ pub use input::Input;
 pub use limits::{MediaLimits, process_limits};
 pub use parse::{AudioDetails, Probe, VideoDetails};
 pub use probe::{measure, probe};
+#[cfg(test)]
+pub(crate) use run::parse as progress;
 pub use run::{Progressed, input_bytes, run};
 
 use std::path::PathBuf;

@@ -59,7 +59,7 @@ pub struct AudioDetails {
 
 impl Probe {
     /// Reads ffprobe's answer. A duration that the file does not tell is 0.
-    pub(super) fn parse(answer: &Value) -> Probe {
+    pub(crate) fn parse(answer: &Value) -> Probe {
         let format = &answer["format"];
         let none = Vec::new();
         let streams = answer["streams"].as_array().unwrap_or(&none);

@@ -40,7 +40,7 @@ pub fn input_bytes(line: &str) -> Option<u64> {
     statistics.split_once(" bytes read")?.0.parse().ok()
 }
 
-fn parse(line: &str) -> Option<Progressed> {
+pub(crate) fn parse(line: &str) -> Option<Progressed> {
     let progress = try_parse_progress(line)?;
     Some(Progressed {
         time_seconds: parse_time_str(&progress.time)?.max(0.0),
