@@ -5,6 +5,7 @@ mod messages;
 mod network;
 mod record;
 mod services;
+mod slow;
 mod steps;
 
 use crate::load::{Load, Rig};
@@ -54,6 +55,7 @@ faults! {
     "long-task": "a task goes on for ten leases" = services::long_task,
     "rolling": "every service is replaced, one after the other" = services::rolling,
     "client-gone": "clients hang up in the middle of a body" = services::client_gone,
+    "slow-clients": "500 clients that never end their request" = slow::loris,
     "crash-steps": "each numbered step of the commit sequences is the last of its process" = steps::each,
     "broker-kill": "the broker gets SIGKILL and starts again, over and over" = broker::kill,
     "broker-freeze": "the broker is stopped; uploads are accepted meanwhile" = broker::freeze,
