@@ -1,6 +1,11 @@
 //! A TCP proxy whose wire can be cut, and the ways in which it is.
 
-use std::{net::SocketAddr, os::fd::AsRawFd, time::Duration};
+use std::{
+    net::SocketAddr,
+    os::fd::AsRawFd,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
@@ -44,7 +49,11 @@ pub struct Proxy {
     /// Where it listens.
     pub port: u16,
     wire: watch::Sender<Wire>,
+    targets: Targets,
 }
+
+/// In the order in which they are tried.
+type Targets = Arc<Mutex<Vec<SocketAddr>>>;
 
 impl Proxy {
     /// Forwards to the first of these ports of this machine on which somebody listens.
@@ -52,8 +61,17 @@ impl Proxy {
         let listener = listen(0).await;
         let port = listener.local_addr().expect("it listens").port();
         let (wire, state) = watch::channel(Wire::Open);
-        tokio::spawn(accept(Some(listener), port, targets.to_vec(), state));
-        Proxy { port, wire }
+        let addresses = targets
+            .iter()
+            .map(|port| SocketAddr::from(([127, 0, 0, 1], *port)));
+        let targets = Targets::new(Mutex::new(addresses.collect()));
+        tokio::spawn(accept(Some(listener), port, targets.clone(), state));
+        Proxy { port, wire, targets }
+    }
+
+    /// New connections go to the one that was last, as when a load balancer takes a server out.
+    pub fn turn(&self) {
+        lock(&self.targets).rotate_right(1);
     }
 
     /// Changes the wire.
@@ -74,7 +92,7 @@ async fn listen(port: u16) -> TcpListener {
 async fn accept(
     mut listener: Option<TcpListener>,
     port: u16,
-    targets: Vec<u16>,
+    targets: Targets,
     mut wire: watch::Receiver<Wire>,
 ) {
     loop {
@@ -102,15 +120,12 @@ async fn accept(
     }
 }
 
-async fn connect(client: TcpStream, targets: Vec<u16>, mut wire: watch::Receiver<Wire>) {
+async fn connect(client: TcpStream, targets: Targets, mut wire: watch::Receiver<Wire>) {
     let _ = client.set_nodelay(true);
     if *wire.borrow() == Wire::Reset {
         return reset(client);
     }
-    let addresses: Vec<_> = targets
-        .iter()
-        .map(|port| SocketAddr::from(([127, 0, 0, 1], *port)))
-        .collect();
+    let addresses = lock(&targets).clone();
     let Ok(server) = TcpStream::connect(&addresses[..]).await else {
         return reset(client);
     };
@@ -208,6 +223,10 @@ async fn passable(wire: &mut watch::Receiver<Wire>, bytes: usize) -> Wire {
             _ => return now,
         }
     }
+}
+
+fn lock(targets: &Targets) -> MutexGuard<'_, Vec<SocketAddr>> {
+    targets.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {

@@ -73,7 +73,7 @@ pub struct Stack {
     /// A second one behind the same address; it runs only in rolling restarts.
     pub spare: Process,
     /// What clients connect to: whichever API listens.
-    _front: Proxy,
+    pub front: Proxy,
     /// Two of each stage that is quick to start, one of the others.
     pub workers: Vec<Process>,
     /// The API's address.
@@ -203,7 +203,7 @@ impl Stack {
             spare,
             workers,
             url: format!("http://127.0.0.1:{}", front.port),
-            _front: front,
+            front,
             store: Store::new(&direct.s3),
             queue: Queue::connect(&direct.nats, "faults").await?,
             mongodb: engines.mongo.url(),

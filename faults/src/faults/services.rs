@@ -12,6 +12,9 @@ use std::{
 };
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::sleep};
 
+/// Between the load balancer's last connection to a server and its SIGTERM.
+const LEAVE: Duration = Duration::from_millis(500);
+
 fn between(scene: &mut Scene<'_>, from: u64, to: u64) -> Duration {
     Duration::from_millis(scene.random.u64(from..to))
 }
@@ -112,6 +115,9 @@ pub(super) async fn rolling(scene: &mut Scene<'_>) -> Result<()> {
         for (next, last) in [(&stack.spare, &stack.api), (&stack.api, &stack.spare)] {
             next.launch(None)?;
             next.until_ready(Duration::from_secs(20)).await?;
+            // A load balancer sends nobody any more to the one that goes, a moment before it is told to.
+            stack.front.turn();
+            sleep(LEAVE).await;
             let status = last.stop(Duration::from_secs(30)).context("it ran")?;
             ensure!(status.success(), "{} ended with {status}", last.name);
         }
