@@ -130,6 +130,8 @@ async fn delete_losers(app: &App, job: &Job) -> Result<()> {
             kept.extend(success.outputs.into_iter().map(|output| output.key));
         }
     }
+    // When the answer to the opening of an upload was lost, it was opened twice, and one of them is open still.
+    abort_multiparts(app, &keys::source(job.id)).await?;
     let prefix = keys::job_prefix(job.id);
     abort_multiparts(app, &prefix).await?;
     let mut lost = app.store.list(&prefix).await?;

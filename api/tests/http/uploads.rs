@@ -2,7 +2,10 @@ use crate::harness::{Rig, until};
 use reqwest::{Body, StatusCode, multipart};
 use serde_json::{Value, json};
 use std::io::Write;
-use vidp_common::contract::{Stage, keys};
+use vidp_common::{
+    contract::{Stage, keys},
+    store::Multipart,
+};
 
 /// 6 MB: more than one part.
 fn bytes() -> Vec<u8> {
@@ -254,4 +257,22 @@ async fn an_upload_whose_api_was_killed_is_cleared_by_the_next() {
     until(async || list(&rig, "failed").await.len() == 1).await;
     until(async || rig.store.open_multiparts("uploads/").await.unwrap().is_empty()).await;
     assert!(rig.store.list("uploads/").await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_upload_that_was_opened_twice_is_cleared_away() {
+    let rig = Rig::with(&[("VIDP_TIDY_SECONDS", "1".to_owned())]).await;
+    let job = rig.submit(&json!({ "stages": ["scale"] })).await;
+    let id = job["id"].as_str().unwrap();
+    let key = keys::source(id.parse().unwrap());
+    // As when the answer was lost on its way: nobody knows of it.
+    let opened = Multipart::start(&rig.store, &key, "video/mp4", 1000)
+        .await
+        .unwrap();
+    std::mem::forget(opened);
+    assert_eq!(rig.store.open_multiparts(&key).await.unwrap().len(), 1);
+    let pulled = rig.pull(Stage::Scale).await;
+    rig.succeed(&pulled, json!({})).await;
+    until(async || rig.store.open_multiparts(&key).await.unwrap().is_empty()).await;
+    assert_eq!(rig.store.read(&key).await.unwrap().unwrap(), b"some bytes");
 }
