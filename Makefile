@@ -11,7 +11,7 @@ MODELS := .engines/models/ggml-base-q8_0.bin
 PROGRAMS := -p vidp -p vidp-api -p worker-lang -p worker-scale
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build models demo up check k8s-check test faults soak bench scaling clean-data
+.PHONY: help setup build programs models demo up check k8s-check test faults soak bench scaling clean-data
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,11 @@ check: setup ## Formatting, lints and docs, warnings denied; manifests and alert
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	@$(MAKE) --no-print-directory k8s-check
 
+# For tests, in the one profile that they have, and the speech models.
+programs: setup
+	cargo build --workspace
+	@test -f $(MODELS) || target/debug/vidp model make
+
 # The programs are built as `make test` builds them, so that nothing is compiled twice.
 k8s-check: ## Manifests, Compose file, Dockerfile and alerts, against schemas and the programs
 	@python3 scripts/setup.py --checks
@@ -44,20 +49,14 @@ k8s-check: ## Manifests, Compose file, Dockerfile and alerts, against schemas an
 	@python3 scripts/k8s_check.py $(CHECKS)
 	@.engines/check-venv/bin/python scripts/scaling.py test
 
-test: setup ## All tests, against the real engines
+test: programs ## All tests, against the real engines
 	@python3 scripts/setup.py --checks
-	cargo build --workspace
-	@test -f $(MODELS) || target/debug/vidp model make
 	cargo test --workspace
 
-faults: setup ## Every kind of fault for SECONDS (30) each; SEED repeats a run, ONLY="--only broker-kill" chooses
-	@cargo build --workspace
-	@test -f $(MODELS) || target/debug/vidp model make
+faults: programs ## Every kind of fault for SECONDS (30) each; SEED repeats a run, ONLY="--only broker-kill" chooses
 	@target/debug/vidp-faults --seed $(SEED) --seconds $(SECONDS) $(ONLY)
 
-soak: setup ## Random faults under one load for MINUTES (30), one each ten seconds
-	@cargo build --workspace
-	@test -f $(MODELS) || target/debug/vidp model make
+soak: programs ## Random faults under one load for MINUTES (30), one each ten seconds
 	@target/debug/vidp-faults --seed $(SEED) --soak $(MINUTES)
 
 bench: models ## Measure against the same work done by hand
