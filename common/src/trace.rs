@@ -26,7 +26,11 @@ impl TraceParent {
     /// Reads a header; `None` when it is not one of version 00, or all zero.
     pub fn parse(header: &str) -> Option<TraceParent> {
         let parent = TraceParent(header.to_owned());
-        (parent.context()?.is_valid() && header.is_ascii()).then_some(parent)
+        // The libraries' numbers may have a sign.
+        let is_plain = header
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'));
+        (is_plain && parent.context()?.is_valid()).then_some(parent)
     }
 
     /// The one in a message's headers.
@@ -125,6 +129,8 @@ mod tests {
         check("00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", None);
         check("00-4bf92f3577b34da6a3ce929d0e0e473x-00f067aa0ba902b7-01", None);
         check("00-4bf92f35-00f067aa0ba902b7-01", None);
+        check("00-+bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", None);
+        check("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-+1", None);
         check("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x", None);
         check("", None);
         check("\u{e9}", None);
