@@ -11,7 +11,7 @@ use std::{
 };
 use vidp_common::{
     config::{S3Config, WorkerConfig},
-    store::{Store, StoreError},
+    store::{Store, StoreError, hex},
 };
 
 /// Pause between looks at a store that is down.
@@ -99,7 +99,7 @@ fn hash(path: &Path) -> io::Result<String> {
             read => hash.update(&block[..read]),
         }
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hash.finalize()))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 mod multipart;
 mod transfer;
 
-pub use multipart::Multipart;
+pub use multipart::{Multipart, hex};
 
 use crate::config::S3Config;
 use aws_sdk_s3::{

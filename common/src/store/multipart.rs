@@ -162,7 +162,7 @@ impl Multipart {
         self.open = false;
         Ok(Stored {
             size: self.size,
-            sha256: format!("{:x}", HexDigest(self.hash.clone().finalize().as_slice())),
+            sha256: hex(&self.hash.clone().finalize()),
         })
     }
 }
@@ -187,10 +187,6 @@ impl Drop for Multipart {
 }
 
 /// Bytes as lower-case hexadecimal.
-pub(super) struct HexDigest<'a>(pub &'a [u8]);
-
-impl std::fmt::LowerHex for HexDigest<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,6 +1,6 @@
 //! Whole files to and from the store, with their hash.
 
-use super::{Multipart, Store, StoreError, Stored, multipart::HexDigest, refused};
+use super::{Multipart, Store, StoreError, Stored, hex, refused};
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::BytesMut;
 use sha2::{Digest, Sha256};
@@ -27,7 +27,7 @@ impl Store {
             file.read_to_end(&mut bytes).await.map_err(in_file)?;
             let stored = Stored {
                 size: bytes.len() as u64,
-                sha256: format!("{:x}", HexDigest(&Sha256::digest(&bytes))),
+                sha256: hex(&Sha256::digest(&bytes)),
             };
             self.client
                 .put_object()
@@ -92,7 +92,7 @@ impl Store {
                 .map_err(|error| file_error(path, error))?;
         }
         file.flush().await.map_err(|error| file_error(path, error))?;
-        let hash = format!("{:x}", HexDigest(&hash.finalize()));
+        let hash = hex(&hash.finalize());
         if found != size || hash != sha256 {
             return Err(StoreError::Corrupt {
                 key: key.to_owned(),

@@ -13,7 +13,7 @@ use vidp_common::{
     config::{NatsConfig, WorkerConfig},
     contract::{DetectOptions, Lane, Source, Stage, Task, TaskResult, Work, keys, streams},
     queue::Queue,
-    store::Store,
+    store::{Store, hex},
     trace::TraceParent,
     worker::{self, Attempt, TaskError},
 };
@@ -201,10 +201,6 @@ pub async fn until(condition: impl AsyncFn() -> bool) {
     tokio::time::timeout(LIMIT, wait)
         .await
         .expect("the condition holds in time");
-}
-
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A report for handlers that succeed.

@@ -1,7 +1,7 @@
-use crate::harness::{Rig, hex, until};
+use crate::harness::{Rig, until};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use vidp_common::store::{Multipart, PutIfAbsent, StoreError};
+use vidp_common::store::{Multipart, PutIfAbsent, StoreError, hex};
 
 /// Bytes that no two positions of a part share.
 fn noise(size: usize) -> Vec<u8> {
