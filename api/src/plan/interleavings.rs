@@ -1,17 +1,15 @@
 //! Every order in which messages, crashes and people can come, as far as chance finds it: the state machine with a
-//! broker, workers and a sweeper in memory, driven by random events. `PROPTEST_CASES` sets how many orders are tried;
-//! a failure is shrunk to the shortest order that still shows it, and its seed is kept in `proptest-regressions/`.
+//! broker, workers and a sweeper in memory, driven by random events. A failure is shrunk to the shortest order that
+//! still shows it, and its seed is kept in `proptest-regressions/`.
 
-use super::{tests::progress, *};
+use super::{
+    tests::{TIMES, job, progress},
+    *,
+};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use vidp_common::contract::{JobOptions, Output, Success, Timings};
+use vidp_common::contract::{Output, Success, Timings};
 
-const TIMES: Times = Times {
-    stale: Duration::from_secs(60),
-    tidy: Duration::from_secs(500),
-    retention: Duration::from_secs(1000),
-};
 const LIMIT: u32 = 3;
 
 /// What happens next. The number chooses among what is there.
@@ -89,20 +87,9 @@ struct World {
 
 impl World {
     fn new(stages: &[Stage]) -> World {
-        let options = JobOptions {
-            stages: stages.to_vec(),
-            ..JobOptions::default()
-        };
-        let (name, kind) = ("a.mp4".to_owned(), "video/mp4".to_owned());
-        let mut job = Job::uploading(Uuid::now_v7(), options, name, kind, DateTime::from_millis(0));
-        let source = SourceState {
-            sha256: "00".to_owned(),
-            ..SourceState::default()
-        };
-        assert!(uploaded(&mut job, source, TIMES, DateTime::from_millis(0)));
         World {
             now: 0,
-            job,
+            job: job(stages),
             tasks: BTreeMap::new(),
             results: Vec::new(),
             taken: 0,

@@ -2,7 +2,7 @@ use super::*;
 use serde_json::{Map, json};
 use vidp_common::contract::{JobOptions, Success, Timings, Work};
 
-const TIMES: Times = Times {
+pub(super) const TIMES: Times = Times {
     stale: Duration::from_secs(60),
     tidy: Duration::from_secs(500),
     retention: Duration::from_secs(1000),
@@ -13,7 +13,7 @@ fn at(seconds: i64) -> DateTime {
 }
 
 /// A job for these stages whose upload is complete.
-fn job(stages: &[Stage]) -> Job {
+pub(super) fn job(stages: &[Stage]) -> Job {
     let options = JobOptions {
         stages: stages.to_vec(),
         ..JobOptions::default()
