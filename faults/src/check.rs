@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 use uuid::Uuid;
-use vidp_common::contract::keys;
+use vidp_common::{contract::keys, store::hex};
 
 /// What a run came to.
 #[derive(Clone, Debug, Default)]
@@ -144,10 +144,7 @@ async fn output_is_whole(rig: &Rig, output: &Value, seconds: f64) -> Result<()> 
     let answer = stack.http.get(url).send().await?;
     ensure!(answer.status() == 200, "{name}: {}", answer.status());
     let bytes = answer.bytes().await?;
-    let hash: String = Sha256::digest(&bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash = hex(&Sha256::digest(&bytes));
     ensure!(output["sha256"] == hash.as_str(), "{name} is not what was listed");
     if name.ends_with(".mp4") && seconds > 0.0 {
         let file = tempfile::Builder::new().suffix(".mp4").tempfile_in(&stack.dir)?;
@@ -188,12 +185,7 @@ pub async fn recovery(rig: &Rig, load: &Load, limit: Duration) -> Result<Duratio
         match &canary {
             None => canary = load.upload(rig, 0).await,
             Some(id) => {
-                let ended = rig
-                    .watch
-                    .jobs()
-                    .get(id)
-                    .is_some_and(|history| history.end.is_some());
-                if ended {
+                if rig.watch.has_ended(id) {
                     return Ok(started.elapsed());
                 }
             }

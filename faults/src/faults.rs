@@ -32,38 +32,42 @@ pub struct Fault {
     pub name: &'static str,
     /// What it does.
     pub about: &'static str,
+    /// It is over soon and heals itself: one of those that a soak mixes.
+    pub mixes: bool,
     /// Hurts and heals.
     pub run: for<'a> fn(&'a mut Scene<'_>) -> Done<'a>,
 }
 
 macro_rules! faults {
-    ($($name:literal: $about:literal = $run:path,)*) => {
+    ($($name:literal $mixes:literal: $about:literal = $run:path,)*) => {
         /// All of them.
         pub const ALL: &[Fault] = &[$(Fault {
             name: $name,
             about: $about,
+            mixes: $mixes,
             run: |scene| Box::pin($run(scene)),
         },)*];
     };
 }
 
+// The name, whether a soak mixes it, what it does, and its function.
 faults! {
-    "worker-kill": "a random worker gets SIGKILL every second or two" = services::worker_kill,
-    "worker-freeze": "a worker is stopped for three leases and goes on then" = services::worker_freeze,
-    "worker-term": "a worker gets SIGTERM in the middle and must hand over and exit with 0" = services::worker_term,
-    "api-kill": "the API gets SIGKILL while files come in" = services::api_kill,
-    "long-task": "a task goes on for ten leases" = services::long_task,
-    "rolling": "every service is replaced, one after the other" = services::rolling,
-    "client-gone": "clients hang up in the middle of a body" = services::client_gone,
-    "slow-clients": "500 clients that never end their request" = slow::loris,
-    "crash-steps": "each numbered step of the commit sequences is the last of its process" = steps::each,
-    "broker-kill": "the broker gets SIGKILL and starts again, over and over" = broker::kill,
-    "broker-freeze": "the broker is stopped; uploads are accepted meanwhile" = broker::freeze,
-    "broker-wipe": "the broker's store is lost; then its streams, then its consumers" = broker::wipe,
-    "cuts": "each wire is refused, reset, silent, slow and cut in turn" = network::cuts,
-    "s3-errors": "the object store answers 503, flips a byte, loses the answer of a completion" = network::s3_errors,
-    "mongo-kill": "MongoDB gets SIGKILL and starts again" = record::kill,
-    "mongo-freeze": "MongoDB is stopped for a while" = record::freeze,
-    "echo": "tasks and results are delivered again and again" = messages::echo,
-    "foreign": "messages that nobody can read" = messages::foreign,
+    "worker-kill" true: "a random worker gets SIGKILL every second or two" = services::worker_kill,
+    "worker-freeze" true: "a worker is stopped for three leases and goes on then" = services::worker_freeze,
+    "worker-term" true: "a worker gets SIGTERM in the middle and must hand over and exit with 0" = services::worker_term,
+    "api-kill" true: "the API gets SIGKILL while files come in" = services::api_kill,
+    "long-task" false: "a task goes on for ten leases" = services::long_task,
+    "rolling" false: "every service is replaced, one after the other" = services::rolling,
+    "client-gone" true: "clients hang up in the middle of a body" = services::client_gone,
+    "slow-clients" false: "500 clients that never end their request" = slow::loris,
+    "crash-steps" false: "each numbered step of the commit sequences is the last of its process" = steps::each,
+    "broker-kill" true: "the broker gets SIGKILL and starts again, over and over" = broker::kill,
+    "broker-freeze" true: "the broker is stopped; uploads are accepted meanwhile" = broker::freeze,
+    "broker-wipe" true: "the broker's store is lost; then its streams, then its consumers" = broker::wipe,
+    "cuts" true: "each wire is refused, reset, silent, slow and cut in turn" = network::cuts,
+    "s3-errors" true: "the object store answers 503, flips a byte, loses the answer of a completion" = network::s3_errors,
+    "mongo-kill" true: "MongoDB gets SIGKILL and starts again" = record::kill,
+    "mongo-freeze" true: "MongoDB is stopped for a while" = record::freeze,
+    "echo" false: "tasks and results are delivered again and again" = messages::echo,
+    "foreign" false: "messages that nobody can read" = messages::foreign,
 }

@@ -8,7 +8,7 @@ use crate::{
     stack::{Stack, TIDY},
     watch::Watch,
 };
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use std::{
     path::Path,
     sync::Arc,
@@ -22,21 +22,6 @@ const BACKLOG: usize = 12;
 const SOAK_BACKLOG: usize = 60;
 /// A soak's faults come this often.
 const EACH: Duration = Duration::from_secs(10);
-/// A soak's faults: those that are over soon, and that clients may be refused in.
-const MIXED: [&str; 12] = [
-    "worker-kill",
-    "worker-freeze",
-    "worker-term",
-    "api-kill",
-    "client-gone",
-    "broker-kill",
-    "broker-freeze",
-    "broker-wipe",
-    "cuts",
-    "s3-errors",
-    "mongo-kill",
-    "mongo-freeze",
-];
 /// A job ends within this time of the last fault, or it is lost.
 const BOUND: Duration = Duration::from_secs(90);
 
@@ -53,6 +38,11 @@ pub struct Plan {
 
 /// Runs the plan in `dir`; an error at the end when anything was lost or wrong.
 pub async fn matrix(plan: &Plan, dir: &Path) -> Result<()> {
+    for name in &plan.only {
+        // Nothing would be run, and nothing would fail.
+        let is_known = faults::ALL.iter().any(|fault| fault.name == name);
+        ensure!(is_known, "there is no fault {name}; --list names them");
+    }
     let rig = rig(dir).await?;
     let chosen = |fault: &&Fault| plan.only.is_empty() || plan.only.iter().any(|name| name == fault.name);
     let (mut bad, mut accepted) = (Vec::new(), Vec::new());
@@ -106,10 +96,7 @@ pub async fn soak(seed: u64, time: Duration, dir: &Path) -> Result<()> {
     let load = Arc::new(Load::default());
     let clients = load.start(&rig, CLIENTS, SOAK_BACKLOG, seed);
     let mut random = fastrand::Rng::with_seed(seed);
-    let kinds: Vec<_> = faults::ALL
-        .iter()
-        .filter(|fault| MIXED.contains(&fault.name))
-        .collect();
+    let kinds: Vec<_> = faults::ALL.iter().filter(|fault| fault.mixes).collect();
     let (started, mut count, mut bad) = (Instant::now(), 0, Vec::new());
     while started.elapsed() < time {
         let begun = Instant::now();

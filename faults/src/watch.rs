@@ -72,6 +72,11 @@ impl Watch {
         })
     }
 
+    /// The job has come to its end.
+    pub fn has_ended(&self, id: &str) -> bool {
+        self.jobs().get(id).is_some_and(|history| history.end.is_some())
+    }
+
     /// Everything seen so far.
     pub fn jobs(&self) -> MutexGuard<'_, HashMap<String, History>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)

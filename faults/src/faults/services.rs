@@ -87,12 +87,7 @@ pub(super) async fn long_task(scene: &mut Scene<'_>) -> Result<()> {
     let rate = rig.samples[0].bytes.len() / usize::try_from(leases)?;
     rig.stack.wire(Link::WorkerS3, Wire::Slow(rate));
     let started = Instant::now();
-    while rig
-        .watch
-        .jobs()
-        .get(&id)
-        .is_none_or(|history| history.end.is_none())
-    {
+    while !rig.watch.has_ended(&id) {
         ensure!(
             started.elapsed() < 3 * Duration::from_secs(leases),
             "it did not end"
