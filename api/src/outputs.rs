@@ -3,7 +3,7 @@
 use crate::{
     app::Shared,
     jobs::parse_id,
-    problem::Problem,
+    problem::{Code, Problem},
     range::{self, Part},
     view,
 };
@@ -39,13 +39,7 @@ pub async fn get(
         .ok()
         .and_then(|stage| job.stages.get(&stage));
     let output = state.and_then(|state| state.outputs.iter().find(|output| output.name == name));
-    let output = output.ok_or_else(|| {
-        Problem::new(
-            StatusCode::NOT_FOUND,
-            "not_found",
-            "there is no such output, or not yet",
-        )
-    })?;
+    let output = output.ok_or_else(|| Problem::new(Code::NotFound, "there is no such output, or not yet"))?;
 
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let tag = format!("\"{}\"", output.sha256);
@@ -57,12 +51,7 @@ pub async fn get(
     let part = range::parse(text(header::RANGE).filter(|_| unchanged), output.size);
     match part {
         Part::Unsatisfiable => {
-            let mut response = Problem::new(
-                StatusCode::RANGE_NOT_SATISFIABLE,
-                "range_not_satisfiable",
-                "no such bytes",
-            )
-            .into_response();
+            let mut response = Problem::new(Code::RangeNotSatisfiable, "no such bytes").into_response();
             set(
                 &mut response,
                 header::CONTENT_RANGE,

@@ -1,14 +1,18 @@
 //! Errors as clients see them: RFC 9457 `application/problem+json` with a stable `code` and a request id.
 
+mod codes;
+
 use crate::db::DbError;
 use axum::{
+    Json,
     body::Body,
     extract::Request,
     http::{HeaderValue, Response, StatusCode, header},
     middleware::Next,
     response::IntoResponse,
 };
-use serde_json::json;
+pub use codes::Code;
+use serde::Serialize;
 use uuid::Uuid;
 use vidp_common::store::StoreError;
 
@@ -17,8 +21,7 @@ const REQUEST_ID: &str = "x-request-id";
 /// An answer that is not what the client hoped for.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    status: StatusCode,
-    code: &'static str,
+    code: Code,
     detail: String,
     /// What really happened, for the log alone.
     cause: Option<String>,
@@ -26,9 +29,8 @@ pub struct Problem {
 
 impl Problem {
     /// A problem with a sentence for the client.
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Problem {
-            status,
             code,
             detail: detail.into(),
             cause: None,
@@ -37,7 +39,7 @@ impl Problem {
 
     /// 400: the request itself is wrong.
     pub fn invalid(detail: impl Into<String>) -> Self {
-        Problem::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
+        Problem::new(Code::InvalidRequest, detail)
     }
 
     /// For an answer that has none of its own.
@@ -45,18 +47,19 @@ impl Problem {
         // `/ready` says what is missing in its own words.
         (status != StatusCode::SERVICE_UNAVAILABLE).then(|| {
             let reason = status.canonical_reason().unwrap_or("refused");
-            Problem::new(status, "invalid_request", reason.to_lowercase())
+            let code = Code::ALL.iter().find(|code| code.status() == status);
+            Problem::new(*code.unwrap_or(&Code::InvalidRequest), reason.to_lowercase())
         })
     }
 
     /// 404: no such job.
     pub fn no_job() -> Self {
-        Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no job with this id")
+        Problem::new(Code::NotFound, "there is no job with this id")
     }
 
     /// 409: the job's state forbids it.
     pub fn conflict(detail: impl Into<String>) -> Self {
-        Problem::new(StatusCode::CONFLICT, "conflict", detail)
+        Problem::new(Code::Conflict, detail)
     }
 
     /// 503: a dependency is down; the same request may succeed later.
@@ -64,8 +67,7 @@ impl Problem {
         Problem {
             cause: Some(cause.to_string()),
             ..Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "unavailable",
+                Code::Unavailable,
                 format!("{what} cannot be reached at the moment; try again soon"),
             )
         }
@@ -75,11 +77,7 @@ impl Problem {
     pub fn internal(cause: impl ToString) -> Self {
         Problem {
             cause: Some(cause.to_string()),
-            ..Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                "something went wrong on our side",
-            )
+            ..Problem::new(Code::Internal, "something went wrong on our side")
         }
     }
 }
@@ -102,11 +100,7 @@ impl From<DbError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Missing { .. } => Problem::new(
-                StatusCode::NOT_FOUND,
-                "not_found",
-                "the file is not there any more",
-            ),
+            StoreError::Missing { .. } => Problem::new(Code::NotFound, "the file is not there any more"),
             error => Problem::unavailable("the object store", error),
         }
     }
@@ -114,7 +108,7 @@ impl From<StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response<Body> {
-        let mut response = self.status.into_response();
+        let mut response = self.code.status().into_response();
         response.extensions_mut().insert(self);
         response
     }
@@ -140,7 +134,7 @@ pub async fn render(request: Request, next: Next) -> Response<Body> {
     let problem = problem.or_else(|| refused.then(|| Problem::plain(response.status())).flatten());
     if let Some(problem) = problem {
         if let Some(cause) = &problem.cause {
-            tracing::warn!(request = %id, %method, path, status = problem.status.as_u16(), "{cause}");
+            tracing::warn!(request = %id, %method, path, status = problem.code.status().as_u16(), "{cause}");
         }
         let own = std::mem::take(response.headers_mut());
         response = body(&problem, &id);
@@ -159,22 +153,40 @@ pub async fn render(request: Request, next: Next) -> Response<Body> {
     response
 }
 
+/// What a problem looks like on the wire: RFC 9457, with two members of our own.
+#[derive(Serialize)]
+pub struct ProblemBody<'a> {
+    /// Always `about:blank`: the code says what it is.
+    r#type: &'static str,
+    /// The status in words.
+    title: &'a str,
+    /// The HTTP status.
+    status: u16,
+    /// Stable, for programs.
+    code: &'static str,
+    /// What is wrong, for people.
+    detail: &'a str,
+    /// Names this request in the server's log.
+    request_id: &'a str,
+}
+
 fn body(problem: &Problem, id: &str) -> Response<Body> {
-    let body = json!({
-        "type": "about:blank",
-        "title": problem.status.canonical_reason(),
-        "status": problem.status.as_u16(),
-        "code": problem.code,
-        "detail": problem.detail,
-        "request_id": id,
-    });
-    let mut response = (problem.status, body.to_string()).into_response();
+    let status = problem.code.status();
+    let body = ProblemBody {
+        r#type: "about:blank",
+        title: status.canonical_reason().unwrap_or_default(),
+        status: status.as_u16(),
+        code: problem.code.as_str(),
+        detail: &problem.detail,
+        request_id: id,
+    };
+    let mut response = (status, Json(body)).into_response();
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/problem+json"),
     );
-    if problem.status == StatusCode::SERVICE_UNAVAILABLE {
+    if problem.code == Code::Unavailable {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
     response

@@ -1,10 +1,14 @@
 //! Every URL on one screen.
 
-use crate::{app::Shared, health, jobs, metrics, outputs, problem, problem::Problem, upload};
+use crate::{
+    app::Shared,
+    health, jobs, metrics, outputs, problem,
+    problem::{Code, Problem},
+    upload,
+};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    http::StatusCode,
     middleware,
     routing::{get, post},
 };
@@ -24,19 +28,9 @@ pub fn all(app: Shared) -> Router {
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .fallback(async || {
-            Problem::new(
-                StatusCode::NOT_FOUND,
-                "not_found",
-                "there is nothing at this address",
-            )
-        })
+        .fallback(async || Problem::new(Code::NotFound, "there is nothing at this address"))
         .method_not_allowed_fallback(async || {
-            Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "this address does not take that method",
-            )
+            Problem::new(Code::MethodNotAllowed, "this address does not take that method")
         })
         .layer(middleware::from_fn(problem::render))
         .layer(middleware::from_fn(metrics::observe))

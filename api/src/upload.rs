@@ -2,7 +2,14 @@
 
 mod receiver;
 
-use crate::{app::Shared, job::Job, metrics::UploadWatch, options, problem::Problem, view};
+use crate::{
+    app::Shared,
+    job::Job,
+    metrics::UploadWatch,
+    options,
+    problem::{Code, Problem},
+    view,
+};
 use axum::{
     Json,
     body::Body,
@@ -80,8 +87,7 @@ async fn receive(app: &Shared, request: Request) -> Result<Job, Problem> {
         from_body(app, request, content_type).await
     } else {
         Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_content_type",
+            Code::UnsupportedContentType,
             "send multipart/form-data with a part `file`, or the video itself with a content type of video/*",
         ))
     }
@@ -171,18 +177,13 @@ async fn timely<T, E: std::fmt::Display>(
 }
 
 fn too_slow() -> Problem {
-    Problem::new(
-        StatusCode::REQUEST_TIMEOUT,
-        "too_slow",
-        "the upload came in too slowly",
-    )
+    Problem::new(Code::TooSlow, "the upload came in too slowly")
 }
 
 fn too_large(app: &Shared) -> Problem {
     let limit = app.config.max_upload_mb;
     Problem::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "upload_too_large",
+        Code::UploadTooLarge,
         format!("the file is larger than {limit} MB"),
     )
 }

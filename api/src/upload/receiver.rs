@@ -7,10 +7,10 @@ use crate::{
     dispatch,
     job::{Job, SourceState},
     plan,
-    problem::Problem,
+    problem::{Code, Problem},
     sweep,
 };
-use axum::{body::Bytes, http::StatusCode};
+use axum::body::Bytes;
 use mongodb::bson::DateTime;
 use std::time::{Duration, Instant};
 use tokio_util::task::AbortOnDropHandle;
@@ -100,11 +100,7 @@ impl Receiver {
         if upload.size() == 0 {
             // Put back, so that dropping this removes it.
             self.upload = Some(upload);
-            return Err(Problem::new(
-                StatusCode::BAD_REQUEST,
-                "unsupported_media",
-                "the file is empty",
-            ));
+            return Err(Problem::new(Code::EmptyFile, "the file is empty"));
         }
         let app = self.app.clone();
         let commit = async move {

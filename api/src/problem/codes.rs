@@ -1,0 +1,64 @@
+//! Every code that a problem can have. Clients rely on them: a code keeps its name and its status.
+
+use axum::http::StatusCode;
+
+/// One list for the code, the document and the clients: variant, status, name on the wire, what it means.
+macro_rules! codes {
+    ($($variant:ident $status:literal $name:literal $meaning:literal)+) => {
+        /// The stable code of a problem.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Code {
+            $(#[doc = $meaning] $variant,)+
+        }
+
+        impl Code {
+            /// Every code, in the order of the statuses.
+            pub const ALL: &[Code] = &[$(Code::$variant,)+];
+
+            /// The HTTP status that it comes with.
+            pub fn status(self) -> StatusCode {
+                let status = match self { $(Code::$variant => $status,)+ };
+                StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+
+            /// The name on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Code::$variant => $name,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    InvalidRequest 400 "invalid_request" "The request itself is wrong; `detail` says what."
+    EmptyFile 400 "unsupported_media" "The file is empty."
+    NotFound 404 "not_found" "There is no such thing, or not any more."
+    MethodNotAllowed 405 "method_not_allowed" "This address does not take that method."
+    TooSlow 408 "too_slow" "The upload came in too slowly."
+    Conflict 409 "conflict" "The state of the job forbids it."
+    UploadTooLarge 413 "upload_too_large" "The file is larger than the server takes."
+    UnsupportedContentType 415 "unsupported_content_type" "The body is of a type that is not taken here."
+    RangeNotSatisfiable 416 "range_not_satisfiable" "The range lies beyond the file's end; `Content-Range` says its size."
+    Internal 500 "internal" "A fault of the server's own."
+    Unavailable 503 "unavailable" "A dependency is down; the same request may succeed after `Retry-After`."
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_and_in_the_order_of_their_statuses() {
+        for pair in Code::ALL.windows(2) {
+            assert!(pair[0].status() <= pair[1].status(), "{pair:?}");
+        }
+        for (index, code) in Code::ALL.iter().enumerate() {
+            assert!(code.status().is_client_error() || code.status().is_server_error());
+            assert!(
+                Code::ALL[..index]
+                    .iter()
+                    .all(|other| other.as_str() != code.as_str())
+            );
+        }
+    }
+}
