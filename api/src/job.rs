@@ -1,5 +1,6 @@
 //! The job document: the record of everything VidP knows about an upload. MongoDB, collection `jobs`.
 
+use crate::caller::LOCAL_TENANT;
 use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -18,6 +19,9 @@ pub struct Job {
     pub id: Uuid,
     /// Counts the changes; every update is a compare-and-set on it.
     pub rev: i64,
+    /// Whose job it is; nobody else sees it. Never changes.
+    #[serde(default = "local_tenant")]
+    pub tenant: String,
     pub status: JobStatus,
     /// The requested stages and no others.
     pub stages: BTreeMap<Stage, StageState>,
@@ -42,6 +46,10 @@ pub struct Job {
     /// that what a late worker still writes is found and deleted too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<DateTime>,
+}
+
+fn local_tenant() -> String {
+    LOCAL_TENANT.to_owned()
 }
 
 /// The uploaded file.
@@ -215,6 +223,7 @@ impl Job {
     /// A job whose upload begins.
     pub fn uploading(
         id: Uuid,
+        tenant: String,
         options: JobOptions,
         filename: String,
         content_type: String,
@@ -223,6 +232,7 @@ impl Job {
         let mut job = Job {
             id,
             rev: 1,
+            tenant,
             status: JobStatus::Uploading,
             stages: BTreeMap::new(),
             source: SourceState {

@@ -2,6 +2,7 @@
 
 use crate::{
     app::Shared,
+    caller::Caller,
     db::{Filter, Updated},
     dispatch,
     job::{Job, JobStatus},
@@ -56,6 +57,11 @@ pub fn parse_id(id: &str) -> Result<Uuid, Problem> {
     id.parse().map_err(|_| Problem::no_job())
 }
 
+/// The id in a path of a request that changes a job, once the job is known to be the caller's.
+async fn own(app: &Shared, caller: &Caller, id: &str) -> Result<Uuid, Problem> {
+    Ok(app.db.get(&caller.tenant, parse_id(id)?).await?.id)
+}
+
 fn checked<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     match query {
         Ok(Query(query)) => Ok(query),
@@ -67,6 +73,7 @@ fn checked<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
 /// asked.
 pub async fn get(
     State(app): State<Shared>,
+    caller: Caller,
     Path(id): Path<String>,
     query: Result<Query<Wait>, QueryRejection>,
     headers: HeaderMap,
@@ -80,7 +87,7 @@ pub async fn get(
         .get(header::IF_NONE_MATCH)
         .and_then(|tag| tag.to_str().ok())
         .map(str::to_owned);
-    let job = wait_for_change(&app, id, known.as_deref(), Instant::now() + wait).await?;
+    let job = wait_for_change(&app, &caller.tenant, id, known.as_deref(), Instant::now() + wait).await?;
     let tag = etag(&job);
     let mut response = if known.as_deref() == Some(tag.as_str()) {
         StatusCode::NOT_MODIFIED.into_response()
@@ -103,13 +110,14 @@ pub async fn get(
 
 async fn wait_for_change(
     app: &Shared,
+    tenant: &str,
     id: Uuid,
     known: Option<&str>,
     until: Instant,
 ) -> Result<Job, Problem> {
     // Before the first look, so that no change falls between the look and the wait.
     let mut changes = app.changes.subscribe();
-    let mut job = app.db.get(id).await?;
+    let mut job = app.db.get(tenant, id).await?;
     let known = known.map_or_else(|| etag(&job), str::to_owned);
     while etag(&job) == known && !job.status.is_terminal() && Instant::now() < until {
         let look = async {
@@ -122,7 +130,7 @@ async fn wait_for_change(
             () = tokio::time::sleep_until(until) => {}
             () = app.shutdown.cancelled() => return Ok(job),
         }
-        job = app.db.get(id).await?;
+        job = app.db.get(tenant, id).await?;
     }
     Ok(job)
 }
@@ -134,6 +142,7 @@ fn etag(job: &Job) -> String {
 /// `GET /jobs`: newest first, a page at a time.
 pub async fn list(
     State(app): State<Shared>,
+    caller: Caller,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let query = checked(query)?;
@@ -147,6 +156,7 @@ pub async fn list(
         None => None,
     };
     let filter = Filter {
+        tenant: caller.tenant,
         status: query.status,
         external_id: query.external_id,
         batch_id: query.batch_id,
@@ -163,8 +173,12 @@ pub async fn list(
 }
 
 /// `POST /jobs/{id}/cancel`: ends the job; what is done stays.
-pub async fn cancel(State(app): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let id = parse_id(&id)?;
+pub async fn cancel(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = own(&app, &caller, &id).await?;
     let mut tasks = Vec::new();
     let change = |job: &mut Job| {
         let with_queue = job
@@ -204,8 +218,12 @@ pub async fn cancel(State(app): State<Shared>, Path(id): Path<String>) -> Result
 }
 
 /// `POST /jobs/{id}/retry`: runs the failed and cancelled stages again, and no others.
-pub async fn retry(State(app): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let id = parse_id(&id)?;
+pub async fn retry(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = own(&app, &caller, &id).await?;
     let change = |job: &mut Job| plan::retried(job, app.times(), DateTime::now());
     match dispatch::update(&app, id, change).await? {
         Updated::Changed(job) => Ok((StatusCode::ACCEPTED, Json(view::job(&job))).into_response()),
@@ -218,8 +236,12 @@ pub async fn retry(State(app): State<Shared>, Path(id): Path<String>) -> Result<
 }
 
 /// `DELETE /jobs/{id}`: removes an ended job and all its objects.
-pub async fn delete(State(app): State<Shared>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
-    let id = parse_id(&id)?;
+pub async fn delete(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let id = own(&app, &caller, &id).await?;
     let work = app.commits.clone();
     // Not half a deletion when the client hangs up.
     let deletion = work.spawn(async move { sweep::delete(&app, id).await });

@@ -1,6 +1,7 @@
 //! The VidP API: takes uploads, keeps the record of jobs, hands out tasks, answers polls.
 
 mod app;
+mod caller;
 mod changes;
 mod config;
 mod db;

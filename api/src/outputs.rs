@@ -2,6 +2,7 @@
 
 use crate::{
     app::Shared,
+    caller::Caller,
     jobs::parse_id,
     problem::{Code, Problem},
     range::{self, Part},
@@ -22,18 +23,23 @@ use vidp_common::contract::{Output, Stage};
 const BLOCK: usize = 64 << 10;
 
 /// `GET /jobs/{id}/outputs`: what there is so far.
-pub async fn list(State(app): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let job = app.db.get(parse_id(&id)?).await?;
+pub async fn list(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let job = app.db.get(&caller.tenant, parse_id(&id)?).await?;
     Ok(Json(json!({ "data": view::outputs(&job) })).into_response())
 }
 
 /// `GET /jobs/{id}/outputs/{stage}/{name}`: the bytes.
 pub async fn get(
     State(app): State<Shared>,
+    caller: Caller,
     Path((id, stage, name)): Path<(String, String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let job = app.db.get(parse_id(&id)?).await?;
+    let job = app.db.get(&caller.tenant, parse_id(&id)?).await?;
     let state = stage
         .parse::<Stage>()
         .ok()

@@ -4,6 +4,7 @@ mod receiver;
 
 use crate::{
     app::Shared,
+    caller::Caller,
     job::Job,
     metrics::UploadWatch,
     options,
@@ -47,13 +48,24 @@ pub struct RawQuery {
 }
 
 /// Takes a multipart body, or the video itself as the body, and answers 202 with the job.
-pub async fn create(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+pub async fn create(
+    State(app): State<Shared>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Problem> {
     let mut watch = UploadWatch::start();
-    let span = tracing::info_span!("upload", otel.kind = "server", job = Empty, trace_id = Empty);
-    if let Some(caller) = caller(request.headers()) {
-        caller.adopt(&span);
+    let span = tracing::info_span!(
+        "upload",
+        otel.kind = "server",
+        tenant = caller.tenant,
+        key = caller.key_id,
+        job = Empty,
+        trace_id = Empty
+    );
+    if let Some(trace) = clients_trace(request.headers()) {
+        trace.adopt(&span);
     }
-    let received = receive(&app, request).instrument(span).await;
+    let received = receive(&app, &caller, request).instrument(span).await;
     watch.answered(received.as_ref().ok().map(|job| job.source.size.cast_unsigned()));
     let job = received?;
     let location = format!("/api/v1/jobs/{}", job.id);
@@ -66,11 +78,11 @@ pub async fn create(State(app): State<Shared>, request: Request) -> Result<Respo
 }
 
 /// The client's own trace, which the job's then is part of.
-fn caller(headers: &HeaderMap) -> Option<TraceParent> {
+fn clients_trace(headers: &HeaderMap) -> Option<TraceParent> {
     TraceParent::parse(headers.get(trace::HEADER)?.to_str().ok()?)
 }
 
-async fn receive(app: &Shared, request: Request) -> Result<Job, Problem> {
+async fn receive(app: &Shared, caller: &Caller, request: Request) -> Result<Job, Problem> {
     let content_type = content_type(request.headers());
     let is_form = content_type.starts_with("multipart/form-data");
     refuse_by_length(
@@ -79,12 +91,12 @@ async fn receive(app: &Shared, request: Request) -> Result<Job, Problem> {
         if is_form { MULTIPART_OVERHEAD } else { 0 },
     )?;
     if is_form {
-        from_form(app, request).await
+        from_form(app, caller, request).await
     } else if content_type.starts_with("video/")
         || content_type.starts_with("audio/")
         || content_type == OCTETS
     {
-        from_body(app, request, content_type).await
+        from_body(app, caller, request, content_type).await
     } else {
         Err(Problem::new(
             Code::UnsupportedContentType,
@@ -96,7 +108,7 @@ async fn receive(app: &Shared, request: Request) -> Result<Job, Problem> {
 const OCTETS: &str = "application/octet-stream";
 
 /// The parts `options` and `file`, in either order.
-async fn from_form(app: &Shared, request: Request) -> Result<Job, Problem> {
+async fn from_form(app: &Shared, caller: &Caller, request: Request) -> Result<Job, Problem> {
     let mut form = Multipart::from_request(request, app)
         .await
         .map_err(|error| Problem::invalid(error.body_text()))?;
@@ -107,7 +119,8 @@ async fn from_form(app: &Shared, request: Request) -> Result<Job, Problem> {
             Some("file") if file.is_none() => {
                 let name = field.file_name().unwrap_or_default().to_owned();
                 let kind = field.content_type().unwrap_or(OCTETS).to_owned();
-                let mut receiver = begin(app, options.clone().unwrap_or_default(), &name, &kind).await?;
+                let mut receiver =
+                    begin(app, caller, options.clone().unwrap_or_default(), &name, &kind).await?;
                 let mut field = field;
                 while let Some(bytes) = timely(field.chunk()).await? {
                     receiver.write(bytes).await?;
@@ -130,7 +143,12 @@ async fn from_form(app: &Shared, request: Request) -> Result<Job, Problem> {
 }
 
 /// The body is the video; the options are in the query.
-async fn from_body(app: &Shared, request: Request, content_type: String) -> Result<Job, Problem> {
+async fn from_body(
+    app: &Shared,
+    caller: &Caller,
+    request: Request,
+    content_type: String,
+) -> Result<Job, Problem> {
     let query = Query::<RawQuery>::try_from_uri(request.uri())
         .map_err(|error| Problem::invalid(format!("query: {}", error.body_text())))?;
     let options = query
@@ -138,7 +156,7 @@ async fn from_body(app: &Shared, request: Request, content_type: String) -> Resu
         .as_deref()
         .map_or_else(|| Ok(JobOptions::default()), options::parse)?;
     let name = query.filename.as_deref().unwrap_or_default();
-    let mut receiver = begin(app, options.clone(), name, &content_type).await?;
+    let mut receiver = begin(app, caller, options.clone(), name, &content_type).await?;
     let mut body = Body::into_data_stream(request.into_body());
     while let Some(bytes) = timely(async { body.next().await.transpose() }).await? {
         receiver.write(bytes).await?;
@@ -148,6 +166,7 @@ async fn from_body(app: &Shared, request: Request, content_type: String) -> Resu
 
 async fn begin(
     app: &Shared,
+    caller: &Caller,
     options: JobOptions,
     name: &str,
     content_type: &str,
@@ -160,7 +179,14 @@ async fn begin(
         .collect();
     Receiver::begin(
         app,
-        Job::uploading(id, options, plain_name(name), content_type, DateTime::now()),
+        Job::uploading(
+            id,
+            caller.tenant.clone(),
+            options,
+            plain_name(name),
+            content_type,
+            DateTime::now(),
+        ),
     )
     .await
 }

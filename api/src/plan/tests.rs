@@ -20,6 +20,7 @@ pub(super) fn job(stages: &[Stage]) -> Job {
     };
     let mut job = Job::uploading(
         Uuid::now_v7(),
+        "local".to_owned(),
         options,
         "a.mp4".to_owned(),
         "video/mp4".to_owned(),
@@ -213,7 +214,14 @@ fn a_retry_gets_a_new_task_and_leaves_the_rest() {
 #[test]
 fn an_upload_that_was_given_up_cannot_be_retried() {
     let options = JobOptions::default();
-    let mut job = Job::uploading(Uuid::now_v7(), options, String::new(), String::new(), at(0));
+    let mut job = Job::uploading(
+        Uuid::now_v7(),
+        String::new(),
+        options,
+        String::new(),
+        String::new(),
+        at(0),
+    );
     assert!(due(&job).is_empty());
     assert!(abandoned(&mut job, TIMES, at(1)));
     assert_eq!(job.status, JobStatus::Failed);

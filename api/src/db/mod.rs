@@ -1,0 +1,95 @@
+//! MongoDB: the record. The only module that talks to it.
+
+mod jobs;
+
+pub use jobs::{Ages, Filter, Updated};
+
+use mongodb::{
+    Client, Collection, Database, IndexModel,
+    bson::doc,
+    options::{Acknowledgment, ClientOptions, WriteConcern},
+};
+use std::time::Duration;
+
+/// Longer than the driver's own server selection, so that its error is seen and not ours.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Why MongoDB did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// There is no such document.
+    #[error("no such document")]
+    NotFound,
+    /// The driver's error.
+    #[error(transparent)]
+    Driver(#[from] mongodb::error::Error),
+    /// No answer in time, or the operation's task broke.
+    #[error("MongoDB did not answer: {0}")]
+    NoAnswer(String),
+}
+
+/// The database. What concerns one collection is in the file of its name.
+#[derive(Clone)]
+pub struct Db {
+    database: Database,
+}
+
+impl Db {
+    /// Makes a client; nothing is sent yet. The settings are those that keep a write once it is confirmed.
+    pub async fn connect(url: &str, database: &str) -> anyhow::Result<Db> {
+        let mut options = ClientOptions::parse(url).await?;
+        options.app_name = Some("vidp-api".to_owned());
+        options.server_selection_timeout = Some(Duration::from_secs(5));
+        options.connect_timeout = Some(Duration::from_secs(5));
+        let majority = WriteConcern::builder()
+            .w(Acknowledgment::Majority)
+            .journal(true)
+            .build();
+        options.write_concern = Some(majority);
+        let database = Client::with_options(options)?.database(database);
+        Ok(Db { database })
+    }
+
+    /// Creates the indexes of the API's queries.
+    pub async fn ensure_indexes(&self) -> Result<(), DbError> {
+        self.ensure_indexes_of(jobs::NAME, jobs::indexes()).await
+    }
+
+    async fn ensure_indexes_of(&self, name: &str, indexes: Vec<IndexModel>) -> Result<(), DbError> {
+        let collection = self.collection::<mongodb::bson::Document>(name);
+        self.run(async move { collection.create_indexes(indexes).await.map(drop) })
+            .await
+    }
+
+    /// A collection of documents that are a `T` each.
+    fn collection<T: Send + Sync>(&self, name: &str) -> Collection<T> {
+        self.database.collection(name)
+    }
+
+    /// Runs one operation to its end. The driver's futures must not be dropped half-way, so that a client that
+    /// hangs up or a timeout leaves the operation running in a task of its own.
+    async fn run<T, F>(&self, operation: F) -> Result<T, DbError>
+    where
+        T: Send + 'static,
+        F: Future<Output = mongodb::error::Result<T>> + Send + 'static,
+    {
+        match tokio::time::timeout(LIMIT, tokio::spawn(operation)).await {
+            Ok(Ok(done)) => Ok(done?),
+            Ok(Err(error)) => Err(DbError::NoAnswer(error.to_string())),
+            Err(_) => Err(DbError::NoAnswer(format!("nothing within {} s", LIMIT.as_secs()))),
+        }
+    }
+
+    /// MongoDB answers and can write.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        let admin = self.database.client().database("admin");
+        self.run(async move {
+            let hello = admin.run_command(doc! { "hello": 1 }).await?;
+            match hello.get_bool("isWritablePrimary") {
+                Ok(true) => Ok(()),
+                _ => Err(mongodb::error::Error::custom("no primary")),
+            }
+        })
+        .await
+    }
+}
