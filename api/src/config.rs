@@ -68,6 +68,9 @@ pub struct ApiConfig {
     /// Seconds without a sign of life after which a stage is looked for in the queue
     #[arg(long, env = "VIDP_STALE_SECONDS", default_value_t = 60)]
     pub stale_seconds: u64,
+    /// Networks that URLs of clients may lead to although they are not public, as `10.1.0.0/16,fd00::/8`
+    #[arg(long, env = "VIDP_OUTBOUND_ALLOW", value_delimiter = ',')]
+    pub outbound_allow: Vec<ipnet::IpNet>,
     /// Something else than to serve
     #[command(subcommand)]
     pub command: Option<ServiceCommand>,

@@ -11,6 +11,7 @@ mod job;
 mod jobs;
 mod metrics;
 mod options;
+mod outbound;
 mod outputs;
 mod plan;
 mod problem;
