@@ -71,6 +71,9 @@ pub struct ApiConfig {
     /// Networks that URLs of clients may lead to although they are not public, as `10.1.0.0/16,fd00::/8`
     #[arg(long, env = "VIDP_OUTBOUND_ALLOW", value_delimiter = ',')]
     pub outbound_allow: Vec<ipnet::IpNet>,
+    /// Seconds of silence after which an event stream gets a comment, so that no proxy cuts it
+    #[arg(long, env = "VIDP_EVENT_HEARTBEAT_SECONDS", default_value_t = 15)]
+    pub event_heartbeat_seconds: u64,
     /// Something else than to serve
     #[command(subcommand)]
     pub command: Option<ServiceCommand>,
@@ -97,6 +100,10 @@ impl ApiConfig {
             "VIDP_ATTEMPT_LIMIT is 0: no task would ever run"
         );
         ensure!(self.sweep_seconds > 0, "VIDP_SWEEP_SECONDS must be at least 1");
+        ensure!(
+            self.event_heartbeat_seconds > 0,
+            "VIDP_EVENT_HEARTBEAT_SECONDS must be at least 1"
+        );
         ensure!(
             self.stale_seconds > self.sweep_seconds,
             "VIDP_STALE_SECONDS ({}) must be longer than VIDP_SWEEP_SECONDS ({})",

@@ -22,6 +22,9 @@ pub struct Job {
     /// Whose job it is; nobody else sees it. Never changes.
     #[serde(default = "local_tenant")]
     pub tenant: String,
+    /// The latest change that clients see.
+    #[serde(default)]
+    pub event: LastEvent,
     pub status: JobStatus,
     /// The requested stages and no others.
     pub stages: BTreeMap<Stage, StageState>,
@@ -50,6 +53,29 @@ pub struct Job {
 
 fn local_tenant() -> String {
     LOCAL_TENANT.to_owned()
+}
+
+/// A change that clients see: what event streams tell, and when they need not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastEvent {
+    /// The document's revision that made it.
+    pub rev: i64,
+    pub kind: EventKind,
+}
+
+/// What kind of change it was; the event's name in a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// The job, or one of its stages, has another status.
+    #[default]
+    Status,
+    /// A running stage has come further.
+    Progress,
+    /// Something else, such as its metadata.
+    Updated,
+    /// Nobody sees the job any more.
+    Deleted,
 }
 
 /// The uploaded file.
@@ -196,6 +222,18 @@ impl fmt::Display for JobStatus {
     }
 }
 
+impl EventKind {
+    /// The event's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EventKind::Status => "status",
+            EventKind::Progress => "progress",
+            EventKind::Updated => "updated",
+            EventKind::Deleted => "deleted",
+        }
+    }
+}
+
 impl StageState {
     /// A stage that has not begun.
     pub fn waiting() -> Self {
@@ -233,6 +271,10 @@ impl Job {
             id,
             rev: 1,
             tenant,
+            event: LastEvent {
+                rev: 1,
+                kind: EventKind::Status,
+            },
             status: JobStatus::Uploading,
             stages: BTreeMap::new(),
             source: SourceState {
@@ -260,6 +302,41 @@ impl Job {
     /// The job's trace; documents of earlier releases have none.
     pub fn trace(&self) -> TraceParent {
         self.trace.clone().unwrap_or_else(|| TraceParent::of_job(self.id))
+    }
+
+    /// Takes the next revision, and notes what clients will see of it, if anything: much is the API's own affair.
+    pub fn revise(&mut self, before: &Job, now: DateTime) {
+        self.rev = before.rev + 1;
+        self.updated_at = now;
+        if let Some(kind) = self.visible_change(before) {
+            self.event = LastEvent { rev: self.rev, kind };
+        }
+    }
+
+    fn visible_change(&self, before: &Job) -> Option<EventKind> {
+        let statuses = |job: &Job| {
+            (
+                job.status,
+                job.stages.values().map(|stage| stage.status).collect::<Vec<_>>(),
+            )
+        };
+        let shares = |job: &Job| {
+            let share =
+                |stage: &StageState| (stage.attempt, stage.progress, stage.phase.clone(), stage.speed);
+            job.stages.values().map(share).collect::<Vec<_>>()
+        };
+        let others = |job: &Job| (job.metadata.clone(), job.expires_at);
+        if self.deleted_at != before.deleted_at {
+            Some(EventKind::Deleted)
+        } else if statuses(self) != statuses(before) {
+            Some(EventKind::Status)
+        } else if shares(self) != shares(before) {
+            Some(EventKind::Progress)
+        } else if others(self) != others(before) {
+            Some(EventKind::Updated)
+        } else {
+            None
+        }
     }
 
     /// What the client asks for; in a multipart body it may come after the file.

@@ -3,6 +3,7 @@
 use crate::{
     app::Shared,
     caller::Caller,
+    changes::Change,
     db::{Filter, Updated},
     dispatch,
     job::{Job, JobStatus},
@@ -121,8 +122,13 @@ async fn wait_for_change(
     let known = known.map_or_else(|| etag(&job), str::to_owned);
     while etag(&job) == known && !job.status.is_terminal() && Instant::now() < until {
         let look = async {
-            // A receiver that lags has missed some ids, perhaps this one: look as well.
-            while matches!(changes.recv().await, Ok(changed) if changed != id) {}
+            // A receiver that lags has missed some changes, perhaps this job's: look as well.
+            let other = |change| match change {
+                Change::Stored(_, job) => job.id != id,
+                Change::Quiet(_) => true,
+                Change::Gap => false,
+            };
+            while changes.recv().await.is_ok_and(other) {}
         };
         tokio::select! {
             () = look => {}

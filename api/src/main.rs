@@ -6,6 +6,7 @@ mod changes;
 mod config;
 mod db;
 mod dispatch;
+mod events;
 mod health;
 mod job;
 mod jobs;

@@ -3,7 +3,7 @@
 use crate::{
     app::Shared,
     caller::{self, Scope},
-    health, jobs, metrics, outputs, problem,
+    events, health, jobs, metrics, outputs, problem,
     problem::{Code, Problem},
     upload,
 };
@@ -25,6 +25,8 @@ pub fn all(app: Shared) -> Router {
     let read = Router::new()
         .route("/api/v1/jobs", get(jobs::list))
         .route("/api/v1/jobs/{id}", get(jobs::get))
+        .route("/api/v1/jobs/{id}/events", get(events::of_job))
+        .route("/api/v1/events", get(events::of_all))
         .route("/api/v1/jobs/{id}/outputs", get(outputs::list))
         .route("/api/v1/jobs/{id}/outputs/{stage}/{name}", get(outputs::get));
     let write = Router::new()

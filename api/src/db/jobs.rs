@@ -83,13 +83,13 @@ impl Db {
         mut change: impl FnMut(&mut Job) -> bool,
     ) -> Result<Updated, DbError> {
         loop {
-            let mut job = self.any(id).await?;
+            let found = self.any(id).await?;
+            let mut job = found.clone();
             if !change(&mut job) {
                 return Ok(Updated::Unchanged(job));
             }
-            let before = doc! { "_id": id.to_string(), "rev": job.rev };
-            job.rev += 1;
-            job.updated_at = DateTime::now();
+            let before = doc! { "_id": id.to_string(), "rev": found.rev };
+            job.revise(&found, DateTime::now());
             let (jobs, new) = (self.jobs(), job.clone());
             let replaced = self
                 .run(async move { jobs.replace_one(before, new).await })

@@ -68,7 +68,7 @@ impl Db {
 
     /// Runs one operation to its end. The driver's futures must not be dropped half-way, so that a client that
     /// hangs up or a timeout leaves the operation running in a task of its own.
-    async fn run<T, F>(&self, operation: F) -> Result<T, DbError>
+    pub async fn run<T, F>(&self, operation: F) -> Result<T, DbError>
     where
         T: Send + 'static,
         F: Future<Output = mongodb::error::Result<T>> + Send + 'static,

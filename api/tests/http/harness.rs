@@ -225,6 +225,49 @@ impl Rig {
     }
 }
 
+/// One more API process on the same record.
+pub struct Replica {
+    pub url: String,
+    process: Child,
+}
+
+impl Rig {
+    /// Starts another replica.
+    pub async fn replica(&self) -> Replica {
+        let port = free_port();
+        let mut env = self.env.clone();
+        env.retain(|(name, _)| *name != "VIDP_BIND");
+        env.push(("VIDP_BIND", format!("127.0.0.1:{port}")));
+        let url = format!("http://127.0.0.1:{port}");
+        let process = start(&env);
+        until(async || {
+            let answer = self.http.get(format!("{url}/ready")).send().await;
+            answer.is_ok_and(|answer| answer.status() == StatusCode::OK)
+        })
+        .await;
+        Replica { url, process }
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A Python program of `tests/clients`, with the clients that `scripts/setup.py --checks` installs.
+pub fn python(program: &str) -> tokio::process::Command {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = tokio::process::Command::new(folder.join("../.engines/client-venv/bin/python"));
+    command
+        .arg(folder.join("tests/clients").join(program))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
 pub struct Pulled {
     pub task: Task,
     pub message: async_nats::jetstream::Message,

@@ -1,6 +1,7 @@
 //! The API as a process of its own, through HTTP, with a real NATS, MongoDB and S3 server. The tests play the
 //! workers: they pull tasks and publish results, as any worker would.
 
+mod events;
 mod figures;
 mod harness;
 mod jobs;
