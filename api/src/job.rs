@@ -34,7 +34,11 @@ pub struct Job {
     pub batch_id: Option<String>,
     pub external_id: Option<String>,
     pub metadata: Map<String, Value>,
+    /// The client's, unique among its tenant's jobs; gone when the upload comes to nothing.
     pub idempotency_key: Option<String>,
+    /// SHA-256 of the request that made the job, when it came with a key; known when the upload is complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_hash: Option<String>,
     /// The upload's place in the job's trace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceParent>,
@@ -287,6 +291,7 @@ impl Job {
             external_id: None,
             metadata: Map::new(),
             idempotency_key: None,
+            request_hash: None,
             trace: None,
             options: JobOptions::default(),
             created_at: now,

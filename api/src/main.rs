@@ -8,6 +8,7 @@ mod db;
 mod dispatch;
 mod events;
 mod health;
+mod idempotency;
 mod job;
 mod jobs;
 mod metrics;

@@ -1,6 +1,6 @@
 //! The API's figures for Prometheus. Every name is declared here.
 
-use crate::{db::Ages, job::JobStatus};
+use crate::{db::Ages, job::JobStatus, upload::Received};
 use anyhow::Result;
 use axum::{
     body::Body,
@@ -44,6 +44,8 @@ const UPLOAD_BUCKETS: [f64; 8] = [0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1200.0, 3600
 pub enum Upload {
     /// It is a job now.
     Accepted,
+    /// It had been made a job before, by a request with the same idempotency key.
+    Replayed,
     /// It was answered with an error.
     Refused,
     /// Its client hung up.
@@ -70,11 +72,17 @@ pub enum Repair {
 }
 
 impl Upload {
-    const ALL: [Upload; 3] = [Upload::Accepted, Upload::Refused, Upload::Broken];
+    const ALL: [Upload; 4] = [
+        Upload::Accepted,
+        Upload::Replayed,
+        Upload::Refused,
+        Upload::Broken,
+    ];
 
     const fn as_str(self) -> &'static str {
         match self {
             Upload::Accepted => "accepted",
+            Upload::Replayed => "replayed",
             Upload::Refused => "refused",
             Upload::Broken => "broken",
         }
@@ -210,14 +218,17 @@ impl UploadWatch {
         }
     }
 
-    /// The upload was answered: with the size of what is a job now, or with an error.
-    pub fn answered(&mut self, size: Option<u64>) {
-        let Some(size) = size else {
-            self.outcome = Upload::Refused;
+    /// The upload was answered: with a job, or with an error.
+    pub fn answered(&mut self, received: Option<&Received>) {
+        self.outcome = match received {
+            None => Upload::Refused,
+            Some(received) if received.replayed => Upload::Replayed,
+            Some(_) => Upload::Accepted,
+        };
+        let (Upload::Accepted, Some(received)) = (self.outcome, received) else {
             return;
         };
-        self.outcome = Upload::Accepted;
-        counter!(UPLOAD_BYTES).increment(size);
+        counter!(UPLOAD_BYTES).increment(received.job.source.size.cast_unsigned());
         histogram!(UPLOAD_SECONDS).record(self.started.elapsed().as_secs_f64());
     }
 }

@@ -268,6 +268,10 @@ fn settle(job: &mut Job, times: Times, now: DateTime) {
         begin_waiting(job, now);
     }
     let status = overall(job);
+    if status.is_terminal() && job.source.sha256.is_empty() {
+        // It came to nothing: the client may try again with the same key.
+        job.idempotency_key = None;
+    }
     if status.is_terminal() && job.expires_at.is_none() {
         job.expires_at = Some(later(now, times.retention));
         job.tidy_at = Some(later(now, times.tidy.min(times.retention)));

@@ -1,10 +1,12 @@
 //! `POST /jobs`: a video comes in. Streamed to the store with a running SHA-256, never whole in memory or on disk.
 
+mod digest;
 mod receiver;
 
 use crate::{
     app::Shared,
     caller::Caller,
+    idempotency,
     job::Job,
     metrics::UploadWatch,
     options,
@@ -18,8 +20,10 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use digest::{Expected, Hashed};
 use futures_util::StreamExt;
 use mongodb::bson::DateTime;
+pub use receiver::Received;
 use receiver::Receiver;
 use serde::Deserialize;
 use std::time::Duration;
@@ -66,15 +70,22 @@ pub async fn create(
         trace.adopt(&span);
     }
     let received = receive(&app, &caller, request).instrument(span).await;
-    watch.answered(received.as_ref().ok().map(|job| job.source.size.cast_unsigned()));
-    let job = received?;
-    let location = format!("/api/v1/jobs/{}", job.id);
-    Ok((
+    watch.answered(received.as_ref().ok());
+    Ok(accepted(&received?))
+}
+
+/// 202 with the job and its place.
+fn accepted(received: &Received) -> Response {
+    let location = format!("/api/v1/jobs/{}", received.job.id);
+    let replayed = received.replayed.then_some([idempotency::REPLAYED]);
+    let job = Json(view::job(&received.job));
+    (
         StatusCode::ACCEPTED,
         [(header::LOCATION, location)],
-        Json(view::job(&job)),
+        replayed,
+        job,
     )
-        .into_response())
+        .into_response()
 }
 
 /// The client's own trace, which the job's then is part of.
@@ -82,7 +93,7 @@ fn clients_trace(headers: &HeaderMap) -> Option<TraceParent> {
     TraceParent::parse(headers.get(trace::HEADER)?.to_str().ok()?)
 }
 
-async fn receive(app: &Shared, caller: &Caller, request: Request) -> Result<Job, Problem> {
+async fn receive(app: &Shared, caller: &Caller, request: Request) -> Result<Received, Problem> {
     let content_type = content_type(request.headers());
     let is_form = content_type.starts_with("multipart/form-data");
     refuse_by_length(
@@ -108,8 +119,18 @@ async fn receive(app: &Shared, caller: &Caller, request: Request) -> Result<Job,
 const OCTETS: &str = "application/octet-stream";
 
 /// The parts `options` and `file`, in either order.
-async fn from_form(app: &Shared, caller: &Caller, request: Request) -> Result<Job, Problem> {
-    let mut form = Multipart::from_request(request, app)
+async fn from_form(app: &Shared, caller: &Caller, request: Request) -> Result<Received, Problem> {
+    let digest = Expected::of(request.headers())?;
+    let key = idempotency::key(request.headers())?;
+    let (head, body) = request.into_parts();
+    let (body, hashed) = match digest.is_empty() {
+        true => (body, None),
+        false => {
+            let hashed = Hashed::new(body);
+            (hashed.body(), Some(hashed))
+        }
+    };
+    let mut form = Multipart::from_request(Request::from_parts(head, body), app)
         .await
         .map_err(|error| Problem::invalid(error.body_text()))?;
     let (mut options, mut file) = (None, None);
@@ -119,8 +140,15 @@ async fn from_form(app: &Shared, caller: &Caller, request: Request) -> Result<Jo
             Some("file") if file.is_none() => {
                 let name = field.file_name().unwrap_or_default().to_owned();
                 let kind = field.content_type().unwrap_or(OCTETS).to_owned();
-                let mut receiver =
-                    begin(app, caller, options.clone().unwrap_or_default(), &name, &kind).await?;
+                let mut receiver = begin(
+                    app,
+                    caller,
+                    key.clone(),
+                    options.clone().unwrap_or_default(),
+                    &name,
+                    &kind,
+                )
+                .await?;
                 let mut field = field;
                 while let Some(bytes) = timely(field.chunk()).await? {
                     receiver.write(bytes).await?;
@@ -139,6 +167,11 @@ async fn from_form(app: &Shared, caller: &Caller, request: Request) -> Result<Jo
         }
     }
     let file = file.ok_or_else(|| Problem::invalid("there is no part named `file`"))?;
+    drop(form);
+    if let Some(hashed) = hashed {
+        // RFC 7578 §4.8 has no digest of a part: it is the whole form's.
+        digest.check(&hashed.finish().await?)?;
+    }
     file.commit(options.unwrap_or_default()).await
 }
 
@@ -148,7 +181,9 @@ async fn from_body(
     caller: &Caller,
     request: Request,
     content_type: String,
-) -> Result<Job, Problem> {
+) -> Result<Received, Problem> {
+    let digest = Expected::of(request.headers())?;
+    let key = idempotency::key(request.headers())?;
     let query = Query::<RawQuery>::try_from_uri(request.uri())
         .map_err(|error| Problem::invalid(format!("query: {}", error.body_text())))?;
     let options = query
@@ -156,17 +191,19 @@ async fn from_body(
         .as_deref()
         .map_or_else(|| Ok(JobOptions::default()), options::parse)?;
     let name = query.filename.as_deref().unwrap_or_default();
-    let mut receiver = begin(app, caller, options.clone(), name, &content_type).await?;
+    let mut receiver = begin(app, caller, key, options.clone(), name, &content_type).await?;
     let mut body = Body::into_data_stream(request.into_body());
     while let Some(bytes) = timely(async { body.next().await.transpose() }).await? {
         receiver.write(bytes).await?;
     }
+    digest.check(&receiver.sha256())?;
     receiver.commit(options).await
 }
 
 async fn begin(
     app: &Shared,
     caller: &Caller,
+    key: Option<String>,
     options: JobOptions,
     name: &str,
     content_type: &str,
@@ -177,18 +214,17 @@ async fn begin(
         .filter(char::is_ascii_graphic)
         .take(100)
         .collect();
-    Receiver::begin(
-        app,
-        Job::uploading(
-            id,
-            caller.tenant.clone(),
-            options,
-            plain_name(name),
-            content_type,
-            DateTime::now(),
-        ),
-    )
-    .await
+    let tenant = caller.tenant.clone();
+    let mut job = Job::uploading(
+        id,
+        tenant,
+        options,
+        plain_name(name),
+        content_type,
+        DateTime::now(),
+    );
+    job.idempotency_key = key;
+    Receiver::begin(app, job).await
 }
 
 /// The next piece of a body, or why there is none.

@@ -9,6 +9,7 @@ use futures_util::TryStreamExt;
 use mongodb::{
     Collection, IndexModel,
     bson::{Bson, DateTime, Document, doc},
+    error::{ErrorKind, WriteFailure},
     options::IndexOptions,
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -49,10 +50,27 @@ pub struct Ages {
 }
 
 impl Db {
-    /// Stores a new job.
+    /// Stores a new job; [`DbError::Duplicate`] when its tenant has another with the same idempotency key.
     pub async fn insert(&self, job: &Job) -> Result<(), DbError> {
         let (jobs, job) = (self.jobs(), job.clone());
-        self.run(async move { jobs.insert_one(job).await.map(drop) })
+        let stored = self.run(async move { jobs.insert_one(job).await.map(drop) });
+        stored.await.map_err(|error| match error {
+            DbError::Driver(error) if is_duplicate(&error) => DbError::Duplicate,
+            error => error,
+        })
+    }
+
+    /// The job that a client's idempotency key made, a deleted one too.
+    pub async fn with_key(&self, tenant: &str, key: &str) -> Result<Job, DbError> {
+        self.one(doc! { "tenant": tenant, "idempotency_key": key }).await
+    }
+
+    /// Takes its idempotency key from a job, whose time is over; from a deleted one too.
+    pub async fn release_key(&self, job: &Job) -> Result<(), DbError> {
+        let jobs = self.jobs();
+        let filter = doc! { "_id": job.id.to_string(), "idempotency_key": &job.idempotency_key };
+        let release = doc! { "$set": { "idempotency_key": null }, "$unset": { "request_hash": "" }, "$inc": { "rev": 1_i64 } };
+        self.run(async move { jobs.update_one(filter, release).await.map(drop) })
             .await
     }
 
@@ -219,7 +237,22 @@ pub(super) fn indexes() -> Vec<IndexModel> {
             .options(queued.build())
             .build()
     }));
+    // Decides which of two requests with the same key came first.
+    let keyed = IndexOptions::builder()
+        .unique(true)
+        .partial_filter_expression(doc! { "idempotency_key": { "$type": "string" } });
+    models.push(
+        IndexModel::builder()
+            .keys(doc! { "tenant": 1, "idempotency_key": 1 })
+            .options(keyed.build())
+            .build(),
+    );
     models
+}
+
+fn is_duplicate(error: &mongodb::error::Error) -> bool {
+    const DUPLICATE_KEY: i32 = 11000;
+    matches!(*error.kind, ErrorKind::Write(WriteFailure::WriteError(ref error)) if error.code == DUPLICATE_KEY)
 }
 
 /// What `tenant` is in this tenant's documents; those of earlier releases have none.

@@ -20,6 +20,9 @@ pub enum DbError {
     /// There is no such document.
     #[error("no such document")]
     NotFound,
+    /// There is one already with the same value where values are unique.
+    #[error("there is such a document already")]
+    Duplicate,
     /// The driver's error.
     #[error(transparent)]
     Driver(#[from] mongodb::error::Error),

@@ -38,9 +38,12 @@ codes! {
     MethodNotAllowed 405 "method_not_allowed" "This address does not take that method."
     TooSlow 408 "too_slow" "The upload came in too slowly."
     Conflict 409 "conflict" "The state of the job forbids it."
+    IdempotencyConflict 409 "idempotency_conflict" "The first request with this `Idempotency-Key` is still being worked on."
     UploadTooLarge 413 "upload_too_large" "The file is larger than the server takes."
     UnsupportedContentType 415 "unsupported_content_type" "The body is of a type that is not taken here."
     RangeNotSatisfiable 416 "range_not_satisfiable" "The range lies beyond the file's end; `Content-Range` says its size."
+    DigestMismatch 422 "digest_mismatch" "The file is not the one that the digest was made of; nothing of it is kept."
+    IdempotencyKeyReused 422 "idempotency_key_reused" "Another request has been made with this `Idempotency-Key`."
     Internal 500 "internal" "A fault of the server's own."
     Unavailable 503 "unavailable" "A dependency is down; the same request may succeed after `Retry-After`."
 }

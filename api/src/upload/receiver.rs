@@ -5,6 +5,7 @@ use crate::{
     app::Shared,
     db::Updated,
     dispatch,
+    idempotency::{self, Begun},
     job::{Job, SourceState},
     plan,
     problem::{Code, Problem},
@@ -12,6 +13,7 @@ use crate::{
 };
 use axum::body::Bytes;
 use mongodb::bson::DateTime;
+use sha2::{Digest, Sha256};
 use std::time::{Duration, Instant};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, Span};
@@ -19,7 +21,7 @@ use uuid::Uuid;
 use vidp_common::{
     contract::{JobOptions, keys},
     crash,
-    store::Multipart,
+    store::{Multipart, hex},
     trace::TraceParent,
 };
 
@@ -31,10 +33,32 @@ const RATE_WINDOW: Duration = Duration::from_secs(30);
 pub(super) struct Receiver {
     app: Shared,
     job: Job,
-    upload: Option<Multipart>,
+    sink: Sink,
     /// Signs of life, for as long as this lives: also while the store is slow.
-    _touching: AbortOnDropHandle<()>,
+    _touching: Option<AbortOnDropHandle<()>>,
     window: (Instant, u64),
+}
+
+/// Where the bytes go.
+enum Sink {
+    /// To the store.
+    Store(Multipart),
+    /// Nowhere: the idempotency key has made a job before, and they are only compared with what it was made of.
+    Compare {
+        before: Box<Job>,
+        hash: Sha256,
+        size: u64,
+    },
+    /// To no place any more.
+    Closed,
+}
+
+/// What became of an upload.
+pub struct Received {
+    /// The job, queued.
+    pub job: Job,
+    /// It is the job of an earlier request.
+    pub replayed: bool,
 }
 
 impl Receiver {
@@ -46,16 +70,26 @@ impl Receiver {
         span.record("trace_id", job.trace().trace_id());
         // Before the client has sent everything for nothing.
         app.store.check().await?;
-        app.db.insert(&job).await?;
-        crash::step("upload.inserted");
-        let (now, id) = (Instant::now(), job.id);
+        let begun = idempotency::begin(app, &job).await?;
         let mut receiver = Receiver {
             app: app.clone(),
             job,
-            upload: None,
-            _touching: AbortOnDropHandle::new(tokio::spawn(touch(app.clone(), id))),
-            window: (now, 0),
+            sink: Sink::Closed,
+            _touching: None,
+            window: (Instant::now(), 0),
         };
+        if let Begun::Before(before) = begun {
+            let hash = Sha256::new();
+            receiver.sink = Sink::Compare {
+                before,
+                hash,
+                size: 0,
+            };
+            return Ok(receiver);
+        }
+        crash::step("upload.inserted");
+        let touching = tokio::spawn(touch(app.clone(), receiver.job.id));
+        receiver._touching = Some(AbortOnDropHandle::new(touching));
         let key = keys::source(receiver.job.id);
         let upload = Multipart::start(
             &app.store,
@@ -63,17 +97,20 @@ impl Receiver {
             &receiver.job.source.content_type,
             app.config.max_upload(),
         );
-        receiver.upload = Some(upload.await?);
+        match upload.await {
+            Ok(upload) => receiver.sink = Sink::Store(upload),
+            Err(error) => {
+                undo(app, &receiver.job).await;
+                return Err(error.into());
+            }
+        }
         crash::step("upload.opened");
         Ok(receiver)
     }
 
     /// Adds a piece of the file.
     pub(super) async fn write(&mut self, bytes: Bytes) -> Result<(), Problem> {
-        let Some(upload) = &mut self.upload else {
-            return Err(Problem::internal("an upload that was committed goes on"));
-        };
-        if upload.size() + bytes.len() as u64 > self.app.config.max_upload() {
+        if self.size() + bytes.len() as u64 > self.app.config.max_upload() {
             return Err(too_large(&self.app));
         }
         let (since, received) = &mut self.window;
@@ -85,27 +122,60 @@ impl Receiver {
             }
             self.window = (Instant::now(), 0);
         }
-        upload.write(bytes).await?;
-        crash::step("upload.part");
+        match &mut self.sink {
+            Sink::Store(upload) => {
+                upload.write(bytes).await?;
+                crash::step("upload.part");
+            }
+            Sink::Compare { hash, size, .. } => {
+                hash.update(&bytes);
+                *size += bytes.len() as u64;
+            }
+            Sink::Closed => {}
+        }
         Ok(())
+    }
+
+    fn size(&self) -> u64 {
+        match &self.sink {
+            Sink::Store(upload) => upload.size(),
+            Sink::Compare { size, .. } => *size,
+            Sink::Closed => 0,
+        }
+    }
+
+    /// SHA-256 of what was written so far.
+    pub(super) fn sha256(&self) -> String {
+        match &self.sink {
+            Sink::Store(upload) => upload.sha256(),
+            Sink::Compare { hash, .. } => hex(&hash.clone().finalize()),
+            Sink::Closed => String::new(),
+        }
     }
 
     /// Completes the upload, records the job, and publishes its first tasks, in this order and in a task of its
     /// own: a client that hangs up now does not leave it half done.
-    pub(super) async fn commit(mut self, options: JobOptions) -> Result<Job, Problem> {
-        let upload = self
-            .upload
-            .take()
-            .ok_or_else(|| Problem::internal("an upload was committed twice"))?;
-        if upload.size() == 0 {
-            // Put back, so that dropping this removes it.
-            self.upload = Some(upload);
+    pub(super) async fn commit(mut self, options: JobOptions) -> Result<Received, Problem> {
+        if self.size() == 0 {
             return Err(Problem::new(Code::EmptyFile, "the file is empty"));
         }
+        if self.job.idempotency_key.is_some() {
+            let source = &self.job.source;
+            let request = (&options, &source.filename, &source.content_type, self.sha256());
+            self.job.request_hash = Some(idempotency::request_hash(&request)?);
+        }
+        let upload = match std::mem::replace(&mut self.sink, Sink::Closed) {
+            Sink::Store(upload) => upload,
+            Sink::Compare { before, .. } => {
+                let job = idempotency::replay(*before, &self.job)?;
+                return Ok(Received { job, replayed: true });
+            }
+            Sink::Closed => return Err(Problem::internal("an upload was committed twice")),
+        };
         let app = self.app.clone();
         let commit = async move {
             match self.record(upload, options).await {
-                Ok(job) => Ok(job),
+                Ok(job) => Ok(Received { job, replayed: false }),
                 Err(problem) => {
                     undo(&self.app, &self.job).await;
                     Err(problem)
@@ -127,6 +197,7 @@ impl Receiver {
         };
         let change = |job: &mut Job| {
             job.set_options(options.clone());
+            job.request_hash = self.job.request_hash.clone();
             plan::uploaded(job, source.clone(), self.app.times(), DateTime::now())
         };
         match dispatch::update(&self.app, self.job.id, change).await? {
@@ -158,8 +229,8 @@ async fn touch(app: Shared, id: Uuid) {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        // Taken by a commit, which undoes itself; or never opened.
-        let Some(upload) = self.upload.take() else {
+        // Taken by a commit, which undoes itself; or nothing was stored.
+        let Sink::Store(upload) = std::mem::replace(&mut self.sink, Sink::Closed) else {
             return;
         };
         drop(upload);

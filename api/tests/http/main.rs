@@ -7,4 +7,5 @@ mod harness;
 mod jobs;
 mod outages;
 mod outputs;
+mod repeats;
 mod uploads;

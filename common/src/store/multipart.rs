@@ -72,6 +72,11 @@ impl Multipart {
         self.size
     }
 
+    /// SHA-256 of the bytes written so far, in lower-case hexadecimal.
+    pub fn sha256(&self) -> String {
+        hex(&self.hash.clone().finalize())
+    }
+
     /// Adds bytes; waits while the part before is still being sent.
     pub async fn write(&mut self, mut bytes: Bytes) -> Result<(), StoreError> {
         self.hash.update(&bytes);
@@ -162,7 +167,7 @@ impl Multipart {
         self.open = false;
         Ok(Stored {
             size: self.size,
-            sha256: hex(&self.hash.clone().finalize()),
+            sha256: self.sha256(),
         })
     }
 }

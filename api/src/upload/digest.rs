@@ -1,0 +1,183 @@
+//! The digest of its body that a client may send: `Content-Digest` and `Repr-Digest` (RFC 9530), and their
+//! predecessor `Digest` (RFC 3230). Over the bytes of the request's body, whatever is in them.
+//!
+//! SHA-256 counts. Other algorithms are ignored, as RFC 9530 §2 lets a recipient do; a field that cannot be read is an
+//! error, as RFC 9651 §4.2 lets it be: whoever sends one wants it checked.
+
+use crate::problem::{Code, Problem};
+use axum::{
+    body::{Body, BodyDataStream, Bytes},
+    http::HeaderMap,
+};
+use futures_util::StreamExt;
+use sfv::{Dictionary, ListEntry, Parser};
+use sha2::{Digest, Sha256};
+use std::{borrow::Cow, sync::Arc};
+use tokio::sync::Mutex;
+use vidp_common::store::hex;
+
+/// What the body must have, by each field that was sent. Lower-case hexadecimal.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Expected(Vec<String>);
+
+impl Expected {
+    /// Reads the fields.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Expected, Problem> {
+        let mut found = Vec::new();
+        for name in ["repr-digest", "content-digest", "digest"] {
+            let values: Vec<_> = headers
+                .get_all(name)
+                .iter()
+                .map(|value| value.to_str().unwrap_or("\0"))
+                .collect();
+            if values.is_empty() {
+                continue;
+            }
+            let joined = values.join(", ");
+            let text = if name == "digest" {
+                Cow::Owned(as_dictionary(&joined))
+            } else {
+                Cow::Borrowed(&*joined)
+            };
+            found.extend(sha256(&text).map_err(|()| {
+                Problem::invalid(format!(
+                    "{name}: expected as in `sha-256=:…:`, with 32 bytes in base64"
+                ))
+            })?);
+        }
+        Ok(Expected(found))
+    }
+
+    /// Whether there is anything to compare with.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// 422 unless `found` is what was announced.
+    pub(super) fn check(&self, found: &str) -> Result<(), Problem> {
+        match self.0.iter().find(|expected| *expected != found) {
+            None => Ok(()),
+            Some(expected) => Err(Problem::new(
+                Code::DigestMismatch,
+                format!("the body has the SHA-256 {found}, not {expected} as was announced"),
+            )),
+        }
+    }
+}
+
+/// The member `sha-256` of a dictionary of RFC 9651, as hexadecimal.
+fn sha256(field: &str) -> Result<Option<String>, ()> {
+    let fields: Dictionary = Parser::new(field).parse().map_err(drop)?;
+    match fields.get("sha-256") {
+        None => Ok(None),
+        Some(ListEntry::Item(item)) => match item.bare_item.as_byte_sequence() {
+            Some(bytes) if bytes.len() == 32 => Ok(Some(hex(bytes))),
+            _ => Err(()),
+        },
+        Some(_) => Err(()),
+    }
+}
+
+/// The SHA-256 of the older field (`SHA-256=<base64>,…`) in the newer syntax; what else is in it does not count.
+fn as_dictionary(field: &str) -> String {
+    let pairs = field.split(',').filter_map(|pair| pair.trim().split_once('='));
+    let ours = pairs.filter(|(name, _)| name.eq_ignore_ascii_case("sha-256"));
+    ours.map(|(_, value)| format!("sha-256=:{value}:"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// A body that is hashed while somebody else reads it.
+#[derive(Clone)]
+pub(super) struct Hashed(Arc<Mutex<(BodyDataStream, Sha256)>>);
+
+impl Hashed {
+    pub(super) fn new(body: Body) -> Self {
+        Hashed(Arc::new(Mutex::new((body.into_data_stream(), Sha256::new()))))
+    }
+
+    /// The body for whoever reads it.
+    pub(super) fn body(&self) -> Body {
+        Body::from_stream(futures_util::stream::unfold(self.clone(), async |hashed| {
+            Some((hashed.next().await?, hashed))
+        }))
+    }
+
+    async fn next(&self) -> Option<Result<Bytes, axum::Error>> {
+        let (body, hash) = &mut *self.0.lock().await;
+        let piece = body.next().await;
+        if let Some(Ok(bytes)) = &piece {
+            hash.update(bytes);
+        }
+        piece
+    }
+
+    /// Reads what was left, and gives the hash of all of it.
+    pub(super) async fn finish(self) -> Result<String, Problem> {
+        while super::timely(async { self.next().await.transpose() })
+            .await?
+            .is_some()
+        {}
+        Ok(hex(&self.0.lock().await.1.clone().finalize()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    const BASE64: &str = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=";
+
+    fn check(fields: &[(&'static str, String)], expected: Option<&[&str]>) {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, value.parse().unwrap());
+        }
+        let expected = expected.map(|all| Expected(all.iter().map(|&one| one.to_owned()).collect()));
+        assert_eq!(Expected::of(&headers).ok(), expected, "{fields:?}");
+    }
+
+    #[test]
+    fn digests_are_read_as_the_standards_have_them() {
+        let good = format!("sha-256=:{BASE64}:");
+        check(&[], Some(&[]));
+        check(&[("repr-digest", good.clone())], Some(&[HASH]));
+        check(
+            &[("content-digest", format!("sha-512=:YWJj:, {good}"))],
+            Some(&[HASH]),
+        );
+        check(
+            &[("repr-digest", good.clone()), ("content-digest", good.clone())],
+            Some(&[HASH, HASH]),
+        );
+        check(&[("digest", format!("SHA-256={BASE64}"))], Some(&[HASH]));
+        check(
+            &[("digest", format!("crc32c=4ds=, sha-256={BASE64},unixsum=30637"))],
+            Some(&[HASH]),
+        );
+        // Others alone are ignored.
+        check(
+            &[("repr-digest", "sha-512=:YWJj:, md5=:YWJj:".to_owned())],
+            Some(&[]),
+        );
+        check(&[("digest", "md5=YWJj".to_owned())], Some(&[]));
+        // What cannot be read.
+        check(&[("repr-digest", format!("sha-256={BASE64}"))], None);
+        check(&[("repr-digest", "sha-256=:YWJj:".to_owned())], None);
+        check(&[("repr-digest", "sha-256=?1".to_owned())], None);
+        check(&[("repr-digest", "sha-256=(:YWJj:)".to_owned())], None);
+        check(&[("content-digest", "=".to_owned())], None);
+        check(&[("digest", format!("sha-256={HASH}!"))], None);
+    }
+
+    #[tokio::test]
+    async fn a_body_is_hashed_to_its_end_even_when_its_reader_stops_before() {
+        let pieces = ["hel", "l", "o"].map(|piece| Ok::<_, String>(Bytes::from(piece)));
+        let hashed = Hashed::new(Body::from_stream(futures_util::stream::iter(pieces)));
+        let mut body = hashed.body().into_data_stream();
+        assert_eq!(body.next().await.unwrap().unwrap(), "hel");
+        drop(body);
+        assert_eq!(hashed.finish().await.unwrap(), HASH);
+    }
+}
