@@ -100,11 +100,14 @@ pub fn buried(stage: Stage) {
     counter!(DEAD, "stage" => stage.as_str()).increment(1);
 }
 
-/// Looks at the room that is left for temporary files.
-pub fn scratch(stage: Stage, folder: &Path) {
-    if let Ok(volume) = rustix::fs::statvfs(folder) {
-        gauge!(SCRATCH, "stage" => stage.as_str()).set((volume.f_bavail * volume.f_frsize) as f64);
-    }
+/// Looks at the room that is left for temporary files; gives the bytes, and all there can be when nobody knows.
+pub fn scratch(stage: Stage, folder: &Path) -> u64 {
+    let Ok(volume) = rustix::fs::statvfs(folder) else {
+        return u64::MAX;
+    };
+    let room = volume.f_bavail * volume.f_frsize;
+    gauge!(SCRATCH, "stage" => stage.as_str()).set(room as f64);
+    room
 }
 
 /// Counts a task as running until it is dropped.

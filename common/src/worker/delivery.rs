@@ -205,8 +205,8 @@ where
             End::Retry(error) => {
                 tracing::warn!("will be tried again: {error:#}");
                 metrics::task_ended(self.stage, "retried", "");
-                // While the store is down the next attempt would fail as well: the attempts would be used up.
-                let check = async || Ok(self.store.check().await?);
+                // While the store is down, or full, the next attempt would fail as well: they would be used up.
+                let check = async || Ok(self.store.honours_conditional_writes().await.map(drop)?);
                 let kind = match self.patiently(delivery, check).await {
                     Ok(()) => AckKind::Nak(Some(retry_delay(delivery.number))),
                     Err(End::HandOver) => AckKind::Nak(None),

@@ -45,6 +45,8 @@ use tokio_util::{
 
 /// The pull loop gives a sign of life about every second; a broker that is down costs it a few timeouts.
 const PULSE_LIMIT: Duration = Duration::from_secs(30);
+/// With less room for temporary files a worker takes no tasks: each would fail and use up its attempts.
+const MIN_SCRATCH: u64 = 64 << 20;
 /// Pause after a pull that failed.
 const PULL_PAUSE: Duration = Duration::from_secs(1);
 /// Time for killed attempts to hand their tasks over.
@@ -166,11 +168,25 @@ async fn run<H, F, R>(
     let slots = Arc::new(Semaphore::new(config.slots));
     let running = TaskTracker::new();
     let mut lanes = Lanes::new(worker.queue.clone(), worker.stage);
-    let mut broken = false;
+    let (mut broken, mut full) = (false, false);
     while !shutdown.is_cancelled() {
         pulse.beat();
-        metrics::scratch(worker.stage, &worker.scratch);
-        ready.store(worker.queue.is_connected() && !broken, Ordering::Relaxed);
+        let room = metrics::scratch(worker.stage, &worker.scratch);
+        if full != (room < MIN_SCRATCH) {
+            full = !full;
+            tracing::warn!(
+                room,
+                full,
+                "the disk of VIDP_SCRATCH_DIR: no tasks are taken while it is full"
+            );
+        }
+        ready.store(worker.queue.is_connected() && !broken && !full, Ordering::Relaxed);
+        if full {
+            tokio::select! {
+                () = tokio::time::sleep(PULL_PAUSE) => continue,
+                () = shutdown.cancelled() => break,
+            }
+        }
         // The permit comes before the pull: a task that is pulled has its lease running and must start at once.
         let permit = tokio::select! {
             permit = slots.clone().acquire_owned() => permit.expect("the semaphore is never closed"),
