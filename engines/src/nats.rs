@@ -12,6 +12,7 @@ const START: Duration = Duration::from_secs(30);
 const STOP: Duration = Duration::from_secs(10);
 /// The streams hold ids, not videos: this is room for millions of tasks.
 const MAX_STORE: u64 = 2 << 30;
+const ALWAYS: &str = "always";
 
 /// A NATS server with JetStream, synced to disk at every message.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub struct Nats {
     dir: PathBuf,
     port: u16,
     users: Option<Users>,
+    sync: String,
 }
 
 /// Who may connect, and what for. Without it everybody may do everything.
@@ -48,7 +50,7 @@ impl Nats {
     ///
     /// As [`Nats::start`].
     pub fn start_for(dir: &Path, port: u16, users: Users) -> Result<Nats, StartError> {
-        Nats::launch(dir, port, &dir.join("nats.log"), Some(users))
+        Nats::launch(dir, port, &dir.join("nats.log"), Some(users), ALWAYS)
     }
 
     /// As [`Nats::start`], with the log at `log`.
@@ -57,14 +59,20 @@ impl Nats {
     ///
     /// As [`Nats::start`].
     pub fn start_logging(dir: &Path, port: u16, log: &Path) -> Result<Nats, StartError> {
-        Nats::launch(dir, port, log, None)
+        Nats::launch(dir, port, log, None, ALWAYS)
     }
 
-    fn launch(dir: &Path, port: u16, log: &Path, users: Option<Users>) -> Result<Nats, StartError> {
+    fn launch(
+        dir: &Path,
+        port: u16,
+        log: &Path,
+        users: Option<Users>,
+        sync: &str,
+    ) -> Result<Nats, StartError> {
         let port = net::port_or_free(port);
         let program = find_engine(NAME)?;
         let config = dir.join("nats.conf");
-        write_config(dir, &config, port, users.as_ref()).map_err(StartError::io(NAME))?;
+        write_config(dir, &config, port, users.as_ref(), sync).map_err(StartError::io(NAME))?;
         let mut command = Command::new(program);
         command.envs(users.iter().flat_map(|users| users.passwords.clone()));
         command.arg("-c").arg(&config);
@@ -75,6 +83,7 @@ impl Nats {
             dir: dir.to_owned(),
             port,
             users,
+            sync: sync.to_owned(),
         })
     }
 
@@ -98,6 +107,12 @@ impl Nats {
         &mut self.daemon
     }
 
+    /// From the next restart on it writes to disk this often, for example `2m`; `always`, as it is from the start, is
+    /// at every message. Anything else loses at a power cut what was confirmed since.
+    pub fn sync_every(&mut self, interval: &str) {
+        interval.clone_into(&mut self.sync);
+    }
+
     /// Starts it again at the same address, with the same data; stops it first when it runs.
     ///
     /// # Errors
@@ -105,7 +120,8 @@ impl Nats {
     /// As [`Nats::start`].
     pub fn restart(&mut self) -> Result<(), StartError> {
         self.stop();
-        *self = Nats::launch(&self.dir, self.port, self.daemon.log(), self.users.take())?;
+        let (log, users) = (self.daemon.log(), self.users.take());
+        *self = Nats::launch(&self.dir, self.port, log, users, &self.sync)?;
         Ok(())
     }
 
@@ -115,7 +131,7 @@ impl Nats {
     }
 }
 
-fn write_config(dir: &Path, config: &Path, port: u16, users: Option<&Users>) -> io::Result<()> {
+fn write_config(dir: &Path, config: &Path, port: u16, users: Option<&Users>, sync: &str) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     let mut include = "";
     if let Some(users) = users {
@@ -133,7 +149,7 @@ fn write_config(dir: &Path, config: &Path, port: u16, users: Option<&Users>) -> 
          jetstream {{\n  \
            store_dir: {store}\n  \
            # The default syncs every 2 minutes: a power cut would take what was acknowledged since.\n  \
-           sync_interval: always\n  \
+           sync_interval: {sync}\n  \
            # Explicit, so that a full store refuses a message instead of hanging.\n  \
            max_file_store: {MAX_STORE}\n\
          }}\n"
