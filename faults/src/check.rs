@@ -8,7 +8,6 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{
-    collections::HashSet,
     sync::atomic::Ordering,
     time::{Duration, Instant},
 };
@@ -30,6 +29,10 @@ pub struct Findings {
     pub wrong: Vec<String>,
     /// Jobs of which some stage was begun more than once.
     pub repeated: usize,
+    /// How long tasks were nobody's after an attempt had died, at most; sorted.
+    pub takeovers: Vec<Duration>,
+    /// How long attempts went on that came to nothing, and how long all did.
+    pub work: (Duration, Duration),
     /// Requests without an answer, which may go either way.
     pub unanswered: u32,
     /// From the end of the fault until a job that was submitted then had succeeded.
@@ -67,7 +70,10 @@ pub async fn check(rig: &Rig, load: &Load, limit: Duration) -> Result<Findings> 
         let Some(history) = jobs.get(&job.id) else {
             continue;
         };
-        findings.repeated += usize::from(history.attempts > 1);
+        findings.repeated += usize::from(history.attempts() > 1);
+        findings.takeovers.extend(history.takeovers());
+        let (lost, all) = history.work();
+        findings.work = (findings.work.0 + lost, findings.work.1 + all);
         if let Some(changed) = history.changed.first() {
             let end = &history.end;
             findings
@@ -75,6 +81,7 @@ pub async fn check(rig: &Rig, load: &Load, limit: Duration) -> Result<Findings> 
                 .push(format!("{}: ended as {end:?}, changed to {changed:?}", job.id));
         }
     }
+    findings.takeovers.sort_unstable();
     let hung = load.hung.load(Ordering::Relaxed);
     if hung > 0 {
         findings.wrong.push(format!("{hung} uploads hung"));
@@ -195,25 +202,23 @@ pub async fn recovery(rig: &Rig, load: &Load, limit: Duration) -> Result<Duratio
     anyhow::bail!("no job succeeded within {} s of the fault's end", limit.as_secs())
 }
 
-/// After the sweeper: objects of losing attempts, open uploads, temporary files and orphans.
-pub async fn garbage(rig: &Rig, accepted: &[Accepted]) -> Result<Vec<String>> {
+/// After the sweeper: objects of losing attempts and of uploads that came to nothing, open uploads, temporary files and
+/// orphans. The whole bucket is looked at, also what nobody was promised.
+pub async fn garbage(rig: &Rig) -> Result<Vec<String>> {
     let (stack, mut found) = (&rig.stack, Vec::new());
-    for job in accepted {
-        let id: Uuid = job.id.parse()?;
-        let kept: HashSet<String> = {
-            let jobs = rig.watch.jobs();
-            let end = jobs.get(&job.id).and_then(|history| history.end.clone());
-            end.into_iter()
-                .flat_map(|(_, stages)| stages)
-                .flat_map(|stage| stage.3)
-                .collect()
-        };
-        for key in stack.store.list(&keys::job_prefix(id)).await? {
-            if !kept.contains(&key) && !key.ends_with("/manifest.json") {
-                found.push(format!("{key} of a losing attempt"));
+    let [uploads, outputs] = ["uploads/", "outputs/"];
+    let objects = [stack.store.list(uploads).await?, stack.store.list(outputs).await?].concat();
+    {
+        let jobs = rig.watch.jobs();
+        for key in objects {
+            let history = key.split('/').nth(1).and_then(|id| jobs.get(id));
+            if let Some(why) = history.map_or(Some("no job"), |history| history.unneeded(&key)) {
+                found.push(format!("{key} of {why}"));
             }
         }
-        for (key, _) in stack.store.open_multiparts(&keys::source(id)).await? {
+    }
+    for prefix in [uploads, outputs] {
+        for (key, _) in stack.store.open_multiparts(prefix).await? {
             found.push(format!("{key}: an upload is open still"));
         }
     }

@@ -1,15 +1,18 @@
 //! Hurts a running VidP in every way that is known to lose jobs, and looks from outside whether it did.
 //!
 //! * `stack`, `process`, `proxy`: the system as processes of this machine, with a proxy on every wire.
+//! * `disk`, `memory`: small disks and little memory, where the rights are there.
 //! * `media`, `load`: clients that upload files whose verdict is known.
 //! * `faults`: what is done to it.
 //! * `watch`, `check`: what must hold afterwards.
 //! * `run`: one fault after the other, or all mixed.
 
 pub mod check;
+pub mod disk;
 pub mod faults;
 pub mod load;
 pub mod media;
+pub mod memory;
 pub mod process;
 pub mod proxy;
 pub mod run;

@@ -16,6 +16,9 @@ use std::{
 };
 use tokio::task::JoinSet;
 
+/// Clients that upload at the same time.
+const CLIENTS: u64 = 3;
+
 /// An upload that got a 202.
 #[derive(Clone, Debug)]
 pub struct Accepted {
@@ -36,6 +39,8 @@ pub struct Load {
     /// Requests that hung until the client gave up.
     pub hung: AtomicU32,
     stop: AtomicBool,
+    /// Between two uploads of one client, at least.
+    pause: Duration,
 }
 
 /// What every part of a run has at hand.
@@ -49,6 +54,16 @@ pub struct Rig {
 }
 
 impl Load {
+    /// Clients that together upload so many files a second at most.
+    pub fn at_most(rate: Option<f64>) -> Load {
+        Load {
+            pause: rate.map_or(Duration::ZERO, |rate| {
+                Duration::from_secs_f64(CLIENTS as f64 / rate)
+            }),
+            ..Load::default()
+        }
+    }
+
     /// The promises so far.
     pub fn accepted(&self) -> Vec<Accepted> {
         self.accepted
@@ -103,20 +118,23 @@ impl Load {
         Some(id)
     }
 
-    /// Starts `clients` that upload until [`Load::stop`]. Each waits while `backlog` jobs are open, so that the load
+    /// Starts clients that upload until [`Load::stop`]. Each waits while `backlog` jobs are open, so that the load
     /// is what the machine can do.
-    pub fn start(self: &Arc<Self>, rig: &Arc<Rig>, clients: u64, backlog: usize, seed: u64) -> JoinSet<()> {
+    pub fn start(self: &Arc<Self>, rig: &Arc<Rig>, backlog: usize, seed: u64) -> JoinSet<()> {
         let mut set = JoinSet::new();
-        for client in 0..clients {
+        for client in 0..CLIENTS {
             let (load, rig) = (self.clone(), rig.clone());
             let mut random = fastrand::Rng::with_seed(seed ^ (client << 32));
             set.spawn(async move {
                 while !load.stop.load(Ordering::Relaxed) {
+                    let begun = Instant::now();
                     let sample = media::pick(&rig.samples, &mut random);
                     if load.upload(&rig, sample).await.is_none() {
                         tokio::time::sleep(Duration::from_millis(200)).await;
                     }
-                    while !load.stop.load(Ordering::Relaxed) && load.open(&rig) > backlog {
+                    while !load.stop.load(Ordering::Relaxed)
+                        && (load.open(&rig) > backlog || begun.elapsed() < load.pause)
+                    {
                         tokio::time::sleep(Duration::from_millis(100)).await;
                     }
                 }

@@ -4,8 +4,8 @@ use anyhow::Result;
 use clap::Parser;
 use std::{path::PathBuf, time::Duration};
 use vidp_faults::{
-    faults,
-    run::{Plan, matrix, soak},
+    disk, faults,
+    run::{Plan, matrix, soak, versions},
 };
 
 /// Runs faults against the whole system on this machine, and checks that nothing is lost.
@@ -20,6 +20,9 @@ struct Cli {
     /// Instead of one fault after the other: random ones under one load, for so many minutes
     #[arg(long)]
     soak: Option<u64>,
+    /// Most uploads a second; as many as the machine can do by default
+    #[arg(long)]
+    rate: Option<f64>,
     /// Only this fault; may be given several times
     #[arg(long)]
     only: Vec<String>,
@@ -31,26 +34,33 @@ struct Cli {
     list: bool,
 }
 
-#[tokio::main]
-async fn main() -> Result<()> {
+fn main() -> Result<()> {
     let cli = Cli::parse();
     if cli.list {
         for fault in faults::ALL {
-            println!("{:14} {}", fault.name, fault.about);
+            println!("{:15} {}", fault.name, fault.about);
         }
         return Ok(());
     }
+    // Before the runtime has threads.
+    let mounts = disk::private_mounts();
     let temporary = tempfile::tempdir()?;
     let dir = cli.dir.unwrap_or_else(|| temporary.path().to_owned());
+    println!("{}", versions()?);
     let plan = Plan {
         seed: cli.seed,
-        time: Duration::from_secs(cli.seconds),
+        time: Duration::from_secs(cli.soak.map_or(cli.seconds, |minutes| minutes * 60)),
         only: cli.only,
+        rate: cli.rate,
+        mounts,
     };
-    let done = match cli.soak {
-        Some(minutes) => soak(cli.seed, Duration::from_secs(minutes * 60), &dir).await,
-        None => matrix(&plan, &dir).await,
-    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(async {
+        match cli.soak {
+            Some(_) => soak(plan, &dir).await,
+            None => matrix(plan, &dir).await,
+        }
+    });
     if done.is_err() {
         // The logs are what is needed now.
         let _ = temporary.keep();

@@ -20,6 +20,9 @@ pub struct Sample {
     pub verdict: (&'static str, Vec<(&'static str, &'static str)>),
 }
 
+/// The file that takes much memory to decode.
+pub const LARGE: &str = "large";
+
 /// Makes them with ffmpeg. They are small, so that thousands of jobs pass; the speech is that of the project's samples.
 pub fn make(folder: &Path) -> Result<Vec<Sample>> {
     std::fs::create_dir_all(folder)?;
@@ -35,6 +38,11 @@ pub fn make(folder: &Path) -> Result<Vec<Sample>> {
     let sound = file("sound.m4a", &format!("-t 3 -i {voice} -c:a aac -b:a 48k"))?;
     // Long enough that a part of it is lost when it is cut in the middle.
     let longer = "-f lavfi -i testsrc2=s=256x144:r=10:d=20 -c:v libx264 -preset ultrafast -pix_fmt yuv420p";
+    // Few bytes, many pixels: its frames take more memory than all the others' files.
+    let large = file(
+        "large.mp4",
+        "-f lavfi -i color=s=8000x4300:r=1:d=4 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 1",
+    )?;
     let mut cut = file("cut.mp4", &format!("{longer} -movflags +faststart"))?;
     cut.truncate(cut.len() / 2);
     let scale = json!({ "stages": ["scale"], "scale": { "renditions": ["144p"] } });
@@ -95,8 +103,17 @@ pub fn make(folder: &Path) -> Result<Vec<Sample>> {
             sound,
             0.0,
             20,
-            scale,
+            scale.clone(),
             ("failed", vec![("scale", "no_video_stream")]),
+        ),
+        // Comes only where memory is short.
+        sample(
+            LARGE,
+            large,
+            4.0,
+            0,
+            scale,
+            ("failed", vec![("scale", "attempts_exhausted")]),
         ),
     ])
 }
@@ -132,6 +149,15 @@ fn ffmpeg(folder: &Path, name: &str, args: &str) -> Result<Vec<u8>> {
         String::from_utf8_lossy(&done.stderr)
     );
     Ok(std::fs::read(path)?)
+}
+
+/// The place of the one with this name.
+///
+/// # Panics
+/// When there is none.
+pub fn place(samples: &[Sample], name: &str) -> usize {
+    let found = samples.iter().position(|sample| sample.name == name);
+    found.unwrap_or_else(|| panic!("there is no sample {name}"))
 }
 
 /// The place of one of them, by their weights.

@@ -36,7 +36,7 @@ impl Process {
         environment: Vec<(String, String)>,
     ) -> Result<Process> {
         let process = Process::new(name, program, logs, environment)?;
-        process.launch(None)?;
+        process.launch(&[])?;
         Ok(process)
     }
 
@@ -60,17 +60,15 @@ impl Process {
         })
     }
 
-    /// Starts it again, to die at a step of `vidp_common::crash`.
-    pub fn launch(&self, crash_at: Option<&str>) -> Result<()> {
+    /// Starts it again, with more settings for this time, such as the step of `vidp_common::crash` to die at.
+    pub fn launch(&self, more: &[(&str, &str)]) -> Result<()> {
         let mut command = Command::new(&self.program);
         command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("RUST_LIB_BACKTRACE", "0")
-            .envs(self.environment.iter().cloned());
-        if let Some(step) = crash_at {
-            command.env("VIDP_CRASH_AT", step);
-        }
+            .envs(self.environment.iter().cloned())
+            .envs(more.iter().copied());
         let mut state = self.state();
         if let Some(mut daemon) = state.daemon.take() {
             daemon.kill();
@@ -93,7 +91,7 @@ impl Process {
             ended
         };
         if ended {
-            self.launch(None)?;
+            self.launch(&[])?;
         }
         Ok(ended)
     }
@@ -117,10 +115,15 @@ impl Process {
         self.state().crashes
     }
 
+    /// The process id, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.state().daemon.as_ref().map(Daemon::pid)
+    }
+
     /// SIGKILL, SIGSTOP, SIGCONT …
     pub fn signal(&self, signal: i32) {
-        if let Some(daemon) = &self.state().daemon {
-            send(daemon.pid(), signal);
+        if let Some(pid) = self.pid() {
+            send(pid, signal);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The whole system as processes of this machine, with a proxy on every wire between a service and an engine.
 
 use crate::{
+    disk::Disk,
     process::Process,
     proxy::{Proxy, Wire},
 };
@@ -64,9 +65,21 @@ pub struct Engines {
     pub s3: S3,
 }
 
+/// The disks that can be full.
+pub struct Disks {
+    /// Under the broker's store; also the one whose power is cut.
+    pub broker: Disk,
+    /// Under the bucket.
+    pub bucket: Disk,
+    /// Under all workers' temporary files.
+    pub scratch: Disk,
+}
+
 /// Everything that runs.
 pub struct Stack {
     engines: Mutex<Engines>,
+    /// Or why there are none.
+    pub disks: Result<Disks>,
     proxies: BTreeMap<Link, Proxy>,
     /// The API.
     pub api: Process,
@@ -98,12 +111,25 @@ struct Addresses {
     s3: S3Config,
 }
 
+impl Disks {
+    /// Sparse: they take what is written to them.
+    fn make(dir: &Path) -> Result<Disks> {
+        Ok(Disks {
+            broker: Disk::make(&dir.join("nats"), 1 << 30)?,
+            bucket: Disk::make(&dir.join("s3"), 32 << 30)?,
+            scratch: Disk::make(&dir.join("scratch"), 4 << 30)?,
+        })
+    }
+}
+
 impl Stack {
-    /// Starts everything in `dir` and waits until it takes work.
-    pub async fn start(dir: &Path) -> Result<Stack> {
+    /// Starts everything in `dir` and waits until it takes work. `mounts` says whether this process may have disks of
+    /// its own ([`crate::disk::private_mounts`]).
+    pub async fn start(dir: &Path, mounts: Result<()>) -> Result<Stack> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let logs = dir.join("logs");
         std::fs::create_dir_all(&logs)?;
+        let disks = mounts.and_then(|()| Disks::make(dir));
         let engines = Engines {
             nats: Nats::start(&dir.join("nats"), 0)?,
             mongo: Mongo::start(&dir.join("mongo"), 0)?,
@@ -215,6 +241,7 @@ impl Stack {
                 .build()?,
             dir: dir.to_owned(),
             engines: Mutex::new(engines),
+            disks,
         };
         stack.until_ready(Duration::from_secs(60)).await?;
         Ok(stack)

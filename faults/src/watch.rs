@@ -8,7 +8,7 @@ use mongodb::{
     options::ClientOptions,
 };
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -23,8 +23,67 @@ pub struct History {
     pub ended_at: Option<Instant>,
     /// Later states that are not the same: there must be none.
     pub changed: Vec<State>,
+    /// Somebody has deleted the job.
+    pub is_deleted: bool,
+    /// What was seen of each stage's attempts, in their order.
+    pub tries: BTreeMap<String, Vec<Try>>,
+}
+
+/// One attempt, as the record tells of it: about once a second.
+#[derive(Clone, Debug)]
+pub struct Try {
+    /// From 1.
+    pub number: i64,
+    /// The first sign of it, and the last.
+    pub seen: (Instant, Instant),
+    sign: (f64, String, String),
+}
+
+impl Try {
+    /// How long it was seen to go on.
+    pub fn time(&self) -> Duration {
+        self.seen.1 - self.seen.0
+    }
+}
+
+impl History {
     /// Highest attempt of any stage.
-    pub attempts: i64,
+    pub fn attempts(&self) -> i64 {
+        let all = self.tries.values().flatten();
+        all.map(|one| one.number).max().unwrap_or(0)
+    }
+
+    /// For each attempt that took over from another: how long the task was nobody's, at most.
+    pub fn takeovers(&self) -> impl Iterator<Item = Duration> {
+        let pairs = self.tries.values().flat_map(|tries| tries.windows(2));
+        pairs.map(|pair| pair[1].seen.0 - pair[0].seen.1)
+    }
+
+    /// Why the job does not need this object any more, if so.
+    pub fn unneeded(&self, key: &str) -> Option<&'static str> {
+        let (_, stages) = self.end.as_ref()?;
+        if self.is_deleted {
+            return Some("a deleted job");
+        }
+        let never_came = stages.iter().any(|stage| stage.2 == "source_missing");
+        match key.starts_with("uploads/") {
+            true => never_came.then_some("an upload that came to nothing"),
+            false if key.ends_with("/manifest.json") => None,
+            false => {
+                let is_listed = stages
+                    .iter()
+                    .any(|stage| stage.3.iter().any(|listed| listed == key));
+                (!is_listed).then_some("a losing attempt")
+            }
+        }
+    }
+
+    /// How long attempts went on that came to nothing, and how long all did.
+    pub fn work(&self) -> (Duration, Duration) {
+        let lost = self.tries.values().flat_map(|tries| &tries[..tries.len() - 1]);
+        let all = self.tries.values().flatten();
+        (lost.map(Try::time).sum(), all.map(Try::time).sum())
+    }
 }
 
 /// A job's status, and each stage's name, status, code and output keys.
@@ -93,12 +152,11 @@ fn note(histories: &mut HashMap<String, History>, job: &Document) {
     let Ok(id) = job.get_str("_id") else { return };
     let state = state(job);
     let history = histories.entry(id.to_owned()).or_default();
-    let stages = job
-        .get_document("stages")
-        .into_iter()
-        .flat_map(|stages| stages.values());
-    let attempts = stages.filter_map(|stage| integer(stage.as_document()?.get("attempt")?));
-    history.attempts = attempts.max().unwrap_or(0).max(history.attempts);
+    for (name, stage) in job.get_document("stages").into_iter().flatten() {
+        note_try(history.tries.entry(name.clone()).or_default(), stage);
+    }
+    history.tries.retain(|_, tries| !tries.is_empty());
+    history.is_deleted = job.get_datetime("deleted_at").is_ok();
     match &history.end {
         Some(end) if *end != state => history.changed.push(state),
         Some(_) => {}
@@ -107,6 +165,29 @@ fn note(histories: &mut HashMap<String, History>, job: &Document) {
             history.ended_at = Some(Instant::now());
         }
         None => {}
+    }
+}
+
+/// A sign of life is a change: the record of a stage is also written to by others.
+fn note_try(tries: &mut Vec<Try>, stage: &Bson) {
+    let Some(stage) = stage.as_document() else { return };
+    let number = stage.get("attempt").and_then(integer).unwrap_or(0);
+    let text = |key: &str| stage.get_str(key).unwrap_or_default().to_owned();
+    let sign = (
+        stage.get_f64("progress").unwrap_or(0.0),
+        text("phase"),
+        text("status"),
+    );
+    let now = Instant::now();
+    match tries.last_mut() {
+        Some(last) if last.number == number && last.sign != sign => (last.seen.1, last.sign) = (now, sign),
+        Some(last) if last.number >= number => {}
+        _ if number == 0 => {}
+        _ => tries.push(Try {
+            number,
+            seen: (now, now),
+            sign,
+        }),
     }
 }
 

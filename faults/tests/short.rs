@@ -2,18 +2,23 @@
 //! soak` mixes them.
 
 use std::time::Duration;
-use vidp_faults::run::{Plan, matrix};
+use vidp_faults::{
+    disk,
+    run::{Plan, matrix},
+};
 
 // Without the test harness, which would keep the lines to itself.
-#[tokio::main]
-async fn main() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+fn main() {
     let plan = Plan {
         seed: 20_261_123,
         time: Duration::from_secs(4),
         only: Vec::new(),
+        rate: None,
+        mounts: disk::private_mounts(),
     };
-    if let Err(error) = matrix(&plan, folder.path()).await {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    if let Err(error) = runtime.block_on(matrix(plan, folder.path())) {
         eprintln!("{error:#} (kept: {})", folder.keep().display());
         std::process::exit(1);
     }

@@ -23,7 +23,7 @@ pub(super) async fn freeze(scene: &mut Scene<'_>) -> Result<()> {
     send(pid, libc::SIGSTOP);
     // An upload needs the record and the bucket, not the broker.
     let uploaded = scene.load.upload(scene.rig, 0).await;
-    sleep(scene.time).await;
+    sleep(scene.time * 2).await;
     send(pid, libc::SIGCONT);
     ensure!(
         uploaded.is_some(),

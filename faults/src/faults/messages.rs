@@ -36,6 +36,13 @@ pub(super) async fn echo(scene: &mut Scene<'_>) -> Result<()> {
         }
         sleep(Duration::from_millis(500)).await;
     }
+    // Its consumer made anew, the API reads every result again from the start.
+    let again = format!(
+        "$JS.API.CONSUMER.DELETE.{}.{}",
+        streams::RESULTS,
+        streams::API_CONSUMER
+    );
+    client.request(again, "{}".into()).await?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use super::Scene;
 use crate::{
     proxy::Wire,
     stack::{ACK_WAIT, DRAIN, Link},
+    watch::History,
 };
 use anyhow::{Context, Result, ensure};
 use std::{
@@ -53,7 +54,7 @@ pub(super) async fn worker_term(scene: &mut Scene<'_>) -> Result<()> {
         let asked = Instant::now();
         let status = worker.stop(Duration::from_secs(DRAIN + 10)).context("it ran")?;
         let took = asked.elapsed();
-        worker.launch(None)?;
+        worker.launch(&[])?;
         ensure!(
             status.success(),
             "{} ended with {status} after SIGTERM",
@@ -80,6 +81,19 @@ pub(super) async fn api_kill(scene: &mut Scene<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Nothing of an upload that breaks off is kept, wherever it was.
+pub(super) async fn api_kill_upload(scene: &mut Scene<'_>) -> Result<()> {
+    for percent in [0, 25, 50, 75, 99] {
+        let mut upload = RawUpload::start(scene).await?;
+        upload.send_to(percent).await?;
+        sleep(between(scene, 0, 60)).await;
+        scene.rig.stack.api.signal(libc::SIGKILL);
+        scene.rig.stack.revive()?;
+        scene.rig.stack.until_ready(Duration::from_secs(20)).await?;
+    }
+    Ok(())
+}
+
 /// A task that goes on for ten leases is delivered once.
 pub(super) async fn long_task(scene: &mut Scene<'_>) -> Result<()> {
     let (rig, leases) = (scene.rig, 10 * ACK_WAIT);
@@ -97,18 +111,19 @@ pub(super) async fn long_task(scene: &mut Scene<'_>) -> Result<()> {
             rig.stack.mend();
         }
     }
-    let attempts = rig.watch.jobs().get(&id).map_or(0, |history| history.attempts);
+    let attempts = rig.watch.jobs().get(&id).map_or(0, History::attempts);
     ensure!(attempts == 1, "it was begun {attempts} times");
     Ok(())
 }
 
-/// Every service is replaced while files come in: nobody may notice.
+/// Every service is replaced, and the broker and MongoDB are restarted, while files come in: nobody may notice. The object
+/// store is left out: alone, it is away for longer than a request's retries.
 pub(super) async fn rolling(scene: &mut Scene<'_>) -> Result<()> {
     let (started, stack) = (Instant::now(), &scene.rig.stack);
     let before = scene.load.unanswered.load(Ordering::Relaxed);
     while started.elapsed() < scene.time {
         for (next, last) in [(&stack.spare, &stack.api), (&stack.api, &stack.spare)] {
-            next.launch(None)?;
+            next.launch(&[])?;
             next.until_ready(Duration::from_secs(20)).await?;
             // A load balancer sends nobody any more to the one that goes, a moment before it is told to.
             stack.front.turn();
@@ -118,9 +133,13 @@ pub(super) async fn rolling(scene: &mut Scene<'_>) -> Result<()> {
         }
         for worker in &stack.workers {
             let status = worker.stop(Duration::from_secs(DRAIN + 10)).context("it ran")?;
-            worker.launch(None)?;
+            worker.launch(&[])?;
             ensure!(status.success(), "{} ended with {status}", worker.name);
         }
+        // Without another member each is gone for a moment, which retries must bridge.
+        stack.engines().nats.restart()?;
+        sleep(LEAVE).await;
+        stack.engines().mongo.restart()?;
     }
     let refused = scene.load.unanswered.load(Ordering::Relaxed) - before;
     ensure!(
@@ -132,19 +151,37 @@ pub(super) async fn rolling(scene: &mut Scene<'_>) -> Result<()> {
 
 pub(super) async fn client_gone(scene: &mut Scene<'_>) -> Result<()> {
     let started = Instant::now();
-    let address = scene.rig.stack.url.trim_start_matches("http://").to_owned();
-    let body = &scene.rig.samples[0].bytes;
-    let head = format!(
-        "POST /api/v1/jobs HTTP/1.1\r\nHost: {address}\r\nContent-Type: video/mp4\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
     while started.elapsed() < scene.time {
-        let mut stream = TcpStream::connect(&address).await?;
-        stream.write_all(head.as_bytes()).await?;
+        let mut upload = RawUpload::start(scene).await?;
         // From nothing at all to everything, when the commit runs already.
-        let sent = body.len() * scene.random.usize(0..=4) / 4;
-        stream.write_all(&body[..sent]).await?;
+        upload.send_to(scene.random.usize(0..=4) * 25).await?;
         sleep(between(scene, 0, 60)).await;
     }
     Ok(())
+}
+
+/// An upload whose body stops where one wants.
+struct RawUpload<'a> {
+    stream: TcpStream,
+    body: &'a [u8],
+}
+
+impl<'a> RawUpload<'a> {
+    /// Sends the head.
+    async fn start(scene: &Scene<'a>) -> Result<Self> {
+        let address = scene.rig.stack.url.trim_start_matches("http://");
+        let body = &scene.rig.samples[0].bytes;
+        let head = format!(
+            "POST /api/v1/jobs HTTP/1.1\r\nHost: {address}\r\nContent-Type: video/mp4\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(head.as_bytes()).await?;
+        Ok(RawUpload { stream, body })
+    }
+
+    async fn send_to(&mut self, percent: usize) -> Result<()> {
+        let end = self.body.len() * percent / 100;
+        Ok(self.stream.write_all(&self.body[..end]).await?)
+    }
 }

@@ -16,7 +16,7 @@ pub(super) async fn each(scene: &mut Scene<'_>) -> Result<()> {
         let worker = step.starts_with("delivery.") || step.starts_with("commit.");
         let process = if worker { &stack.workers[0] } else { &stack.api };
         let before = process.crashes();
-        process.launch(Some(step))?;
+        process.launch(&[("VIDP_CRASH_AT", step)])?;
         if !worker {
             until_listening(scene).await;
         }
