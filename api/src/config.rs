@@ -1,18 +1,9 @@
 //! Settings of the API.
 
 use anyhow::{Result, ensure};
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use std::{net::SocketAddr, time::Duration};
 use vidp_common::config::{self, LogConfig, NatsConfig, S3Config, ServiceCommand};
-
-/// How the API knows who asks.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuthMode {
-    /// By API keys
-    Keys,
-    /// Not at all: everybody may do everything
-    Off,
-}
 
 /// VidP's REST API: uploads, jobs, outputs.
 #[derive(Parser, Clone, Debug)]
@@ -27,12 +18,6 @@ pub struct ApiConfig {
     /// Address to listen on
     #[arg(long, env = "VIDP_BIND", default_value = "0.0.0.0:8000")]
     pub bind: SocketAddr,
-    /// Who is let in: `keys` asks for an API key; `off` lets everybody do everything, for use on one's own machine
-    #[arg(long, env = "VIDP_AUTH", value_enum, default_value = "keys")]
-    pub auth: AuthMode,
-    /// Take VIDP_AUTH=off on an address that other machines reach
-    #[arg(long, env = "VIDP_AUTH_OFF_BEYOND_LOOPBACK")]
-    pub auth_off_beyond_loopback: bool,
     /// Address of MongoDB; a replica set, for change streams
     #[arg(
         long,
@@ -85,12 +70,6 @@ impl ApiConfig {
         self.nats.validate()?;
         self.s3.validate()?;
         config::no_placeholder("VIDP_MONGODB_URL", &self.mongodb_url)?;
-        ensure!(
-            self.auth == AuthMode::Keys || self.bind.ip().is_loopback() || self.auth_off_beyond_loopback,
-            "VIDP_AUTH=off lets everybody who reaches {} do everything: bind to 127.0.0.1 (VIDP_BIND), or say that \
-             you mean it with VIDP_AUTH_OFF_BEYOND_LOOPBACK=true",
-            self.bind
-        );
         ensure!(
             self.max_upload_mb > 0,
             "VIDP_MAX_UPLOAD_MB is 0: nothing could be uploaded"
@@ -154,9 +133,5 @@ mod tests {
 
     #[test]
     fn an_open_api_is_for_its_own_machine() {
-        check(&["--auth=off"], Some("VIDP_AUTH_OFF_BEYOND_LOOPBACK"));
-        check(&["--auth=off", "--bind=127.0.0.1:8000"], None);
-        check(&["--auth=off", "--bind=[::1]:8000"], None);
-        check(&["--auth=off", "--auth-off-beyond-loopback"], None);
     }
 }

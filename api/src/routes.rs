@@ -37,7 +37,7 @@ pub fn all(app: Shared) -> Router {
         .route("/api/v1/jobs/{id}/cancel", post(jobs::cancel))
         .route("/api/v1/jobs/{id}/retry", post(jobs::retry));
     let needs = |routes: Router<Shared>, scope: Scope| {
-        routes.route_layer(from_fn_with_state((app.clone(), scope), caller::authorize))
+        routes.route_layer(from_fn_with_state(scope, caller::authorize))
     };
     open.merge(needs(read, Scope::JobsRead))
         .merge(needs(write, Scope::JobsWrite))

@@ -3,7 +3,7 @@
 use crate::{
     app::{App, Shared},
     changes::Changes,
-    config::{ApiConfig, AuthMode},
+    config::ApiConfig,
     db::Db,
     metrics, results, routes, sweep,
 };
@@ -21,12 +21,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Runs the API until SIGTERM. Dependencies need not be up yet: requests are answered 503 until they are.
 pub async fn run(config: ApiConfig) -> Result<()> {
     config.validate()?;
-    if config.auth == AuthMode::Off {
-        tracing::warn!(
-            "VIDP_AUTH=off: whoever reaches {} may read, change and delete every job without a key",
-            config.bind
-        );
-    }
     give_back_large_buffers();
     let shutdown = service::shutdown_signal()?;
     let listener = service::bind(config.bind).await?;

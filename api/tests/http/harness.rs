@@ -56,7 +56,6 @@ impl Rig {
         let port = free_port();
         let mut env = vec![
             ("VIDP_BIND", format!("127.0.0.1:{port}")),
-            ("VIDP_AUTH", "off".to_owned()),
             ("VIDP_NATS_URL", nats.url()),
             ("VIDP_MONGODB_URL", engines.mongo.url()),
             ("VIDP_MONGODB_DATABASE", format!("test-{id}")),
