@@ -13,7 +13,6 @@ mod job;
 mod jobs;
 mod metrics;
 mod options;
-mod outbound;
 mod outputs;
 mod plan;
 mod problem;
