@@ -28,6 +28,7 @@ impl App {
             stale: self.config.stale(),
             tidy: self.config.tidy(),
             retention: self.config.retention(),
+            max_retention: self.config.max_retention(),
         }
     }
 }

@@ -44,6 +44,9 @@ pub struct ApiConfig {
     /// Days that an ended job and its files are kept
     #[arg(long, env = "VIDP_RETENTION_DAYS", default_value_t = 30)]
     pub retention_days: u64,
+    /// Most days that a client may ask for; more is cut to this
+    #[arg(long, env = "VIDP_MAX_RETENTION_DAYS", default_value_t = 365)]
+    pub max_retention_days: u64,
     /// Seconds after a job's end at which objects of losing attempts are removed; longer than any attempt may go on
     #[arg(long, env = "VIDP_TIDY_SECONDS", default_value_t = 86_400)]
     pub tidy_seconds: u64,
@@ -77,6 +80,12 @@ impl ApiConfig {
         );
         ensure!(self.sweep_seconds > 0, "VIDP_SWEEP_SECONDS must be at least 1");
         ensure!(
+            self.max_retention_days >= self.retention_days,
+            "VIDP_RETENTION_DAYS ({}) is longer than VIDP_MAX_RETENTION_DAYS ({})",
+            self.retention_days,
+            self.max_retention_days
+        );
+        ensure!(
             self.event_heartbeat_seconds > 0,
             "VIDP_EVENT_HEARTBEAT_SECONDS must be at least 1"
         );
@@ -97,6 +106,11 @@ impl ApiConfig {
     /// How long an ended job is kept.
     pub fn retention(&self) -> Duration {
         Duration::from_secs(self.retention_days.saturating_mul(24 * 3600))
+    }
+
+    /// How long a client may want an ended job kept.
+    pub fn max_retention(&self) -> Duration {
+        Duration::from_secs(self.max_retention_days.saturating_mul(24 * 3600))
     }
 
     /// When objects of losing attempts are removed.

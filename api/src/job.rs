@@ -330,7 +330,7 @@ impl Job {
                 |stage: &StageState| (stage.attempt, stage.progress, stage.phase.clone(), stage.speed);
             job.stages.values().map(share).collect::<Vec<_>>()
         };
-        let others = |job: &Job| (job.metadata.clone(), job.expires_at);
+        let others = |job: &Job| (job.metadata.clone(), job.options.clone(), job.expires_at);
         if self.deleted_at != before.deleted_at {
             Some(EventKind::Deleted)
         } else if statuses(self) != statuses(before) {

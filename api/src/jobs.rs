@@ -4,6 +4,7 @@ use crate::{
     app::Shared,
     caller::Caller,
     changes::Change,
+    cursor,
     db::{Filter, Updated},
     dispatch,
     job::{Job, JobStatus},
@@ -49,6 +50,8 @@ pub struct ListQuery {
     status: Option<JobStatus>,
     external_id: Option<String>,
     batch_id: Option<String>,
+    created_after: Option<String>,
+    created_before: Option<String>,
     limit: Option<i64>,
     cursor: Option<String>,
 }
@@ -59,7 +62,7 @@ pub fn parse_id(id: &str) -> Result<Uuid, Problem> {
 }
 
 /// The id in a path of a request that changes a job, once the job is known to be the caller's.
-async fn own(app: &Shared, caller: &Caller, id: &str) -> Result<Uuid, Problem> {
+pub async fn own(app: &Shared, caller: &Caller, id: &str) -> Result<Uuid, Problem> {
     Ok(app.db.get(&caller.tenant, parse_id(id)?).await?.id)
 }
 
@@ -141,8 +144,18 @@ async fn wait_for_change(
     Ok(job)
 }
 
-fn etag(job: &Job) -> String {
+/// The tag of a job's present state.
+pub fn etag(job: &Job) -> String {
     format!("\"{}\"", job.rev)
+}
+
+/// A time in a query.
+fn time(name: &str, text: Option<String>) -> Result<Option<DateTime>, Problem> {
+    let parse = |text: String| {
+        DateTime::parse_rfc3339_str(&text)
+            .map_err(|_| Problem::invalid(format!("{name} must be a time as in RFC 3339, not {text:?}")))
+    };
+    text.map(parse).transpose()
 }
 
 /// `GET /jobs`: newest first, a page at a time.
@@ -156,24 +169,24 @@ pub async fn list(
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(Problem::invalid(format!("limit must be 1 to {MAX_PAGE}")));
     }
-    let before = match query.cursor.as_deref().map(str::parse) {
-        Some(Err(_)) => return Err(Problem::invalid("cursor is not one that a list gave")),
-        Some(Ok(id)) => Some(id),
-        None => None,
-    };
+    let behind = query.cursor.as_deref().map(|cursor| {
+        cursor::decode(cursor).ok_or_else(|| Problem::invalid("cursor is not one that a list gave"))
+    });
     let filter = Filter {
         tenant: caller.tenant,
         status: query.status,
         external_id: query.external_id,
         batch_id: query.batch_id,
-        before,
+        created_after: time("created_after", query.created_after)?,
+        created_before: time("created_before", query.created_before)?,
+        behind: behind.transpose()?,
         // One more tells whether there is a next page.
         limit: limit + 1,
     };
     let mut jobs = app.db.list(filter).await?;
     let more = jobs.len() > usize::try_from(limit).unwrap_or(0);
     jobs.truncate(usize::try_from(limit).unwrap_or(0));
-    let next_cursor = jobs.last().filter(|_| more).map(|job| job.id);
+    let next_cursor = jobs.last().filter(|_| more).map(|job| cursor::encode(job.id));
     let data: Vec<_> = jobs.iter().map(view::job).collect();
     Ok(Json(json!({ "data": data, "next_cursor": next_cursor })).into_response())
 }

@@ -33,6 +33,9 @@ const REQUESTS: &str = "vidp_http_requests_total";
 const REQUEST_SECONDS: &str = "vidp_http_request_seconds";
 const REPAIRS: &str = "vidp_sweeper_repairs_total";
 const JOBS: &str = "vidp_jobs_total";
+const DELETED_JOBS: &str = "vidp_deleted_jobs_total";
+const DELETED_OBJECTS: &str = "vidp_deleted_objects_total";
+const DELETED_BYTES: &str = "vidp_deleted_bytes_total";
 
 /// From a status poll to a long poll.
 const REQUEST_BUCKETS: [f64; 9] = [0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
@@ -147,6 +150,15 @@ pub fn install() -> Result<Handle> {
     describe_histogram!(REQUEST_SECONDS, "Seconds until the head of the answer, by route");
     describe_counter!(REPAIRS, "What the sweeper put right or cleared away");
     describe_counter!(JOBS, "Jobs ended, by status");
+    describe_counter!(
+        DELETED_JOBS,
+        "Jobs deleted, by a client or at the end of their time"
+    );
+    describe_counter!(
+        DELETED_OBJECTS,
+        "Objects deleted, of deleted jobs and of losing attempts"
+    );
+    describe_counter!(DELETED_BYTES, "Bytes of deleted objects");
     for outcome in Upload::ALL {
         counter!(UPLOADS, "outcome" => outcome.as_str()).absolute(0);
     }
@@ -156,7 +168,9 @@ pub fn install() -> Result<Handle> {
     for status in JobStatus::TERMINAL {
         counter!(JOBS, "status" => status.as_str()).absolute(0);
     }
-    counter!(UPLOAD_BYTES).absolute(0);
+    for name in [UPLOAD_BYTES, DELETED_JOBS, DELETED_OBJECTS, DELETED_BYTES] {
+        counter!(name).absolute(0);
+    }
     Ok(handle)
 }
 
@@ -201,6 +215,17 @@ pub fn repaired(kind: Repair) {
 /// A job came to its end.
 pub fn job_ended(status: JobStatus) {
     counter!(JOBS, "status" => status.as_str()).increment(1);
+}
+
+/// A job was deleted.
+pub fn job_deleted() {
+    counter!(DELETED_JOBS).increment(1);
+}
+
+/// Objects were deleted.
+pub fn objects_deleted(objects: u64, bytes: u64) {
+    counter!(DELETED_OBJECTS).increment(objects);
+    counter!(DELETED_BYTES).increment(bytes);
 }
 
 /// Watches one upload. Unless told otherwise its client has hung up: the handler was dropped with it.

@@ -1,9 +1,9 @@
 //! What a client asks for: read strictly and checked before anything is stored.
 
 use crate::problem::Problem;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::HashSet;
-use vidp_common::contract::{Codec, JobOptions, language_name};
+use vidp_common::contract::{Codec, JobOptions, Timestamp, language_name};
 
 /// Longest options text in bytes.
 pub const MAX_TEXT: usize = 64 << 10;
@@ -72,14 +72,27 @@ fn check(options: &JobOptions) -> Result<(), String> {
     ensure(id_length <= MAX_EXTERNAL_ID, || {
         format!("external_id is longer than {MAX_EXTERNAL_ID} characters")
     })?;
-    options
-        .metadata
+    check_retention(options.retention_days, options.expires_at)?;
+    check_metadata(&options.metadata)
+}
+
+/// What a client may keep with its job.
+pub fn check_metadata(metadata: &Map<String, Value>) -> Result<(), String> {
+    metadata
         .iter()
         .try_for_each(|(key, value)| storable(key, value, 1))?;
-    let metadata = serde_json::to_vec(&options.metadata).map_or(0, |json| json.len());
-    ensure(metadata <= MAX_METADATA, || {
+    let size = serde_json::to_vec(metadata).map_or(0, |json| json.len());
+    ensure(size <= MAX_METADATA, || {
         format!("metadata is larger than {MAX_METADATA} bytes")
     })
+}
+
+/// How long a client may want its job kept; the settings cut it further.
+pub fn check_retention(days: Option<u32>, until: Option<Timestamp>) -> Result<(), String> {
+    ensure(days.is_none() || until.is_none(), || {
+        "say either retention_days or expires_at".to_owned()
+    })?;
+    ensure(days != Some(0), || "retention_days must be at least 1".to_owned())
 }
 
 /// What MongoDB's documents cannot hold.
@@ -123,6 +136,12 @@ fn known_language(field: &str, code: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::Job;
+    use proptest::{
+        collection::{hash_map, vec},
+        prelude::*,
+        sample::{Index, select},
+    };
 
     fn check(text: &str, expected: &str) {
         match parse(text) {
@@ -171,5 +190,117 @@ mod tests {
             &format!(r#"{{"metadata":{{"k":"{}"}}}}"#, "x".repeat(17_000)),
             "metadata",
         );
+        check(r#"{"retention_days":7}"#, "");
+        check(r#"{"expires_at":"2031-02-03T04:05:06Z"}"#, "");
+        check(r#"{"retention_days":0}"#, "retention_days");
+        check(r#"{"retention_days":-1}"#, "invalid value");
+        check(r#"{"expires_at":"tomorrow"}"#, "options: ");
+        check(
+            r#"{"retention_days":1,"expires_at":"2031-02-03T04:05:06Z"}"#,
+            "either",
+        );
+    }
+
+    const GOLDEN: &str = r#"{"stages":["detect"],"detect":{"duration":1e1},"scale":{"crf":20,"max_size_mb":0.5},
+        "subtitle":{"formats":["vtt"]},"external_id":"ü","metadata":{"a":{"$b.c":[1,-2,3.5,null,true]}},
+        "expires_at":"2031-02-03T04:05:06Z"}"#;
+
+    /// JSON as somebody might write it who wants to do harm.
+    fn json() -> impl Strategy<Value = Value> {
+        let name = prop_oneof![
+            "\\PC{0,6}",
+            select(vec![
+                "stages",
+                "detect",
+                "duration",
+                "scale",
+                "crf",
+                "metadata",
+                "external_id",
+                "expires_at",
+                "lane",
+                "retention_days",
+                "$oid",
+                "$date",
+                "$numberLong",
+                "$binary",
+                "a.b",
+                "",
+                "\0",
+                "__proto__",
+            ])
+            .prop_map(str::to_owned),
+        ];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "\\PC{0,8}".prop_map(Value::from),
+            select(vec!["scale", "auto", "5f0000000000000000000000", "1", "\0"]).prop_map(Value::from),
+        ];
+        leaf.prop_recursive(5, 40, 5, move |inner| {
+            prop_oneof![
+                vec(inner.clone(), 0..5).prop_map(Value::from),
+                hash_map(name.clone(), inner, 0..5).prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// What is taken is what MongoDB gives back.
+    fn storable_when_taken(text: &str) {
+        let Ok(options) = parse(text) else { return };
+        let id = uuid::Uuid::now_v7();
+        let now = mongodb::bson::DateTime::now();
+        let (tenant, name) = ("t".to_owned(), "a".to_owned());
+        let job = Job::uploading(id, tenant, options, name.clone(), name, now);
+        let bytes = mongodb::bson::serialize_to_vec(&job).expect("it can be stored");
+        let back: Job = mongodb::bson::deserialize_from_slice(&bytes).expect("it can be read");
+        assert_eq!(back.options, job.options, "{text}");
+        assert_eq!(back.metadata, job.metadata, "{text}");
+    }
+
+    #[test]
+    fn what_looks_like_extended_json_is_kept_as_it_is() {
+        for odd in [
+            r#"{"$oid":"5f0000000000000000000000"}"#,
+            r#"{"$date":"2031-02-03T04:05:06Z"}"#,
+            r#"{"$date":{"$numberLong":"1"}}"#,
+            r#"{"$numberDouble":"1.5"}"#,
+            r#"{"$numberDecimal":"1"}"#,
+            r#"{"$binary":{"base64":"AA==","subType":"00"}}"#,
+            r#"{"$timestamp":{"t":1,"i":2}}"#,
+            r#"{"$regularExpression":{"pattern":"a","options":""}}"#,
+            r#"{"$undefined":true}"#,
+            r#"{"$minKey":1}"#,
+        ] {
+            storable_when_taken(&format!(r#"{{"metadata":{{"k":{odd},"l":[{odd}]}}}}"#));
+            storable_when_taken(&format!(r#"{{"metadata":{odd}}}"#));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_options_are_refused_or_stored(
+            changes in vec((any::<Index>(), any::<u8>(), 0..3_u8), 0..5)
+        ) {
+            let mut bytes = GOLDEN.as_bytes().to_vec();
+            for (place, byte, how) in changes {
+                let place = place.index(bytes.len());
+                match how {
+                    0 => bytes[place] = byte,
+                    1 => bytes.insert(place, byte),
+                    _ => { bytes.remove(place); }
+                }
+            }
+            storable_when_taken(&String::from_utf8_lossy(&bytes));
+        }
+
+        #[test]
+        fn random_json_is_refused_or_stored(value in json()) {
+            storable_when_taken(&value.to_string());
+            storable_when_taken(&serde_json::json!({ "metadata": value, "lane": "batch" }).to_string());
+        }
     }
 }

@@ -12,7 +12,9 @@ use mongodb::bson::DateTime;
 use serde_json::Value;
 use std::time::Duration;
 use uuid::Uuid;
-use vidp_common::contract::{FailureCode, Outcome, Progress, ScaleReport, SkipCode, Stage, TaskResult};
+use vidp_common::contract::{
+    FailureCode, Outcome, Progress, ScaleReport, SkipCode, Stage, TaskResult, Timestamp,
+};
 
 /// How long a published task may be silent before the sweeper looks for it, when an ended job's losing attempts are
 /// removed, and how long it is kept.
@@ -22,8 +24,10 @@ pub struct Times {
     pub stale: Duration,
     /// Objects of losing attempts are removed this long after the job's end, and only those that are older than that.
     pub tidy: Duration,
-    /// Life of an ended job.
+    /// Life of an ended job, unless its client wants another.
     pub retention: Duration,
+    /// Longest life that a client may want.
+    pub max_retention: Duration,
 }
 
 /// A deleted job's document stays for so long: longer than any worker goes on after its cancellation.
@@ -245,6 +249,16 @@ pub fn retried(job: &mut Job, times: Times, now: DateTime) -> bool {
     true
 }
 
+/// The client says how long the job is to be kept after its end.
+pub fn kept(job: &mut Job, days: Option<u32>, until: Option<Timestamp>, times: Times, now: DateTime) {
+    job.options.retention_days = days;
+    job.options.expires_at = until;
+    if job.status.is_terminal() {
+        let ended = job.stages.values().filter_map(|stage| stage.finished_at).max();
+        job.expires_at = Some(expiry(job, ended.unwrap_or(now), times));
+    }
+}
+
 /// Stages whose task is to be published now.
 pub fn due(job: &Job) -> Vec<Stage> {
     let pending =
@@ -273,10 +287,23 @@ fn settle(job: &mut Job, times: Times, now: DateTime) {
         job.idempotency_key = None;
     }
     if status.is_terminal() && job.expires_at.is_none() {
-        job.expires_at = Some(later(now, times.retention));
-        job.tidy_at = Some(later(now, times.tidy.min(times.retention)));
+        let expires_at = expiry(job, now, times);
+        job.expires_at = Some(expires_at);
+        job.tidy_at = Some(later(now, times.tidy).min(expires_at));
     }
     job.status = status;
+}
+
+/// When the time of a job is over that has ended then: as its client wants it, as long as the settings allow.
+fn expiry(job: &Job, ended: DateTime, times: Times) -> DateTime {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let millis = |time: Timestamp| i64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
+    let wanted = match (job.options.expires_at, job.options.retention_days) {
+        (Some(until), _) => DateTime::from_millis(millis(until)),
+        (None, Some(days)) => later(ended, DAY * days),
+        (None, None) => later(ended, times.retention),
+    };
+    wanted.min(later(ended, times.max_retention))
 }
 
 fn begin_waiting(job: &mut Job, now: DateTime) {

@@ -3,7 +3,7 @@
 use crate::{
     app::Shared,
     caller::{self, Scope},
-    events, health, jobs, metrics, outputs, problem,
+    events, health, jobs, metrics, outputs, patch, problem,
     problem::{Code, Problem},
     upload,
 };
@@ -33,7 +33,7 @@ pub fn all(app: Shared) -> Router {
         .route("/api/v1/jobs", post(upload::create))
         // The upload counts its bytes itself: the limit of axum does not cover a streamed body.
         .layer(DefaultBodyLimit::disable())
-        .route("/api/v1/jobs/{id}", delete(jobs::delete))
+        .route("/api/v1/jobs/{id}", delete(jobs::delete).patch(patch::patch))
         .route("/api/v1/jobs/{id}/cancel", post(jobs::cancel))
         .route("/api/v1/jobs/{id}/retry", post(jobs::retry));
     let needs = |routes: Router<Shared>, scope: Scope| {

@@ -35,8 +35,12 @@ pub struct Filter {
     pub status: Option<JobStatus>,
     pub external_id: Option<String>,
     pub batch_id: Option<String>,
-    /// Only jobs older than this one.
-    pub before: Option<Uuid>,
+    /// Not before.
+    pub created_after: Option<DateTime>,
+    /// Before.
+    pub created_before: Option<DateTime>,
+    /// Only what follows this one in the list.
+    pub behind: Option<Uuid>,
     pub limit: i64,
 }
 
@@ -136,8 +140,14 @@ impl Db {
         narrow("status", filter.status.map(|status| status.to_string()));
         narrow("external_id", filter.external_id);
         narrow("batch_id", filter.batch_id);
-        if let Some(before) = filter.before {
-            query.insert("_id", doc! { "$lt": before.to_string() });
+        if let Some(behind) = filter.behind {
+            query.insert("_id", doc! { "$lt": behind.to_string() });
+        }
+        let mut created = Document::new();
+        created.extend(filter.created_after.map(|time| ("$gte".to_owned(), time.into())));
+        created.extend(filter.created_before.map(|time| ("$lt".to_owned(), time.into())));
+        if !created.is_empty() {
+            query.insert("created_at", created);
         }
         self.find(query, doc! { "_id": -1 }, filter.limit).await
     }

@@ -6,6 +6,7 @@ pub(super) const TIMES: Times = Times {
     stale: Duration::from_secs(60),
     tidy: Duration::from_secs(500),
     retention: Duration::from_secs(1000),
+    max_retention: Duration::from_secs(3 * 24 * 3600),
 };
 
 fn at(seconds: i64) -> DateTime {
@@ -253,4 +254,29 @@ fn a_stage_that_nobody_worked_on_fails_at_its_deadline() {
         job.stages[&Stage::Scale].error.as_ref().unwrap().code,
         "timed_out"
     );
+}
+
+#[test]
+fn an_ended_job_is_kept_as_its_client_wants() {
+    let check = |days: Option<u32>, until: Option<i64>, expected: i64| {
+        let until = until.map(|until| Timestamp::from_unix_timestamp(until).unwrap());
+        // Said before the end, and after it.
+        for before in [true, false] {
+            let mut job = job(&[Stage::Scale]);
+            if before {
+                kept(&mut job, days, until, TIMES, at(1));
+                assert_eq!(job.expires_at, None);
+            }
+            assert!(cancelled(&mut job, TIMES, at(10)));
+            kept(&mut job, days, until, TIMES, at(20));
+            assert_eq!(job.expires_at, Some(at(expected)), "{days:?} {until:?}");
+        }
+    };
+    check(None, None, 1010);
+    check(Some(2), None, 10 + 2 * 86_400);
+    check(Some(4), None, 10 + 3 * 86_400);
+    check(Some(u32::MAX), None, 10 + 3 * 86_400);
+    check(None, Some(500), 500);
+    check(None, Some(3), 3);
+    check(None, Some(i64::from(u32::MAX)), 10 + 3 * 86_400);
 }

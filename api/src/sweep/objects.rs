@@ -47,6 +47,7 @@ pub async fn delete(app: &Shared, id: Uuid) -> Result<bool, DbError> {
         Updated::Unchanged(_) => Ok(false),
         Updated::Changed(job) => {
             crash::step("delete.recorded");
+            metrics::job_deleted();
             if let Err(error) = delete_objects(app, &job).await {
                 tracing::warn!(job = %id, "objects of a deleted job remain; the sweeper removes them: {error:#}");
             }
@@ -76,8 +77,16 @@ async fn delete_objects(app: &App, job: &Job) -> Result<()> {
     crash::step("delete.objects");
     let prefix = keys::job_prefix(job.id);
     abort_multiparts(app, &prefix).await?;
-    let made = app.store.list(&prefix).await?;
-    app.store.delete_all(&made).await?;
+    delete_found(app, &prefix, |_| true).await
+}
+
+/// Deletes the objects below `prefix` that are `unwanted`, and counts them.
+async fn delete_found(app: &App, prefix: &str, unwanted: impl Fn(&str) -> bool) -> Result<()> {
+    let mut found = app.store.list_sizes(prefix).await?;
+    found.retain(|(key, _)| unwanted(key));
+    let (keys, sizes): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    app.store.delete_all(&keys).await?;
+    metrics::objects_deleted(keys.len() as u64, sizes.iter().sum());
     Ok(())
 }
 
@@ -85,8 +94,7 @@ async fn delete_upload(app: &App, id: Uuid) -> Result<()> {
     // The whole key: some servers find an open upload by nothing less.
     let key = keys::source(id);
     abort_multiparts(app, &key).await?;
-    app.store.delete(&key).await?;
-    Ok(())
+    delete_found(app, &key, |_| true).await
 }
 
 async fn abort_multiparts(app: &App, prefix: &str) -> Result<()> {
@@ -134,12 +142,9 @@ async fn delete_losers(app: &App, job: &Job) -> Result<()> {
     abort_multiparts(app, &keys::source(job.id)).await?;
     let prefix = keys::job_prefix(job.id);
     abort_multiparts(app, &prefix).await?;
-    let mut lost = app.store.list(&prefix).await?;
-    lost.retain(|key| {
-        !kept.contains(key) && keys::attempt(key).is_some_and(|id| is_old(id, app.config.tidy()))
-    });
-    app.store.delete_all(&lost).await?;
-    Ok(())
+    let lost =
+        |key: &str| !kept.contains(key) && keys::attempt(key).is_some_and(|id| is_old(id, app.config.tidy()));
+    delete_found(app, &prefix, lost).await
 }
 
 /// The attempt began so long ago; its id, a UUIDv7, says when.

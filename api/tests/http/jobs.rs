@@ -316,4 +316,22 @@ async fn lists_are_paged_and_filtered() {
     assert_eq!(get("external_id=n1").await.0, [ids[1].clone(), ids[3].clone()]);
     assert!(get("status=succeeded").await.0.is_empty());
     assert!(get("batch_id=none").await.0.is_empty());
+    let created = rig.job(&ids[2]).await["created_at"].as_str().unwrap().to_owned();
+    assert_eq!(get(&format!("created_before={created}")).await.0, ids[3..]);
+    let (after, _) = get(&format!("created_after={created}&external_id=n0")).await;
+    assert_eq!(after, [ids[0].clone(), ids[2].clone()]);
+    for wrong in [
+        "cursor=019f0000-0000-7000-8000-000000000000",
+        "cursor=AQ",
+        "created_after=now",
+        "limit=0",
+    ] {
+        let answer = rig
+            .http
+            .get(format!("{}?{wrong}", rig.jobs_url()))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{wrong}");
+    }
 }

@@ -7,5 +7,6 @@ mod harness;
 mod jobs;
 mod outages;
 mod outputs;
+mod patch;
 mod repeats;
 mod uploads;

@@ -1,4 +1,4 @@
-use super::{Lane, Stage};
+use super::{Lane, Stage, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// What a client asks for. Every field may be left out.
@@ -24,6 +24,15 @@ pub struct JobOptions {
     /// Anything the caller wants back with the job: a JSON object.
     #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
     pub metadata: serde_json::Map<String, serde_json::Value>,
+    /// Days that the job and its files are kept after its end; the server's own number unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<u32>,
+    /// Until when they are kept, in place of `retention_days`.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub expires_at: Option<Timestamp>,
 }
 
 impl Default for JobOptions {
@@ -36,6 +45,8 @@ impl Default for JobOptions {
             lane: Lane::default(),
             external_id: None,
             metadata: serde_json::Map::new(),
+            retention_days: None,
+            expires_at: None,
         }
     }
 }

@@ -265,7 +265,13 @@ impl Store {
 
     /// Every key below `prefix`.
     pub async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
-        let mut keys = Vec::new();
+        let found = self.list_sizes(prefix).await?;
+        Ok(found.into_iter().map(|(key, _)| key).collect())
+    }
+
+    /// Every key below `prefix`, with the object's size in bytes.
+    pub async fn list_sizes(&self, prefix: &str) -> Result<Vec<(String, u64)>, StoreError> {
+        let mut found = Vec::new();
         let mut pages = self
             .client
             .list_objects_v2()
@@ -275,13 +281,12 @@ impl Store {
             .send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(refused("list", prefix))?;
-            keys.extend(
-                page.contents()
-                    .iter()
-                    .filter_map(|object| object.key().map(str::to_owned)),
-            );
+            found.extend(page.contents().iter().filter_map(|object| {
+                let size = object.size().unwrap_or(0).max(0).cast_unsigned();
+                Some((object.key()?.to_owned(), size))
+            }));
         }
-        Ok(keys)
+        Ok(found)
     }
 
     /// Deletes the objects with these keys.

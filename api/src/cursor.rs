@@ -1,0 +1,63 @@
+//! Where a page of a list ends: text that clients hand back and do not look into.
+//!
+//! It names the last item, not a number of items, so that what is stored meanwhile moves nothing.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use uuid::Uuid;
+
+/// Before the id: what the rest means. A later release may mean something else, and tells them apart.
+const VERSION: u8 = 1;
+
+/// The cursor behind an item.
+pub fn encode(last: Uuid) -> String {
+    let mut bytes = vec![VERSION];
+    bytes.extend_from_slice(last.as_bytes());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The item that a cursor is behind; none when it is no cursor.
+pub fn decode(cursor: &str) -> Option<Uuid> {
+    match URL_SAFE_NO_PAD.decode(cursor).ok()?.split_first()? {
+        (&VERSION, id) => Uuid::from_slice(id).ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn only_what_was_given_is_taken() {
+        let cursor = encode(Uuid::now_v7());
+        for wrong in [
+            String::new(),
+            "AQ".to_owned(),
+            Uuid::now_v7().to_string(),
+            format!("{cursor}A"),
+            format!("{cursor}="),
+            cursor[1..].to_owned(),
+            // Another version.
+            cursor.replacen("AQ", "Ag", 1),
+        ] {
+            assert_eq!(decode(&wrong), None, "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn cursors_come_back_as_they_were(id in any::<u128>()) {
+            let id = Uuid::from_u128(id);
+            prop_assert_eq!(decode(&encode(id)), Some(id));
+        }
+
+        /// One id has one cursor, whatever else is sent.
+        #[test]
+        fn garbage_is_no_cursor(text in "\\PC{0,40}|[A-Za-z0-9_-]{20,26}") {
+            if let Some(id) = decode(&text) {
+                prop_assert_eq!(encode(id), text);
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! `PATCH /jobs/{id}`: changes what is the client's own: metadata, and how long the job is kept. JSON Merge Patch, RFC
+//! 7396.
+
+use crate::{
+    app::Shared,
+    caller::Caller,
+    db::Updated,
+    job::Job,
+    jobs::{etag, own},
+    options, plan,
+    problem::{Code, Problem},
+    view,
+};
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, State, rejection::BytesRejection},
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use mongodb::bson::DateTime;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use vidp_common::contract::Timestamp;
+
+const MERGE_PATCH: &str = "application/merge-patch+json";
+
+/// What may be changed.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Own {
+    #[serde(default)]
+    metadata: Map<String, Value>,
+    retention_days: Option<u32>,
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    expires_at: Option<Timestamp>,
+}
+
+/// Answers 200 with the job.
+pub async fn patch(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let id = own(&app, &caller, &id).await?;
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
+    let kind = text(header::CONTENT_TYPE).unwrap_or_default();
+    if !kind
+        .split(';')
+        .next()
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case(MERGE_PATCH))
+    {
+        let problem = Problem::new(Code::UnsupportedContentType, format!("send {MERGE_PATCH}"));
+        // RFC 5789, section 2.2.
+        return Ok(([("accept-patch", MERGE_PATCH)], problem).into_response());
+    }
+    let body = body.map_err(|error| Problem::invalid(error.body_text()))?;
+    if body.len() > options::MAX_TEXT {
+        return Err(Problem::invalid(format!(
+            "larger than {} bytes",
+            options::MAX_TEXT
+        )));
+    }
+    let Ok(Value::Object(wanted)) = serde_json::from_slice(&body) else {
+        return Err(Problem::invalid("expected a JSON object"));
+    };
+    let condition = text(header::IF_MATCH);
+    let mut refused = None;
+    let change = |job: &mut Job| {
+        refused = None;
+        let met = condition.is_none_or(|tags| matches(tags, &etag(job)));
+        if !met {
+            refused = Some(Problem::new(
+                Code::PreconditionFailed,
+                "the job has changed meanwhile",
+            ));
+            return false;
+        }
+        match patched(job, &wanted) {
+            Ok(own) => {
+                job.metadata = own.metadata.clone();
+                job.options.metadata = own.metadata;
+                plan::kept(
+                    job,
+                    own.retention_days,
+                    own.expires_at,
+                    app.times(),
+                    DateTime::now(),
+                );
+                true
+            }
+            Err(problem) => {
+                refused = Some(problem);
+                false
+            }
+        }
+    };
+    let (Updated::Changed(job) | Updated::Unchanged(job)) = app.db.update(id, change).await?;
+    match refused {
+        Some(problem) => Err(problem),
+        None => Ok(([(header::ETAG, etag(&job))], Json(view::job(&job))).into_response()),
+    }
+}
+
+/// `If-Match`, RFC 9110, section 13.1.1.
+fn matches(tags: &str, tag: &str) -> bool {
+    tags.split(',')
+        .any(|one| matches!(one.trim(), "*") || one.trim() == tag)
+}
+
+fn patched(job: &Job, wanted: &Map<String, Value>) -> Result<Own, Problem> {
+    let mut own = Own {
+        metadata: job.metadata.clone(),
+        retention_days: job.options.retention_days,
+        expires_at: job.options.expires_at,
+    };
+    // One way to say how long takes the place of the other.
+    if wanted.contains_key("retention_days") {
+        own.expires_at = None;
+    }
+    if wanted.contains_key("expires_at") {
+        own.retention_days = None;
+    }
+    let mut value = serde_json::to_value(own).map_err(Problem::internal)?;
+    merge(&mut value, Value::Object(wanted.clone()));
+    let own: Own = serde_json::from_value(value).map_err(|error| Problem::invalid(error.to_string()))?;
+    options::check_metadata(&own.metadata)
+        .and_then(|()| options::check_retention(own.retention_days, own.expires_at))
+        .map_err(Problem::invalid)?;
+    Ok(own)
+}
+
+/// RFC 7396, section 2.
+fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Value::Object(target) = target else { return };
+    for (name, value) in patch {
+        if value.is_null() {
+            target.shift_remove(&name);
+        } else {
+            merge(target.entry(name).or_insert(Value::Null), value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn patches_are_merged_as_in_the_appendix() {
+        // RFC 7396, appendix A.
+        for (original, patch, expected) in [
+            (json!({"a":"b"}), json!({"a":"c"}), json!({"a":"c"})),
+            (json!({"a":"b"}), json!({"b":"c"}), json!({"a":"b","b":"c"})),
+            (json!({"a":"b"}), json!({"a":null}), json!({})),
+            (json!({"a":"b","b":"c"}), json!({"a":null}), json!({"b":"c"})),
+            (json!({"a":["b"]}), json!({"a":"c"}), json!({"a":"c"})),
+            (json!({"a":"c"}), json!({"a":["b"]}), json!({"a":["b"]})),
+            (
+                json!({"a":{"b":"c"}}),
+                json!({"a":{"b":"d","c":null}}),
+                json!({"a":{"b":"d"}}),
+            ),
+            (json!({"a":[{"b":"c"}]}), json!({"a":[1]}), json!({"a":[1]})),
+            (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
+            (json!({"a":"b"}), json!(["c"]), json!(["c"])),
+            (json!({"a":"foo"}), json!(null), json!(null)),
+            (json!({"a":"foo"}), json!("bar"), json!("bar")),
+            (json!({"e":null}), json!({"a":1}), json!({"e":null,"a":1})),
+            (json!([1, 2]), json!({"a":"b","c":null}), json!({"a":"b"})),
+            (
+                json!({}),
+                json!({"a":{"bb":{"ccc":null}}}),
+                json!({"a":{"bb":{}}}),
+            ),
+        ] {
+            let mut target = original.clone();
+            merge(&mut target, patch.clone());
+            assert_eq!(target, expected, "{original} with {patch}");
+        }
+    }
+}
