@@ -83,7 +83,7 @@ faults! {
     "broker-freeze" true: "the broker is stopped; uploads are accepted meanwhile" = broker::freeze,
     "broker-wipe" true: "the broker's store is lost; then its streams, then its consumers" = broker::wipe,
     "broker-full" true: "the broker's disk is full" = disks::broker,
-    "bucket-full" true: "the object store's disk is full" = disks::bucket,
+    "bucket-full" false: "the object store's disk is full" = disks::bucket,
     "scratch-full" true: "the workers' disk is full" = disks::scratch,
     "power-cut" true: "the broker loses what it had not written to its disk, twice" = disks::power_cut,
     "memory" false: "a file takes more memory than its worker has" = memory::hungry,
