@@ -36,7 +36,7 @@ async fn mix(scene: &mut Scene<'_>) -> Result<()> {
         scene.rig.stack.mend();
         scene.count += 1;
         sleep(EACH.saturating_sub(begun.elapsed())).await;
-        if scene.count % REPORT == 0 {
+        if scene.count.is_multiple_of(REPORT) {
             let (accepted, open) = (scene.load.accepted().len(), scene.load.open(scene.rig));
             println!("{} faults, {accepted} jobs accepted, {open} open", scene.count);
         }
