@@ -56,7 +56,7 @@ test: programs ## All tests, against the real engines
 faults: programs ## Every kind of fault for SECONDS (30) each; SEED repeats a run, ONLY="--only broker-kill" chooses
 	@target/debug/vidp-faults --seed $(SEED) --seconds $(SECONDS) $(ONLY)
 
-soak: programs ## Random faults under one load for MINUTES (30), one each ten seconds
+soak: programs ## Random faults under one load for MINUTES (30), one each six seconds or so
 	@target/debug/vidp-faults --seed $(SEED) --soak $(MINUTES)
 
 bench: models ## Measure against the same work done by hand

@@ -37,7 +37,7 @@ impl Scope {
 pub struct Caller {
     /// Whose jobs these are.
     pub tenant: String,
-    /// The key that was shown; none with `VIDP_AUTH=off`.
+    /// The key that was shown; none as long as nobody is asked for one.
     pub key_id: Option<String>,
     /// What the key is good for.
     pub scopes: BTreeSet<Scope>,
