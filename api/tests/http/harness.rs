@@ -150,6 +150,20 @@ impl Rig {
         answer.json().await.unwrap()
     }
 
+    /// The first page of the jobs that a query such as `?status=failed` gives.
+    pub async fn list(&self, query: &str) -> Vec<Value> {
+        let answer = self
+            .http
+            .get(format!("{}{query}", self.jobs_url()))
+            .send()
+            .await
+            .unwrap();
+        answer.json::<Value>().await.unwrap()["data"]
+            .as_array()
+            .unwrap()
+            .clone()
+    }
+
     pub async fn job(&self, id: &str) -> Value {
         let answer = self
             .http

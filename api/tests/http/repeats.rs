@@ -28,19 +28,6 @@ async fn told(answer: Response) -> (u16, String, String, bool) {
     (status, text("code"), text("id"), replayed)
 }
 
-async fn count(rig: &Rig) -> usize {
-    let list: Value = rig
-        .http
-        .get(rig.jobs_url())
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
-    list["data"].as_array().unwrap().len()
-}
-
 #[tokio::test]
 async fn the_same_request_makes_one_job_and_another_with_its_key_none() {
     let rig = Rig::new().await;
@@ -62,7 +49,7 @@ async fn the_same_request_makes_one_job_and_another_with_its_key_none() {
     }
     let (status, code, ..) = told(send(&rig, QUERY, b"bytes", &[("idempotency-key", "\"")]).await).await;
     assert_eq!((status, code.as_str()), (400, "invalid_request"));
-    assert_eq!(count(&rig).await, 1);
+    assert_eq!(rig.list("").await.len(), 1);
     assert_eq!(rig.store.list("uploads/").await.unwrap().len(), 1);
     // A deleted job is not made again by a request that was late.
     rig.post(&id, "cancel").await;
@@ -99,7 +86,7 @@ async fn requests_with_one_key_at_the_same_time_make_one_job() {
             .count(),
         1
     );
-    assert_eq!(count(&rig).await, 1);
+    assert_eq!(rig.list("").await.len(), 1);
 }
 
 #[tokio::test]
@@ -114,7 +101,7 @@ async fn a_key_is_free_again_when_its_upload_came_to_nothing() {
         client
     };
     let client = begun(&rig);
-    until(async || count(&rig).await == 1).await;
+    until(async || rig.list("").await.len() == 1).await;
     assert_eq!(
         told(send(&rig, QUERY, b"bytes", &[key]).await).await.1,
         "idempotency_conflict"
@@ -123,9 +110,9 @@ async fn a_key_is_free_again_when_its_upload_came_to_nothing() {
     until(async || send(&rig, QUERY, b"", &[key]).await.status() == StatusCode::BAD_REQUEST).await;
     // The process dies.
     until(async || rig.store.open_multiparts("uploads/").await.unwrap().is_empty()).await;
-    let before = count(&rig).await;
+    let before = rig.list("").await.len();
     let _client = begun(&rig);
-    until(async || count(&rig).await == before + 1).await;
+    until(async || rig.list("").await.len() == before + 1).await;
     rig.kill_api();
     rig.start_api().await;
     assert_eq!(told(send(&rig, QUERY, b"bytes", &[key]).await).await.0, 409);
@@ -179,17 +166,9 @@ async fn a_body_that_is_not_what_was_announced_is_not_kept() {
     // Of each that was refused nothing is left.
     until(async || rig.store.list("uploads/").await.unwrap().len() == 5).await;
     until(async || rig.store.open_multiparts("uploads/").await.unwrap().is_empty()).await;
-    let failed: Value = rig
-        .http
-        .get(format!("{}?status=failed", rig.jobs_url()))
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let failed = rig.list("?status=failed").await;
     assert_eq!(
-        failed["data"][0]["stages"]["scale"]["error"]["code"],
+        failed[0]["stages"]["scale"]["error"]["code"],
         json!("source_missing")
     );
 }

@@ -193,20 +193,7 @@ async fn bad_requests_get_clear_problems_and_leave_nothing() {
     }
     until(async || rig.store.list("uploads/").await.unwrap().is_empty()).await;
     until(async || rig.store.open_multiparts("uploads/").await.unwrap().is_empty()).await;
-    let uploading = format!("{}?status=uploading", rig.jobs_url());
-    until(async || {
-        let list: Value = rig
-            .http
-            .get(&uploading)
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
-        list["data"].as_array().unwrap().is_empty()
-    })
-    .await;
+    until(async || rig.list("?status=uploading").await.is_empty()).await;
 }
 
 /// Begins an upload of 10 MB and sends 6 of them.
@@ -219,30 +206,17 @@ fn begin(rig: &Rig) -> std::net::TcpStream {
     client
 }
 
-async fn list(rig: &Rig, status: &str) -> Vec<Value> {
-    let answer = rig
-        .http
-        .get(format!("{}?status={status}", rig.jobs_url()))
-        .send()
-        .await
-        .unwrap();
-    answer.json::<Value>().await.unwrap()["data"]
-        .as_array()
-        .unwrap()
-        .clone()
-}
-
 #[tokio::test]
 async fn a_client_that_vanishes_leaves_no_trace_in_the_store() {
     let rig = Rig::new().await;
     let client = begin(&rig);
-    until(async || list(&rig, "uploading").await.len() == 1).await;
+    until(async || rig.list("?status=uploading").await.len() == 1).await;
     until(async || rig.store.open_multiparts("uploads/").await.unwrap().len() == 1).await;
     drop(client);
-    until(async || list(&rig, "failed").await.len() == 1).await;
+    until(async || rig.list("?status=failed").await.len() == 1).await;
     until(async || rig.store.open_multiparts("uploads/").await.unwrap().is_empty()).await;
     assert!(rig.store.list("uploads/").await.unwrap().is_empty());
-    let job = &list(&rig, "failed").await[0];
+    let job = &rig.list("?status=failed").await[0];
     assert_eq!(job["stages"]["detect"]["error"]["code"], "source_missing");
 }
 
@@ -253,8 +227,8 @@ async fn an_upload_whose_api_was_killed_is_cleared_by_the_next() {
     until(async || rig.store.open_multiparts("uploads/").await.unwrap().len() == 1).await;
     rig.kill_api();
     rig.start_api().await;
-    assert_eq!(list(&rig, "uploading").await.len(), 1);
-    until(async || list(&rig, "failed").await.len() == 1).await;
+    assert_eq!(rig.list("?status=uploading").await.len(), 1);
+    until(async || rig.list("?status=failed").await.len() == 1).await;
     until(async || rig.store.open_multiparts("uploads/").await.unwrap().is_empty()).await;
     assert!(rig.store.list("uploads/").await.unwrap().is_empty());
 }
