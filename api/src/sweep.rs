@@ -57,6 +57,9 @@ async fn round(app: &Shared) -> Option<anyhow::Error> {
                 note(until_shutdown(app, look_after(app, &job, *stage)).await);
             }
         }
+        for job in found(app.db.ended_due("tidy_at", now, ROUND).await, &mut note) {
+            note(until_shutdown(app, objects::tidy(app, &job)).await);
+        }
     }
     // Eight missed signs of life.
     let silent = ago(app.config.stale() * 2);
@@ -67,9 +70,6 @@ async fn round(app: &Shared) -> Option<anyhow::Error> {
     }
     for job in found(app.db.ended_due("expires_at", now, ROUND).await, &mut note) {
         note(until_shutdown(app, objects::expire(app, &job)).await);
-    }
-    for job in found(app.db.ended_due("tidy_at", now, ROUND).await, &mut note) {
-        note(until_shutdown(app, objects::tidy(app, &job)).await);
     }
     failed
 }

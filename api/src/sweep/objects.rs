@@ -105,6 +105,7 @@ async fn abort_multiparts(app: &App, prefix: &str) -> Result<()> {
 }
 
 /// Removes what losing attempts stored: everything below the job that is old and neither a manifest nor named in one.
+/// Then its tasks: a broker whose disk was full forgets to remove some that were acknowledged, and nobody is given them.
 pub(super) async fn tidy(app: &Shared, job: &Job) -> Result<()> {
     // Claimed first: a retry that comes meanwhile takes the job out of here, and its attempts are young.
     match app
@@ -121,6 +122,9 @@ pub(super) async fn tidy(app: &Shared, job: &Job) -> Result<()> {
         delete_upload(app, job.id).await?;
     } else {
         delete_losers(app, job).await?;
+    }
+    for (stage, state) in &job.stages {
+        app.queue.remove_task(*stage, job.lane, state.task_id).await?;
     }
     match app.db.update(job.id, plan::tidied).await {
         Ok(_) => metrics::repaired(Repair::Tidied),

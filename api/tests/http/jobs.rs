@@ -3,7 +3,10 @@ use futures_util::StreamExt;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use vidp_common::contract::{FailureCode, Lane, Outcome, SkipCode, Stage, Work, keys, streams};
+use vidp_common::{
+    contract::{FailureCode, Lane, Outcome, SkipCode, Stage, Work, keys, streams},
+    trace::TraceParent,
+};
 
 fn failed(code: FailureCode) -> Outcome {
     Outcome::Failed {
@@ -334,4 +337,21 @@ async fn lists_are_paged_and_filtered() {
             .unwrap();
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{wrong}");
     }
+}
+
+#[tokio::test]
+async fn a_task_that_the_broker_kept_goes_with_the_tidying() {
+    let rig = Rig::with(&[("VIDP_TIDY_SECONDS", "1".to_owned())]).await;
+    rig.submit(&json!({ "stages": ["scale"] })).await;
+    let pulled = rig.pull(Stage::Scale).await;
+    rig.succeed(&pulled, json!({})).await;
+    let stored = async || rig.queue.figures().await.unwrap().streams[streams::TASKS].messages;
+    until(async || stored().await == 0).await;
+    // As a broker whose disk was full has it: the task was acknowledged, and is in the stream.
+    let task = &pulled.task;
+    let trace = TraceParent::of_job(task.job_id);
+    let published = rig.queue.publish_task(Lane::Interactive, task, &trace);
+    published.await.unwrap();
+    assert_eq!(stored().await, 1);
+    until(async || stored().await == 0).await;
 }
