@@ -5,6 +5,7 @@ use futures_util::StreamExt;
 use mongodb::{
     Client,
     bson::{Bson, Document},
+    change_stream::event::OperationType,
     options::ClientOptions,
 };
 use std::{
@@ -23,7 +24,7 @@ pub struct History {
     pub ended_at: Option<Instant>,
     /// Later states that are not the same: there must be none.
     pub changed: Vec<State>,
-    /// Somebody has deleted the job.
+    /// Somebody has deleted the job; its document is there still.
     pub is_deleted: bool,
     /// What was seen of each stage's attempts, in their order.
     pub tries: BTreeMap<String, Vec<Try>>,
@@ -59,12 +60,10 @@ impl History {
         pairs.map(|pair| pair[1].seen.0 - pair[0].seen.1)
     }
 
-    /// Why the job does not need this object any more, if so.
+    /// Why the job does not need this object any more, if so. What is left of a deleted one goes at the latest with its
+    /// document, ten minutes later; from then on there is no such job.
     pub fn unneeded(&self, key: &str) -> Option<&'static str> {
-        let (_, stages) = self.end.as_ref()?;
-        if self.is_deleted {
-            return Some("a deleted job");
-        }
+        let (_, stages) = self.end.as_ref().filter(|_| !self.is_deleted)?;
         let never_came = stages.iter().any(|stage| stage.2 == "source_missing");
         match key.starts_with("uploads/") {
             true => never_came.then_some("an upload that came to nothing"),
@@ -110,10 +109,18 @@ impl Watch {
         let task = tokio::spawn(async move {
             loop {
                 while let Some(Ok(event)) = stream.next().await {
+                    let mut histories = seen.lock().unwrap_or_else(PoisonError::into_inner);
                     if let Some(job) = event.full_document {
-                        let mut histories = seen.lock().unwrap_or_else(PoisonError::into_inner);
                         note(&mut histories, &job);
+                    } else if event.operation_type == OperationType::Delete
+                        && let Some(id) = event
+                            .document_key
+                            .as_ref()
+                            .and_then(|key| key.get_str("_id").ok())
+                    {
+                        histories.remove(id);
                     }
+                    drop(histories);
                     token = stream.resume_token();
                 }
                 // MongoDB was hurt: go on where it broke off.
