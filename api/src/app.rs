@@ -1,6 +1,6 @@
 //! What the API's parts share.
 
-use crate::{changes::Changes, config::ApiConfig, db::Db, plan::Times};
+use crate::{changes::Changes, config::ApiConfig, db::Db, keys::Keys, plan::Times};
 use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vidp_common::{metrics, queue::Queue, store::Store};
@@ -9,6 +9,7 @@ use vidp_common::{metrics, queue::Queue, store::Store};
 pub struct App {
     pub config: ApiConfig,
     pub db: Db,
+    pub keys: Keys,
     pub queue: Queue,
     pub store: Store,
     pub changes: Changes,

@@ -1,11 +1,16 @@
 //! Who asks, and what for: every route of `/api/v1` needs a scope, and every client sees its own tenant alone.
 
-use crate::problem::Problem;
+use crate::{
+    app::Shared,
+    config::AuthMode,
+    keys,
+    problem::{Code, Problem},
+};
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::request::Parts,
+    http::{HeaderMap, HeaderValue, header, request::Parts},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -30,6 +35,15 @@ pub enum Scope {
 impl Scope {
     /// Every one.
     pub const ALL: [Scope; 3] = [Scope::JobsRead, Scope::JobsWrite, Scope::Admin];
+
+    /// The name in documents and problems.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Scope::JobsRead => "jobs:read",
+            Scope::JobsWrite => "jobs:write",
+            Scope::Admin => "admin",
+        }
+    }
 }
 
 /// Who asks. An extractor for handlers whose route has a scope in `routes.rs`.
@@ -63,11 +77,93 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Middleware of the routes that need a scope: tells the handler who asks. There are no keys yet, so that everybody
-/// is the local tenant and has every scope.
-pub async fn authorize(State(scope): State<Scope>, mut request: Request, next: Next) -> Response {
-    let caller = Caller::local();
-    debug_assert!(caller.scopes.contains(&scope));
-    request.extensions_mut().insert(caller);
-    next.run(request).await
+/// Middleware of the routes that need a scope: lets in whoever has it, and tells the handler who it is.
+pub async fn authorize(
+    State((app, scope)): State<(Shared, Scope)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match identify(&app, request.headers(), scope).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => challenge(problem, scope),
+    }
+}
+
+async fn identify(app: &Shared, headers: &HeaderMap, scope: Scope) -> Result<Caller, Problem> {
+    let caller = match app.config.auth {
+        AuthMode::Off => Caller::local(),
+        AuthMode::Keys => keys::caller(app, shown_key(headers)?).await?,
+    };
+    if caller.scopes.contains(&scope) {
+        return Ok(caller);
+    }
+    Err(Problem::new(
+        Code::InsufficientScope,
+        format!("this needs a key with the scope {}", scope.as_str()),
+    ))
+}
+
+/// The key of `Authorization: Bearer` (RFC 6750 §2.1) or of `X-Api-Key`. Never one in the URL, which ends up in logs.
+fn shown_key(headers: &HeaderMap) -> Result<&str, Problem> {
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
+    let bearer = text("authorization").and_then(|value| {
+        let (scheme, key) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
+    });
+    bearer.or_else(|| text("x-api-key")).ok_or_else(|| {
+        Problem::new(
+            Code::Unauthenticated,
+            "send your API key: `Authorization: Bearer vidp_...`",
+        )
+    })
+}
+
+/// Says how to get in (RFC 9110 §11.6.1, RFC 6750 §3).
+fn challenge(problem: Problem, scope: Scope) -> Response {
+    let challenge = match problem.code() {
+        Code::Unauthenticated => "Bearer realm=\"vidp\"".to_owned(),
+        Code::InsufficientScope => format!(
+            "Bearer realm=\"vidp\", error=\"insufficient_scope\", scope=\"{}\"",
+            scope.as_str()
+        ),
+        _ => return problem.into_response(),
+    };
+    let mut response = problem.into_response();
+    if let Ok(value) = HeaderValue::from_str(&challenge) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(headers: &[(&'static str, &'static str)], expected: Option<&str>) {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, HeaderValue::from_static(value));
+        }
+        assert_eq!(shown_key(&map).ok(), expected, "{headers:?}");
+    }
+
+    #[test]
+    fn a_key_comes_in_one_of_two_headers() {
+        check(&[("authorization", "Bearer vidp_a_b")], Some("vidp_a_b"));
+        check(&[("authorization", "bearer  vidp_a_b")], Some("vidp_a_b"));
+        check(&[("x-api-key", "vidp_a_b")], Some("vidp_a_b"));
+        check(
+            &[("authorization", "Basic dTpw"), ("x-api-key", "vidp_a_b")],
+            Some("vidp_a_b"),
+        );
+        check(&[("authorization", "vidp_a_b")], None);
+        check(&[], None);
+    }
 }

@@ -1,9 +1,21 @@
 //! Settings of the API.
 
 use anyhow::{Result, ensure};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use std::{net::SocketAddr, time::Duration};
 use vidp_common::config::{self, LogConfig, NatsConfig, S3Config, ServiceCommand};
+
+/// Shortest secret that is taken for one.
+const MIN_SECRET: usize = 32;
+
+/// How the API knows who asks.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthMode {
+    /// By API keys
+    Keys,
+    /// Not at all: everybody may do everything
+    Off,
+}
 
 /// VidP's REST API: uploads, jobs, outputs.
 #[derive(Parser, Clone, Debug)]
@@ -18,6 +30,18 @@ pub struct ApiConfig {
     /// Address to listen on
     #[arg(long, env = "VIDP_BIND", default_value = "0.0.0.0:8000")]
     pub bind: SocketAddr,
+    /// Who is let in: `keys` asks for an API key; `off` lets everybody do everything, for use on one's own machine
+    #[arg(long, env = "VIDP_AUTH", value_enum, default_value = "keys")]
+    pub auth: AuthMode,
+    /// Take VIDP_AUTH=off on an address that other machines reach
+    #[arg(long, env = "VIDP_AUTH_OFF_BEYOND_LOOPBACK")]
+    pub auth_off_beyond_loopback: bool,
+    /// Secret under which API keys are hashed; 32 characters at least, the same in every replica
+    #[arg(long, env = "VIDP_KEY_SECRET", default_value = "", hide_env_values = true)]
+    pub key_secret: String,
+    /// A key with the scope admin, `vidp_<32 hex digits>_<48 hex digits>`, to make the first ones with; none when empty
+    #[arg(long, env = "VIDP_ADMIN_KEY", default_value = "", hide_env_values = true)]
+    pub admin_key: String,
     /// Address of MongoDB; a replica set, for change streams
     #[arg(
         long,
@@ -70,6 +94,19 @@ impl ApiConfig {
         self.nats.validate()?;
         self.s3.validate()?;
         config::no_placeholder("VIDP_MONGODB_URL", &self.mongodb_url)?;
+        config::no_placeholder("VIDP_KEY_SECRET", &self.key_secret)?;
+        config::no_placeholder("VIDP_ADMIN_KEY", &self.admin_key)?;
+        ensure!(
+            self.auth == AuthMode::Off || self.key_secret.len() >= MIN_SECRET,
+            "VIDP_KEY_SECRET needs {MIN_SECRET} characters at least: `openssl rand -hex 32` makes some. On your own \
+             machine VIDP_AUTH=off does without keys"
+        );
+        ensure!(
+            self.auth == AuthMode::Keys || self.bind.ip().is_loopback() || self.auth_off_beyond_loopback,
+            "VIDP_AUTH=off lets everybody who reaches {} do everything: bind to 127.0.0.1 (VIDP_BIND), or say that \
+             you mean it with VIDP_AUTH_OFF_BEYOND_LOOPBACK=true",
+            self.bind
+        );
         ensure!(
             self.max_upload_mb > 0,
             "VIDP_MAX_UPLOAD_MB is 0: nothing could be uploaded"
@@ -126,5 +163,37 @@ impl ApiConfig {
     /// After how long without a sign of life a stage is looked for.
     pub fn stale(&self) -> Duration {
         Duration::from_secs(self.stale_seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(args: &[&str], expected: Option<&str>) {
+        let config = ApiConfig::try_parse_from([&["vidp-api"], args].concat()).unwrap();
+        match (config.validate(), expected) {
+            (Ok(()), None) => {}
+            (Err(error), Some(part)) => assert!(error.to_string().contains(part), "{error}"),
+            (result, _) => panic!("{args:?}: {result:?}"),
+        }
+    }
+
+    #[test]
+    fn keys_need_a_secret_of_ones_own() {
+        let secret = "--key-secret=0123456789abcdef0123456789abcdef";
+        check(&[], Some("VIDP_KEY_SECRET"));
+        check(&["--key-secret=short"], Some("VIDP_KEY_SECRET"));
+        check(&["--key-secret=replace-me"], Some("make-secrets.py"));
+        check(&[secret], None);
+        check(&[secret, "--admin-key=replace-me"], Some("VIDP_ADMIN_KEY"));
+    }
+
+    #[test]
+    fn an_open_api_is_for_its_own_machine() {
+        check(&["--auth=off"], Some("VIDP_AUTH_OFF_BEYOND_LOOPBACK"));
+        check(&["--auth=off", "--bind=127.0.0.1:8000"], None);
+        check(&["--auth=off", "--bind=[::1]:8000"], None);
+        check(&["--auth=off", "--auth-off-beyond-loopback"], None);
     }
 }

@@ -12,6 +12,7 @@ mod health;
 mod idempotency;
 mod job;
 mod jobs;
+mod keys;
 mod metrics;
 mod options;
 mod outputs;

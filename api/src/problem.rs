@@ -37,6 +37,11 @@ impl Problem {
         }
     }
 
+    /// What is wrong, for programs.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
     /// 400: the request itself is wrong.
     pub fn invalid(detail: impl Into<String>) -> Self {
         Problem::new(Code::InvalidRequest, detail)

@@ -3,7 +3,7 @@
 use crate::{
     app::Shared,
     caller::{self, Scope},
-    events, health, jobs, metrics, outputs, patch, problem,
+    events, health, jobs, keys, metrics, outputs, patch, problem,
     problem::{Code, Problem},
     upload,
 };
@@ -36,11 +36,16 @@ pub fn all(app: Shared) -> Router {
         .route("/api/v1/jobs/{id}", delete(jobs::delete).patch(patch::patch))
         .route("/api/v1/jobs/{id}/cancel", post(jobs::cancel))
         .route("/api/v1/jobs/{id}/retry", post(jobs::retry));
+    let admin = Router::new()
+        .route("/api/v1/keys", get(keys::list).post(keys::create))
+        .route("/api/v1/keys/{id}", get(keys::get).delete(keys::revoke))
+        .route("/api/v1/keys/{id}/rotate", post(keys::rotate));
     let needs = |routes: Router<Shared>, scope: Scope| {
-        routes.route_layer(from_fn_with_state(scope, caller::authorize))
+        routes.route_layer(from_fn_with_state((app.clone(), scope), caller::authorize))
     };
     open.merge(needs(read, Scope::JobsRead))
         .merge(needs(write, Scope::JobsWrite))
+        .merge(needs(admin, Scope::Admin))
         .fallback(async || Problem::new(Code::NotFound, "there is nothing at this address"))
         .method_not_allowed_fallback(async || {
             Problem::new(Code::MethodNotAllowed, "this address does not take that method")

@@ -5,6 +5,7 @@ use crate::{
     changes::Changes,
     config::ApiConfig,
     db::Db,
+    keys::Keys,
     metrics, results, routes, sweep,
 };
 use anyhow::{Result, bail};
@@ -28,6 +29,7 @@ pub async fn run(config: ApiConfig) -> Result<()> {
         db: Db::connect(&config.mongodb_url, &config.mongodb_database).await?,
         queue: Queue::connect(&config.nats, "vidp-api").await?,
         store: Store::new(&config.s3),
+        keys: Keys::new(&config)?,
         changes: Changes::default(),
         commits: TaskTracker::new(),
         shutdown: shutdown.clone(),

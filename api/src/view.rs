@@ -75,6 +75,7 @@ fn output(job: &Job, stage: Stage, output: &Output) -> Value {
     })
 }
 
-fn time(time: Option<DateTime>) -> Option<String> {
+/// RFC 3339, UTC.
+pub fn time(time: Option<DateTime>) -> Option<String> {
     time.and_then(|time| time.try_to_rfc3339_string().ok())
 }

@@ -174,6 +174,7 @@ impl Stack {
                 common(Link::ApiNats, Link::ApiS3),
                 &[
                     ("VIDP_BIND", format!("127.0.0.1:{port}")),
+                    ("VIDP_AUTH", "off".to_owned()),
                     ("VIDP_MONGODB_URL", mongo.clone()),
                     ("VIDP_SWEEP_SECONDS", "1".to_owned()),
                     ("VIDP_STALE_SECONDS", "4".to_owned()),

@@ -1,6 +1,7 @@
 //! MongoDB: the record. The only module that talks to it.
 
 mod jobs;
+mod keys;
 
 pub use jobs::{Ages, Filter, Updated};
 
@@ -55,7 +56,8 @@ impl Db {
 
     /// Creates the indexes of the API's queries.
     pub async fn ensure_indexes(&self) -> Result<(), DbError> {
-        self.ensure_indexes_of(jobs::NAME, jobs::indexes()).await
+        self.ensure_indexes_of(jobs::NAME, jobs::indexes()).await?;
+        self.ensure_indexes_of(keys::NAME, keys::indexes()).await
     }
 
     async fn ensure_indexes_of(&self, name: &str, indexes: Vec<IndexModel>) -> Result<(), DbError> {

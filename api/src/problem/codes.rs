@@ -32,6 +32,8 @@ macro_rules! codes {
 codes! {
     InvalidRequest 400 "invalid_request" "The request itself is wrong; `detail` says what."
     EmptyFile 400 "unsupported_media" "The file is empty."
+    Unauthenticated 401 "unauthenticated" "The request shows no key, or none that is good."
+    InsufficientScope 403 "insufficient_scope" "The key is not for this; `detail` says which scope it lacks."
     NotFound 404 "not_found" "There is no such thing, or not any more."
     MethodNotAllowed 405 "method_not_allowed" "This address does not take that method."
     TooSlow 408 "too_slow" "The upload came in too slowly."

@@ -3,7 +3,7 @@
 use async_nats::jetstream::AckKind;
 use clap::Parser;
 use futures_util::StreamExt;
-use reqwest::{Client, Response, StatusCode, multipart};
+use reqwest::{Client, Response, StatusCode, header, multipart};
 use serde_json::{Value, json};
 use std::{
     process::{Child, Command, Stdio},
@@ -56,6 +56,7 @@ impl Rig {
         let port = free_port();
         let mut env = vec![
             ("VIDP_BIND", format!("127.0.0.1:{port}")),
+            ("VIDP_AUTH", "off".to_owned()),
             ("VIDP_NATS_URL", nats.url()),
             ("VIDP_MONGODB_URL", engines.mongo.url()),
             ("VIDP_MONGODB_DATABASE", format!("test-{id}")),
@@ -90,6 +91,20 @@ impl Rig {
         };
         rig.ready().await;
         rig
+    }
+
+    /// From here on as the owner of this key.
+    pub fn as_client(mut self, key: &str) -> Rig {
+        let mut headers = header::HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, format!("Bearer {key}").parse().unwrap());
+        self.http = Client::builder().default_headers(headers).build().unwrap();
+        self
+    }
+
+    /// From here on without a key.
+    pub fn as_nobody(mut self) -> Rig {
+        self.http = Client::new();
+        self
     }
 
     pub async fn ready(&self) {
@@ -279,6 +294,56 @@ pub fn python(program: &str) -> tokio::process::Command {
         .stdout(Stdio::piped())
         .kill_on_drop(true);
     command
+}
+
+/// An API that asks for keys.
+pub struct Guarded {
+    pub rig: Rig,
+}
+
+impl Guarded {
+    const ADMIN_KEY: &str =
+        "vidp_0123456789abcdef0123456789abcdef_0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    pub async fn new() -> Guarded {
+        Guarded::with(&[]).await
+    }
+
+    /// With more settings.
+    pub async fn with(more: &[(&'static str, String)]) -> Guarded {
+        let keys = [
+            ("VIDP_AUTH", "keys".to_owned()),
+            (
+                "VIDP_KEY_SECRET",
+                "the tests' own secret, known to nobody".to_owned(),
+            ),
+            ("VIDP_ADMIN_KEY", Guarded::ADMIN_KEY.to_owned()),
+        ];
+        Guarded {
+            rig: Rig::with(&[&keys, more].concat()).await,
+        }
+    }
+
+    /// Asks as the operator.
+    pub async fn admin(&self, method: &str, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
+        let url = format!("{}/api/v1/{path}", self.rig.url);
+        let mut request = self.rig.http.request(method.parse().unwrap(), url);
+        request = request.bearer_auth(Guarded::ADMIN_KEY);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        (status, answer.json().await.unwrap_or_default())
+    }
+
+    /// A new key's text.
+    pub async fn key(&self, tenant: &str, scopes: &[&str]) -> String {
+        let body = json!({ "name": "test", "tenant": tenant, "scopes": scopes });
+        let (status, made) = self.admin("POST", "keys", Some(&body)).await;
+        assert_eq!(status, StatusCode::CREATED, "{made}");
+        made["key"].as_str().unwrap().to_owned()
+    }
 }
 
 pub struct Pulled {

@@ -1,10 +1,12 @@
 //! The API as a process of its own, through HTTP, with a real NATS, MongoDB and S3 server. The tests play the
 //! workers: they pull tasks and publish results, as any worker would.
 
+mod access;
 mod events;
 mod figures;
 mod harness;
 mod jobs;
+mod keys;
 mod outages;
 mod outputs;
 mod patch;

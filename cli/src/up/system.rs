@@ -65,6 +65,8 @@ impl System {
         let start = Instant::now();
         let mut api_environment = engines.api_environment();
         api_environment.extend(default("VIDP_MONGODB_DATABASE", "vidp"));
+        // Nobody but this machine reaches it.
+        api_environment.extend(default("VIDP_AUTH", "off"));
         let port = if up.api_port == 0 {
             free_port()
         } else {

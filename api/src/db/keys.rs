@@ -1,0 +1,102 @@
+//! The collection `keys`: one document an API key. It has no job and no secret in it.
+
+use super::{Db, DbError};
+use crate::keys::Key;
+use futures_util::TryStreamExt;
+use mongodb::{
+    Collection, IndexModel,
+    bson::{DateTime, Document, doc},
+};
+use uuid::Uuid;
+
+/// The collection's name.
+pub(super) const NAME: &str = "keys";
+
+/// The indexes of the queries below.
+pub(super) fn indexes() -> Vec<IndexModel> {
+    [doc! { "tenant": 1, "_id": -1 }, doc! { "replaced_by": 1 }]
+        .map(|keys| IndexModel::builder().keys(keys).build())
+        .into()
+}
+
+impl Db {
+    /// Stores a new key.
+    pub async fn insert_key(&self, key: &Key) -> Result<(), DbError> {
+        let (keys, key) = (self.all_keys(), key.clone());
+        self.run(async move { keys.insert_one(key).await.map(drop) })
+            .await
+    }
+
+    /// A key, live or not.
+    pub async fn key(&self, id: Uuid) -> Result<Option<Key>, DbError> {
+        self.one_key(doc! { "_id": id.to_string() }).await
+    }
+
+    /// The key that was rotated into this one.
+    pub async fn predecessor(&self, id: Uuid) -> Result<Option<Key>, DbError> {
+        self.one_key(doc! { "replaced_by": id.to_string() }).await
+    }
+
+    async fn one_key(&self, query: Document) -> Result<Option<Key>, DbError> {
+        let keys = self.all_keys();
+        self.run(async move { keys.find_one(query).await }).await
+    }
+
+    /// Keys of a tenant, or all, newest first; those older than `before`.
+    pub async fn keys(
+        &self,
+        tenant: Option<String>,
+        before: Option<Uuid>,
+        limit: i64,
+    ) -> Result<Vec<Key>, DbError> {
+        let mut query = Document::new();
+        if let Some(tenant) = tenant {
+            query.insert("tenant", tenant);
+        }
+        if let Some(before) = before {
+            query.insert("_id", doc! { "$lt": before.to_string() });
+        }
+        let keys = self.all_keys();
+        let find = async move {
+            let found = keys.find(query).sort(doc! { "_id": -1 }).limit(limit).await?;
+            found.try_collect().await
+        };
+        self.run(find).await
+    }
+
+    /// Ends a key; one that has ended stays as it is.
+    pub async fn revoke_key(&self, id: Uuid, now: DateTime) -> Result<(), DbError> {
+        let live = doc! { "_id": id.to_string(), "revoked_at": null };
+        self.change_key(live, doc! { "$set": { "revoked_at": now } })
+            .await
+            .map(drop)
+    }
+
+    /// Puts another key in the place of a live one, which goes on until `ends`; false when it was replaced or revoked
+    /// meanwhile.
+    pub async fn replace_key(&self, id: Uuid, by: Uuid, ends: DateTime) -> Result<bool, DbError> {
+        let live = doc! { "_id": id.to_string(), "revoked_at": null, "replaced_by": null };
+        let set = doc! { "replaced_by": by.to_string(), "expires_at": ends };
+        self.change_key(live, doc! { "$set": set }).await
+    }
+
+    /// Somebody used the key.
+    pub async fn key_used(&self, id: Uuid, now: DateTime) -> Result<(), DbError> {
+        let key = doc! { "_id": id.to_string() };
+        self.change_key(key, doc! { "$max": { "last_used_at": now } })
+            .await
+            .map(drop)
+    }
+
+    async fn change_key(&self, which: Document, change: Document) -> Result<bool, DbError> {
+        let keys = self.all_keys();
+        let done = self
+            .run(async move { keys.update_one(which, change).await })
+            .await?;
+        Ok(done.matched_count == 1)
+    }
+
+    fn all_keys(&self) -> Collection<Key> {
+        self.collection(NAME)
+    }
+}

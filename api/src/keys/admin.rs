@@ -1,0 +1,234 @@
+//! `/api/v1/keys`: making, listing, rotating and revoking keys. For operators: they see every tenant's.
+
+use super::{Key, Token};
+use crate::{
+    app::Shared,
+    caller::{Caller, Scope},
+    problem::{Code, Problem},
+    view,
+};
+use axum::{
+    Json,
+    extract::{
+        Path, Query, State,
+        rejection::{JsonRejection, QueryRejection},
+    },
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use mongodb::bson::DateTime;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// How long the old key of a rotation goes on, unless told. Seconds.
+const OVERLAP: u32 = 24 * 3600;
+/// At most. Seconds.
+const MAX_OVERLAP: u32 = 30 * 24 * 3600;
+/// Longest name of a key or a tenant, in characters.
+const MAX_NAME: usize = 64;
+/// Keys on a page.
+const PAGE: i64 = 100;
+
+/// Body of [`create`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewKey {
+    /// For people: what the key is used for.
+    name: String,
+    /// Whose jobs it opens; the caller's own tenant by default.
+    tenant: Option<String>,
+    /// What it is good for; jobs:read and jobs:write by default.
+    scopes: Option<BTreeSet<Scope>>,
+    /// When it ends; never by default.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    expires_at: Option<OffsetDateTime>,
+}
+
+/// Body of [`rotate`]; may be left out.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rotation {
+    /// Seconds that the old key goes on.
+    overlap_seconds: Option<u32>,
+}
+
+/// Query of [`list`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    tenant: Option<String>,
+    cursor: Option<Uuid>,
+}
+
+/// `POST /keys`: a new key; its text is in this answer and never again.
+pub async fn create(
+    State(app): State<Shared>,
+    caller: Caller,
+    body: Result<Json<NewKey>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let Json(new) = body.map_err(|error| Problem::invalid(error.body_text()))?;
+    let tenant = new.tenant.unwrap_or_else(|| caller.tenant.clone());
+    let scopes = new
+        .scopes
+        .unwrap_or_else(|| [Scope::JobsRead, Scope::JobsWrite].into());
+    if !(1..=MAX_NAME).contains(&new.name.chars().count()) || new.name.chars().any(char::is_control) {
+        return Err(Problem::invalid(format!(
+            "name must be 1 to {MAX_NAME} characters"
+        )));
+    }
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    if !(1..=MAX_NAME).contains(&tenant.len()) || !tenant.bytes().all(plain) {
+        return Err(Problem::invalid(format!(
+            "tenant must be 1 to {MAX_NAME} ASCII letters, digits, dots, hyphens or underscores"
+        )));
+    }
+    if scopes.is_empty() {
+        return Err(Problem::invalid("scopes must not be empty"));
+    }
+    let expires_at = match new.expires_at {
+        Some(at) if at <= OffsetDateTime::now_utc() => {
+            return Err(Problem::invalid("expires_at is over already"));
+        }
+        at => at.map(|at| DateTime::from_millis((at.unix_timestamp_nanos() / 1_000_000) as i64)),
+    };
+    let (key, token) = make(&app, new.name, tenant, scopes, expires_at)?;
+    app.db.insert_key(&key).await?;
+    tracing::info!(key = %key.id, tenant = key.tenant, by = caller.key_id, "key made");
+    Ok(made(&key, &token))
+}
+
+/// `GET /keys`: newest first, revoked and expired ones too.
+pub async fn list(
+    State(app): State<Shared>,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(query) = query.map_err(|error| Problem::invalid(error.body_text()))?;
+    let keys = app.db.keys(query.tenant, query.cursor, PAGE).await?;
+    let next_cursor = keys
+        .last()
+        .filter(|_| keys.len() as i64 == PAGE)
+        .map(|key| key.id);
+    let data: Vec<_> = keys.iter().map(shown).collect();
+    Ok(Json(json!({ "data": data, "next_cursor": next_cursor })).into_response())
+}
+
+/// `GET /keys/{id}`: what is known of a key, without its text.
+pub async fn get(State(app): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
+    Ok(Json(shown(&find(&app, &id).await?)).into_response())
+}
+
+/// `DELETE /keys/{id}`: refused by every replica within seconds; stays in the list.
+pub async fn revoke(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let key = find(&app, &id).await?;
+    app.db.revoke_key(key.id, DateTime::now()).await?;
+    app.keys.forget(key.id);
+    tracing::info!(key = %key.id, tenant = key.tenant, by = caller.key_id, "key revoked");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /keys/{id}/rotate`: a new key of the same name, tenant and scopes. The old one goes on for a while, so that
+/// its users can change over: two live ones, and no third.
+pub async fn rotate(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Result<Option<Json<Rotation>>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let rotation = body.map_err(|error| Problem::invalid(error.body_text()))?;
+    let overlap = rotation
+        .and_then(|Json(rotation)| rotation.overlap_seconds)
+        .unwrap_or(OVERLAP);
+    if overlap > MAX_OVERLAP {
+        return Err(Problem::invalid(format!(
+            "overlap_seconds must be 0 to {MAX_OVERLAP}"
+        )));
+    }
+    let old = find(&app, &id).await?;
+    if !old.is_live() || old.replaced_by.is_some() {
+        return Err(Problem::conflict("the key has ended or was rotated before"));
+    }
+    if app.db.predecessor(old.id).await?.is_some_and(|key| key.is_live()) {
+        return Err(Problem::conflict(
+            "the key before this one is still good: revoke it first",
+        ));
+    }
+    let (key, token) = make(
+        &app,
+        old.name.clone(),
+        old.tenant.clone(),
+        old.scopes.clone(),
+        old.expires_at,
+    )?;
+    let ends = DateTime::from_millis(DateTime::now().timestamp_millis() + i64::from(overlap) * 1000);
+    let ends = old.expires_at.map_or(ends, |at| at.min(ends));
+    app.db.insert_key(&key).await?;
+    // Of two rotations at the same time one wins; the other's key was never shown to anybody.
+    if !app.db.replace_key(old.id, key.id, ends).await? {
+        app.db.revoke_key(key.id, DateTime::now()).await?;
+        return Err(Problem::conflict("the key was rotated or revoked just now"));
+    }
+    app.keys.forget(old.id);
+    tracing::info!(key = %old.id, new = %key.id, tenant = key.tenant, by = caller.key_id, "key rotated");
+    Ok(made(&key, &token))
+}
+
+fn make(
+    app: &Shared,
+    name: String,
+    tenant: String,
+    scopes: BTreeSet<Scope>,
+    expires_at: Option<DateTime>,
+) -> Result<(Key, Token), Problem> {
+    let token = Token::random().map_err(Problem::internal)?;
+    let key = Key {
+        id: token.id,
+        name,
+        tenant,
+        scopes,
+        hash: app.keys.hasher()?.hash(&token),
+        created_at: DateTime::now(),
+        expires_at,
+        revoked_at: None,
+        last_used_at: None,
+        replaced_by: None,
+    };
+    Ok((key, token))
+}
+
+async fn find(app: &Shared, id: &str) -> Result<Key, Problem> {
+    let none = || Problem::new(Code::NotFound, "there is no key with this id");
+    let id = id.parse().map_err(|_| none())?;
+    app.db.key(id).await?.ok_or_else(none)
+}
+
+fn made(key: &Key, token: &Token) -> Response {
+    let mut body = shown(key);
+    body["key"] = json!(token.expose());
+    let headers = [
+        (header::LOCATION, format!("/api/v1/keys/{}", key.id)),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    (StatusCode::CREATED, headers, Json(body)).into_response()
+}
+
+/// A key without its hash.
+fn shown(key: &Key) -> Value {
+    json!({
+        "id": key.id,
+        "name": key.name,
+        "tenant": key.tenant,
+        "scopes": key.scopes,
+        "created_at": view::time(Some(key.created_at)),
+        "expires_at": view::time(key.expires_at),
+        "revoked_at": view::time(key.revoked_at),
+        "last_used_at": view::time(key.last_used_at),
+        "replaced_by": key.replaced_by,
+    })
+}

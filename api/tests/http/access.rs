@@ -1,0 +1,170 @@
+//! Every route, with every scope, with another tenant's key, with a wrong one and with none.
+
+use crate::harness::{Guarded, Rig};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+use vidp_common::contract::Stage;
+
+/// What each route needs; `None` is open. A route of `routes.rs` without a row here fails the test.
+const ROUTES: &[(&str, &str, Option<&str>)] = &[
+    ("GET", "/health", None),
+    ("GET", "/ready", None),
+    ("GET", "/metrics", None),
+    ("GET", "/api/v1/processing/health", None),
+    ("GET", "/api/v1/jobs", Some("jobs:read")),
+    ("GET", "/api/v1/jobs/{id}", Some("jobs:read")),
+    ("GET", "/api/v1/jobs/{id}/events", Some("jobs:read")),
+    ("GET", "/api/v1/events", Some("jobs:read")),
+    ("GET", "/api/v1/jobs/{id}/outputs", Some("jobs:read")),
+    (
+        "GET",
+        "/api/v1/jobs/{id}/outputs/{stage}/{name}",
+        Some("jobs:read"),
+    ),
+    ("POST", "/api/v1/jobs", Some("jobs:write")),
+    ("DELETE", "/api/v1/jobs/{id}", Some("jobs:write")),
+    ("PATCH", "/api/v1/jobs/{id}", Some("jobs:write")),
+    ("POST", "/api/v1/jobs/{id}/cancel", Some("jobs:write")),
+    ("POST", "/api/v1/jobs/{id}/retry", Some("jobs:write")),
+    ("GET", "/api/v1/keys", Some("admin")),
+    ("POST", "/api/v1/keys", Some("admin")),
+    ("GET", "/api/v1/keys/{id}", Some("admin")),
+    ("DELETE", "/api/v1/keys/{id}", Some("admin")),
+    ("POST", "/api/v1/keys/{id}/rotate", Some("admin")),
+];
+const SCOPES: [&str; 3] = ["jobs:read", "jobs:write", "admin"];
+
+/// Method and path of every route in the source of the router.
+fn routes_of_the_source() -> BTreeSet<(String, String)> {
+    let source = include_str!("../../src/routes.rs");
+    let mut found = BTreeSet::new();
+    for route in source.split(".route(").skip(1) {
+        let path = route.split('"').nth(1).unwrap();
+        let handlers = route.split(';').next().unwrap();
+        for method in ["get", "post", "put", "patch", "delete", "head", "options", "any"] {
+            let called = format!("{method}(");
+            let is_call = |(at, _): (usize, &str)| handlers[..at].ends_with([' ', '.', ',', '\n', '(']);
+            if handlers.match_indices(&called).any(is_call) {
+                found.insert((method.to_uppercase(), path.to_owned()));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_route_has_its_row() {
+    let rows: BTreeSet<_> = ROUTES
+        .iter()
+        .map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned()))
+        .collect();
+    assert_eq!(routes_of_the_source(), rows);
+}
+
+async fn ask(
+    rig: &Rig,
+    method: &str,
+    path: &str,
+    id: &str,
+    key: Option<&str>,
+) -> (StatusCode, String, Value) {
+    let path = path
+        .replace("{id}", id)
+        .replace("{stage}", "scale")
+        .replace("{name}", "out.bin");
+    let method: Method = method.parse().unwrap();
+    let mut request = rig.http.request(method, format!("{}{path}", rig.url));
+    if let Some(key) = key {
+        request = request.bearer_auth(key);
+    }
+    let answer = request.send().await.unwrap();
+    let challenge = answer.headers().get("www-authenticate");
+    let challenge = challenge.map_or("", |value| value.to_str().unwrap()).to_owned();
+    let status = answer.status();
+    if answer
+        .headers()
+        .get("content-type")
+        .is_some_and(|kind| kind == "text/event-stream")
+    {
+        return (status, challenge, Value::Null); // It would not end.
+    }
+    let text = answer.text().await.unwrap();
+    (status, challenge, serde_json::from_str(&text).unwrap_or_default())
+}
+
+#[tokio::test]
+async fn every_route_lets_in_its_scope_and_its_tenant_alone() {
+    let rig = Guarded::new().await;
+    let all = rig.key("mine", &["jobs:read", "jobs:write"]).await;
+    let stranger = rig.key("theirs", &["jobs:read", "jobs:write"]).await;
+    let mut single = Vec::new();
+    for scope in SCOPES {
+        single.push((scope, rig.key("mine", &[scope]).await));
+    }
+    let rig = rig.rig.as_client(&all);
+    let job = rig.submit(&json!({ "stages": ["scale"] })).await;
+    let id = job["id"].as_str().unwrap().to_owned();
+    let task = rig.pull(Stage::Scale).await;
+    rig.succeed(&task, json!({})).await;
+    let before = rig.until_job(&id, |job| job["status"] == "succeeded").await;
+    let rig = rig.as_nobody();
+
+    let nobodys = format!("vidp_{}_{}", Uuid::now_v7().simple(), "0".repeat(48));
+    let none = Uuid::now_v7().to_string();
+    for (method, path, needed) in ROUTES {
+        let said = async |id: &str, key: Option<&str>| {
+            let answer = ask(&rig, method, path, id, key).await;
+            println!("{method} {path} {needed:?} {key:?}: {} {}", answer.0, answer.2);
+            answer
+        };
+        let Some(needed) = needed else {
+            assert_eq!(said(&id, None).await.0, StatusCode::OK);
+            continue;
+        };
+        for wrong in [
+            None,
+            Some(nobodys.as_str()),
+            Some("vidp_"),
+            Some(&all[..all.len() - 1]),
+        ] {
+            let (status, challenge, body) = said(&id, wrong).await;
+            assert_eq!(
+                (status, challenge.as_str(), &body["code"]),
+                (
+                    StatusCode::UNAUTHORIZED,
+                    "Bearer realm=\"vidp\"",
+                    &json!("unauthenticated")
+                )
+            );
+        }
+        for (scope, key) in &single {
+            if scope == needed {
+                // Of a job or key that is not there: what is allowed must not change what the others look at.
+                let (status, challenge, _) = said(&none, Some(key)).await;
+                assert!(challenge.is_empty() && !status.is_server_error(), "{status}");
+                continue;
+            }
+            let (status, challenge, body) = said(&id, Some(key)).await;
+            assert_eq!(
+                (status, &body["code"]),
+                (StatusCode::FORBIDDEN, &json!("insufficient_scope"))
+            );
+            assert!(challenge.contains(&format!("scope=\"{needed}\"")), "{challenge}");
+        }
+        let (status, _, body) = said(&id, Some(&stranger)).await;
+        match (*needed, path.contains("{id}"), *method) {
+            ("admin", ..) => assert_eq!(status, StatusCode::FORBIDDEN),
+            (_, true, _) => assert_eq!(
+                (status, &body["code"]),
+                (StatusCode::NOT_FOUND, &json!("not_found"))
+            ),
+            _ if *path == "/api/v1/events" => assert_eq!(status, StatusCode::OK),
+            (_, false, "GET") => assert_eq!((status, &body["data"]), (StatusCode::OK, &json!([]))),
+            _ => assert!(status.is_client_error(), "{status}"),
+        }
+    }
+    let rig = rig.as_client(&all);
+    assert_eq!(rig.job(&id).await, before);
+}
