@@ -25,8 +25,12 @@ ENV_SAMPLE = ROOT / ".env.example"
 SECRET = ROOT / "k8s" / "secrets" / "vidp-secrets.yaml"
 
 PLACEHOLDER = "replace-me"
+# In the place of a length: an API key of VidP.
+API_KEY = 0
 # The names in .env. Users of MinIO are short, keys between members of a replica set long.
 COMPOSE = {
+    "VIDP_KEY_SECRET": 64,
+    "VIDP_ADMIN_KEY": API_KEY,
     "VIDP_S3_ACCESS_KEY": 20,
     "VIDP_S3_SECRET_KEY": 40,
     "MONGODB_ROOT_PASSWORD": 40,
@@ -40,6 +44,8 @@ COMPOSE = {
 }
 # The keys of the Secret; mongodb-url has the password of mongodb-password in it.
 KUBERNETES = {
+    "key-secret": 64,
+    "admin-key": API_KEY,
     "s3-access-key": 20,
     "s3-secret-key": 40,
     "mongodb-password": 40,
@@ -55,6 +61,8 @@ KUBERNETES = {
 
 def password(length):
     """A letter, then hexadecimal digits: safe in URLs, shells, YAML and base64, and no number to nats.conf."""
+    if length == API_KEY:
+        return f"vidp_{os.urandom(16).hex()}_{os.urandom(24).hex()}"
     return random.SystemRandom().choice("ghjkmnpqrstuvwxyz") + os.urandom(length).hex()[: length - 1]
 
 

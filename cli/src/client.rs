@@ -92,9 +92,19 @@ pub struct Client {
 }
 
 impl Client {
-    /// For the server at `server`, for example `http://127.0.0.1:8000`.
-    pub fn new(server: &str) -> Result<Client> {
-        let http = reqwest::Client::builder().connect_timeout(CONNECT).build()?;
+    /// For the server at `server`, for example `http://127.0.0.1:8000`; with an API key where one is needed.
+    pub fn new(server: &str, api_key: Option<&str>) -> Result<Client> {
+        let mut headers = header::HeaderMap::new();
+        if let Some(key) = api_key {
+            let mut value = header::HeaderValue::from_str(&format!("Bearer {key}"))
+                .context("the API key has characters that no key has")?;
+            value.set_sensitive(true);
+            headers.insert(header::AUTHORIZATION, value);
+        }
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .default_headers(headers)
+            .build()?;
         let server = server.trim_end_matches('/').to_owned();
         Ok(Client { http, server })
     }
@@ -112,9 +122,7 @@ impl Client {
     /// Makes a job from a form with the parts `options` and `file`.
     pub async fn create(&self, form: reqwest::multipart::Form) -> Result<Job> {
         let request = self.http.post(self.url("/api/v1/jobs")).multipart(form);
-        let sent = request.send().await;
-        let answer = accepted(sent.with_context(|| self.unreachable())?).await?;
-        Job::parse(answer.json().await?)
+        Job::parse(self.send(request).await?.json().await?)
     }
 
     /// A job as it is now.
@@ -124,7 +132,27 @@ impl Client {
 
     /// The answer to a GET.
     pub async fn get(&self, path: &str) -> Result<Response> {
-        let sent = self.http.get(self.url(path)).send().await;
+        self.send(self.http.get(self.url(path))).await
+    }
+
+    /// The answer to a GET with a query.
+    pub async fn get_with(&self, path: &str, query: &[(&str, String)]) -> Result<Response> {
+        self.send(self.http.get(self.url(path)).query(query)).await
+    }
+
+    /// What a POST of this JSON is answered.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        let answer = self.send(self.http.post(self.url(path)).json(body)).await?;
+        Ok(answer.json().await?)
+    }
+
+    /// Sends a DELETE.
+    pub async fn delete(&self, path: &str) -> Result<()> {
+        self.send(self.http.delete(self.url(path))).await.map(drop)
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response> {
+        let sent = request.send().await;
         accepted(sent.with_context(|| self.unreachable())?).await
     }
 

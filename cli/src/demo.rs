@@ -35,7 +35,7 @@ pub async fn run(demo: Demo) -> Result<ExitCode> {
     let Some(mut system) = spawn_blocking(move || System::start(&up, &told)).await?? else {
         bail!("stopped");
     };
-    let client = Client::new(&system.url())?;
+    let client = Client::new(&system.url(), None)?;
     let told = stopping.clone();
     let watching = spawn_blocking(move || {
         system.watch(&told);

@@ -23,6 +23,17 @@ pub struct Server {
     /// Address of the API
     #[arg(long, env = "VIDP_SERVER", default_value = "http://127.0.0.1:8000")]
     server: String,
+    /// API key, where the server asks for one
+    #[arg(long, env = "VIDP_API_KEY", default_value = "", hide_env_values = true)]
+    api_key: String,
+}
+
+impl Server {
+    /// A connection to it.
+    pub fn client(&self) -> Result<Client> {
+        let key = Some(self.api_key.trim()).filter(|key| !key.is_empty());
+        Client::new(&self.server, key)
+    }
 }
 
 /// How to show a job's end.
@@ -72,7 +83,7 @@ pub struct GetCommand {
 
 /// Runs `vidp submit`.
 pub async fn submit(command: SubmitCommand) -> Result<ExitCode> {
-    let client = Client::new(&command.server.server)?;
+    let client = command.server.client()?;
     let job = tokio::select! {
         job = command.submit.upload(&client) => job?,
         _ = tokio::signal::ctrl_c() => {
@@ -94,13 +105,13 @@ pub async fn submit(command: SubmitCommand) -> Result<ExitCode> {
 
 /// Runs `vidp watch`.
 pub async fn watch(command: WatchCommand) -> Result<ExitCode> {
-    let client = Client::new(&command.server.server)?;
+    let client = command.server.client()?;
     follow(&client, &command.id, &command.show).await
 }
 
 /// Runs `vidp get`.
 pub async fn get(command: GetCommand) -> Result<ExitCode> {
-    let client = Client::new(&command.server.server)?;
+    let client = command.server.client()?;
     let job = client.job(&command.id).await?;
     match command.out {
         None => println!("{}", serde_json::to_string_pretty(&job.document)?),

@@ -5,6 +5,7 @@ mod demo;
 mod doctor;
 mod fetch;
 mod jobs;
+mod keys;
 mod model;
 mod progress;
 mod report;
@@ -33,6 +34,9 @@ enum Command {
     Watch(jobs::WatchCommand),
     /// Print a job, or download its outputs
     Get(jobs::GetCommand),
+    /// Make, list, rotate and revoke API keys
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Make and check speech models
     #[command(subcommand)]
     Model(model::ModelCommand),
@@ -61,6 +65,7 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Submit(command) => jobs::submit(*command).await,
         Command::Watch(command) => jobs::watch(command).await,
         Command::Get(command) => jobs::get(command).await,
+        Command::Keys(command) => keys::run(command).await.map(|()| ExitCode::SUCCESS),
         Command::Model(command) => model::run(command).map(|()| ExitCode::SUCCESS),
         Command::Doctor if doctor::run() => Ok(ExitCode::SUCCESS),
         Command::Doctor => Ok(ExitCode::FAILURE),

@@ -3,6 +3,7 @@
 mod bad_input;
 mod collector;
 mod failures;
+mod keys;
 mod media;
 mod observe;
 mod pipeline;

@@ -1,0 +1,79 @@
+use crate::{
+    media::sample,
+    stack::{Stack, up, vidp},
+};
+
+const ADMIN_KEY: &str =
+    "vidp_0123456789abcdef0123456789abcdef_0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// What `vidp` prints, and what it complains of when it fails.
+fn run(stack: &Stack, key: &str, args: &[&str]) -> Result<String, String> {
+    let mut command = vidp();
+    command
+        .args(args)
+        .env("VIDP_SERVER", &stack.url)
+        .env("VIDP_API_KEY", key);
+    let done = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    match done.status.success() {
+        true => Ok(text(&done.stdout)),
+        false => Err(text(&done.stderr)),
+    }
+}
+
+#[test]
+fn keys_are_made_used_rotated_and_revoked_from_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut command = up(&data, 0);
+    command
+        .args(["--scale-workers=1", "--detect-workers=0", "--subtitle-workers=0"])
+        .env("VIDP_AUTH", "keys")
+        .env("VIDP_KEY_SECRET", "the tests' own secret, known to nobody")
+        .env("VIDP_ADMIN_KEY", ADMIN_KEY);
+    let stack = Stack::start_as(&data, command);
+    let as_admin = |args: &[&str]| run(&stack, ADMIN_KEY, args).unwrap();
+
+    let key = as_admin(&[
+        "keys",
+        "create",
+        "shop",
+        "--tenant",
+        "acme",
+        "--expires-days",
+        "90",
+    ]);
+    let clip = sample("clip.mp4");
+    let submit = [
+        "submit",
+        clip.to_str().unwrap(),
+        "--stages=scale",
+        "--renditions=144p",
+        "--wait",
+    ];
+    let refused = run(&stack, "", &submit).unwrap_err();
+    assert!(refused.contains("unauthenticated"), "{refused}");
+    let out = folder.path().join("out");
+    let job = run(
+        &stack,
+        &key,
+        &[&submit[..], &["--json", "--out", out.to_str().unwrap()]].concat(),
+    )
+    .unwrap();
+    assert!(out.join("scale/144p.mp4").is_file(), "{job}");
+
+    let list = as_admin(&["keys", "list", "--tenant", "acme"]);
+    assert!(list.contains("shop") && !list.contains(&key), "{list}");
+    let id = list.split_whitespace().next().unwrap().to_owned();
+    let second = as_admin(&["keys", "rotate", &id]);
+    as_admin(&["keys", "revoke", &id]);
+    let watch = |key: &str| {
+        let job: serde_json::Value = serde_json::from_str(&job).unwrap();
+        run(&stack, key, &["get", job["id"].as_str().unwrap()])
+    };
+    assert!(watch(&second).is_ok());
+    let refused = watch(&key).unwrap_err();
+    assert!(refused.contains("revoked"), "{refused}");
+    let refused = run(&stack, &second, &["keys", "list"]).unwrap_err();
+    assert!(refused.contains("insufficient_scope"), "{refused}");
+}
