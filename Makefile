@@ -11,7 +11,7 @@ MODELS := .engines/models/ggml-base-q8_0.bin
 PROGRAMS := -p vidp -p vidp-api -p worker-lang -p worker-scale
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build programs models demo up check k8s-check test faults soak bench scaling clean-data
+.PHONY: help setup build programs models demo up check k8s-check test openapi faults soak bench scaling clean-data
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ k8s-check: ## Manifests, Compose file, Dockerfile and alerts, against schemas an
 test: programs ## All tests, against the real engines
 	@python3 scripts/setup.py --checks
 	cargo test --workspace
+
+openapi: setup ## Write docs/openapi.json as the API serves it
+	VIDP_RENEW_OPENAPI=1 cargo test -p vidp-api --bin vidp-api openapi
 
 faults: programs ## Every kind of fault for SECONDS (30) each; SEED repeats a run, ONLY="--only broker-kill" chooses
 	@target/debug/vidp-faults --seed $(SEED) --seconds $(SECONDS) $(ONLY)

@@ -14,12 +14,13 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use utoipa::ToSchema;
 
 /// The tenant of everything when the API asks nobody who they are.
 pub const LOCAL_TENANT: &str = "local";
 
 /// What a client may do. None includes another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 pub enum Scope {
     /// Read the tenant's jobs and their outputs.
     #[serde(rename = "jobs:read")]

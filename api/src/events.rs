@@ -3,11 +3,8 @@
 //! An event has the whole job, so that whoever missed some knows everything from the next one. The ids say where to
 //! go on: for one job its revision, for all of them the place in MongoDB's change stream.
 
-mod feed;
-mod job;
-
-pub use feed::of_all;
-pub use job::of_job;
+pub mod feed;
+pub mod job;
 
 use crate::{app::App, job::Job, problem::Problem, view};
 use axum::{
@@ -60,7 +57,7 @@ fn opening() -> Event {
 /// A job as it is now; of a deleted one only the id.
 fn event(name: &str, job: &Job) -> Event {
     let data = match job.deleted_at {
-        None => view::job(job),
+        None => json!(view::job(job)),
         Some(_) => json!({ "id": job.id }),
     };
     // JSON on one line: what `data` needs.

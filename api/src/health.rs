@@ -1,42 +1,107 @@
 //! What probes, Prometheus and operators ask.
 
-use crate::{app::Shared, metrics, problem::Problem};
-use axum::{
-    Json,
-    extract::State,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
-use serde_json::{Value, json};
-use std::time::Duration;
+use crate::{app::Shared, metrics};
+use axum::{Json, extract::State, http::StatusCode};
+use serde::Serialize;
+use std::{collections::BTreeMap, time::Duration};
+use utoipa::ToSchema;
 use vidp_common::contract::{Lane, Stage};
 
 /// A dependency that has not answered by then is down, as far as a probe is concerned.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// `GET /health`: the process serves. Never a dependency's state, or its outage would restart every API.
-pub async fn health() -> Json<Value> {
-    Json(json!({ "status": "ok" }))
+/// What the process says of itself.
+#[derive(Serialize, ToSchema)]
+pub struct Health {
+    status: &'static str,
 }
 
-/// `GET /ready`: uploads can be taken. That does not need the broker: the record holds tasks until it is back.
-pub async fn ready(State(app): State<Shared>) -> Response {
+/// Whether uploads can be taken.
+#[derive(Serialize, ToSchema)]
+pub struct Readiness {
+    /// `ready` or `not_ready`.
+    status: &'static str,
+    dependencies: Dependencies,
+}
+
+/// Every dependency.
+#[derive(Serialize, ToSchema)]
+struct Dependencies {
+    mongodb: Dependency,
+    s3: Dependency,
+    nats: Dependency,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Dependency {
+    /// `up` or `down`.
+    status: &'static str,
+}
+
+/// The state of the whole.
+#[derive(Serialize, ToSchema)]
+pub struct Processing {
+    /// `ok`, or `degraded` while a dependency is down.
+    status: &'static str,
+    dependencies: Dependencies,
+    #[schema(value_type = BTreeMap<String, StageHealth>)]
+    stages: BTreeMap<Stage, StageHealth>,
+}
+
+/// A stage's queue.
+#[derive(Serialize, ToSchema)]
+struct StageHealth {
+    /// `ok`, or `unknown` when the broker did not answer.
+    status: &'static str,
+    queue_depth: QueueDepth,
+}
+
+/// Waiting and running tasks by lane; null when the broker did not answer.
+#[derive(Serialize, ToSchema)]
+struct QueueDepth {
+    interactive: Option<u64>,
+    batch: Option<u64>,
+}
+
+/// Tell whether the process serves.
+///
+/// Never a dependency's state, or its outage would restart every API.
+#[utoipa::path(
+    get, path = "", operation_id = "getHealth", tag = "Service",
+    responses((status = 200, description = "It does.", body = Health)),
+)]
+pub async fn health() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// Tell whether uploads can be taken.
+///
+/// That does not need the broker: the record holds tasks until it is back.
+#[utoipa::path(
+    get, path = "", operation_id = "getReadiness", tag = "Service",
+    responses(
+        (status = 200, description = "They can.", body = Readiness),
+        (status = 503, description = "They can not.", body = Readiness),
+    ),
+)]
+pub async fn ready(State(app): State<Shared>) -> (StatusCode, Json<Readiness>) {
     let (mongodb, s3) = tokio::join!(mongodb(&app), s3(&app));
-    let good = mongodb && s3;
-    let status = if good {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
+    let (code, status) = match mongodb && s3 {
+        true => (StatusCode::OK, "ready"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
     };
-    let body = json!({
-        "status": if good { "ready" } else { "not_ready" },
-        "dependencies": { "mongodb": up(mongodb), "s3": up(s3), "nats": up(app.queue.is_connected()) },
-    });
-    (status, Json(body)).into_response()
+    let dependencies = Dependencies::new(mongodb, s3, app.queue.is_connected());
+    (code, Json(Readiness { status, dependencies }))
 }
 
-/// `GET /api/v1/processing/health`: every dependency, and every stage with its queue depth.
-pub async fn processing(State(app): State<Shared>) -> Result<Json<Value>, Problem> {
+/// Show dependencies and stages.
+///
+/// Every dependency, and every stage with its queue depth.
+#[utoipa::path(
+    get, path = "", operation_id = "getProcessingHealth", tag = "Service",
+    responses((status = 200, description = "The state of the whole.", body = Processing)),
+)]
+pub async fn processing(State(app): State<Shared>) -> Json<Processing> {
     let (mongodb, s3) = tokio::join!(mongodb(&app), s3(&app));
     let nats = app.queue.is_connected();
     let depth = async |stage, lane| match nats {
@@ -45,26 +110,33 @@ pub async fn processing(State(app): State<Shared>) -> Result<Json<Value>, Proble
     };
     let stage = async |stage: Stage| {
         let (interactive, batch) = tokio::join!(depth(stage, Lane::Interactive), depth(stage, Lane::Batch));
-        let status = if interactive.is_some() && batch.is_some() {
-            "ok"
-        } else {
-            "unknown"
-        };
-        json!({ "status": status, "queue_depth": { "interactive": interactive, "batch": batch } })
+        let known = interactive.is_some() && batch.is_some();
+        let status = if known { "ok" } else { "unknown" };
+        (
+            stage,
+            StageHealth {
+                status,
+                queue_depth: QueueDepth { interactive, batch },
+            },
+        )
     };
     let (detect, scale, subtitle) =
         tokio::join!(stage(Stage::Detect), stage(Stage::Scale), stage(Stage::Subtitle));
-    let stages = json!({ "detect": detect, "scale": scale, "subtitle": subtitle });
-    let good = mongodb && s3 && nats;
-    Ok(Json(json!({
-        "status": if good { "ok" } else { "degraded" },
-        "dependencies": { "mongodb": up(mongodb), "s3": up(s3), "nats": up(nats) },
-        "stages": stages,
-    })))
+    Json(Processing {
+        status: if mongodb && s3 && nats { "ok" } else { "degraded" },
+        dependencies: Dependencies::new(mongodb, s3, nats),
+        stages: BTreeMap::from([detect, scale, subtitle]),
+    })
 }
 
-/// `GET /metrics`: Prometheus text. What the broker and the record know is asked for at every scrape: every replica
-/// tells the same.
+/// Give the figures.
+///
+/// Prometheus text. What the broker and the record know is asked for at every scrape: every replica tells the same.
+#[utoipa::path(
+    get, path = "", operation_id = "getMetrics", tag = "Service",
+    responses((status = 200, description = "Every figure.", body = String,
+        example = json!("vidp_queue_depth{stage=\"scale\",lane=\"interactive\"} 3\n"))),
+)]
 pub async fn metrics(State(app): State<Shared>) -> String {
     let broker = async {
         let asked = app.queue.is_connected().then(|| app.queue.figures());
@@ -85,6 +157,15 @@ async fn s3(app: &Shared) -> bool {
     matches!(tokio::time::timeout(LIMIT, app.store.check()).await, Ok(Ok(())))
 }
 
-fn up(up: bool) -> Value {
-    json!({ "status": if up { "up" } else { "down" } })
+impl Dependencies {
+    fn new(mongodb: bool, s3: bool, nats: bool) -> Self {
+        let state = |up| Dependency {
+            status: if up { "up" } else { "down" },
+        };
+        Dependencies {
+            mongodb: state(mongodb),
+            s3: state(s3),
+            nats: state(nats),
+        }
+    }
 }

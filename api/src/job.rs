@@ -5,6 +5,7 @@ use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fmt};
+use utoipa::ToSchema;
 use uuid::Uuid;
 use vidp_common::{
     contract::{JobOptions, Lane, MediaFacts, Output, Stage, Timings},
@@ -120,7 +121,7 @@ pub struct StageState {
 }
 
 /// Why a stage failed or was skipped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StageError {
     /// A failure or skip code of the contract.
     pub code: String,
@@ -147,7 +148,7 @@ pub enum DispatchState {
 }
 
 /// `waiting → queued → running → succeeded | failed | skipped | cancelled`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StageStatus {
     /// For the upload, or for another stage.
@@ -162,7 +163,7 @@ pub enum StageStatus {
 }
 
 /// `uploading → queued → running → succeeded | partial | failed | cancelled`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobStatus {
     Uploading,

@@ -10,7 +10,8 @@ use crate::{
     job::{Job, JobStatus},
     plan,
     problem::Problem,
-    sweep, view,
+    sweep,
+    view::{self, JobView},
 };
 use axum::{
     Json,
@@ -19,10 +20,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use mongodb::bson::DateTime;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::time::Instant;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use vidp_common::{crash, queue::Cancel};
 
@@ -35,25 +36,50 @@ const PAGE: i64 = 20;
 const MAX_PAGE: i64 = 100;
 
 /// Query of [`get`].
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Wait {
-    /// Seconds.
+    /// Seconds to wait for a change, 60 at most.
     #[serde(default)]
+    #[param(minimum = 0, example = 20)]
     wait: f64,
 }
 
 /// Query of [`list`].
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ListQuery {
+    /// Only those with this status.
+    #[param(inline, example = "running")]
     status: Option<JobStatus>,
+    /// Only those with this id of the client's own.
+    #[param(example = "film-7")]
     external_id: Option<String>,
+    /// Only those of this batch.
+    #[param(example = "0198c2a4-0c55-7b02-b7a4-91c3d2e4f5a6")]
     batch_id: Option<String>,
+    /// Only those created after this time.
+    #[param(format = DateTime, example = "2026-05-04T09:00:00Z")]
     created_after: Option<String>,
+    /// Only those created before this time.
+    #[param(format = DateTime, example = "2026-05-05T09:00:00Z")]
     created_before: Option<String>,
+    /// Jobs on a page; 20 when it is left out.
+    #[param(minimum = 1, maximum = 100, example = 20)]
     limit: Option<i64>,
+    /// The `next_cursor` of the page before.
+    #[param(example = "AQGYwqRvC31ejBovTm2LCpE")]
     cursor: Option<String>,
+}
+
+/// A page of jobs, newest first.
+#[derive(Serialize, ToSchema)]
+pub struct JobList<'a> {
+    data: Vec<JobView<'a>>,
+    /// The `cursor` of the next page; null on the last one.
+    next_cursor: Option<String>,
 }
 
 /// A job id in a path; what is no id names no job.
@@ -73,8 +99,26 @@ fn checked<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     }
 }
 
-/// `GET /jobs/{id}?wait=`: the job; waits until it differs from what the client has (`If-None-Match`) or had when it
-/// asked.
+/// Get a job, or wait for a change of it.
+///
+/// With `wait`, answers as soon as the job differs from what the client has (`If-None-Match`) or, without that, from
+/// what it was at the request. An ended job is answered at once.
+#[utoipa::path(
+    get, path = "", operation_id = "getJob", tag = "Jobs",
+    params(
+        ("id" = Uuid, Path, description = "The job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91"),
+        Wait,
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` that the client has.", example = "\"3\""),
+    ),
+    responses(
+        (status = 200, description = "The job.", body = JobView, headers(
+            ("ETag" = String, description = "Changes with the job."),
+            ("Retry-After" = Option<u32>, description = "Seconds until the next poll makes sense; none of an ended job."),
+        )),
+        (status = 304, description = "It has not changed.", headers(("ETag" = String, description = "As it was sent."))),
+    ),
+    extensions(("x-problems" = json!(["not_found"]))),
+)]
 pub async fn get(
     State(app): State<Shared>,
     caller: Caller,
@@ -84,9 +128,8 @@ pub async fn get(
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
     let wait = checked(query)?.wait;
-    let wait = Duration::try_from_secs_f64(wait)
-        .map_err(|_| Problem::invalid("wait must be a number of seconds"))?
-        .min(MAX_WAIT);
+    let wait = Duration::try_from_secs_f64(wait.min(MAX_WAIT.as_secs_f64()))
+        .map_err(|_| Problem::invalid("wait must be a number of seconds"))?;
     let known = headers
         .get(header::IF_NONE_MATCH)
         .and_then(|tag| tag.to_str().ok())
@@ -158,7 +201,13 @@ fn time(name: &str, text: Option<String>) -> Result<Option<DateTime>, Problem> {
     text.map(parse).transpose()
 }
 
-/// `GET /jobs`: newest first, a page at a time.
+/// List jobs.
+///
+/// Newest first, a page at a time. Jobs that come meanwhile do not shift the pages.
+#[utoipa::path(
+    get, path = "", operation_id = "listJobs", tag = "Jobs", params(ListQuery),
+    responses((status = 200, description = "A page.", body = JobList)),
+)]
 pub async fn list(
     State(app): State<Shared>,
     caller: Caller,
@@ -187,11 +236,19 @@ pub async fn list(
     let more = jobs.len() > usize::try_from(limit).unwrap_or(0);
     jobs.truncate(usize::try_from(limit).unwrap_or(0));
     let next_cursor = jobs.last().filter(|_| more).map(|job| cursor::encode(job.id));
-    let data: Vec<_> = jobs.iter().map(view::job).collect();
-    Ok(Json(json!({ "data": data, "next_cursor": next_cursor })).into_response())
+    let data = jobs.iter().map(view::job).collect();
+    Ok(Json(JobList { data, next_cursor }).into_response())
 }
 
-/// `POST /jobs/{id}/cancel`: ends the job; what is done stays.
+/// Cancel a job.
+///
+/// Ends it; what is done stays.
+#[utoipa::path(
+    post, path = "", operation_id = "cancelJob", tag = "Jobs",
+    params(("id" = Uuid, Path, description = "The job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91")),
+    responses((status = 200, description = "The job as it ended.", body = JobView)),
+    extensions(("x-problems" = json!(["not_found", "conflict"]))),
+)]
 pub async fn cancel(
     State(app): State<Shared>,
     caller: Caller,
@@ -236,7 +293,15 @@ pub async fn cancel(
     Ok(Json(view::job(&job)).into_response())
 }
 
-/// `POST /jobs/{id}/retry`: runs the failed and cancelled stages again, and no others.
+/// Try a job again.
+///
+/// Runs its failed and cancelled stages, and no others.
+#[utoipa::path(
+    post, path = "", operation_id = "retryJob", tag = "Jobs",
+    params(("id" = Uuid, Path, description = "The job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91")),
+    responses((status = 202, description = "The job, which goes on.", body = JobView)),
+    extensions(("x-problems" = json!(["not_found", "conflict"]))),
+)]
 pub async fn retry(
     State(app): State<Shared>,
     caller: Caller,
@@ -254,7 +319,15 @@ pub async fn retry(
     }
 }
 
-/// `DELETE /jobs/{id}`: removes an ended job and all its objects.
+/// Delete an ended job.
+///
+/// Removes it with its source and all outputs.
+#[utoipa::path(
+    delete, path = "", operation_id = "deleteJob", tag = "Jobs",
+    params(("id" = Uuid, Path, description = "The job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91")),
+    responses((status = 204, description = "It is gone.")),
+    extensions(("x-problems" = json!(["not_found", "conflict"]))),
+)]
 pub async fn delete(
     State(app): State<Shared>,
     caller: Caller,

@@ -1,9 +1,7 @@
 //! API keys: who a request comes from.
 
-mod admin;
+pub mod admin;
 mod token;
-
-pub use admin::{create, get, list, revoke, rotate};
 
 use crate::{
     app::Shared,

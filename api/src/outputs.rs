@@ -4,9 +4,10 @@ use crate::{
     app::Shared,
     caller::Caller,
     jobs::parse_id,
+    openapi::Binary,
     problem::{Code, Problem},
     range::{self, Part},
-    view,
+    view::{self, OutputView},
 };
 use axum::{
     Json,
@@ -15,24 +16,68 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde::Serialize;
 use tokio_util::io::ReaderStream;
+use utoipa::ToSchema;
 use vidp_common::contract::{Output, Stage};
 
 /// Bytes read from the store at a time.
 const BLOCK: usize = 64 << 10;
 
-/// `GET /jobs/{id}/outputs`: what there is so far.
+/// Every output so far.
+#[derive(Serialize, ToSchema)]
+pub struct OutputList<'a> {
+    data: Vec<OutputView<'a>>,
+}
+
+/// List a job's outputs.
+///
+/// Those of the stages that have succeeded so far, while others run.
+#[utoipa::path(
+    get, path = "", operation_id = "listOutputs", tag = "Outputs",
+    params(("id" = Uuid, Path, description = "The job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91")),
+    responses((status = 200, description = "The outputs.", body = OutputList)),
+    extensions(("x-problems" = json!(["not_found"]))),
+)]
 pub async fn list(
     State(app): State<Shared>,
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let job = app.db.get(&caller.tenant, parse_id(&id)?).await?;
-    Ok(Json(json!({ "data": view::outputs(&job) })).into_response())
+    Ok(Json(OutputList {
+        data: view::outputs(&job),
+    })
+    .into_response())
 }
 
-/// `GET /jobs/{id}/outputs/{stage}/{name}`: the bytes.
+/// Fetch an output.
+///
+/// The bytes, whole or one range of them.
+#[utoipa::path(
+    get, path = "", operation_id = "getOutput", tag = "Outputs",
+    params(
+        ("id" = Uuid, Path, description = "The job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91"),
+        ("stage" = inline(Stage), Path, description = "The stage that made it.", example = "scale"),
+        ("name" = String, Path, description = "Its name in the job.", example = "480p.mp4"),
+        ("Range" = Option<String>, Header, description = "One range of bytes.", example = "bytes=0-1023"),
+        ("If-Range" = Option<String>, Header, description = "The `ETag` that the range belongs to.", example = "\"3f2c…\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s that the client has.", example = "\"3f2c…\""),
+    ),
+    responses(
+        (status = 200, description = "All of it.", body = Binary, content_type = "*/*", headers(
+            ("ETag" = String, description = "The SHA-256 of all of it, in quotes."),
+            ("Accept-Ranges" = String, description = "`bytes`."),
+            ("Content-Disposition" = String, description = "Its name."),
+        ), example = json!("the bytes")),
+        (status = 206, description = "The range.", body = Binary, content_type = "*/*", headers(
+            ("ETag" = String, description = "The SHA-256 of all of it, in quotes."),
+            ("Content-Range" = String, description = "Which bytes these are, and of how many."),
+        ), example = json!("some bytes")),
+        (status = 304, description = "The client has it.", headers(("ETag" = String, description = "As it was sent."))),
+    ),
+    extensions(("x-problems" = json!(["not_found", "range_not_satisfiable"]))),
+)]
 pub async fn get(
     State(app): State<Shared>,
     caller: Caller,

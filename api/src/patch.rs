@@ -9,7 +9,7 @@ use crate::{
     jobs::{etag, own},
     options, plan,
     problem::{Code, Problem},
-    view,
+    view::{self, JobView},
 };
 use axum::{
     Json,
@@ -21,22 +21,43 @@ use axum::{
 use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 use vidp_common::contract::Timestamp;
 
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// What may be changed.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = JobPatch)]
 struct Own {
+    /// Its names are merged into those there are; null removes one.
     #[serde(default)]
     metadata: Map<String, Value>,
+    /// Days that the job is kept after its end; takes the place of `expires_at`.
+    #[schema(minimum = 1)]
     retention_days: Option<u32>,
+    /// Until when it is kept; takes the place of `retention_days`.
     #[serde(default, with = "time::serde::rfc3339::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
 }
 
-/// Answers 200 with the job.
+/// Change a job's metadata, or how long it is kept.
+///
+/// JSON Merge Patch (RFC 7396): what is left out stays, null removes.
+#[utoipa::path(
+    patch, path = "", operation_id = "patchJob", tag = "Jobs",
+    params(
+        ("id" = Uuid, Path, description = "The job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the state that is to be changed.",
+            example = "\"3\""),
+    ),
+    request_body(content = Own, content_type = "application/merge-patch+json"),
+    responses((status = 200, description = "The job as it is now.", body = JobView,
+        headers(("ETag" = String, description = "Changes with the job.")))),
+    extensions(("x-problems" = json!(["not_found", "precondition_failed", "unsupported_content_type"]))),
+)]
 pub async fn patch(
     State(app): State<Shared>,
     caller: Caller,

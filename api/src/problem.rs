@@ -13,6 +13,7 @@ use axum::{
 };
 pub use codes::Code;
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 use vidp_common::store::StoreError;
 
@@ -159,7 +160,8 @@ pub async fn render(request: Request, next: Next) -> Response<Body> {
 }
 
 /// What a problem looks like on the wire: RFC 9457, with two members of our own.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
 pub struct ProblemBody<'a> {
     /// Always `about:blank`: the code says what it is.
     r#type: &'static str,
@@ -191,8 +193,8 @@ fn body(problem: &Problem, id: &str) -> Response<Body> {
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/problem+json"),
     );
-    if problem.code == Code::Unavailable {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    if let Some(seconds) = problem.code.retry_after() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

@@ -1,9 +1,11 @@
-//! Every URL on one screen, by the scope that it needs.
+//! Every URL on one screen, by the scope that it needs. What an operation takes and answers is said at its handler.
 
 use crate::{
     app::Shared,
     caller::{self, Scope},
-    events, health, jobs, keys, metrics, outputs, patch, problem,
+    docs, events, health, jobs, keys, metrics,
+    openapi::{self, at},
+    outputs, patch, problem,
     problem::{Code, Problem},
     upload,
 };
@@ -11,42 +13,72 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware::{from_fn, from_fn_with_state},
-    routing::{delete, get, post},
 };
+use serde_json::Value;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// Every route, by the scope that it needs.
+fn groups() -> [(Option<Scope>, OpenApiRouter<Shared>); 4] {
+    // Probes and Prometheus have no keys: network policies and the ingress keep others from these.
+    let open = OpenApiRouter::new()
+        .routes(at("/api/v1/processing/health", routes!(health::processing)))
+        .routes(at("/health", routes!(health::health)))
+        .routes(at("/ready", routes!(health::ready)))
+        .routes(at("/metrics", routes!(health::metrics)))
+        .routes(at("/openapi.json", routes!(docs::document)))
+        .routes(at("/docs", routes!(docs::page)))
+        .routes(at("/docs/openapi-explorer.js", routes!(docs::script)));
+    let read = OpenApiRouter::new()
+        .routes(at("/api/v1/jobs", routes!(jobs::list)))
+        .routes(at("/api/v1/jobs/{id}", routes!(jobs::get)))
+        .routes(at("/api/v1/jobs/{id}/events", routes!(events::job::of_job)))
+        .routes(at("/api/v1/events", routes!(events::feed::of_all)))
+        .routes(at("/api/v1/jobs/{id}/outputs", routes!(outputs::list)))
+        .routes(at(
+            "/api/v1/jobs/{id}/outputs/{stage}/{name}",
+            routes!(outputs::get),
+        ));
+    let write = OpenApiRouter::new()
+        .routes(at("/api/v1/jobs", routes!(upload::create)))
+        // The upload counts its bytes itself: the limit of axum does not cover a streamed body.
+        .layer(DefaultBodyLimit::disable())
+        .routes(at("/api/v1/jobs/{id}", routes!(jobs::delete, patch::patch)))
+        .routes(at("/api/v1/jobs/{id}/cancel", routes!(jobs::cancel)))
+        .routes(at("/api/v1/jobs/{id}/retry", routes!(jobs::retry)));
+    let admin = OpenApiRouter::new()
+        .routes(at(
+            "/api/v1/keys",
+            routes!(keys::admin::list, keys::admin::create),
+        ))
+        .routes(at(
+            "/api/v1/keys/{id}",
+            routes!(keys::admin::get, keys::admin::revoke),
+        ))
+        .routes(at("/api/v1/keys/{id}/rotate", routes!(keys::admin::rotate)));
+    [
+        (None, open),
+        (Some(Scope::JobsRead), read),
+        (Some(Scope::JobsWrite), write),
+        (Some(Scope::Admin), admin),
+    ]
+}
+
+/// The OpenAPI document of all of them.
+pub fn document() -> anyhow::Result<Value> {
+    openapi::document(groups().map(|(scope, group)| (scope, group.into_openapi())))
+}
 
 /// The API's router.
 pub fn all(app: Shared) -> Router {
-    // Probes and Prometheus have no keys: network policies and the ingress keep others from these.
-    let open = Router::new()
-        .route("/api/v1/processing/health", get(health::processing))
-        .route("/health", get(health::health))
-        .route("/ready", get(health::ready))
-        .route("/metrics", get(health::metrics));
-    let read = Router::new()
-        .route("/api/v1/jobs", get(jobs::list))
-        .route("/api/v1/jobs/{id}", get(jobs::get))
-        .route("/api/v1/jobs/{id}/events", get(events::of_job))
-        .route("/api/v1/events", get(events::of_all))
-        .route("/api/v1/jobs/{id}/outputs", get(outputs::list))
-        .route("/api/v1/jobs/{id}/outputs/{stage}/{name}", get(outputs::get));
-    let write = Router::new()
-        .route("/api/v1/jobs", post(upload::create))
-        // The upload counts its bytes itself: the limit of axum does not cover a streamed body.
-        .layer(DefaultBodyLimit::disable())
-        .route("/api/v1/jobs/{id}", delete(jobs::delete).patch(patch::patch))
-        .route("/api/v1/jobs/{id}/cancel", post(jobs::cancel))
-        .route("/api/v1/jobs/{id}/retry", post(jobs::retry));
-    let admin = Router::new()
-        .route("/api/v1/keys", get(keys::list).post(keys::create))
-        .route("/api/v1/keys/{id}", get(keys::get).delete(keys::revoke))
-        .route("/api/v1/keys/{id}/rotate", post(keys::rotate));
-    let needs = |routes: Router<Shared>, scope: Scope| {
-        routes.route_layer(from_fn_with_state((app.clone(), scope), caller::authorize))
-    };
-    open.merge(needs(read, Scope::JobsRead))
-        .merge(needs(write, Scope::JobsWrite))
-        .merge(needs(admin, Scope::Admin))
-        .fallback(async || Problem::new(Code::NotFound, "there is nothing at this address"))
+    let mut all = Router::new();
+    for (scope, group) in groups() {
+        let (group, _) = group.split_for_parts();
+        all = all.merge(match scope {
+            Some(scope) => group.route_layer(from_fn_with_state((app.clone(), scope), caller::authorize)),
+            None => group,
+        });
+    }
+    all.fallback(async || Problem::new(Code::NotFound, "there is nothing at this address"))
         .method_not_allowed_fallback(async || {
             Problem::new(Code::MethodNotAllowed, "this address does not take that method")
         })

@@ -9,9 +9,10 @@ use crate::{
     idempotency,
     job::Job,
     metrics::UploadWatch,
+    openapi::Binary,
     options,
     problem::{Code, Problem},
-    view,
+    view::{self, JobView},
 };
 use axum::{
     Json,
@@ -28,6 +29,7 @@ use receiver::Receiver;
 use serde::Deserialize;
 use std::time::Duration;
 use tracing::{Instrument, field::Empty};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use vidp_common::{
     contract::JobOptions,
@@ -42,16 +44,65 @@ const IDLE_LIMIT: Duration = Duration::from_secs(30);
 const MAX_NAME: usize = 255;
 
 /// Query of an upload with a raw body.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
 pub struct RawQuery {
-    /// The options as JSON.
+    /// For a raw body: the options as JSON.
+    #[param(example = "{\"stages\":[\"detect\"]}")]
     options: Option<String>,
-    /// The file's name.
+    /// For a raw body: the file's name.
+    #[param(example = "clip.mp4")]
     filename: Option<String>,
 }
 
-/// Takes a multipart body, or the video itself as the body, and answers 202 with the job.
+/// The parts of a form, in either order.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "for the document: the parts are streamed, never held")]
+struct UploadForm {
+    /// The video.
+    #[schema(value_type = String, format = Binary)]
+    file: (),
+    options: Option<JobOptions>,
+}
+
+/// Upload a video.
+///
+/// Either a form with the part `file` and, before or after it, `options`; or the video itself as the body, with the
+/// options in the query.
+#[utoipa::path(
+    post, path = "", operation_id = "createJob", tag = "Jobs",
+    params(
+        RawQuery,
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes one job of all requests with this key within \
+            24 hours.", example = "\"8e03978e-40d5-43e8-bc93-6894a57f9324\""),
+        ("Repr-Digest" = Option<String>, Header, description = "SHA-256 of the body (RFC 9530); `Content-Digest` and \
+            `Digest` do as well.", example = "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:"),
+    ),
+    request_body(
+        description = "The video, streamed: it may be of any length up to the server's limit.",
+        content(
+            (inline(UploadForm) = "multipart/form-data", encoding(("options" = (content_type = "application/json"))),
+                example = json!({ "options": { "stages": ["detect"] }, "file": "the bytes" })),
+            (Binary = "video/*", example = json!("the bytes")),
+            (Binary = "audio/*", example = json!("the bytes")),
+            (Binary = "application/octet-stream", example = json!("the bytes")),
+        ),
+    ),
+    responses((status = 202, description = "The job, stored and on its way.", body = JobView,
+        headers(
+            ("Location" = String, description = "The job's URL."),
+            ("Idempotent-Replayed" = Option<String>, description = "`true` when an earlier request made this job."),
+        ),
+        links(
+            ("job" = (operation_id = "getJob", parameters(("id" = "$response.body#/id")))),
+            ("cancel" = (operation_id = "cancelJob", parameters(("id" = "$response.body#/id")))),
+            ("outputs" = (operation_id = "listOutputs", parameters(("id" = "$response.body#/id")))),
+        ),
+    )),
+    extensions(("x-problems" = json!(["unsupported_media", "too_slow", "conflict", "idempotency_conflict",
+        "upload_too_large", "unsupported_content_type", "digest_mismatch", "idempotency_key_reused"]))),
+)]
 pub async fn create(
     State(app): State<Shared>,
     caller: Caller,

@@ -1,78 +1,186 @@
 //! A job as clients see it: the same shape for every status.
 
-use crate::job::{Job, StageState};
+use crate::job::{Job, JobStatus, StageError, StageState, StageStatus};
 use mongodb::bson::DateTime;
-use serde_json::{Map, Value, json};
-use vidp_common::contract::{Output, Stage};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use vidp_common::contract::{
+    DetectReport, JobOptions, Lane, MediaFacts, Output, ScaleReport, Stage, SubtitleReport, Timings,
+};
+
+/// One upload and what becomes of it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Job)]
+pub struct JobView<'a> {
+    /// UUIDv7.
+    id: Uuid,
+    status: JobStatus,
+    /// The stages that were asked for, by name.
+    #[schema(value_type = BTreeMap<String, StageView>)]
+    stages: BTreeMap<Stage, StageView<'a>>,
+    source: SourceView<'a>,
+    /// As they were given, with the defaults of what was left out.
+    options: &'a JobOptions,
+    lane: Lane,
+    /// The batch it came with.
+    batch_id: Option<&'a str>,
+    /// The client's own id of this video.
+    external_id: Option<&'a str>,
+    /// What the client wanted back.
+    metadata: &'a Map<String, Value>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Option<String>,
+    /// When job and files are deleted; known once it has ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<String>,
+}
+
+/// The uploaded file.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Source)]
+struct SourceView<'a> {
+    filename: &'a str,
+    /// Bytes; 0 while the upload runs.
+    #[schema(minimum = 0)]
+    size: i64,
+    /// Lower-case hexadecimal; empty while the upload runs.
+    sha256: &'a str,
+    content_type: &'a str,
+    /// Known once a stage has probed the file.
+    media: Option<&'a MediaFacts>,
+}
+
+/// One stage of a job.
+#[derive(Serialize, ToSchema)]
+#[schema(as = StageState)]
+struct StageView<'a> {
+    status: StageStatus,
+    /// Deliveries so far.
+    attempt: u32,
+    /// Share done.
+    #[schema(minimum = 0, maximum = 1)]
+    progress: f64,
+    /// What it is doing, for example `fetch`, `encode`, `transcribe`, `store`.
+    phase: Option<&'a str>,
+    /// Seconds of media per second of time.
+    speed: Option<f64>,
+    /// Of a stage that failed, was skipped or was cancelled.
+    error: Option<&'a StageError>,
+    /// What it found and made, when it succeeded.
+    #[schema(value_type = Option<Report>)]
+    result: Option<&'a Value>,
+    outputs: Vec<OutputView<'a>>,
+    timings: Option<Timings>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    queued_at: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started_at: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    finished_at: Option<String>,
+}
+
+/// A stage's result, by stage.
+#[derive(ToSchema)]
+#[schema(as = Report)]
+#[serde(untagged)]
+#[expect(
+    dead_code,
+    reason = "for the document: results are passed on as the workers wrote them"
+)]
+enum Report {
+    Detect(DetectReport),
+    Scale(ScaleReport),
+    Subtitle(SubtitleReport),
+}
+
+/// A file that a stage made.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Output)]
+pub struct OutputView<'a> {
+    /// Fixed per stage, for example `720p.mp4`.
+    name: &'a str,
+    /// Bytes.
+    size: u64,
+    /// Lower-case hexadecimal.
+    sha256: &'a str,
+    content_type: &'a str,
+    /// Where to fetch it.
+    url: String,
+    /// In lists over all stages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stage: Option<Stage>,
+}
 
 /// The job in JSON.
-pub fn job(job: &Job) -> Value {
-    let stages: Map<_, _> = job
-        .stages
-        .iter()
-        .map(|(name, state)| (name.to_string(), stage(job, *name, state)))
-        .collect();
-    json!({
-        "id": job.id,
-        "status": job.status,
-        "stages": stages,
-        "source": {
-            "filename": job.source.filename,
-            "size": job.source.size,
-            "sha256": job.source.sha256,
-            "content_type": job.source.content_type,
-            "media": job.source.media,
+pub fn job(job: &Job) -> JobView<'_> {
+    let stages = job.stages.iter();
+    JobView {
+        id: job.id,
+        status: job.status,
+        stages: stages
+            .map(|(name, state)| (*name, stage(job, *name, state)))
+            .collect(),
+        source: SourceView {
+            filename: &job.source.filename,
+            size: job.source.size,
+            sha256: &job.source.sha256,
+            content_type: &job.source.content_type,
+            media: job.source.media.as_ref(),
         },
-        "options": job.options,
-        "lane": job.lane,
-        "batch_id": job.batch_id,
-        "external_id": job.external_id,
-        "metadata": job.metadata,
-        "created_at": time(Some(job.created_at)),
-        "updated_at": time(Some(job.updated_at)),
-        "expires_at": time(job.expires_at),
-    })
+        options: &job.options,
+        lane: job.lane,
+        batch_id: job.batch_id.as_deref(),
+        external_id: job.external_id.as_deref(),
+        metadata: &job.metadata,
+        created_at: time(Some(job.created_at)),
+        updated_at: time(Some(job.updated_at)),
+        expires_at: time(job.expires_at),
+    }
 }
 
 /// The outputs of every stage that has some, with the stage's name.
-pub fn outputs(job: &Job) -> Vec<Value> {
-    let of_stage = |(name, state): (&Stage, &StageState)| {
-        let outputs = state.outputs.iter().map(|one| {
-            let mut value = output(job, *name, one);
-            value["stage"] = json!(name);
-            value
-        });
-        outputs.collect::<Vec<_>>()
-    };
-    job.stages.iter().flat_map(of_stage).collect()
+pub fn outputs(job: &Job) -> Vec<OutputView<'_>> {
+    let mut outputs = Vec::new();
+    for (stage, state) in &job.stages {
+        outputs.extend(state.outputs.iter().map(|one| OutputView {
+            stage: Some(*stage),
+            ..output(job, *stage, one)
+        }));
+    }
+    outputs
 }
 
-fn stage(job: &Job, name: Stage, state: &StageState) -> Value {
-    let outputs: Vec<_> = state.outputs.iter().map(|one| output(job, name, one)).collect();
-    json!({
-        "status": state.status,
-        "attempt": state.attempt,
-        "progress": state.progress,
-        "phase": state.phase,
-        "speed": state.speed,
-        "error": state.error,
-        "result": state.result,
-        "outputs": outputs,
-        "timings": state.timings,
-        "queued_at": time(state.queued_at),
-        "started_at": time(state.started_at),
-        "finished_at": time(state.finished_at),
-    })
+fn stage<'a>(job: &Job, name: Stage, state: &'a StageState) -> StageView<'a> {
+    StageView {
+        status: state.status,
+        attempt: state.attempt,
+        progress: state.progress,
+        phase: state.phase.as_deref(),
+        speed: state.speed,
+        error: state.error.as_ref(),
+        result: state.result.as_ref(),
+        outputs: state.outputs.iter().map(|one| output(job, name, one)).collect(),
+        timings: state.timings,
+        queued_at: time(state.queued_at),
+        started_at: time(state.started_at),
+        finished_at: time(state.finished_at),
+    }
 }
 
-fn output(job: &Job, stage: Stage, output: &Output) -> Value {
-    json!({
-        "name": output.name,
-        "size": output.size,
-        "sha256": output.sha256,
-        "content_type": output.content_type,
-        "url": format!("/api/v1/jobs/{}/outputs/{stage}/{}", job.id, output.name),
-    })
+fn output<'a>(job: &Job, stage: Stage, output: &'a Output) -> OutputView<'a> {
+    OutputView {
+        name: &output.name,
+        size: output.size,
+        sha256: &output.sha256,
+        content_type: &output.content_type,
+        url: format!("/api/v1/jobs/{}/outputs/{stage}/{}", job.id, output.name),
+        stage: None,
+    }
 }
 
 /// RFC 3339, UTC.

@@ -24,7 +24,16 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 /// oplog, or is older.
 const FORGOTTEN: [i32; 2] = [280, 286];
 
-/// `GET /events`: every change of the caller's jobs, from now or from `Last-Event-ID` on.
+/// Follow all jobs.
+///
+/// Server-sent events: every change of one's own jobs, from now or from `Last-Event-ID` on. `data` is the job.
+#[utoipa::path(
+    get, path = "", operation_id = "followJobs", tag = "Events",
+    params(("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event seen.",
+        example = "826A1F0C9E000000012B0429296E1404")),
+    responses((status = 200, description = "Events, without an end.", content_type = "text/event-stream",
+        body = String, example = json!("id: 826A\nevent: status\ndata: {\"id\":\"0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91\"}\n\n"))),
+)]
 pub async fn of_all(
     State(app): State<Shared>,
     caller: Caller,

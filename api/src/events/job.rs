@@ -23,7 +23,23 @@ use uuid::Uuid;
 /// The job is looked at this often, should the change stream be late.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
-/// `GET /jobs/{id}/events`: the job as it is, then each time it changes, until it has ended.
+/// Follow a job.
+///
+/// Server-sent events: the job as it is, then each time it changes, until it has ended. `data` is the job. Not more
+/// than the latest state is sent to whoever comes back with `Last-Event-ID`.
+#[utoipa::path(
+    get, path = "", operation_id = "followJob", tag = "Events",
+    params(
+        ("id" = Uuid, Path, description = "The job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event seen.", example = "3"),
+    ),
+    responses(
+        (status = 200, description = "Events, until the job has ended.", content_type = "text/event-stream",
+            body = String, example = json!("id: 4\nevent: status\ndata: {\"id\":\"0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91\"}\n\n")),
+        (status = 204, description = "The job has ended, and the client has seen that: it need not come again."),
+    ),
+    extensions(("x-problems" = json!(["not_found"]))),
+)]
 pub async fn of_job(
     State(app): State<Shared>,
     caller: Caller,

@@ -17,10 +17,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use mongodb::bson::DateTime;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use time::OffsetDateTime;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 /// How long the old key of a rotation goes on, unless told. Seconds.
@@ -33,37 +33,107 @@ const MAX_NAME: usize = 64;
 const PAGE: i64 = 100;
 
 /// Body of [`create`].
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
     /// For people: what the key is used for.
+    #[schema(min_length = 1, max_length = 64)]
     name: String,
     /// Whose jobs it opens; the caller's own tenant by default.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
     tenant: Option<String>,
     /// What it is good for; jobs:read and jobs:write by default.
+    #[schema(min_items = 1)]
     scopes: Option<BTreeSet<Scope>>,
     /// When it ends; never by default.
     #[serde(default, with = "time::serde::rfc3339::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<OffsetDateTime>,
 }
 
 /// Body of [`rotate`]; may be left out.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rotation {
-    /// Seconds that the old key goes on.
+    /// Seconds that the old key goes on; a day by default.
+    #[schema(maximum = 2_592_000)]
     overlap_seconds: Option<u32>,
 }
 
 /// Query of [`list`].
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ListQuery {
+    /// Only this tenant's.
+    #[param(example = "acme")]
     tenant: Option<String>,
+    /// The `next_cursor` of the page before.
+    #[param(example = "0198c2a4-11aa-7c2e-9d3f-5a6b7c8d9e0f")]
     cursor: Option<Uuid>,
 }
 
-/// `POST /keys`: a new key; its text is in this answer and never again.
+/// What is known of a key.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiKey)]
+pub struct KeyView<'a> {
+    /// UUIDv7.
+    id: Uuid,
+    name: &'a str,
+    tenant: &'a str,
+    scopes: &'a BTreeSet<Scope>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    revoked_at: Option<String>,
+    /// Right to the minute.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_used_at: Option<String>,
+    /// The key of a rotation that takes this one's place.
+    replaced_by: Option<&'a str>,
+    /// Its text: in the answer that makes it, and never again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, pattern = "^vidp_[0-9a-f]{32}_[0-9a-f]{48}$")]
+    key: Option<&'a str>,
+}
+
+impl<'a> KeyView<'a> {
+    fn of(key: &'a Key) -> Self {
+        KeyView {
+            id: key.id,
+            name: &key.name,
+            tenant: &key.tenant,
+            scopes: &key.scopes,
+            created_at: view::time(Some(key.created_at)),
+            expires_at: view::time(key.expires_at),
+            revoked_at: view::time(key.revoked_at),
+            last_used_at: view::time(key.last_used_at),
+            replaced_by: key.replaced_by.as_deref(),
+            key: None,
+        }
+    }
+}
+
+/// A page of keys, newest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiKeyList)]
+struct KeyList<'a> {
+    data: Vec<KeyView<'a>>,
+    /// The `cursor` of the next page; null on the last one.
+    next_cursor: Option<Uuid>,
+}
+
+/// Make a key.
+///
+/// Its text is in this answer and never again.
+#[utoipa::path(
+    post, path = "", operation_id = "createKey", tag = "Keys", request_body = NewKey,
+    responses((status = 201, description = "The key.", body = KeyView,
+        headers(("Location" = String, description = "The key's URL.")))),
+    extensions(("x-problems" = json!(["conflict", "unsupported_content_type"]))),
+)]
 pub async fn create(
     State(app): State<Shared>,
     caller: Caller,
@@ -100,7 +170,13 @@ pub async fn create(
     Ok(made(&key, &token))
 }
 
-/// `GET /keys`: newest first, revoked and expired ones too.
+/// List keys.
+///
+/// Newest first, revoked and expired ones too, without their text.
+#[utoipa::path(
+    get, path = "", operation_id = "listKeys", tag = "Keys", params(ListQuery),
+    responses((status = 200, description = "A page.", body = KeyList)),
+)]
 pub async fn list(
     State(app): State<Shared>,
     query: Result<Query<ListQuery>, QueryRejection>,
@@ -111,16 +187,32 @@ pub async fn list(
         .last()
         .filter(|_| keys.len() as i64 == PAGE)
         .map(|key| key.id);
-    let data: Vec<_> = keys.iter().map(shown).collect();
-    Ok(Json(json!({ "data": data, "next_cursor": next_cursor })).into_response())
+    let data = keys.iter().map(KeyView::of).collect();
+    Ok(Json(KeyList { data, next_cursor }).into_response())
 }
 
-/// `GET /keys/{id}`: what is known of a key, without its text.
+/// Get a key.
+///
+/// What is known of it, without its text.
+#[utoipa::path(
+    get, path = "", operation_id = "getKey", tag = "Keys",
+    params(("id" = Uuid, Path, description = "The key.", example = "0198c2a4-11aa-7c2e-9d3f-5a6b7c8d9e0f")),
+    responses((status = 200, description = "The key.", body = KeyView)),
+    extensions(("x-problems" = json!(["not_found"]))),
+)]
 pub async fn get(State(app): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
-    Ok(Json(shown(&find(&app, &id).await?)).into_response())
+    Ok(Json(KeyView::of(&find(&app, &id).await?)).into_response())
 }
 
-/// `DELETE /keys/{id}`: refused by every replica within seconds; stays in the list.
+/// Revoke a key.
+///
+/// Every replica refuses it within seconds. It stays in the list.
+#[utoipa::path(
+    delete, path = "", operation_id = "revokeKey", tag = "Keys",
+    params(("id" = Uuid, Path, description = "The key.", example = "0198c2a4-11aa-7c2e-9d3f-5a6b7c8d9e0f")),
+    responses((status = 204, description = "It is revoked.")),
+    extensions(("x-problems" = json!(["not_found"]))),
+)]
 pub async fn revoke(
     State(app): State<Shared>,
     caller: Caller,
@@ -133,8 +225,18 @@ pub async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /keys/{id}/rotate`: a new key of the same name, tenant and scopes. The old one goes on for a while, so that
-/// its users can change over: two live ones, and no third.
+/// Rotate a key.
+///
+/// Makes a new key of the same name, tenant and scopes. The old one goes on for a while, so that its users can change
+/// over: two live ones, and no third.
+#[utoipa::path(
+    post, path = "", operation_id = "rotateKey", tag = "Keys",
+    params(("id" = Uuid, Path, description = "The key.", example = "0198c2a4-11aa-7c2e-9d3f-5a6b7c8d9e0f")),
+    request_body(content = Option<Rotation>, example = json!({ "overlap_seconds": 3600 })),
+    responses((status = 201, description = "The new key.", body = KeyView,
+        headers(("Location" = String, description = "The new key's URL.")))),
+    extensions(("x-problems" = json!(["not_found", "conflict", "unsupported_content_type"]))),
+)]
 pub async fn rotate(
     State(app): State<Shared>,
     caller: Caller,
@@ -209,26 +311,13 @@ async fn find(app: &Shared, id: &str) -> Result<Key, Problem> {
 }
 
 fn made(key: &Key, token: &Token) -> Response {
-    let mut body = shown(key);
-    body["key"] = json!(token.expose());
+    let body = KeyView {
+        key: Some(token.expose()),
+        ..KeyView::of(key)
+    };
     let headers = [
         (header::LOCATION, format!("/api/v1/keys/{}", key.id)),
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
     (StatusCode::CREATED, headers, Json(body)).into_response()
-}
-
-/// A key without its hash.
-fn shown(key: &Key) -> Value {
-    json!({
-        "id": key.id,
-        "name": key.name,
-        "tenant": key.tenant,
-        "scopes": key.scopes,
-        "created_at": view::time(Some(key.created_at)),
-        "expires_at": view::time(key.expires_at),
-        "revoked_at": view::time(key.revoked_at),
-        "last_used_at": view::time(key.last_used_at),
-        "replaced_by": key.replaced_by,
-    })
 }

@@ -25,8 +25,23 @@ macro_rules! codes {
             pub const fn as_str(self) -> &'static str {
                 match self { $(Code::$variant => $name,)+ }
             }
+
+            /// What it means, as a sentence for whoever reads the document.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Code::$variant => $meaning,)+ }
+            }
         }
     };
+}
+
+impl Code {
+    /// Seconds after which the same request may succeed.
+    pub const fn retry_after(self) -> Option<u32> {
+        match self {
+            Code::Unavailable => Some(5),
+            _ => None,
+        }
+    }
 }
 
 codes! {

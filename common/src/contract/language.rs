@@ -111,6 +111,26 @@ pub fn language_name(code: &str) -> Option<&'static str> {
         .map(|(_, name)| *name)
 }
 
+/// The schema of a list of codes.
+#[cfg(feature = "openapi")]
+pub(super) fn codes_schema() -> utoipa::openapi::schema::Array {
+    utoipa::openapi::schema::Array::new(one_of(LANGUAGES.iter().map(|(code, _)| *code)))
+}
+
+/// The schema of a code, or `auto`.
+#[cfg(feature = "openapi")]
+pub(super) fn code_or_auto_schema() -> utoipa::openapi::schema::Object {
+    one_of(std::iter::once("auto").chain(LANGUAGES.iter().map(|(code, _)| *code)))
+}
+
+#[cfg(feature = "openapi")]
+fn one_of(values: impl Iterator<Item = &'static str>) -> utoipa::openapi::schema::Object {
+    utoipa::openapi::schema::ObjectBuilder::new()
+        .schema_type(utoipa::openapi::schema::Type::String)
+        .enum_values(Some(values))
+        .build()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a probe says of a media file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MediaFacts {
     /// Container, as ffprobe names it.
     pub container: String,
@@ -19,6 +20,7 @@ pub struct MediaFacts {
 
 /// A video stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VideoTrack {
     /// Codec, as ffprobe names it.
     pub codec: String,
@@ -40,6 +42,7 @@ pub struct VideoTrack {
 
 /// An audio stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AudioTrack {
     /// Codec, as ffprobe names it.
     pub codec: String,

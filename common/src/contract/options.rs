@@ -6,9 +6,15 @@ use serde::{Deserialize, Serialize};
 /// Unknown fields are ignored here, because a worker one release older must be able to read a newer message; the
 /// API refuses them where users write them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(description = "What a client asks for. Every field may be left out; unknown fields are refused.")
+)]
 #[serde(default)]
 pub struct JobOptions {
     /// The stages to run.
+    #[cfg_attr(feature = "openapi", schema(min_items = 1))]
     pub stages: Vec<Stage>,
     /// Options of the `detect` stage.
     pub detect: DetectOptions,
@@ -20,18 +26,21 @@ pub struct JobOptions {
     pub lane: Lane,
     /// The caller's own id of this video, at most 256 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 256))]
     pub external_id: Option<String>,
     /// Anything the caller wants back with the job: a JSON object.
     #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
     pub metadata: serde_json::Map<String, serde_json::Value>,
     /// Days that the job and its files are kept after its end; the server's own number unless given.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub retention_days: Option<u32>,
     /// Until when they are kept, in place of `retention_days`.
     #[serde(
         with = "time::serde::rfc3339::option",
         skip_serializing_if = "Option::is_none"
     )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub expires_at: Option<Timestamp>,
 }
 
@@ -53,13 +62,16 @@ impl Default for JobOptions {
 
 /// How to find the spoken language.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct DetectOptions {
     /// Seconds of speech to listen to at most, 1 to 600.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 600))]
     pub duration: f64,
     /// List the probability of every language, not only the five most likely.
     pub test_all_languages: bool,
     /// ISO codes to choose among; empty means all.
+    #[cfg_attr(feature = "openapi", schema(schema_with = super::language::codes_schema))]
     pub expected_languages: Vec<String>,
 }
 
@@ -75,15 +87,19 @@ impl Default for DetectOptions {
 
 /// What renditions to make.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ScaleOptions {
     /// The rungs of the ladder; those larger than the source are left out.
+    #[cfg_attr(feature = "openapi", schema(min_items = 1))]
     pub renditions: Vec<Rendition>,
     /// Video codec of every rendition.
     pub codec: Codec,
     /// Constant rate factor, 0 (best) to 51 for H.264 and H.265, to 63 for VP9 and AV1.
+    #[cfg_attr(feature = "openapi", schema(maximum = 63))]
     pub crf: u8,
     /// Upper bound of each rendition's size in MB (1,000,000 bytes); two passes, `crf` is not used then.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0.01, maximum = 100_000))]
     pub max_size_mb: Option<f64>,
 }
 
@@ -100,6 +116,7 @@ impl Default for ScaleOptions {
 
 /// A rung of the ladder, named by the picture's short side in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Rendition {
     /// 144 pixels.
     #[serde(rename = "144p")]
@@ -137,6 +154,7 @@ impl Rendition {
 
 /// The video codec of the renditions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Codec {
     /// H.264 with AAC in MP4: plays everywhere.
@@ -152,11 +170,14 @@ pub enum Codec {
 
 /// How to subtitle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct SubtitleOptions {
     /// ISO code of the spoken language, or `auto`. The caller's word always wins over what was detected.
+    #[cfg_attr(feature = "openapi", schema(schema_with = super::language::code_or_auto_schema))]
     pub language: String,
     /// The files to write.
+    #[cfg_attr(feature = "openapi", schema(min_items = 1))]
     pub formats: Vec<SubtitleFormat>,
     /// Write English whatever is spoken.
     pub translate: bool,
@@ -174,6 +195,7 @@ impl Default for SubtitleOptions {
 
 /// A caption or transcript file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SubtitleFormat {
     /// SubRip.

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 /// A language: ISO 639 code and English name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Language {
     /// The code whisper uses, ISO 639-1 where there is one.
     pub code: String,
@@ -12,6 +13,7 @@ pub struct Language {
 
 /// What `detect` found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DetectReport {
     /// The most likely language.
     pub language: Language,
@@ -27,6 +29,7 @@ pub struct DetectReport {
 
 /// One language's probability.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LanguageProbability {
     /// ISO code.
     pub code: String,
@@ -36,6 +39,7 @@ pub struct LanguageProbability {
 
 /// A part of the track that was listened to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LanguageWindow {
     /// Seconds from the start of the track.
     pub start: f64,
@@ -51,6 +55,7 @@ pub struct LanguageWindow {
 
 /// What `scale` made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ScaleReport {
     /// The source's facts.
     pub media: MediaFacts,
@@ -60,6 +65,7 @@ pub struct ScaleReport {
 
 /// One rendition, as probed after it was written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RenditionReport {
     /// File name among the outputs.
     pub name: String,
@@ -83,6 +89,7 @@ pub struct RenditionReport {
 
 /// What `subtitle` made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SubtitleReport {
     /// The language spoken.
     pub language: Language,

@@ -88,6 +88,7 @@ pub struct Output {
 
 /// Seconds spent in each phase of a task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Timings {
     /// Waiting in the queue, from publish to this delivery.

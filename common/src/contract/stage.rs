@@ -3,6 +3,7 @@ use std::{fmt, str::FromStr};
 
 /// One of the three things done to a video. Each is a deployment of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// Spoken language.
@@ -29,6 +30,7 @@ impl Stage {
 
 /// Which queue a job waits in: somebody is watching, or it is one of thousands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Lane {
     /// Served first.

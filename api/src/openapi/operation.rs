@@ -1,0 +1,97 @@
+//! What the annotations of handlers leave out because it holds for all: problems, request id, key, examples.
+
+use super::{object, parts::REQUEST_ID};
+use crate::{caller::Scope, problem::Code};
+use anyhow::{Context, Result};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Where an annotation lists the operation's own problem codes. Responses take its place.
+const PROBLEMS: &str = "x-problems";
+/// Codes that every operation may answer with: those of the framework and of the server's own faults.
+const ALWAYS: &[Code] = &[Code::InvalidRequest, Code::Internal];
+/// Codes of the operations that need a key.
+const WITH_KEY: &[Code] = &[Code::Unauthenticated, Code::InsufficientScope, Code::Unavailable];
+
+/// Completes an operation. Fails when it names a problem code that does not exist.
+pub fn complete(operation: &mut Value, scope: Option<Scope>, examples: &Map<String, Value>) -> Result<()> {
+    let own = object(operation)?.shift_remove(PROBLEMS).unwrap_or(json!([]));
+    let mut codes = ALWAYS.to_vec();
+    for name in serde_json::from_value::<Vec<String>>(own)? {
+        let code = Code::ALL.iter().find(|code| code.as_str() == name);
+        codes.push(*code.with_context(|| format!("{name:?} is no code of a problem"))?);
+    }
+    if let Some(scope) = scope {
+        codes.extend(WITH_KEY);
+        operation["security"] = json!([{ "key": [scope.as_str()] }]);
+    }
+    // In the order of the list, each once.
+    let codes = Code::ALL.iter().filter(|code| codes.contains(code));
+    let mut by_status = BTreeMap::<_, Vec<Code>>::new();
+    for code in codes {
+        by_status.entry(code.status()).or_default().push(*code);
+    }
+    for (status, codes) in by_status {
+        add_problems(&mut operation["responses"][status.as_str()], &codes);
+    }
+    let responses = object(&mut operation["responses"])?;
+    responses.sort_keys();
+    for response in responses.values_mut() {
+        response["headers"]["X-Request-Id"] = json!({ "$ref": "#/components/headers/RequestId" });
+        set_examples(response, examples);
+    }
+    if let Some(body) = operation.get_mut("requestBody") {
+        set_examples(body, examples);
+    }
+    Ok(())
+}
+
+/// The codes of one status, with an example for each, beside what the annotation says of this status.
+fn add_problems(response: &mut Value, codes: &[Code]) {
+    let meanings = codes
+        .iter()
+        .map(|code| format!("`{}`: {}", code.as_str(), code.meaning()));
+    let said = response["description"].as_str().map(str::to_owned);
+    let description: Vec<_> = said.into_iter().chain(meanings).collect();
+    let names: Vec<_> = codes.iter().map(|code| code.as_str()).collect();
+    let examples: Map<_, _> = codes
+        .iter()
+        .map(|code| (code.as_str().to_owned(), example(*code)))
+        .collect();
+    response["description"] = json!(description.join("\n\n"));
+    response["content"]["application/problem+json"] = json!({
+        "schema": {
+            "allOf": [{ "$ref": "#/components/schemas/Problem" }],
+            "properties": { "code": { "enum": names } },
+        },
+        "examples": examples,
+    });
+    if codes.iter().any(|code| code.retry_after().is_some()) {
+        response["headers"]["Retry-After"] = json!({ "$ref": "#/components/headers/RetryAfter" });
+    }
+}
+
+fn example(code: Code) -> Value {
+    json!({ "value": {
+        "type": "about:blank",
+        "title": code.status().canonical_reason(),
+        "status": code.status().as_u16(),
+        "code": code.as_str(),
+        "detail": code.meaning(),
+        "request_id": REQUEST_ID,
+    } })
+}
+
+/// The example of its schema, for each body that has none of its own.
+fn set_examples(holder: &mut Value, examples: &Map<String, Value>) {
+    let content = holder.get_mut("content").and_then(Value::as_object_mut);
+    let bodies = content.into_iter().flat_map(Map::values_mut);
+    for body in bodies.filter(|body| body.get("example").is_none() && body.get("examples").is_none()) {
+        let schema = body["schema"]["$ref"]
+            .as_str()
+            .and_then(|path| path.rsplit('/').next());
+        if let Some(example) = schema.and_then(|name| examples.get(name)) {
+            body["example"] = example.clone();
+        }
+    }
+}
