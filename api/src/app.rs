@@ -1,6 +1,6 @@
 //! What the API's parts share.
 
-use crate::{changes::Changes, config::ApiConfig, db::Db, keys::Keys, plan::Times};
+use crate::{changes::Changes, config::ApiConfig, db::Db, keys::Keys, limits::Limits, plan::Times};
 use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vidp_common::{metrics, queue::Queue, store::Store};
@@ -10,6 +10,7 @@ pub struct App {
     pub config: ApiConfig,
     pub db: Db,
     pub keys: Keys,
+    pub limits: Limits,
     pub queue: Queue,
     pub store: Store,
     pub changes: Changes,

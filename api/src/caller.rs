@@ -3,7 +3,7 @@
 use crate::{
     app::Shared,
     config::AuthMode,
-    keys,
+    keys, limits,
     problem::{Code, Problem},
 };
 use axum::{
@@ -84,13 +84,28 @@ pub async fn authorize(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match identify(&app, request.headers(), scope).await {
-        Ok(caller) => {
+    let caller = match identify(&app, request.headers(), scope).await {
+        Ok(caller) => caller,
+        Err(problem) if problem.code() == Code::Unauthenticated => {
+            let address = limits::of_client(&request, &app.config.trusted_proxies);
+            return challenge(app.limits.failed(address, problem), scope);
+        }
+        Err(problem) => return challenge(problem, scope),
+    };
+    let allowance = app.limits.request(&caller);
+    let mut response = match &allowance {
+        Some(allowance) if allowance.is_used_up() => allowance
+            .problem("too many requests with this key")
+            .into_response(),
+        _ => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(problem) => challenge(problem, scope),
+    };
+    if let Some(allowance) = allowance {
+        allowance.write(response.headers_mut());
     }
+    response
 }
 
 async fn identify(app: &Shared, headers: &HeaderMap, scope: Scope) -> Result<Caller, Problem> {

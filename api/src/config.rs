@@ -1,7 +1,9 @@
 //! Settings of the API.
 
 use anyhow::{Result, ensure};
+use axum::http::HeaderValue;
 use clap::{Parser, ValueEnum};
+use ipnet::IpNet;
 use std::{net::SocketAddr, time::Duration};
 use vidp_common::config::{self, LogConfig, NatsConfig, S3Config, ServiceCommand};
 
@@ -42,6 +44,30 @@ pub struct ApiConfig {
     /// A key with the scope admin, `vidp_<32 hex digits>_<48 hex digits>`, to make the first ones with; none when empty
     #[arg(long, env = "VIDP_ADMIN_KEY", default_value = "", hide_env_values = true)]
     pub admin_key: String,
+    /// Requests a minute with one key, at each replica; 0 is no limit
+    #[arg(long, env = "VIDP_REQUESTS_PER_MINUTE", default_value_t = 1200)]
+    pub requests_per_minute: u32,
+    /// Keys that are no good a minute from one address, at each replica; 0 is no limit
+    #[arg(long, env = "VIDP_FAILED_KEYS_PER_MINUTE", default_value_t = 60)]
+    pub failed_keys_per_minute: u32,
+    /// Uploads of one tenant at the same time, at each replica; 0 is no limit
+    #[arg(long, env = "VIDP_UPLOADS_PER_TENANT", default_value_t = 32)]
+    pub uploads_per_tenant: usize,
+    /// Jobs of one tenant that have not ended; 0 is no limit
+    #[arg(long, env = "VIDP_OPEN_JOBS_PER_TENANT", default_value_t = 20_000)]
+    pub open_jobs_per_tenant: u64,
+    /// GB (1,000,000,000 bytes) in the sources of such jobs; 0 is no limit
+    #[arg(long, env = "VIDP_OPEN_GB_PER_TENANT", default_value_t = 0)]
+    pub open_gb_per_tenant: u64,
+    /// Connections at the same time; more wait
+    #[arg(long, env = "VIDP_MAX_CONNECTIONS", default_value_t = 4096)]
+    pub max_connections: usize,
+    /// Networks of proxies whose X-Forwarded-For is believed, for example 10.0.0.0/8
+    #[arg(long, env = "VIDP_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Origins whose pages may use the API from a browser (CORS), for example https://app.example.com; none by default
+    #[arg(long, env = "VIDP_CORS_ORIGINS", value_delimiter = ',')]
+    pub cors_origins: Vec<HeaderValue>,
     /// Address of MongoDB; a replica set, for change streams
     #[arg(
         long,
@@ -114,6 +140,14 @@ impl ApiConfig {
         ensure!(
             self.attempt_limit > 0,
             "VIDP_ATTEMPT_LIMIT is 0: no task would ever run"
+        );
+        ensure!(
+            self.max_connections > 0,
+            "VIDP_MAX_CONNECTIONS is 0: nobody could connect"
+        );
+        ensure!(
+            self.cors_origins.iter().all(|origin| origin != "*"),
+            "VIDP_CORS_ORIGINS is a list of origins; * would let every page use the keys in its visitor's hands"
         );
         ensure!(self.sweep_seconds > 0, "VIDP_SWEEP_SECONDS must be at least 1");
         ensure!(

@@ -26,6 +26,8 @@ pub struct Problem {
     detail: String,
     /// What really happened, for the log alone.
     cause: Option<String>,
+    /// Seconds until the same request may succeed, when it is known.
+    retry_after: Option<u32>,
 }
 
 impl Problem {
@@ -35,7 +37,14 @@ impl Problem {
             code,
             detail: detail.into(),
             cause: None,
+            retry_after: None,
         }
+    }
+
+    /// The same request may succeed after so many seconds.
+    pub fn after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
     }
 
     /// What is wrong, for programs.
@@ -193,7 +202,7 @@ fn body(problem: &Problem, id: &str) -> Response<Body> {
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/problem+json"),
     );
-    if let Some(seconds) = problem.code.retry_after() {
+    if let Some(seconds) = problem.retry_after.or(problem.code.retry_after()) {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response

@@ -3,7 +3,7 @@
 use crate::{
     app::Shared,
     caller::{self, Scope},
-    docs, events, health, jobs, keys, metrics,
+    docs, events, headers, health, jobs, keys, metrics,
     openapi::{self, at},
     outputs, patch, problem,
     problem::{Code, Problem},
@@ -83,6 +83,8 @@ pub fn all(app: Shared) -> Router {
             Problem::new(Code::MethodNotAllowed, "this address does not take that method")
         })
         .layer(from_fn(problem::render))
+        .layer(headers::cors(&app.config.cors_origins))
+        .layer(from_fn(headers::secure))
         .layer(from_fn(metrics::observe))
         .with_state(app)
 }

@@ -6,6 +6,7 @@ use crate::{
     config::ApiConfig,
     db::Db,
     keys::Keys,
+    limits::Limits,
     metrics, results, routes, sweep,
 };
 use anyhow::{Result, bail};
@@ -30,6 +31,7 @@ pub async fn run(config: ApiConfig) -> Result<()> {
         queue: Queue::connect(&config.nats, "vidp-api").await?,
         store: Store::new(&config.s3),
         keys: Keys::new(&config)?,
+        limits: Limits::new(&config),
         changes: Changes::default(),
         commits: TaskTracker::new(),
         shutdown: shutdown.clone(),
@@ -50,8 +52,14 @@ pub async fn run(config: ApiConfig) -> Result<()> {
             ended = early(&mut loops, &shutdown) => ended,
         }
     };
+    let serving = service::serve(
+        listener,
+        routes::all(app.clone()),
+        app.config.max_connections,
+        shutdown.clone(),
+    );
     tokio::select! {
-        () = service::serve(listener, routes::all(app.clone()), shutdown.clone()) => {}
+        () = serving => {}
         // A replica that answers requests and applies no results would never be restarted.
         ended = died => bail!("a loop of the API has ended: {ended:?}"),
     }

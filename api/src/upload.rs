@@ -100,7 +100,7 @@ struct UploadForm {
             ("outputs" = (operation_id = "listOutputs", parameters(("id" = "$response.body#/id")))),
         ),
     )),
-    extensions(("x-problems" = json!(["unsupported_media", "too_slow", "conflict", "idempotency_conflict",
+    extensions(("x-problems" = json!(["too_many_uploads", "quota_exceeded", "unsupported_media", "too_slow", "conflict", "idempotency_conflict",
         "upload_too_large", "unsupported_content_type", "digest_mismatch", "idempotency_key_reused"]))),
 )]
 pub async fn create(
@@ -120,6 +120,7 @@ pub async fn create(
     if let Some(trace) = clients_trace(request.headers()) {
         trace.adopt(&span);
     }
+    let _permit = app.limits.upload(&app, &caller).await?;
     let received = receive(&app, &caller, request).instrument(span).await;
     watch.answered(received.as_ref().ok());
     Ok(accepted(&received?))

@@ -4,6 +4,7 @@ use super::{Db, DbError};
 use crate::{
     caller::LOCAL_TENANT,
     job::{Job, JobStatus},
+    limits::Open,
 };
 use futures_util::TryStreamExt;
 use mongodb::{
@@ -207,6 +208,23 @@ impl Db {
             ages.job = ages.job.max(age.unwrap_or_default());
         }
         Ok(ages)
+    }
+
+    /// What a tenant has that has not ended.
+    pub async fn open_of(&self, tenant: &str) -> Result<Open, DbError> {
+        let jobs = self.jobs();
+        let statuses = JobStatus::OPEN.map(JobStatus::as_str).to_vec();
+        let count = [
+            doc! { "$match": { "tenant": of(tenant), "status": { "$in": statuses }, "deleted_at": null } },
+            doc! { "$group": { "_id": null, "jobs": { "$sum": 1_i64 }, "bytes": { "$sum": "$source.size" } } },
+        ];
+        let counted = self.run(async move { jobs.aggregate(count).await?.try_next().await });
+        let counted = counted.await?.unwrap_or_default();
+        let number = |name| counted.get_i64(name).unwrap_or(0).cast_unsigned();
+        Ok(Open {
+            jobs: number("jobs"),
+            bytes: number("bytes"),
+        })
     }
 
     /// Removes a deleted job's document if it still is at `rev`.

@@ -11,7 +11,12 @@ const PROBLEMS: &str = "x-problems";
 /// Codes that every operation may answer with: those of the framework and of the server's own faults.
 const ALWAYS: &[Code] = &[Code::InvalidRequest, Code::Internal];
 /// Codes of the operations that need a key.
-const WITH_KEY: &[Code] = &[Code::Unauthenticated, Code::InsufficientScope, Code::Unavailable];
+const WITH_KEY: &[Code] = &[
+    Code::Unauthenticated,
+    Code::InsufficientScope,
+    Code::TooManyRequests,
+    Code::Unavailable,
+];
 
 /// Completes an operation. Fails when it names a problem code that does not exist.
 pub fn complete(operation: &mut Value, scope: Option<Scope>, examples: &Map<String, Value>) -> Result<()> {

@@ -38,7 +38,9 @@ impl Code {
     /// Seconds after which the same request may succeed.
     pub const fn retry_after(self) -> Option<u32> {
         match self {
-            Code::Unavailable => Some(5),
+            Code::Unavailable | Code::TooManyUploads => Some(5),
+            Code::TooManyRequests => Some(1),
+            Code::QuotaExceeded => Some(60),
             _ => None,
         }
     }
@@ -60,6 +62,9 @@ codes! {
     RangeNotSatisfiable 416 "range_not_satisfiable" "The range lies beyond the file's end; `Content-Range` says its size."
     DigestMismatch 422 "digest_mismatch" "The file is not the one that the digest was made of; nothing of it is kept."
     IdempotencyKeyReused 422 "idempotency_key_reused" "Another request has been made with this `Idempotency-Key`."
+    TooManyRequests 429 "too_many_requests" "More requests than one client may make; wait for `Retry-After`."
+    TooManyUploads 429 "too_many_uploads" "As many uploads as the tenant may have at once are going on."
+    QuotaExceeded 429 "quota_exceeded" "The tenant has as much waiting as it may have."
     Internal 500 "internal" "A fault of the server's own."
     Unavailable 503 "unavailable" "A dependency is down; the same request may succeed after `Retry-After`."
 }

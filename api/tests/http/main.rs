@@ -7,6 +7,7 @@ mod figures;
 mod harness;
 mod jobs;
 mod keys;
+mod limits;
 mod outages;
 mod outputs;
 mod patch;

@@ -5,6 +5,7 @@ use crate::{
 
 const ADMIN_KEY: &str =
     "vidp_0123456789abcdef0123456789abcdef_0123456789abcdef0123456789abcdef0123456789abcdef";
+const KEY_SECRET: &str = "the tests' own secret, known to nobody";
 
 /// What `vidp` prints, and what it complains of when it fails.
 fn run(stack: &Stack, key: &str, args: &[&str]) -> Result<String, String> {
@@ -29,7 +30,8 @@ fn keys_are_made_used_rotated_and_revoked_from_the_command_line() {
     command
         .args(["--scale-workers=1", "--detect-workers=0", "--subtitle-workers=0"])
         .env("VIDP_AUTH", "keys")
-        .env("VIDP_KEY_SECRET", "the tests' own secret, known to nobody")
+        .env("VIDP_LOG_FILTER", "debug")
+        .env("VIDP_KEY_SECRET", KEY_SECRET)
         .env("VIDP_ADMIN_KEY", ADMIN_KEY);
     let stack = Stack::start_as(&data, command);
     let as_admin = |args: &[&str]| run(&stack, ADMIN_KEY, args).unwrap();
@@ -76,4 +78,25 @@ fn keys_are_made_used_rotated_and_revoked_from_the_command_line() {
     assert!(refused.contains("revoked"), "{refused}");
     let refused = run(&stack, &second, &["keys", "list"]).unwrap_err();
     assert!(refused.contains("insufficient_scope"), "{refused}");
+
+    // None of all that is in a log. A key's first half is its name, which is.
+    let secret = |key: &str| key.rsplit('_').next().unwrap().to_owned();
+    let secrets = [
+        secret(&key),
+        secret(&second),
+        secret(ADMIN_KEY),
+        KEY_SECRET.to_owned(),
+        "X-Amz-Signature=".to_owned(),
+    ];
+    let mut lines = 0;
+    for log in std::fs::read_dir(data.join("logs")).unwrap() {
+        let path = log.unwrap().path();
+        let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+        for line in text.lines() {
+            lines += 1;
+            let shown = secrets.iter().find(|secret| line.contains(*secret));
+            assert!(shown.is_none(), "{}: {line}", path.display());
+        }
+    }
+    assert!(lines > 100, "only {lines} lines of logs were looked at");
 }

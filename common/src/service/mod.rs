@@ -9,7 +9,7 @@ pub use healthcheck::healthcheck;
 use crate::metrics::Handle;
 use anyhow::{Context, Result};
 use axum::{Router, http::StatusCode, routing::get};
-use hyper::server::conn::http1;
+use hyper::{Request, body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -27,13 +27,19 @@ use std::{
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    sync::Semaphore,
 };
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
 /// A client must have sent its request's head by then.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Open requests may take this long after the signal.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where a request's connection comes from; an extension of each request that [`serve`] takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
 
 /// Listens on an address; the error names it.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
@@ -42,20 +48,31 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
-/// Serves until `shutdown`, then lets open requests end.
+/// Serves until `shutdown`, then lets open requests end. More connections than `max_connections` wait until others end.
 ///
 /// `axum::serve` has no timeout for a request's head, so that a client which never ends it keeps its connection for
 /// ever; hyper's own server has one.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    max_connections: usize,
+    shutdown: CancellationToken,
+) {
     let mut server = http1::Builder::new();
     server
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT);
     let graceful = GracefulShutdown::new();
+    let connections = Arc::new(Semaphore::new(max_connections));
+    let accept = async || {
+        let permit = connections.clone().acquire_owned().await.expect("never closed");
+        let (stream, peer) = listener.accept().await?;
+        std::io::Result::Ok((stream, peer, permit))
+    };
     loop {
-        let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+        let (stream, peer, permit) = tokio::select! {
+            accepted = accept() => match accepted {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, most likely: wait for some to be closed.
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -66,12 +83,17 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
             () = shutdown.cancelled() => break,
         };
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
+        let service = router.clone().map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            request
+        });
+        let service = TowerToHyperService::new(service);
         let connection = server.serve_connection(TokioIo::new(Lingering::new(stream)), service);
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
             // A client that hangs up is its own affair.
             let _ = watched.await;
+            drop(permit);
         });
     }
     drop(listener);

@@ -43,6 +43,8 @@ use tokio_util::{
     task::{AbortOnDropHandle, TaskTracker},
 };
 
+/// Connections to the probes; kubelet and Prometheus need two.
+const MAX_PROBES: usize = 64;
 /// The pull loop gives a sign of life about every second; a broker that is down costs it a few timeouts.
 const PULSE_LIMIT: Duration = Duration::from_secs(30);
 /// With less room for temporary files a worker takes no tasks: each would fail and use up its attempts.
@@ -87,7 +89,7 @@ where
     let listener = service::bind(config.address(port)).await?;
     let probes = service::probes(pulse.clone(), ready.clone(), recorder);
     let stop_probes = CancellationToken::new();
-    let server = tokio::spawn(service::serve(listener, probes, stop_probes.clone()));
+    let server = tokio::spawn(service::serve(listener, probes, MAX_PROBES, stop_probes.clone()));
 
     let queue = Queue::connect(&config.nats, &format!("worker-{stage}")).await?;
     let store = Store::new(&config.s3);

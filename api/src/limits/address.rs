@@ -1,0 +1,64 @@
+//! Where a request comes from, as far as it can be told.
+
+use axum::{extract::Request, http::HeaderMap};
+use ipnet::IpNet;
+use std::net::IpAddr;
+use vidp_common::service::Peer;
+
+const FORWARDED: &str = "x-forwarded-for";
+
+/// The client's address: the peer's own, or what trusted proxies say they had it from. `None` in a test without a
+/// connection.
+pub fn of_client(request: &Request, trusted: &[IpNet]) -> Option<IpAddr> {
+    let Peer(peer) = request.extensions().get::<Peer>()?;
+    Some(behind(peer.ip(), request.headers(), trusted))
+}
+
+/// Reads `X-Forwarded-For` from its end: each proxy adds whom it had the request from, and only what a trusted one
+/// wrote is believed.
+fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
+    let values = headers.get_all(FORWARDED).iter().rev();
+    let hops = values.flat_map(|value| value.to_str().unwrap_or_default().rsplit(','));
+    let mut client = peer.to_canonical();
+    for hop in hops {
+        match hop.trim().parse::<IpAddr>() {
+            Ok(before) if is_trusted(&client) => client = before.to_canonical(),
+            _ => break,
+        }
+    }
+    client
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn check(peer: &str, forwarded: &[&'static str], expected: &str) {
+        let mut headers = HeaderMap::new();
+        for value in forwarded {
+            headers.append(FORWARDED, HeaderValue::from_static(value));
+        }
+        let trusted = ["10.0.0.0/8".parse().unwrap(), "192.0.2.7/32".parse().unwrap()];
+        let found = behind(peer.parse().unwrap(), &headers, &trusted);
+        assert_eq!(found, expected.parse::<IpAddr>().unwrap(), "{peer} {forwarded:?}");
+    }
+
+    #[test]
+    fn only_trusted_proxies_are_believed() {
+        check("203.0.113.5", &[], "203.0.113.5");
+        check("203.0.113.5", &["198.51.100.1"], "203.0.113.5");
+        check("10.1.2.3", &["198.51.100.1"], "198.51.100.1");
+        check("::ffff:10.1.2.3", &["198.51.100.1"], "198.51.100.1");
+        // What the client itself wrote is before what the proxy has seen.
+        check("10.1.2.3", &["1.1.1.1, 198.51.100.1"], "198.51.100.1");
+        check(
+            "10.1.2.3",
+            &["1.1.1.1", "198.51.100.1, 192.0.2.7"],
+            "198.51.100.1",
+        );
+        check("10.1.2.3", &["198.51.100.1, nonsense"], "10.1.2.3");
+        check("10.1.2.3", &["10.9.9.9"], "10.9.9.9");
+    }
+}

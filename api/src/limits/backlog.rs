@@ -1,0 +1,74 @@
+//! What a tenant has waiting: jobs that have not ended, and the bytes of their sources.
+
+use crate::{
+    app::App,
+    problem::{Code, Problem},
+};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// How long a count is believed. What begins meanwhile is not counted, so that the limit is right to a second's uploads.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// The jobs of one tenant that have not ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Open {
+    pub jobs: u64,
+    pub bytes: u64,
+}
+
+/// Keeps the counts for a moment.
+pub struct Backlog {
+    jobs: u64,
+    bytes: u64,
+    known: Mutex<HashMap<String, (Open, Instant)>>,
+}
+
+impl Backlog {
+    /// At most so many jobs, and so many GB (1,000,000,000 bytes) in them; 0 is no limit.
+    pub fn new(jobs: u64, gigabytes: u64) -> Self {
+        Backlog {
+            jobs,
+            bytes: gigabytes.saturating_mul(1_000_000_000),
+            known: Mutex::default(),
+        }
+    }
+
+    /// Refuses when there is too much.
+    pub async fn check(&self, app: &App, tenant: &str) -> Result<(), Problem> {
+        if self.jobs == 0 && self.bytes == 0 {
+            return Ok(());
+        }
+        let open = match self.fresh(tenant) {
+            Some(open) => open,
+            None => {
+                let open = app.db.open_of(tenant).await?;
+                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                known.retain(|_, (_, read)| read.elapsed() < FRESH);
+                known.insert(tenant.to_owned(), (open, Instant::now()));
+                open
+            }
+        };
+        let full = |limit, used| limit > 0 && used >= limit;
+        let detail = if full(self.jobs, open.jobs) {
+            format!("{} jobs have not ended yet", open.jobs)
+        } else if full(self.bytes, open.bytes) {
+            format!("{} MB are waiting to be processed", open.bytes / 1_000_000)
+        } else {
+            return Ok(());
+        };
+        Err(Problem::new(
+            Code::QuotaExceeded,
+            format!("{detail}: no more are taken until some have"),
+        ))
+    }
+
+    fn fresh(&self, tenant: &str) -> Option<Open> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (open, read) = known.get(tenant)?;
+        (read.elapsed() < FRESH).then_some(*open)
+    }
+}
