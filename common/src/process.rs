@@ -1,10 +1,13 @@
 //! Child programs: the one place where they are started.
 //!
-//! Every child gets an empty environment, resource limits, a process group of its own that is killed when the
+//! Every child gets an empty environment, resource limits, a filter of its system calls, a process group of its own that is killed when the
 //! handle is dropped, and a parent-death signal for the case that this process is killed itself (ffmpeg otherwise
 //! outlives a killed parent and goes on encoding).
 
+mod confine;
 mod tail;
+
+pub use confine::layers;
 
 use std::{
     ffi::OsStr,
@@ -34,6 +37,8 @@ pub struct Limits {
     pub memory: u64,
     /// Bytes of any one file it writes.
     pub file_size: u64,
+    /// It may open connections to other machines: its input is a URL.
+    pub network: bool,
 }
 
 /// How a child ended when it did not end well.
@@ -119,9 +124,9 @@ pub fn spawn<A: AsRef<OsStr>>(
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
-    let parent = std::process::id();
+    let (parent, filter) = (std::process::id(), confine::filter_for(&limits));
     // SAFETY: the closure runs between fork and exec and calls only async-signal-safe functions.
-    unsafe { command.pre_exec(move || restrict(limits, parent)) };
+    unsafe { command.pre_exec(move || confine::confine(limits, filter, parent)) };
     let mut inner = command.spawn().map_err(|error| ProcessError::Start {
         program: name.clone(),
         error,
@@ -237,38 +242,6 @@ impl Drop for Child {
     fn drop(&mut self) {
         self.kill_group();
     }
-}
-
-/// Runs in the child before the program does.
-fn restrict(limits: Limits, parent: u32) -> io::Result<()> {
-    let set = |resource, soft: u64, hard: u64| {
-        let limit = libc::rlimit {
-            rlim_cur: soft,
-            rlim_max: hard,
-        };
-        // SAFETY: `limit` is a valid rlimit for the length of the call.
-        match unsafe { libc::setrlimit(resource, &limit) } {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
-        }
-    };
-    set(libc::RLIMIT_CORE, 0, 0)?;
-    set(libc::RLIMIT_AS, limits.memory, limits.memory)?;
-    set(libc::RLIMIT_FSIZE, limits.file_size, limits.file_size)?;
-    let cpu = limits.cpu.as_secs().max(1);
-    // SIGXCPU at the soft limit, SIGKILL five seconds later for a program that catches it.
-    set(libc::RLIMIT_CPU, cpu, cpu + 5)?;
-    // SAFETY: prctl and getppid take and give plain integers.
-    unsafe {
-        if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // The parent may have died before the line above took effect.
-        if libc::getppid().cast_unsigned() != parent {
-            return Err(io::Error::other("the parent is gone"));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -157,7 +157,12 @@ impl Track<'_> {
             .chain(limits.decode_args())
             .chain(self.input.args())
             .chain(output.into_iter().map(OsString::from));
-        Ok(process::spawn(&tools.ffmpeg, args, allowed, on_line)?)
+        Ok(process::spawn(
+            &tools.ffmpeg,
+            args,
+            self.input.allow(allowed),
+            on_line,
+        )?)
     }
 }
 

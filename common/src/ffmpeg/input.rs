@@ -1,3 +1,4 @@
+use crate::process::Limits;
 use std::{ffi::OsString, path::Path};
 
 /// Demuxers: containers that carry their media themselves. Playlists (`hls`, `dash`, `concat`) and pictures
@@ -34,6 +35,12 @@ pub enum Input<'a> {
 }
 
 impl Input<'_> {
+    /// These limits, with the network for who reads a URL.
+    pub fn allow(&self, limits: Limits) -> Limits {
+        let network = matches!(self, Input::Url(_));
+        Limits { network, ..limits }
+    }
+
     /// Everything that belongs before and including `-i <input>`, for ffmpeg and for ffprobe.
     ///
     /// A caller that decodes adds [`MediaLimits::decode_args`](super::MediaLimits::decode_args) before these.

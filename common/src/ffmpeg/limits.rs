@@ -80,5 +80,6 @@ pub fn process_limits(media_seconds: f64) -> Limits {
         cpu: wall * cores,
         memory: (4 + u64::from(cores)) << 30,
         file_size: 64 << 30,
+        network: false,
     }
 }

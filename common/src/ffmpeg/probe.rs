@@ -20,6 +20,7 @@ const LIMITS: Limits = Limits {
     cpu: Duration::from_secs(20),
     memory: 2 << 30,
     file_size: 0,
+    network: false,
 };
 /// Bytes of JSON: enough for a thousand streams.
 const MAX_ANSWER: usize = 4 << 20;
@@ -50,9 +51,16 @@ pub async fn probe(
     let count = move |line: &str| {
         counter.fetch_add(run::input_bytes(line).unwrap_or(0), Ordering::Relaxed);
     };
-    let answer = process::capture(&tools.ffprobe, args, LIMITS, MAX_ANSWER, cancel, count)
-        .await
-        .map_err(MediaError::probing)?;
+    let answer = process::capture(
+        &tools.ffprobe,
+        args,
+        input.allow(LIMITS),
+        MAX_ANSWER,
+        cancel,
+        count,
+    )
+    .await
+    .map_err(MediaError::probing)?;
     let unsupported = |detail| Err(MediaError::media(FailureCode::UnsupportedMedia, detail));
     let Ok(answer) = serde_json::from_slice::<Value>(&answer) else {
         return unsupported("the file cannot be described");
@@ -104,7 +112,7 @@ pub async fn measure(
     let on_progress = move |progressed: run::Progressed| {
         *seen.lock().unwrap_or_else(PoisonError::into_inner) = progressed.time_seconds;
     };
-    match run::run(tools, args, process_limits(0.0), cancel, on_progress).await {
+    match run::run(tools, args, input.allow(process_limits(0.0)), cancel, on_progress).await {
         // Read to the first fault: that much is there.
         Ok(()) | Err(ProcessError::Failed { .. }) => {}
         Err(error) => return Err(error.into()),

@@ -5,6 +5,7 @@ const LIMITS: Limits = Limits {
     cpu: Duration::from_secs(5),
     memory: 1 << 30,
     file_size: 1 << 20,
+    network: false,
 };
 
 async fn shell(script: &str, limits: Limits) -> Result<Vec<u8>, ProcessError> {
@@ -81,4 +82,50 @@ async fn cancelling_kills_the_whole_group() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("the grandchild {pid} is still there");
+}
+
+#[tokio::test]
+async fn a_child_has_no_more_than_it_needs() {
+    let said = shell(
+        "grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status; ulimit -n",
+        LIMITS,
+    )
+    .await;
+    let said = String::from_utf8(said.unwrap()).unwrap();
+    assert_eq!(said, "NoNewPrivs:\t1\nSeccomp:\t2\n256\n", "{}", layers());
+    assert!(layers().contains("seccomp"), "{}", layers());
+    // A namespace of its own would give it root there.
+    assert!(
+        shell("unshare --user --map-root-user true", LIMITS)
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn who_reads_a_file_reaches_no_network() {
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    server.set_nonblocking(true).unwrap();
+    let connect = format!(
+        "exec 3<>/dev/tcp/127.0.0.1/{}",
+        server.local_addr().unwrap().port()
+    );
+    let bash = async |network| {
+        let never = CancellationToken::new();
+        let limits = Limits { network, ..LIMITS };
+        capture(
+            Path::new("/bin/bash"),
+            ["-c", &connect],
+            limits,
+            1000,
+            &never,
+            |_| {},
+        )
+        .await
+    };
+    let error = bash(false).await.unwrap_err().to_string();
+    assert!(error.contains("Operation not permitted"), "{error}");
+    assert!(server.accept().is_err());
+    bash(true).await.unwrap();
+    assert!(server.accept().is_ok());
 }

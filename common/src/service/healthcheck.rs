@@ -67,7 +67,7 @@ mod tests {
                 routing::get(async || (StatusCode::SERVICE_UNAVAILABLE, "not ready")),
             );
         let stop = CancellationToken::new();
-        let server = tokio::spawn(serve(listener, router, stop.clone()));
+        let server = tokio::spawn(serve(listener, router, 8, stop.clone()));
         let everywhere = SocketAddr::from(([0, 0, 0, 0], port));
         healthcheck(everywhere, false).await.unwrap();
         let error = healthcheck(everywhere, true).await.unwrap_err().to_string();

@@ -94,7 +94,7 @@ where
     let queue = Queue::connect(&config.nats, &format!("worker-{stage}")).await?;
     let store = Store::new(&config.s3);
     if connect(stage, &queue, &store, &shutdown, &pulse).await? {
-        tracing::info!(%stage, slots = config.slots, "ready for tasks");
+        tracing::info!(%stage, slots = config.slots, confined = crate::process::layers(), "ready for tasks");
         let worker = Arc::new(Worker {
             stage,
             name,

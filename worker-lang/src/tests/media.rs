@@ -40,6 +40,7 @@ impl Media {
             cpu: Duration::from_secs(120),
             memory: 4 << 30,
             file_size: 1 << 30,
+            network: false,
         };
         process::capture(
             Path::new("ffmpeg"),
