@@ -61,8 +61,8 @@ pub async fn list(
         ("stage" = inline(Stage), Path, description = "The stage that made it.", example = "scale"),
         ("name" = String, Path, description = "Its name in the job.", example = "480p.mp4"),
         ("Range" = Option<String>, Header, description = "One range of bytes.", example = "bytes=0-1023"),
-        ("If-Range" = Option<String>, Header, description = "The `ETag` that the range belongs to.", example = "\"3f2c…\""),
-        ("If-None-Match" = Option<String>, Header, description = "`ETag`s that the client has.", example = "\"3f2c…\""),
+        ("If-Range" = Option<String>, Header, description = "The `ETag` that the range belongs to.", example = "\"3f2c9a10\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s that the client has.", example = "\"3f2c9a10\""),
     ),
     responses(
         (status = 200, description = "All of it.", body = Binary, content_type = "*/*", headers(

@@ -17,6 +17,7 @@ ENGINES = setup.ENGINES
 VENVS = {
     "check-venv": setup.ROOT / "scripts" / "check-requirements.txt",
     "client-venv": setup.ROOT / "scripts" / "client-requirements.txt",
+    "schemathesis-venv": setup.ROOT / "scripts" / "schemathesis-requirements.txt",
 }
 
 # Package -> {file below .engines: its path's end inside the wheel}, as in setup.py.

@@ -32,7 +32,7 @@ const MAX_NAME: usize = 64;
 /// Keys on a page.
 const PAGE: i64 = 100;
 
-/// Body of [`create`].
+/// A key to make.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
@@ -51,7 +51,7 @@ pub struct NewKey {
     expires_at: Option<OffsetDateTime>,
 }
 
-/// Body of [`rotate`]; may be left out.
+/// How a key is rotated.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rotation {

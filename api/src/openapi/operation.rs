@@ -39,16 +39,48 @@ pub fn complete(operation: &mut Value, scope: Option<Scope>, examples: &Map<Stri
     for (status, codes) in by_status {
         add_problems(&mut operation["responses"][status.as_str()], &codes);
     }
+    for parameter in operation
+        .get_mut("parameters")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        never_null(&mut parameter["schema"]);
+    }
     let responses = object(&mut operation["responses"])?;
     responses.sort_keys();
     for response in responses.values_mut() {
         response["headers"]["X-Request-Id"] = json!({ "$ref": "#/components/headers/RequestId" });
+        for header in object(&mut response["headers"])?.values_mut() {
+            never_null(&mut header["schema"]);
+        }
         set_examples(response, examples);
     }
     if let Some(body) = operation.get_mut("requestBody") {
+        for content in object(&mut body["content"])?.values_mut() {
+            never_null(&mut content["schema"]);
+        }
         set_examples(body, examples);
     }
     Ok(())
+}
+
+/// What may be left out is an `Option` in Rust, which utoipa takes for a null: but no header, parameter or body is one.
+fn never_null(schema: &mut Value) {
+    let is_null = |one: &Value| one == "null" || one["type"] == "null";
+    for several in ["type", "oneOf"] {
+        let Some(kinds) = schema.get_mut(several).and_then(Value::as_array_mut) else {
+            continue;
+        };
+        kinds.retain(|kind| !is_null(kind));
+        if let [one] = &mut kinds[..] {
+            let one = one.take();
+            match several {
+                "type" => schema["type"] = one,
+                _ => *schema = one,
+            }
+        }
+    }
 }
 
 /// The codes of one status, with an example for each, beside what the annotation says of this status.

@@ -1,4 +1,4 @@
-use crate::harness::{LIMIT, Pulled, Rig, python, until};
+use crate::harness::{LIMIT, Pulled, Rig, clients, python, until};
 use futures_util::StreamExt;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -15,7 +15,12 @@ struct Client {
 impl Client {
     /// Connects, and gives the status of the answer.
     async fn open(url: &str, last: Option<&str>) -> (Client, u64) {
-        let mut process = python("sse.py").arg(url).args(last).spawn().unwrap();
+        let mut process = python("client-venv")
+            .arg(clients("sse.py"))
+            .arg(url)
+            .args(last)
+            .spawn()
+            .unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut client = Client {
             _process: process,

@@ -6,6 +6,7 @@ use futures_util::StreamExt;
 use reqwest::{Client, Response, StatusCode, header, multipart};
 use serde_json::{Value, json};
 use std::{
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -284,12 +285,18 @@ impl Drop for Replica {
     }
 }
 
-/// A Python program of `tests/clients`, with the clients that `scripts/setup.py --checks` installs.
-pub fn python(program: &str) -> tokio::process::Command {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut command = tokio::process::Command::new(folder.join("../.engines/client-venv/bin/python"));
+/// A file of `tests/clients`.
+pub fn clients(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/clients")
+        .join(name)
+}
+
+/// Python with one of the sets of clients that `scripts/setup.py --checks` installs.
+pub fn python(environment: &str) -> tokio::process::Command {
+    let engines = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.engines");
+    let mut command = tokio::process::Command::new(engines.join(environment).join("bin/python"));
     command
-        .arg(folder.join("tests/clients").join(program))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .kill_on_drop(true);
@@ -411,7 +418,7 @@ pub async fn until(condition: impl AsyncFn() -> bool) {
 }
 
 /// A MongoDB that a test may stop.
-pub fn own_mongo(folder: &std::path::Path) -> Mongo {
+pub fn own_mongo(folder: &Path) -> Mongo {
     Mongo::start(&folder.join("mongo"), 0).unwrap()
 }
 

@@ -12,4 +12,5 @@ mod outages;
 mod outputs;
 mod patch;
 mod repeats;
+mod schema;
 mod uploads;
