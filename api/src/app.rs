@@ -2,6 +2,7 @@
 
 use crate::{changes::Changes, config::ApiConfig, db::Db, keys::Keys, limits::Limits, plan::Times};
 use std::sync::Arc;
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vidp_common::{metrics, queue::Queue, store::Store};
 
@@ -16,6 +17,8 @@ pub struct App {
     pub changes: Changes,
     /// Work that must end even when its client hangs up.
     pub commits: TaskTracker,
+    /// Says that there are webhooks to send.
+    pub deliveries: Notify,
     pub shutdown: CancellationToken,
     pub metrics: metrics::Handle,
 }

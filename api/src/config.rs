@@ -106,9 +106,20 @@ pub struct ApiConfig {
     /// Seconds without a sign of life after which a stage is looked for in the queue
     #[arg(long, env = "VIDP_STALE_SECONDS", default_value_t = 60)]
     pub stale_seconds: u64,
+    /// Networks that URLs of clients may lead to although they are not public, as `10.1.0.0/16,fd00::/8`
+    #[arg(long, env = "VIDP_OUTBOUND_ALLOW", value_delimiter = ',')]
+    pub outbound_allow: Vec<ipnet::IpNet>,
     /// Seconds of silence after which an event stream gets a comment, so that no proxy cuts it
     #[arg(long, env = "VIDP_EVENT_HEARTBEAT_SECONDS", default_value_t = 15)]
     pub event_heartbeat_seconds: u64,
+    /// Seconds after which a webhook that failed is tried again, one number a try; by Standard Webhooks unless set
+    #[arg(
+        long,
+        env = "VIDP_WEBHOOK_RETRY_SECONDS",
+        value_delimiter = ',',
+        default_value = "5,300,1800,7200,18000,36000,50400,72000,86400"
+    )]
+    pub webhook_retry_seconds: Vec<u64>,
     /// Something else than to serve
     #[command(subcommand)]
     pub command: Option<ServiceCommand>,

@@ -2,6 +2,7 @@
 //!
 //! It names the last item, not a number of items, so that what is stored meanwhile moves nothing.
 
+use crate::problem::Problem;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
@@ -15,8 +16,13 @@ pub fn encode(last: Uuid) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// The item that a client's cursor is behind.
+pub fn parse(cursor: &str) -> Result<Uuid, Problem> {
+    decode(cursor).ok_or_else(|| Problem::invalid("cursor is not one that a list gave"))
+}
+
 /// The item that a cursor is behind; none when it is no cursor.
-pub fn decode(cursor: &str) -> Option<Uuid> {
+fn decode(cursor: &str) -> Option<Uuid> {
     match URL_SAFE_NO_PAD.decode(cursor).ok()?.split_first()? {
         (&VERSION, id) => Uuid::from_slice(id).ok(),
         _ => None,

@@ -4,7 +4,7 @@ use crate::{
     app::{App, Shared},
     db::{DbError, Updated},
     job::Job,
-    metrics, plan,
+    metrics, plan, webhooks,
 };
 use mongodb::bson::DateTime;
 use vidp_common::{contract::Stage, crash};
@@ -39,7 +39,8 @@ async fn publish(app: &App, job: &Job, stage: Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Changes a job, counts its end, and publishes what became due; the publishing goes on when the caller is dropped.
+/// Changes a job, counts its end, has webhooks told of it, and publishes what became due; that goes on when the caller
+/// is dropped.
 pub async fn update(
     app: &Shared,
     id: uuid::Uuid,
@@ -56,6 +57,14 @@ pub async fn update(
     };
     if open && job.status.is_terminal() {
         metrics::job_ended(job.status);
+    }
+    if job.announcement.is_some() && open {
+        let (app, job) = (app.clone(), job.clone());
+        app.commits.clone().spawn(async move {
+            if let Err(error) = webhooks::announce(&app, &job).await {
+                tracing::warn!(job = %job.id, "webhooks are told later: {error:#}");
+            }
+        });
     }
     if !plan::due(job).is_empty() {
         let (app, job) = (app.clone(), job.clone());

@@ -45,6 +45,9 @@ pub struct Job {
     pub trace: Option<TraceParent>,
     pub created_at: DateTime,
     pub updated_at: DateTime,
+    /// Set when the job ends, until its webhooks' messages are stored: this document is their outbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announcement: Option<Announcement>,
     /// Set when the job ends: the sweeper deletes job and objects then.
     pub expires_at: Option<DateTime>,
     /// Set when the job ends: the sweeper removes losing attempts' objects then.
@@ -81,6 +84,20 @@ pub enum EventKind {
     Updated,
     /// Nobody sees the job any more.
     Deleted,
+}
+
+/// A job's end that webhooks are to be told of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announcement {
+    /// Names the message.
+    #[serde(with = "uuid::serde::hyphenated")]
+    pub id: Uuid,
+    /// How the job ended.
+    pub status: JobStatus,
+    /// When it ended.
+    pub at: DateTime,
+    /// When the sweeper looks at it.
+    pub next_at: DateTime,
 }
 
 /// The uploaded file.
@@ -297,6 +314,7 @@ impl Job {
             options: JobOptions::default(),
             created_at: now,
             updated_at: now,
+            announcement: None,
             expires_at: None,
             tidy_at: None,
             deleted_at: None,

@@ -92,7 +92,8 @@ pub async fn own(app: &Shared, caller: &Caller, id: &str) -> Result<Uuid, Proble
     Ok(app.db.get(&caller.tenant, parse_id(id)?).await?.id)
 }
 
-fn checked<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+/// A query, or what is wrong with it.
+pub fn checked<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     match query {
         Ok(Query(query)) => Ok(query),
         Err(error) => Err(Problem::invalid(error.body_text())),
@@ -218,9 +219,7 @@ pub async fn list(
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(Problem::invalid(format!("limit must be 1 to {MAX_PAGE}")));
     }
-    let behind = query.cursor.as_deref().map(|cursor| {
-        cursor::decode(cursor).ok_or_else(|| Problem::invalid("cursor is not one that a list gave"))
-    });
+    let behind = query.cursor.as_deref().map(cursor::parse);
     let filter = Filter {
         tenant: caller.tenant,
         status: query.status,
@@ -264,7 +263,7 @@ pub async fn cancel(
         tasks = with_queue.map(|(stage, state)| (*stage, state.task_id)).collect();
         plan::cancelled(job, app.times(), DateTime::now())
     };
-    let job = match app.db.update(id, change).await? {
+    let job = match dispatch::update(&app, id, change).await? {
         Updated::Changed(job) => job,
         Updated::Unchanged(job) => {
             return Err(Problem::conflict(format!(

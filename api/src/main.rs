@@ -1,6 +1,7 @@
 //! The VidP API: takes uploads, keeps the record of jobs, hands out tasks, answers polls.
 
 mod app;
+mod body;
 mod caller;
 mod changes;
 mod config;
@@ -19,6 +20,7 @@ mod limits;
 mod metrics;
 mod openapi;
 mod options;
+mod outbound;
 mod outputs;
 mod patch;
 mod plan;
@@ -30,6 +32,8 @@ mod start;
 mod sweep;
 mod upload;
 mod view;
+mod webhook;
+mod webhooks;
 
 use clap::Parser;
 use vidp_common::{config::ServiceCommand, service, telemetry};

@@ -33,6 +33,7 @@ const REQUESTS: &str = "vidp_http_requests_total";
 const REQUEST_SECONDS: &str = "vidp_http_request_seconds";
 const REPAIRS: &str = "vidp_sweeper_repairs_total";
 const JOBS: &str = "vidp_jobs_total";
+const WEBHOOKS: &str = "vidp_webhook_attempts_total";
 const DELETED_JOBS: &str = "vidp_deleted_jobs_total";
 const DELETED_OBJECTS: &str = "vidp_deleted_objects_total";
 const DELETED_BYTES: &str = "vidp_deleted_bytes_total";
@@ -72,6 +73,31 @@ pub enum Repair {
     Deleted,
     /// The objects of losing attempts were removed.
     Tidied,
+    /// Webhooks were told of a job's end that nobody had told them of.
+    Announced,
+}
+
+/// What became of a try to tell a webhook.
+#[derive(Clone, Copy, Debug)]
+pub enum Webhook {
+    /// It has the message.
+    Delivered,
+    /// It will be tried again.
+    Retried,
+    /// It was given up.
+    Failed,
+}
+
+impl Webhook {
+    const ALL: [Webhook; 3] = [Webhook::Delivered, Webhook::Retried, Webhook::Failed];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Webhook::Delivered => "delivered",
+            Webhook::Retried => "retried",
+            Webhook::Failed => "failed",
+        }
+    }
 }
 
 impl Upload {
@@ -93,7 +119,7 @@ impl Upload {
 }
 
 impl Repair {
-    const ALL: [Repair; 7] = [
+    const ALL: [Repair; 8] = [
         Repair::Republished,
         Repair::ResultApplied,
         Repair::Expired,
@@ -101,6 +127,7 @@ impl Repair {
         Repair::UploadAbandoned,
         Repair::Deleted,
         Repair::Tidied,
+        Repair::Announced,
     ];
 
     const fn as_str(self) -> &'static str {
@@ -112,6 +139,7 @@ impl Repair {
             Repair::UploadAbandoned => "upload_abandoned",
             Repair::Deleted => "deleted",
             Repair::Tidied => "tidied",
+            Repair::Announced => "announced",
         }
     }
 }
@@ -150,6 +178,7 @@ pub fn install() -> Result<Handle> {
     describe_histogram!(REQUEST_SECONDS, "Seconds until the head of the answer, by route");
     describe_counter!(REPAIRS, "What the sweeper put right or cleared away");
     describe_counter!(JOBS, "Jobs ended, by status");
+    describe_counter!(WEBHOOKS, "Tries to tell a webhook of a job's end, by outcome");
     describe_counter!(
         DELETED_JOBS,
         "Jobs deleted, by a client or at the end of their time"
@@ -164,6 +193,9 @@ pub fn install() -> Result<Handle> {
     }
     for kind in Repair::ALL {
         counter!(REPAIRS, "kind" => kind.as_str()).absolute(0);
+    }
+    for outcome in Webhook::ALL {
+        counter!(WEBHOOKS, "outcome" => outcome.as_str()).absolute(0);
     }
     for status in JobStatus::TERMINAL {
         counter!(JOBS, "status" => status.as_str()).absolute(0);
@@ -215,6 +247,11 @@ pub fn repaired(kind: Repair) {
 /// A job came to its end.
 pub fn job_ended(status: JobStatus) {
     counter!(JOBS, "status" => status.as_str()).increment(1);
+}
+
+/// A webhook was tried.
+pub fn webhook_tried(outcome: Webhook) {
+    counter!(WEBHOOKS, "outcome" => outcome.as_str()).increment(1);
 }
 
 /// A job was deleted.

@@ -3,6 +3,7 @@
 
 use crate::{
     app::Shared,
+    body,
     caller::Caller,
     db::Updated,
     job::Job,
@@ -15,7 +16,7 @@ use axum::{
     Json,
     body::Bytes,
     extract::{Path, State, rejection::BytesRejection},
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 use mongodb::bson::DateTime;
@@ -66,32 +67,11 @@ pub async fn patch(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let id = own(&app, &caller, &id).await?;
-    let text = |name| {
-        headers
-            .get(name)
-            .and_then(|value: &HeaderValue| value.to_str().ok())
+    let wanted = match read(&headers, body)? {
+        Ok(patch) => patch,
+        Err(refused) => return Ok(refused),
     };
-    let kind = text(header::CONTENT_TYPE).unwrap_or_default();
-    if !kind
-        .split(';')
-        .next()
-        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case(MERGE_PATCH))
-    {
-        let problem = Problem::new(Code::UnsupportedContentType, format!("send {MERGE_PATCH}"));
-        // RFC 5789, section 2.2.
-        return Ok(([("accept-patch", MERGE_PATCH)], problem).into_response());
-    }
-    let body = body.map_err(|error| Problem::invalid(error.body_text()))?;
-    if body.len() > options::MAX_TEXT {
-        return Err(Problem::invalid(format!(
-            "larger than {} bytes",
-            options::MAX_TEXT
-        )));
-    }
-    let Ok(Value::Object(wanted)) = serde_json::from_slice(&body) else {
-        return Err(Problem::invalid("expected a JSON object"));
-    };
-    let condition = text(header::IF_MATCH);
+    let condition = headers.get(header::IF_MATCH).and_then(|tags| tags.to_str().ok());
     let mut refused = None;
     let change = |job: &mut Job| {
         refused = None;
@@ -129,6 +109,26 @@ pub async fn patch(
     }
 }
 
+/// The patch of a request; a body of another type has an answer of its own, which names the right one (RFC 5789,
+/// section 2.2).
+pub fn read(
+    headers: &HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Result<Map<String, Value>, Response>, Problem> {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default();
+    if !kind.trim().eq_ignore_ascii_case(MERGE_PATCH) {
+        let problem = Problem::new(Code::UnsupportedContentType, format!("send {MERGE_PATCH}"));
+        return Ok(Err(([("accept-patch", MERGE_PATCH)], problem).into_response()));
+    }
+    match body::json(body)? {
+        Value::Object(patch) => Ok(Ok(patch)),
+        _ => Err(Problem::invalid("expected a JSON object")),
+    }
+}
+
 /// `If-Match`, RFC 9110, section 13.1.1.
 fn matches(tags: &str, tag: &str) -> bool {
     tags.split(',')
@@ -158,7 +158,7 @@ fn patched(job: &Job, wanted: &Map<String, Value>) -> Result<Own, Problem> {
 }
 
 /// RFC 7396, section 2.
-fn merge(target: &mut Value, patch: Value) {
+pub fn merge(target: &mut Value, patch: Value) {
     let Value::Object(patch) = patch else {
         *target = patch;
         return;

@@ -7,7 +7,9 @@ mod task;
 
 pub use task::task;
 
-use crate::job::{Dispatch, DispatchState, Job, JobStatus, SourceState, StageError, StageState, StageStatus};
+use crate::job::{
+    Announcement, Dispatch, DispatchState, Job, JobStatus, SourceState, StageError, StageState, StageStatus,
+};
 use mongodb::bson::DateTime;
 use serde_json::Value;
 use std::time::Duration;
@@ -249,6 +251,18 @@ pub fn retried(job: &mut Job, times: Times, now: DateTime) -> bool {
     true
 }
 
+/// The sweeper looks after an announcement: nobody else does for a while.
+pub fn announcing(job: &mut Job, now: DateTime) -> bool {
+    let due = job
+        .announcement
+        .as_mut()
+        .filter(|announcement| announcement.next_at <= now);
+    due.is_some_and(|announcement| {
+        announcement.next_at = later(now, REPUBLISH_AFTER);
+        true
+    })
+}
+
 /// The client says how long the job is to be kept after its end.
 pub fn kept(job: &mut Job, days: Option<u32>, until: Option<Timestamp>, times: Times, now: DateTime) {
     job.options.retention_days = days;
@@ -290,6 +304,13 @@ fn settle(job: &mut Job, times: Times, now: DateTime) {
         let expires_at = expiry(job, now, times);
         job.expires_at = Some(expires_at);
         job.tidy_at = Some(later(now, times.tidy).min(expires_at));
+        job.announcement = Some(Announcement {
+            id: Uuid::now_v7(),
+            status,
+            at: now,
+            // Told at once by whoever stored it; the sweeper comes when that did not happen.
+            next_at: later(now, Duration::from_secs(2)),
+        });
     }
     job.status = status;
 }

@@ -7,7 +7,7 @@ use crate::{
     openapi::{self, at},
     outputs, patch, problem,
     problem::{Code, Problem},
-    upload,
+    upload, webhooks,
 };
 use axum::{
     Router,
@@ -33,6 +33,12 @@ fn groups() -> [(Option<Scope>, OpenApiRouter<Shared>); 4] {
         .routes(at("/api/v1/jobs/{id}", routes!(jobs::get)))
         .routes(at("/api/v1/jobs/{id}/events", routes!(events::job::of_job)))
         .routes(at("/api/v1/events", routes!(events::feed::of_all)))
+        .routes(at("/api/v1/webhooks", routes!(webhooks::list)))
+        .routes(at("/api/v1/webhooks/{id}", routes!(webhooks::get)))
+        .routes(at(
+            "/api/v1/webhooks/{id}/deliveries",
+            routes!(webhooks::deliveries::list),
+        ))
         .routes(at("/api/v1/jobs/{id}/outputs", routes!(outputs::list)))
         .routes(at(
             "/api/v1/jobs/{id}/outputs/{stage}/{name}",
@@ -44,7 +50,17 @@ fn groups() -> [(Option<Scope>, OpenApiRouter<Shared>); 4] {
         .layer(DefaultBodyLimit::disable())
         .routes(at("/api/v1/jobs/{id}", routes!(jobs::delete, patch::patch)))
         .routes(at("/api/v1/jobs/{id}/cancel", routes!(jobs::cancel)))
-        .routes(at("/api/v1/jobs/{id}/retry", routes!(jobs::retry)));
+        .routes(at("/api/v1/jobs/{id}/retry", routes!(jobs::retry)))
+        .routes(at("/api/v1/webhooks", routes!(webhooks::create)))
+        .routes(at(
+            "/api/v1/webhooks/{id}",
+            routes!(webhooks::delete, webhooks::change),
+        ))
+        .routes(at("/api/v1/webhooks/{id}/rotate", routes!(webhooks::rotate)))
+        .routes(at(
+            "/api/v1/webhooks/{id}/deliveries/{delivery_id}/replay",
+            routes!(webhooks::deliveries::replay),
+        ));
     let admin = OpenApiRouter::new()
         .routes(at(
             "/api/v1/keys",

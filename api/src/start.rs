@@ -7,10 +7,11 @@ use crate::{
     db::Db,
     keys::Keys,
     limits::Limits,
-    metrics, results, routes, sweep,
+    metrics, results, routes, sweep, webhooks,
 };
 use anyhow::{Result, bail};
 use std::{fmt::Display, sync::Arc, time::Duration};
+use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vidp_common::{queue::Queue, service, store::Store};
@@ -34,6 +35,7 @@ pub async fn run(config: ApiConfig) -> Result<()> {
         limits: Limits::new(&config),
         changes: Changes::default(),
         commits: TaskTracker::new(),
+        deliveries: Notify::new(),
         shutdown: shutdown.clone(),
         metrics: metrics::install()?,
         config,
@@ -45,6 +47,7 @@ pub async fn run(config: ApiConfig) -> Result<()> {
     let mut loops = JoinSet::new();
     loops.spawn(results::follow_results(app.clone()));
     loops.spawn(sweep::run(app.clone()));
+    loops.spawn(webhooks::run(app.clone()));
     tracing::info!(address = %listener.local_addr()?, "listening");
     let died = async {
         tokio::select! {

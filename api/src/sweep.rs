@@ -9,7 +9,7 @@ use crate::{
     dispatch,
     job::{DispatchState, Job},
     metrics::{self, Repair},
-    plan,
+    plan, webhooks,
 };
 use anyhow::Result;
 use mongodb::bson::DateTime;
@@ -68,10 +68,32 @@ async fn round(app: &Shared) -> Option<anyhow::Error> {
         tracing::warn!(job = %job.id, "an upload was abandoned");
         note(until_shutdown(app, abandon(app, &job)).await);
     }
+    for job in found(
+        app.db.ended_due("announcement.next_at", now, ROUND).await,
+        &mut note,
+    ) {
+        note(until_shutdown(app, announce(app, &job)).await);
+    }
     for job in found(app.db.ended_due("expires_at", now, ROUND).await, &mut note) {
         note(until_shutdown(app, objects::expire(app, &job)).await);
     }
     failed
+}
+
+/// Tells webhooks of a job's end, which whoever stored it did not come to.
+async fn announce(app: &Shared, job: &Job) -> Result<()> {
+    match app
+        .db
+        .update(job.id, |job| plan::announcing(job, DateTime::now()))
+        .await
+    {
+        Ok(Updated::Changed(job)) => {
+            metrics::repaired(Repair::Announced);
+            webhooks::announce(app, &job).await
+        }
+        Ok(Updated::Unchanged(_)) | Err(DbError::NotFound) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn found(jobs: Result<Vec<Job>, DbError>, note: &mut impl FnMut(Result<()>)) -> Vec<Job> {

@@ -9,7 +9,7 @@ use std::sync::{
 static CHOSEN: OnceLock<(String, AtomicU32)> = OnceLock::new();
 
 /// Every step of the workers' and the API's commit sequences, in the order in which a job meets them.
-pub const STEPS: [&str; 24] = [
+pub const STEPS: [&str; 26] = [
     "upload.inserted",
     "upload.opened",
     "upload.part",
@@ -28,6 +28,8 @@ pub const STEPS: [&str; 24] = [
     "result.received",
     "result.applied",
     "result.acknowledged",
+    "announce.begun",
+    "announce.stored",
     "sweep.claimed",
     "sweep.found",
     "cancel.recorded",

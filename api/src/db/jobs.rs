@@ -1,6 +1,6 @@
 //! The collection `jobs`: one document a job.
 
-use super::{Db, DbError};
+use super::{Db, DbError, is_duplicate};
 use crate::{
     caller::LOCAL_TENANT,
     job::{Job, JobStatus},
@@ -10,7 +10,6 @@ use futures_util::TryStreamExt;
 use mongodb::{
     Collection, IndexModel,
     bson::{Bson, DateTime, Document, doc},
-    error::{ErrorKind, WriteFailure},
     options::IndexOptions,
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -132,6 +131,16 @@ impl Db {
             .await
     }
 
+    /// Takes an announcement away, whose messages are stored. Clients see nothing of it, so it is no revision. Who
+    /// replaces the job at the same moment brings it back, and then it is announced to nobody a second time.
+    pub async fn announced(&self, id: Uuid, announcement: Uuid) -> Result<(), DbError> {
+        let jobs = self.jobs();
+        let filter = doc! { "_id": id.to_string(), "announcement.id": announcement.to_string() };
+        let take = doc! { "$unset": { "announcement": "" } };
+        self.run(async move { jobs.update_one(filter, take).await.map(drop) })
+            .await
+    }
+
     /// A tenant's jobs, newest first.
     pub async fn list(&self, filter: Filter) -> Result<Vec<Job>, DbError> {
         let mut query = doc! { "tenant": of(&filter.tenant), "deleted_at": null };
@@ -167,7 +176,7 @@ impl Db {
         self.find(query, doc! {}, limit).await
     }
 
-    /// Ended jobs whose time in `field` (`expires_at` or `tidy_at`) has come.
+    /// Ended jobs whose time in `field` (`expires_at`, `tidy_at`, `announcement.next_at`) has come.
     pub async fn ended_due(&self, field: &str, now: DateTime, limit: i64) -> Result<Vec<Job>, DbError> {
         self.find(doc! { field: { "$lte": now } }, doc! {}, limit).await
     }
@@ -251,6 +260,7 @@ pub(super) fn indexes() -> Vec<IndexModel> {
         doc! { "status": 1, "_id": -1 },
         doc! { "expires_at": 1 },
         doc! { "tidy_at": 1 },
+        doc! { "announcement.next_at": 1 },
     ];
     keys.extend(Stage::ALL.map(|stage| doc! { next_at(stage): 1 }));
     let mut models: Vec<_> = keys
@@ -276,11 +286,6 @@ pub(super) fn indexes() -> Vec<IndexModel> {
             .build(),
     );
     models
-}
-
-fn is_duplicate(error: &mongodb::error::Error) -> bool {
-    const DUPLICATE_KEY: i32 = 11000;
-    matches!(*error.kind, ErrorKind::Write(WriteFailure::WriteError(ref error)) if error.code == DUPLICATE_KEY)
 }
 
 /// What `tenant` is in this tenant's documents; those of earlier releases have none.

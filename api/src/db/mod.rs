@@ -2,8 +2,10 @@
 
 mod jobs;
 mod keys;
+mod webhooks;
 
 pub use jobs::{Ages, Filter, Updated};
+pub use webhooks::Next;
 
 use mongodb::{
     Client, Collection, Database, IndexModel,
@@ -14,6 +16,9 @@ use std::time::Duration;
 
 /// Longer than the driver's own server selection, so that its error is seen and not ours.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// MongoDB's code of a value that must be unique and is not.
+const DUPLICATE_KEY: i32 = 11000;
 
 /// Why MongoDB did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +62,11 @@ impl Db {
     /// Creates the indexes of the API's queries.
     pub async fn ensure_indexes(&self) -> Result<(), DbError> {
         self.ensure_indexes_of(jobs::NAME, jobs::indexes()).await?;
-        self.ensure_indexes_of(keys::NAME, keys::indexes()).await
+        self.ensure_indexes_of(keys::NAME, keys::indexes()).await?;
+        for (name, indexes) in webhooks::indexes() {
+            self.ensure_indexes_of(name, indexes).await?;
+        }
+        Ok(())
     }
 
     async fn ensure_indexes_of(&self, name: &str, indexes: Vec<IndexModel>) -> Result<(), DbError> {
@@ -97,4 +106,9 @@ impl Db {
         })
         .await
     }
+}
+
+fn is_duplicate(error: &mongodb::error::Error) -> bool {
+    use mongodb::error::{ErrorKind, WriteFailure};
+    matches!(*error.kind, ErrorKind::Write(WriteFailure::WriteError(ref error)) if error.code == DUPLICATE_KEY)
 }

@@ -10,6 +10,10 @@ const TAGS: &[(&str, &str)] = &[
     ("Jobs", "Upload a video, then follow its job."),
     ("Events", "Jobs as they change, pushed to the client."),
     ("Outputs", "What the stages made."),
+    (
+        "Webhooks",
+        "Who is told when a job ends, by Standard Webhooks 1.0.0.",
+    ),
     ("Keys", "API keys, for operators."),
     ("Service", "Probes, figures, and this document."),
 ];

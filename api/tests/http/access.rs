@@ -26,11 +26,23 @@ const ROUTES: &[(&str, &str, Option<&str>)] = &[
         "/api/v1/jobs/{id}/outputs/{stage}/{name}",
         Some("jobs:read"),
     ),
+    ("GET", "/api/v1/webhooks", Some("jobs:read")),
+    ("GET", "/api/v1/webhooks/{id}", Some("jobs:read")),
+    ("GET", "/api/v1/webhooks/{id}/deliveries", Some("jobs:read")),
     ("POST", "/api/v1/jobs", Some("jobs:write")),
     ("DELETE", "/api/v1/jobs/{id}", Some("jobs:write")),
     ("PATCH", "/api/v1/jobs/{id}", Some("jobs:write")),
     ("POST", "/api/v1/jobs/{id}/cancel", Some("jobs:write")),
     ("POST", "/api/v1/jobs/{id}/retry", Some("jobs:write")),
+    ("POST", "/api/v1/webhooks", Some("jobs:write")),
+    ("DELETE", "/api/v1/webhooks/{id}", Some("jobs:write")),
+    ("PATCH", "/api/v1/webhooks/{id}", Some("jobs:write")),
+    ("POST", "/api/v1/webhooks/{id}/rotate", Some("jobs:write")),
+    (
+        "POST",
+        "/api/v1/webhooks/{id}/deliveries/{delivery_id}/replay",
+        Some("jobs:write"),
+    ),
     ("GET", "/api/v1/keys", Some("admin")),
     ("POST", "/api/v1/keys", Some("admin")),
     ("GET", "/api/v1/keys/{id}", Some("admin")),
@@ -68,7 +80,8 @@ async fn ask(
     let path = path
         .replace("{id}", id)
         .replace("{stage}", "scale")
-        .replace("{name}", "out.bin");
+        .replace("{name}", "out.bin")
+        .replace("{delivery_id}", id);
     let method: Method = method.parse().unwrap();
     let mut request = rig.http.request(method, format!("{}{path}", rig.url));
     if let Some(key) = key {

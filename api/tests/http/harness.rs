@@ -135,6 +135,12 @@ impl Rig {
         self.ready().await;
     }
 
+    /// A setting of the next start.
+    pub fn set_env(&mut self, name: &'static str, value: Option<&str>) {
+        self.env.retain(|(other, _)| *other != name);
+        self.env.extend(value.map(|value| (name, value.to_owned())));
+    }
+
     pub fn api_is_running(&mut self) -> bool {
         self.api.try_wait().unwrap().is_none()
     }

@@ -14,3 +14,4 @@ mod patch;
 mod repeats;
 mod schema;
 mod uploads;
+mod webhooks;

@@ -1,0 +1,112 @@
+//! The log of a webhook's messages, and sending one again.
+
+use super::{
+    none, own,
+    view::{self, DeliveryList, DeliveryView},
+};
+use crate::{
+    app::Shared,
+    caller::Caller,
+    cursor,
+    db::DbError,
+    jobs::checked,
+    problem::{Code, Problem},
+    webhook::DeliveryState,
+};
+use axum::{
+    Json,
+    extract::{Path, Query, State, rejection::QueryRejection},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+/// Deliveries on a page unless told, and at most.
+const PAGE: i64 = 20;
+const MAX_PAGE: i64 = 100;
+
+/// Query of [`list`].
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// Only those in this state.
+    #[param(example = "failed")]
+    state: Option<DeliveryState>,
+    /// Deliveries on a page; 20 by default.
+    #[param(minimum = 1, maximum = 100, example = 20)]
+    limit: Option<i64>,
+    /// The `next_cursor` of the page before.
+    #[param(example = "AQGYwqRvC31ejBovTm2LCpE")]
+    cursor: Option<String>,
+}
+
+/// List a webhook's deliveries.
+///
+/// Newest first, each with its latest tries. They are kept for 30 days after their end.
+#[utoipa::path(
+    get, path = "", operation_id = "listDeliveries", tag = "Webhooks",
+    params(("id" = Uuid, Path, description = "The webhook.", example = "0198c2a4-5d21-7a3b-8c4d-5e6f7a8b9c0d"), ListQuery),
+    responses((status = 200, description = "A page.", body = DeliveryList)),
+    extensions(("x-problems" = json!(["not_found"]))),
+)]
+pub async fn list(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Json<DeliveryList>, Problem> {
+    let query = checked(query)?;
+    let webhook = own(&app, &caller, &id).await?;
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=MAX_PAGE).contains(&limit) {
+        return Err(Problem::invalid(format!("limit must be 1 to {MAX_PAGE}")));
+    }
+    let behind = query.cursor.as_deref().map(cursor::parse).transpose()?;
+    // One more tells whether there is a next page.
+    let mut found = app
+        .db
+        .deliveries_of(&webhook, query.state, behind, limit + 1)
+        .await?;
+    let more = found.len() > usize::try_from(limit).unwrap_or(0);
+    found.truncate(usize::try_from(limit).unwrap_or(0));
+    let next_cursor = found.last().filter(|_| more).map(|last| cursor::encode(last.id));
+    let data = found.into_iter().map(view::delivery).collect();
+    Ok(Json(DeliveryList { data, next_cursor }))
+}
+
+/// Send a delivery again.
+///
+/// The same message under the same id, now and by the whole schedule.
+#[utoipa::path(
+    post, path = "", operation_id = "replayDelivery", tag = "Webhooks",
+    params(
+        ("id" = Uuid, Path, description = "The webhook.", example = "0198c2a4-5d21-7a3b-8c4d-5e6f7a8b9c0d"),
+        ("delivery_id" = Uuid, Path, description = "The delivery.", example = "0198c2a4-9e0f-7b1a-8d2c-3e4f5a6b7c8d"),
+    ),
+    responses((status = 202, description = "The delivery, on its way.", body = DeliveryView)),
+    extensions(("x-problems" = json!(["not_found", "conflict"]))),
+)]
+pub async fn replay(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path((id, delivery)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let webhook = own(&app, &caller, &id).await?;
+    if !webhook.enabled {
+        return Err(Problem::conflict("the webhook is disabled: enable it first"));
+    }
+    let no_delivery = || Problem::new(Code::NotFound, "there is no delivery with this id");
+    let delivery = delivery.parse().map_err(|_| no_delivery())?;
+    let delivery = app
+        .db
+        .replay_delivery(&webhook, delivery)
+        .await
+        .map_err(|error| match error {
+            DbError::NotFound => no_delivery(),
+            error => none(error),
+        })?;
+    app.deliveries.notify_one();
+    Ok((StatusCode::ACCEPTED, Json(view::delivery(delivery))).into_response())
+}
