@@ -187,6 +187,14 @@ class Manifests(Complaints):
             (policy("nats", lambda spec: spec["ingress"].pop()), "keda/ does not reach nats:8222"),
             (policy("mongodb", lambda spec: spec["ingress"][0].pop("from")), "default/ reaches mongodb:27017"),
             (policy("workers", lambda spec: spec["egress"].append({})), "egress leads out of the cluster"),
+            (
+                policy("api", lambda spec: spec["egress"][-1]["to"][0]["ipBlock"]["except"].pop()),
+                "api: egress leads out of the cluster",
+            ),
+            (
+                policy("api", lambda spec: spec["egress"][-1]["ports"].append({"port": 22})),
+                "api: egress leads out of the cluster",
+            ),
         ]
         for change, expected in cases:
             self.assertFound(network.check, change, expected)
