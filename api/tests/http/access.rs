@@ -112,13 +112,13 @@ async fn every_route_lets_in_its_scope_and_its_tenant_alone() {
     for scope in SCOPES {
         single.push((scope, rig.key("mine", &[scope]).await));
     }
-    let rig = rig.rig.as_client(&all);
+    let rig = rig.rig.with_key(&all);
     let job = rig.submit(&json!({ "stages": ["scale"] })).await;
     let id = job["id"].as_str().unwrap().to_owned();
     let task = rig.pull(Stage::Scale).await;
     rig.succeed(&task, json!({})).await;
     let before = rig.until_job(&id, |job| job["status"] == "succeeded").await;
-    let rig = rig.as_nobody();
+    let rig = rig.without_key();
 
     let nobodys = format!("vidp_{}_{}", Uuid::now_v7().simple(), "0".repeat(48));
     let none = Uuid::now_v7().to_string();
@@ -177,6 +177,6 @@ async fn every_route_lets_in_its_scope_and_its_tenant_alone() {
             _ => assert!(status.is_client_error(), "{status}"),
         }
     }
-    let rig = rig.as_client(&all);
+    let rig = rig.with_key(&all);
     assert_eq!(rig.job(&id).await, before);
 }

@@ -95,7 +95,7 @@ impl Rig {
     }
 
     /// From here on as the owner of this key.
-    pub fn as_client(mut self, key: &str) -> Rig {
+    pub fn with_key(mut self, key: &str) -> Rig {
         let mut headers = header::HeaderMap::new();
         headers.insert(header::AUTHORIZATION, format!("Bearer {key}").parse().unwrap());
         self.http = Client::builder().default_headers(headers).build().unwrap();
@@ -103,7 +103,7 @@ impl Rig {
     }
 
     /// From here on without a key.
-    pub fn as_nobody(mut self) -> Rig {
+    pub fn without_key(mut self) -> Rig {
         self.http = Client::new();
         self
     }
