@@ -1,4 +1,4 @@
-//! Where a page of a list ends: text that clients hand back and do not look into.
+//! Pages of lists. Where one ends is a cursor: text that clients hand back and do not look into.
 //!
 //! It names the last item, not a number of items, so that what is stored meanwhile moves nothing.
 
@@ -8,9 +8,27 @@ use uuid::Uuid;
 
 /// Before the id: what the rest means. A later release may mean something else, and tells them apart.
 const VERSION: u8 = 1;
+/// Items on a page unless told, and at most.
+const PAGE: u32 = 20;
+const MAX_PAGE: u32 = 100;
+
+/// The number of items that a client wants on a page.
+pub fn limit(wanted: Option<i64>) -> Result<u32, Problem> {
+    let limit = wanted.map_or(Some(PAGE), |wanted| u32::try_from(wanted).ok());
+    let limit = limit.filter(|limit| (1..=MAX_PAGE).contains(limit));
+    limit.ok_or_else(|| Problem::invalid(format!("limit must be 1 to {MAX_PAGE}")))
+}
+
+/// The page, and the cursor behind it; none on the last page. `found` has one item more if there is a next one.
+pub fn page<T>(mut found: Vec<T>, limit: u32, id: impl Fn(&T) -> Uuid) -> (Vec<T>, Option<String>) {
+    let more = found.len() > limit as usize;
+    found.truncate(limit as usize);
+    let cursor = found.last().filter(|_| more).map(|last| encode(id(last)));
+    (found, cursor)
+}
 
 /// The cursor behind an item.
-pub fn encode(last: Uuid) -> String {
+fn encode(last: Uuid) -> String {
     let mut bytes = vec![VERSION];
     bytes.extend_from_slice(last.as_bytes());
     URL_SAFE_NO_PAD.encode(bytes)

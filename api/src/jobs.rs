@@ -31,9 +31,6 @@ use vidp_common::{crash, queue::Cancel};
 const MAX_WAIT: Duration = Duration::from_secs(60);
 /// A long poll looks by itself this often, should the change stream be late.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
-/// Jobs on a page unless told, and at most.
-const PAGE: i64 = 20;
-const MAX_PAGE: i64 = 100;
 
 /// Query of [`get`].
 #[derive(Deserialize, IntoParams)]
@@ -215,10 +212,7 @@ pub async fn list(
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let query = checked(query)?;
-    let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(Problem::invalid(format!("limit must be 1 to {MAX_PAGE}")));
-    }
+    let limit = cursor::limit(query.limit)?;
     let behind = query.cursor.as_deref().map(cursor::parse);
     let filter = Filter {
         tenant: caller.tenant,
@@ -229,12 +223,9 @@ pub async fn list(
         created_before: time("created_before", query.created_before)?,
         behind: behind.transpose()?,
         // One more tells whether there is a next page.
-        limit: limit + 1,
+        limit: i64::from(limit) + 1,
     };
-    let mut jobs = app.db.list(filter).await?;
-    let more = jobs.len() > usize::try_from(limit).unwrap_or(0);
-    jobs.truncate(usize::try_from(limit).unwrap_or(0));
-    let next_cursor = jobs.last().filter(|_| more).map(|job| cursor::encode(job.id));
+    let (jobs, next_cursor) = cursor::page(app.db.list(filter).await?, limit, |job| job.id);
     let data = jobs.iter().map(view::job).collect();
     Ok(Json(JobList { data, next_cursor }).into_response())
 }

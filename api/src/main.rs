@@ -7,6 +7,7 @@ mod changes;
 mod config;
 mod cursor;
 mod db;
+mod dead_letters;
 mod dispatch;
 mod docs;
 mod events;

@@ -15,7 +15,7 @@ pub use codes::Code;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vidp_common::store::StoreError;
+use vidp_common::{queue::QueueError, store::StoreError};
 
 const REQUEST_ID: &str = "x-request-id";
 
@@ -109,6 +109,12 @@ impl From<DbError> for Problem {
             }
             error => Problem::unavailable("the database", error),
         }
+    }
+}
+
+impl From<QueueError> for Problem {
+    fn from(error: QueueError) -> Self {
+        Problem::unavailable("the message broker", error)
     }
 }
 

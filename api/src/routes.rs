@@ -3,7 +3,7 @@
 use crate::{
     app::Shared,
     caller::{self, Scope},
-    docs, events, headers, health, jobs, keys, metrics,
+    dead_letters, docs, events, headers, health, jobs, keys, metrics,
     openapi::{self, at},
     outputs, patch, problem,
     problem::{Code, Problem},
@@ -70,7 +70,16 @@ fn groups() -> [(Option<Scope>, OpenApiRouter<Shared>); 4] {
             "/api/v1/keys/{id}",
             routes!(keys::admin::get, keys::admin::revoke),
         ))
-        .routes(at("/api/v1/keys/{id}/rotate", routes!(keys::admin::rotate)));
+        .routes(at("/api/v1/keys/{id}/rotate", routes!(keys::admin::rotate)))
+        .routes(at("/api/v1/dead-letters", routes!(dead_letters::list)))
+        .routes(at(
+            "/api/v1/dead-letters/{id}",
+            routes!(dead_letters::get, dead_letters::discard),
+        ))
+        .routes(at(
+            "/api/v1/dead-letters/{id}/redrive",
+            routes!(dead_letters::redrive),
+        ));
     [
         (None, open),
         (Some(Scope::JobsRead), read),

@@ -14,6 +14,10 @@ const TAGS: &[(&str, &str)] = &[
         "Webhooks",
         "Who is told when a job ends, by Standard Webhooks 1.0.0.",
     ),
+    (
+        "Dead letters",
+        "Messages that nobody could work on, for operators.",
+    ),
     ("Keys", "API keys, for operators."),
     ("Service", "Probes, figures, and this document."),
 ];

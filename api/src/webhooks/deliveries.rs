@@ -22,10 +22,6 @@ use axum::{
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-/// Deliveries on a page unless told, and at most.
-const PAGE: i64 = 20;
-const MAX_PAGE: i64 = 100;
-
 /// Query of [`list`].
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -59,19 +55,14 @@ pub async fn list(
 ) -> Result<Json<DeliveryList>, Problem> {
     let query = checked(query)?;
     let webhook = own(&app, &caller, &id).await?;
-    let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(Problem::invalid(format!("limit must be 1 to {MAX_PAGE}")));
-    }
+    let limit = cursor::limit(query.limit)?;
     let behind = query.cursor.as_deref().map(cursor::parse).transpose()?;
     // One more tells whether there is a next page.
-    let mut found = app
+    let found = app
         .db
-        .deliveries_of(&webhook, query.state, behind, limit + 1)
+        .deliveries_of(&webhook, query.state, behind, i64::from(limit) + 1)
         .await?;
-    let more = found.len() > usize::try_from(limit).unwrap_or(0);
-    found.truncate(usize::try_from(limit).unwrap_or(0));
-    let next_cursor = found.last().filter(|_| more).map(|last| cursor::encode(last.id));
+    let (found, next_cursor) = cursor::page(found, limit, |delivery| delivery.id);
     let data = found.into_iter().map(view::delivery).collect();
     Ok(Json(DeliveryList { data, next_cursor }))
 }

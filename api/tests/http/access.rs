@@ -48,6 +48,10 @@ const ROUTES: &[(&str, &str, Option<&str>)] = &[
     ("GET", "/api/v1/keys/{id}", Some("admin")),
     ("DELETE", "/api/v1/keys/{id}", Some("admin")),
     ("POST", "/api/v1/keys/{id}/rotate", Some("admin")),
+    ("GET", "/api/v1/dead-letters", Some("admin")),
+    ("GET", "/api/v1/dead-letters/{id}", Some("admin")),
+    ("DELETE", "/api/v1/dead-letters/{id}", Some("admin")),
+    ("POST", "/api/v1/dead-letters/{id}/redrive", Some("admin")),
 ];
 const SCOPES: [&str; 3] = ["jobs:read", "jobs:write", "admin"];
 

@@ -2,6 +2,7 @@
 //! workers: they pull tasks and publish results, as any worker would.
 
 mod access;
+mod dead_letters;
 mod events;
 mod figures;
 mod harness;

@@ -34,6 +34,8 @@ pub const API_CONSUMER: &str = "api";
 pub const DEAD_REASON_HEADER: &str = "Vidp-Reason";
 /// Header of a dead message: the subject it had.
 pub const DEAD_SUBJECT_HEADER: &str = "Vidp-Subject";
+/// Header of a dead message: how often it had been delivered.
+pub const DEAD_DELIVERIES_HEADER: &str = "Vidp-Deliveries";
 
 /// `<stage>-<lane>`: the durable consumer of one queue.
 pub fn consumer(stage: Stage, lane: Lane) -> String {

@@ -1,11 +1,13 @@
 //! The message broker: streams, consumers, publishing.
 
 mod cancel;
+mod dead;
 mod error;
 mod figures;
 mod settings;
 
 pub use cancel::Cancel;
+pub use dead::DeadLetter;
 pub use error::QueueError;
 pub use figures::Figures;
 
@@ -32,8 +34,6 @@ use uuid::Uuid;
 
 /// The library's default of 10 s was the longest gap in a broker's restart.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
-/// Longest reason of a dead message, in characters.
-const MAX_REASON: usize = 500;
 /// A dead broker is noticed after about three of these.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -170,33 +170,6 @@ impl Queue {
         let subject = streams::result(result.stage, result.task_id);
         let publish = self.publish(subject, trace.headers(&span), encode(result));
         publish.instrument(span).await
-    }
-
-    /// Moves a message to the dead stream, with the reason.
-    pub async fn bury(
-        &self,
-        what: &str,
-        message: &async_nats::Message,
-        reason: &str,
-    ) -> Result<(), QueueError> {
-        let mut headers = HeaderMap::new();
-        // A header value must be one line, and the message must not become larger than the broker takes.
-        let reason: String = reason
-            .replace(['\r', '\n'], " ")
-            .chars()
-            .take(MAX_REASON)
-            .collect();
-        headers.insert(streams::DEAD_REASON_HEADER, reason.as_str());
-        headers.insert(streams::DEAD_SUBJECT_HEADER, message.subject.as_str());
-        let subject = streams::dead(what);
-        match self
-            .publish(subject.clone(), headers.clone(), message.payload.clone())
-            .await
-        {
-            // Without what it says rather than for ever in the queue.
-            Err(error) if error.is_too_large() => self.publish(subject, headers, Bytes::new()).await,
-            published => published,
-        }
     }
 
     /// Publishes and waits until the stream has stored it; makes the streams when they are gone.

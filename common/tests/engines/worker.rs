@@ -135,7 +135,7 @@ async fn what_nobody_can_read_goes_to_the_dead_stream() {
     let jetstream = async_nats::jetstream::new(rig.queue.client().clone());
     let subject = streams::task(Stage::Detect, Lane::Interactive, uuid::Uuid::now_v7());
     jetstream
-        .publish(subject, "{oops".into())
+        .publish(subject.clone(), "{oops".into())
         .await
         .unwrap()
         .await
@@ -147,6 +147,24 @@ async fn what_nobody_can_read_goes_to_the_dead_stream() {
     rig.publish(&task).await;
     assert_eq!(rig.result().await.task_id, task.task_id);
     rig.empty().await;
+
+    // With the rights of the API: back to its queue, where nobody can read it now either, and away.
+    let letter = rig.queue.dead_letter(1).await.unwrap().unwrap();
+    assert_eq!(
+        (letter.queue.as_str(), letter.deliveries, letter.home()),
+        ("detect", Some(1), Some(subject.as_str()))
+    );
+    assert!(rig.queue.redrive(&letter).await.unwrap());
+    until(async || rig.queue.dead_letter(2).await.unwrap().is_some()).await;
+    assert!(rig.queue.dead_letter(1).await.unwrap().is_none());
+    assert!(rig.queue.discard(2).await.unwrap() && !rig.queue.discard(2).await.unwrap());
+    let mut headers = async_nats::HeaderMap::new();
+    let subject = streams::result(Stage::Detect, task.task_id);
+    headers.insert(streams::DEAD_SUBJECT_HEADER, subject.as_str());
+    let sent = jetstream.publish_with_headers(streams::dead("results"), headers, "{}".into());
+    sent.await.unwrap().await.unwrap();
+    let letters = rig.queue.dead_letters(2, 9).await.unwrap();
+    assert!(letters.len() == 1 && rig.queue.redrive(&letters[0]).await.unwrap());
 }
 
 #[tokio::test]
