@@ -224,6 +224,7 @@ pub async fn list(
         behind: behind.transpose()?,
         // One more tells whether there is a next page.
         limit: i64::from(limit) + 1,
+        ..Filter::default()
     };
     let (jobs, next_cursor) = cursor::page(app.db.list(filter).await?, limit, |job| job.id);
     let data = jobs.iter().map(view::job).collect();

@@ -26,6 +26,7 @@ mod outputs;
 mod patch;
 mod plan;
 mod problem;
+mod processing;
 mod range;
 mod results;
 mod routes;

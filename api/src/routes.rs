@@ -7,7 +7,7 @@ use crate::{
     openapi::{self, at},
     outputs, patch, problem,
     problem::{Code, Problem},
-    upload, webhooks,
+    processing, upload, webhooks,
 };
 use axum::{
     Router,
@@ -43,9 +43,16 @@ fn groups() -> [(Option<Scope>, OpenApiRouter<Shared>); 4] {
         .routes(at(
             "/api/v1/jobs/{id}/outputs/{stage}/{name}",
             routes!(outputs::get),
-        ));
+        ))
+        .routes(at(
+            "/api/v1/processing/supported-languages",
+            routes!(processing::languages),
+        ))
+        .routes(at("/api/v1/processing/{kind}", routes!(processing::list)))
+        .routes(at("/api/v1/processing/{kind}/{id}", routes!(processing::get)));
     let write = OpenApiRouter::new()
         .routes(at("/api/v1/jobs", routes!(upload::create)))
+        .routes(at("/api/v1/processing/{kind}", routes!(processing::create)))
         // The upload counts its bytes itself: the limit of axum does not cover a streamed body.
         .layer(DefaultBodyLimit::disable())
         .routes(at("/api/v1/jobs/{id}", routes!(jobs::delete, patch::patch)))

@@ -27,7 +27,7 @@ use mongodb::bson::DateTime;
 pub use receiver::Received;
 use receiver::Receiver;
 use serde::Deserialize;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 use tracing::{Instrument, field::Empty};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -108,6 +108,20 @@ pub async fn create(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
+    let receive = |request| receive(&app, &caller, request);
+    Ok(accepted(&watched(&app, &caller, request, receive).await?))
+}
+
+/// Receives an upload in a span of its own, and counts it.
+pub async fn watched<F>(
+    app: &Shared,
+    caller: &Caller,
+    request: Request,
+    receive: impl FnOnce(Request) -> F,
+) -> Result<Received, Problem>
+where
+    F: Future<Output = Result<Received, Problem>>,
+{
     let mut watch = UploadWatch::start();
     let span = tracing::info_span!(
         "upload",
@@ -120,10 +134,10 @@ pub async fn create(
     if let Some(trace) = clients_trace(request.headers()) {
         trace.adopt(&span);
     }
-    let _permit = app.limits.upload(&app, &caller).await?;
-    let received = receive(&app, &caller, request).instrument(span).await;
+    let _permit = app.limits.upload(app, caller).await?;
+    let received = receive(request).instrument(span).await;
     watch.answered(received.as_ref().ok());
-    Ok(accepted(&received?))
+    received
 }
 
 /// 202 with the job and its place.
@@ -147,14 +161,8 @@ fn clients_trace(headers: &HeaderMap) -> Option<TraceParent> {
 
 async fn receive(app: &Shared, caller: &Caller, request: Request) -> Result<Received, Problem> {
     let content_type = content_type(request.headers());
-    let is_form = content_type.starts_with("multipart/form-data");
-    refuse_by_length(
-        app,
-        request.headers(),
-        if is_form { MULTIPART_OVERHEAD } else { 0 },
-    )?;
-    if is_form {
-        from_form(app, caller, request).await
+    if content_type.starts_with("multipart/form-data") {
+        from_form(app, caller, request, "file", &["options"], job_options).await
     } else if content_type.starts_with("video/")
         || content_type.starts_with("audio/")
         || content_type == OCTETS
@@ -170,8 +178,26 @@ async fn receive(app: &Shared, caller: &Caller, request: Request) -> Result<Rece
 
 const OCTETS: &str = "application/octet-stream";
 
-/// The parts `options` and `file`, in either order.
-async fn from_form(app: &Shared, caller: &Caller, request: Request) -> Result<Received, Problem> {
+/// The text parts of a form, by name.
+pub type Texts = BTreeMap<String, String>;
+
+fn job_options(texts: &Texts) -> Result<JobOptions, Problem> {
+    texts
+        .get("options")
+        .map_or_else(|| Ok(JobOptions::default()), |text| options::parse(text))
+}
+
+/// A form with the video in the part `file_part` and texts in `text_parts`, in any order. The texts become `options`:
+/// those before the file are looked at before it is taken.
+pub async fn from_form(
+    app: &Shared,
+    caller: &Caller,
+    request: Request,
+    file_part: &str,
+    text_parts: &[&str],
+    options: impl Fn(&Texts) -> Result<JobOptions, Problem>,
+) -> Result<Received, Problem> {
+    refuse_by_length(app, request.headers(), MULTIPART_OVERHEAD)?;
     let digest = Expected::of(request.headers())?;
     let key = idempotency::key(request.headers())?;
     let (head, body) = request.into_parts();
@@ -185,46 +211,38 @@ async fn from_form(app: &Shared, caller: &Caller, request: Request) -> Result<Re
     let mut form = Multipart::from_request(Request::from_parts(head, body), app)
         .await
         .map_err(|error| Problem::invalid(error.body_text()))?;
-    let (mut options, mut file) = (None, None);
+    let (mut texts, mut file) = (Texts::new(), None);
     while let Some(field) = timely(form.next_field()).await? {
-        match field.name() {
-            Some("options") if options.is_none() => options = Some(options::parse(&text(field).await?)?),
-            Some("file") if file.is_none() => {
-                let name = field.file_name().unwrap_or_default().to_owned();
-                let kind = field.content_type().unwrap_or(OCTETS).to_owned();
-                let mut receiver = begin(
-                    app,
-                    caller,
-                    key.clone(),
-                    options.clone().unwrap_or_default(),
-                    &name,
-                    &kind,
-                )
-                .await?;
-                let mut field = field;
-                while let Some(bytes) = timely(field.chunk()).await? {
-                    receiver.write(bytes).await?;
-                }
-                file = Some(receiver);
+        let name = field.name().unwrap_or_default().to_owned();
+        if texts.contains_key(&name) || (name == file_part && file.is_some()) {
+            return Err(Problem::invalid(format!("two parts named {name:?}")));
+        } else if text_parts.contains(&name.as_str()) {
+            let text = text(&name, field).await?;
+            texts.insert(name, text);
+        } else if name == file_part {
+            let filename = field.file_name().unwrap_or_default().to_owned();
+            let kind = field.content_type().unwrap_or(OCTETS).to_owned();
+            let options = options(&texts)?;
+            let mut receiver = begin(app, caller, key.clone(), options, &filename, &kind).await?;
+            let mut field = field;
+            while let Some(bytes) = timely(field.chunk()).await? {
+                receiver.write(bytes).await?;
             }
-            Some(name @ ("options" | "file")) => {
-                return Err(Problem::invalid(format!("two parts named {name:?}")));
-            }
-            name => {
-                let name = name.unwrap_or_default();
-                return Err(Problem::invalid(format!(
-                    "unknown part {name:?}: expected `file` and `options`"
-                )));
-            }
+            file = Some(receiver);
+        } else {
+            return Err(Problem::invalid(format!(
+                "unknown part {name:?}: expected {file_part}, {}",
+                text_parts.join(", ")
+            )));
         }
     }
-    let file = file.ok_or_else(|| Problem::invalid("there is no part named `file`"))?;
+    let file = file.ok_or_else(|| Problem::invalid(format!("there is no part named {file_part}")))?;
     drop(form);
     if let Some(hashed) = hashed {
         // RFC 7578 §4.8 has no digest of a part: it is the whole form's.
         digest.check(&hashed.finish().await?)?;
     }
-    file.commit(options.unwrap_or_default()).await
+    file.commit(options(&texts)?).await
 }
 
 /// The body is the video; the options are in the query.
@@ -234,6 +252,7 @@ async fn from_body(
     request: Request,
     content_type: String,
 ) -> Result<Received, Problem> {
+    refuse_by_length(app, request.headers(), 0)?;
     let digest = Expected::of(request.headers())?;
     let key = idempotency::key(request.headers())?;
     let query = Query::<RawQuery>::try_from_uri(request.uri())
@@ -313,18 +332,16 @@ fn refuse_by_length(app: &Shared, headers: &HeaderMap, overhead: u64) -> Result<
     }
 }
 
-async fn text(mut field: Field<'_>) -> Result<String, Problem> {
+async fn text(name: &str, mut field: Field<'_>) -> Result<String, Problem> {
     let mut bytes = Vec::new();
     while let Some(piece) = timely(field.chunk()).await? {
         bytes.extend_from_slice(&piece);
         if bytes.len() > options::MAX_TEXT {
-            return Err(Problem::invalid(format!(
-                "options are larger than {} bytes",
-                options::MAX_TEXT
-            )));
+            let limit = options::MAX_TEXT;
+            return Err(Problem::invalid(format!("{name} is larger than {limit} bytes")));
         }
     }
-    String::from_utf8(bytes).map_err(|_| Problem::invalid("options are not UTF-8"))
+    String::from_utf8(bytes).map_err(|_| Problem::invalid(format!("{name} is not UTF-8")))
 }
 
 fn content_type(headers: &HeaderMap) -> String {

@@ -35,6 +35,8 @@ pub struct Filter {
     pub status: Option<JobStatus>,
     pub external_id: Option<String>,
     pub batch_id: Option<String>,
+    /// Those that have these stages and no others.
+    pub stages: Option<&'static [Stage]>,
     /// Not before.
     pub created_after: Option<DateTime>,
     /// Before.
@@ -152,6 +154,12 @@ impl Db {
         narrow("batch_id", filter.batch_id);
         if let Some(behind) = filter.behind {
             query.insert("_id", doc! { "$lt": behind.to_string() });
+        }
+        if let Some(stages) = filter.stages {
+            query.extend(Stage::ALL.map(|stage| {
+                let wanted = doc! { "$exists": stages.contains(&stage) };
+                (format!("stages.{stage}"), wanted.into())
+            }));
         }
         let mut created = Document::new();
         created.extend(filter.created_after.map(|time| ("$gte".to_owned(), time.into())));

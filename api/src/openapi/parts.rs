@@ -14,6 +14,7 @@ const TAGS: &[(&str, &str)] = &[
         "Webhooks",
         "Who is told when a job ends, by Standard Webhooks 1.0.0.",
     ),
+    ("Processing", "The first VidP's endpoints, as views of jobs."),
     (
         "Dead letters",
         "Messages that nobody could work on, for operators.",

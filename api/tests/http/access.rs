@@ -29,7 +29,11 @@ const ROUTES: &[(&str, &str, Option<&str>)] = &[
     ("GET", "/api/v1/webhooks", Some("jobs:read")),
     ("GET", "/api/v1/webhooks/{id}", Some("jobs:read")),
     ("GET", "/api/v1/webhooks/{id}/deliveries", Some("jobs:read")),
+    ("GET", "/api/v1/processing/supported-languages", Some("jobs:read")),
+    ("GET", "/api/v1/processing/{kind}", Some("jobs:read")),
+    ("GET", "/api/v1/processing/{kind}/{id}", Some("jobs:read")),
     ("POST", "/api/v1/jobs", Some("jobs:write")),
+    ("POST", "/api/v1/processing/{kind}", Some("jobs:write")),
     ("DELETE", "/api/v1/jobs/{id}", Some("jobs:write")),
     ("PATCH", "/api/v1/jobs/{id}", Some("jobs:write")),
     ("POST", "/api/v1/jobs/{id}/cancel", Some("jobs:write")),
@@ -85,7 +89,8 @@ async fn ask(
         .replace("{id}", id)
         .replace("{stage}", "scale")
         .replace("{name}", "out.bin")
-        .replace("{delivery_id}", id);
+        .replace("{delivery_id}", id)
+        .replace("{kind}", "compression");
     let method: Method = method.parse().unwrap();
     let mut request = rig.http.request(method, format!("{}{path}", rig.url));
     if let Some(key) = key {
@@ -176,7 +181,10 @@ async fn every_route_lets_in_its_scope_and_its_tenant_alone() {
                 (status, &body["code"]),
                 (StatusCode::NOT_FOUND, &json!("not_found"))
             ),
-            _ if *path == "/api/v1/events" => assert_eq!(status, StatusCode::OK),
+            // The same for everybody.
+            _ if ["/api/v1/events", "/api/v1/processing/supported-languages"].contains(path) => {
+                assert_eq!(status, StatusCode::OK);
+            }
             (_, false, "GET") => assert_eq!((status, &body["data"]), (StatusCode::OK, &json!([]))),
             _ => assert!(status.is_client_error(), "{status}"),
         }

@@ -12,6 +12,7 @@ mod limits;
 mod outages;
 mod outputs;
 mod patch;
+mod processing;
 mod repeats;
 mod schema;
 mod uploads;
