@@ -19,6 +19,8 @@ pub struct App {
     pub commits: TaskTracker,
     /// Says that there are webhooks to send.
     pub deliveries: Notify,
+    /// Rung when a source is to be fetched.
+    pub fetches: Notify,
     pub shutdown: CancellationToken,
     pub metrics: metrics::Handle,
 }

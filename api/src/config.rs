@@ -1,5 +1,6 @@
 //! Settings of the API.
 
+use crate::reference::Allowed;
 use anyhow::{Result, ensure};
 use axum::http::HeaderValue;
 use clap::{Parser, ValueEnum};
@@ -109,6 +110,15 @@ pub struct ApiConfig {
     /// Networks that URLs of clients may lead to although they are not public, as `10.1.0.0/16,fd00::/8`
     #[arg(long, env = "VIDP_OUTBOUND_ALLOW", value_delimiter = ',')]
     pub outbound_allow: Vec<ipnet::IpNet>,
+    /// Objects that jobs may be made of by reference: `bucket` or `bucket/prefix`; {tenant} stands for the tenant's name
+    #[arg(long, env = "VIDP_SOURCE_BUCKETS", value_delimiter = ',')]
+    pub source_buckets: Vec<Allowed>,
+    /// Fetch sources from https URLs that clients name
+    #[arg(long, env = "VIDP_FETCH_URLS")]
+    pub fetch_urls: bool,
+    /// Sources fetched at the same time
+    #[arg(long, env = "VIDP_FETCHES", default_value_t = 4)]
+    pub fetches: usize,
     /// Seconds of silence after which an event stream gets a comment, so that no proxy cuts it
     #[arg(long, env = "VIDP_EVENT_HEARTBEAT_SECONDS", default_value_t = 15)]
     pub event_heartbeat_seconds: u64,
@@ -159,6 +169,12 @@ impl ApiConfig {
         ensure!(
             self.cors_origins.iter().all(|origin| origin != "*"),
             "VIDP_CORS_ORIGINS is a list of origins; * would let every page use the keys in its visitor's hands"
+        );
+        ensure!(self.fetches > 0, "VIDP_FETCHES is 0: no source would be fetched");
+        let own = |allowed: &Allowed| allowed.is_bucket(&self.s3.s3_bucket);
+        ensure!(
+            !self.source_buckets.iter().any(own),
+            "VIDP_SOURCE_BUCKETS names VIDP_S3_BUCKET, which has the files of all tenants"
         );
         ensure!(self.sweep_seconds > 0, "VIDP_SWEEP_SECONDS must be at least 1");
         ensure!(

@@ -88,7 +88,8 @@ pub async fn begin(app: &Shared, job: &Job) -> Result<Begun, Problem> {
             app.db.release_key(&before).await?;
             continue;
         }
-        if before.status == JobStatus::Uploading {
+        // One by reference is known whole before its source is there.
+        if before.status == JobStatus::Uploading && before.request_hash.is_none() {
             return Err(Problem::new(
                 Code::IdempotencyConflict,
                 "the first request with this key has not ended: wait, and send it again",

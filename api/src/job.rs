@@ -1,6 +1,6 @@
 //! The job document: the record of everything VidP knows about an upload. MongoDB, collection `jobs`.
 
-use crate::caller::LOCAL_TENANT;
+use crate::{caller::LOCAL_TENANT, reference::Reference};
 use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -30,6 +30,9 @@ pub struct Job {
     /// The requested stages and no others.
     pub stages: BTreeMap<Stage, StageState>,
     pub source: SourceState,
+    /// Present while the source is still to be fetched from where it is referred to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetch: Option<Fetch>,
     pub options: JobOptions,
     pub lane: Lane,
     pub batch_id: Option<String>,
@@ -111,6 +114,31 @@ pub struct SourceState {
     pub content_type: String,
     /// Known once a stage has probed the file.
     pub media: Option<MediaFacts>,
+    /// Where it was fetched from; none of an upload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
+    /// What the client says of it before it is there: lower-case hexadecimal SHA-256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted_sha256: Option<String>,
+}
+
+/// A source on its way.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Fetch {
+    /// Nobody begins before: while somebody fetches, and while a failed try is waited after.
+    pub next_at: DateTime,
+    /// Begun so far; names the try that holds the claim.
+    pub tries: u32,
+}
+
+impl Fetch {
+    /// To begin at once.
+    pub fn new(now: DateTime) -> Self {
+        Fetch {
+            next_at: now,
+            tries: 0,
+        }
+    }
 }
 
 /// One stage of a job.
@@ -180,7 +208,7 @@ pub enum StageStatus {
 }
 
 /// `uploading → queued → running → succeeded | partial | failed | cancelled`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobStatus {
     Uploading,
@@ -209,6 +237,16 @@ impl StageStatus {
 }
 
 impl JobStatus {
+    /// Every one, in the order in which a job goes through them.
+    pub const ALL: [JobStatus; 7] = [
+        JobStatus::Uploading,
+        JobStatus::Queued,
+        JobStatus::Running,
+        JobStatus::Succeeded,
+        JobStatus::Partial,
+        JobStatus::Failed,
+        JobStatus::Cancelled,
+    ];
     /// How a job can end.
     pub const TERMINAL: [JobStatus; 4] = [
         JobStatus::Succeeded,
@@ -304,6 +342,7 @@ impl Job {
                 content_type,
                 ..SourceState::default()
             },
+            fetch: None,
             lane: options.lane,
             batch_id: None,
             external_id: None,

@@ -3,6 +3,7 @@
 use crate::{
     app::Shared,
     caller::Caller,
+    cancel,
     changes::Change,
     cursor,
     db::{Filter, Updated},
@@ -25,7 +26,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use vidp_common::{crash, queue::Cancel};
 
 /// Longest wait of a long poll.
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -246,42 +246,13 @@ pub async fn cancel(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = own(&app, &caller, &id).await?;
-    let mut tasks = Vec::new();
-    let change = |job: &mut Job| {
-        let with_queue = job
-            .stages
-            .iter()
-            .filter(|(_, state)| state.status.is_dispatched());
-        tasks = with_queue.map(|(stage, state)| (*stage, state.task_id)).collect();
-        plan::cancelled(job, app.times(), DateTime::now())
-    };
-    let job = match dispatch::update(&app, id, change).await? {
-        Updated::Changed(job) => job,
-        Updated::Unchanged(job) => {
-            return Err(Problem::conflict(format!(
-                "the job has ended already: {}",
-                job.status
-            )));
-        }
-    };
-    crash::step("cancel.recorded");
-    tracing::info!(job = %id, "cancelled");
-    let lane = job.lane;
-    // The record decides; what the queue does not hear now is said again when the worker next shows progress.
-    app.commits.clone().spawn(async move {
-        let cancel = Cancel {
-            job_id: id,
-            tasks: tasks.iter().map(|(_, task_id)| *task_id).collect(),
-        };
-        let mut told = app.queue.cancel(&cancel).await;
-        for (stage, task_id) in tasks {
-            told = told.and(app.queue.remove_task(stage, lane, task_id).await);
-        }
-        if let Err(error) = told {
-            tracing::warn!(job = %id, "the queue did not hear of the cancellation: {error}");
-        }
-    });
-    Ok(Json(view::job(&job)).into_response())
+    match cancel::cancel(&app, id).await? {
+        Updated::Changed(job) => Ok(Json(view::job(&job)).into_response()),
+        Updated::Unchanged(job) => Err(Problem::conflict(format!(
+            "the job has ended already: {}",
+            job.status
+        ))),
+    }
 }
 
 /// Try a job again.

@@ -1,8 +1,11 @@
 //! The VidP API: takes uploads, keeps the record of jobs, hands out tasks, answers polls.
 
 mod app;
+mod batch;
+mod batches;
 mod body;
 mod caller;
+mod cancel;
 mod changes;
 mod config;
 mod cursor;
@@ -11,6 +14,7 @@ mod dead_letters;
 mod dispatch;
 mod docs;
 mod events;
+mod fetch;
 mod headers;
 mod health;
 mod idempotency;
@@ -28,6 +32,7 @@ mod plan;
 mod problem;
 mod processing;
 mod range;
+mod reference;
 mod results;
 mod routes;
 mod start;

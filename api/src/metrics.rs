@@ -27,6 +27,7 @@ const STREAM_LIMIT: &str = "vidp_stream_limit_bytes";
 const BROKER_UP: &str = "vidp_broker_up";
 const MONGODB_UP: &str = "vidp_mongodb_up";
 const UPLOADS: &str = "vidp_uploads_total";
+const FETCHES: &str = "vidp_fetches_total";
 const UPLOAD_BYTES: &str = "vidp_upload_bytes_total";
 const UPLOAD_SECONDS: &str = "vidp_upload_seconds";
 const REQUESTS: &str = "vidp_http_requests_total";
@@ -100,6 +101,34 @@ impl Webhook {
     }
 }
 
+/// How one try to fetch a source ended.
+#[derive(Clone, Copy, Debug)]
+pub enum FetchOutcome {
+    /// It is there.
+    Fetched,
+    /// It is tried again.
+    Again,
+    /// It is given up.
+    Failed,
+}
+
+impl FetchOutcome {
+    const ALL: [FetchOutcome; 3] = [FetchOutcome::Fetched, FetchOutcome::Again, FetchOutcome::Failed];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            FetchOutcome::Fetched => "fetched",
+            FetchOutcome::Again => "again",
+            FetchOutcome::Failed => "failed",
+        }
+    }
+}
+
+/// A try to fetch a source has ended.
+pub fn fetched(outcome: FetchOutcome) {
+    counter!(FETCHES, "outcome" => outcome.as_str()).increment(1);
+}
+
 impl Upload {
     const ALL: [Upload; 4] = [
         Upload::Accepted,
@@ -171,6 +200,10 @@ pub fn install() -> Result<Handle> {
         MONGODB_UP,
         "1 when MongoDB answered this scrape; its figures are NaN otherwise"
     );
+    describe_counter!(
+        FETCHES,
+        "Tries to fetch the source of a job by reference, by outcome"
+    );
     describe_counter!(UPLOADS, "Uploads ended, by outcome");
     describe_counter!(UPLOAD_BYTES, "Bytes of uploads that became a job");
     describe_histogram!(UPLOAD_SECONDS, "Seconds that uploads took that became a job");
@@ -190,6 +223,9 @@ pub fn install() -> Result<Handle> {
     describe_counter!(DELETED_BYTES, "Bytes of deleted objects");
     for outcome in Upload::ALL {
         counter!(UPLOADS, "outcome" => outcome.as_str()).absolute(0);
+    }
+    for outcome in FetchOutcome::ALL {
+        counter!(FETCHES, "outcome" => outcome.as_str()).absolute(0);
     }
     for kind in Repair::ALL {
         counter!(REPAIRS, "kind" => kind.as_str()).absolute(0);

@@ -5,7 +5,7 @@ mod operation;
 mod parts;
 
 use crate::{app::Shared, caller::Scope};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value};
 use utoipa::{ToSchema, openapi::OpenApi};
 use utoipa_axum::router::UtoipaMethodRouter;
@@ -35,7 +35,13 @@ pub fn document(groups: impl IntoIterator<Item = (Option<Scope>, OpenApi)>) -> R
                 known[method.as_str()] = operation.take();
             }
         }
-        schemas.append(object(&mut group["components"]["schemas"])?);
+        for (name, schema) in object(&mut group["components"]["schemas"])? {
+            let before = schemas.insert(name.clone(), schema.clone());
+            ensure!(
+                before.is_none_or(|before| before == *schema),
+                "two types are named {name}: give one of them another with #[schema(as = …)]"
+            );
+        }
     }
     for name in parts::STRICT {
         schemas[name]["additionalProperties"] = Value::Bool(false);

@@ -3,12 +3,14 @@
 //! Every function changes the job and says whether it did; the caller stores it by compare-and-set. Events that come
 //! late, twice or for another task change nothing: terminal states absorb.
 
+pub mod fetch;
 mod task;
 
 pub use task::task;
 
 use crate::job::{
-    Announcement, Dispatch, DispatchState, Job, JobStatus, SourceState, StageError, StageState, StageStatus,
+    Announcement, Dispatch, DispatchState, Fetch, Job, JobStatus, SourceState, StageError, StageState,
+    StageStatus,
 };
 use mongodb::bson::DateTime;
 use serde_json::Value;
@@ -45,6 +47,7 @@ pub fn uploaded(job: &mut Job, source: SourceState, times: Times, now: DateTime)
         return false;
     }
     job.source = source;
+    job.fetch = None;
     job.status = JobStatus::Queued;
     settle(job, times, now);
     true
@@ -238,13 +241,18 @@ pub fn cancelled(job: &mut Job, times: Times, now: DateTime) -> bool {
 pub fn retried(job: &mut Job, times: Times, now: DateTime) -> bool {
     let again = |state: &StageState| matches!(state.status, StageStatus::Failed | StageStatus::Cancelled);
     let any = job.stages.values().any(again);
-    if !job.status.is_terminal() || !any || job.source.sha256.is_empty() {
+    let to_fetch = job.source.sha256.is_empty();
+    if !job.status.is_terminal() || !any || (to_fetch && job.source.reference.is_none()) {
         return false;
     }
     for state in job.stages.values_mut().filter(|state| again(state)) {
         *state = StageState::waiting();
     }
-    job.status = JobStatus::Queued;
+    job.status = match to_fetch {
+        true => JobStatus::Uploading,
+        false => JobStatus::Queued,
+    };
+    job.fetch = to_fetch.then(|| Fetch::new(now));
     job.expires_at = None;
     job.tidy_at = None;
     settle(job, times, now);
@@ -296,6 +304,9 @@ fn settle(job: &mut Job, times: Times, now: DateTime) {
         begin_waiting(job, now);
     }
     let status = overall(job);
+    if status.is_terminal() {
+        job.fetch = None;
+    }
     if status.is_terminal() && job.source.sha256.is_empty() {
         // It came to nothing: the client may try again with the same key.
         job.idempotency_key = None;

@@ -52,6 +52,11 @@ impl Problem {
         self.code
     }
 
+    /// What is wrong, for people.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// 400: the request itself is wrong.
     pub fn invalid(detail: impl Into<String>) -> Self {
         Problem::new(Code::InvalidRequest, detail)

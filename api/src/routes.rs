@@ -2,6 +2,7 @@
 
 use crate::{
     app::Shared,
+    batches,
     caller::{self, Scope},
     dead_letters, docs, events, headers, health, jobs, keys, metrics,
     openapi::{self, at},
@@ -33,6 +34,7 @@ fn groups() -> [(Option<Scope>, OpenApiRouter<Shared>); 4] {
         .routes(at("/api/v1/jobs/{id}", routes!(jobs::get)))
         .routes(at("/api/v1/jobs/{id}/events", routes!(events::job::of_job)))
         .routes(at("/api/v1/events", routes!(events::feed::of_all)))
+        .routes(at("/api/v1/batches/{id}", routes!(batches::get)))
         .routes(at("/api/v1/webhooks", routes!(webhooks::list)))
         .routes(at("/api/v1/webhooks/{id}", routes!(webhooks::get)))
         .routes(at(
@@ -53,11 +55,14 @@ fn groups() -> [(Option<Scope>, OpenApiRouter<Shared>); 4] {
     let write = OpenApiRouter::new()
         .routes(at("/api/v1/jobs", routes!(upload::create)))
         .routes(at("/api/v1/processing/{kind}", routes!(processing::create)))
+        .routes(at("/api/v1/batches", routes!(batches::create)))
         // The upload counts its bytes itself: the limit of axum does not cover a streamed body.
         .layer(DefaultBodyLimit::disable())
         .routes(at("/api/v1/jobs/{id}", routes!(jobs::delete, patch::patch)))
         .routes(at("/api/v1/jobs/{id}/cancel", routes!(jobs::cancel)))
         .routes(at("/api/v1/jobs/{id}/retry", routes!(jobs::retry)))
+        .routes(at("/api/v1/batches/{id}/cancel", routes!(batches::cancel)))
+        .routes(at("/api/v1/batches/{id}/retry", routes!(batches::retry)))
         .routes(at("/api/v1/webhooks", routes!(webhooks::create)))
         .routes(at(
             "/api/v1/webhooks/{id}",

@@ -5,6 +5,7 @@ use crate::{
     changes::Changes,
     config::ApiConfig,
     db::Db,
+    fetch,
     keys::Keys,
     limits::Limits,
     metrics, results, routes, sweep, webhooks,
@@ -36,6 +37,7 @@ pub async fn run(config: ApiConfig) -> Result<()> {
         changes: Changes::default(),
         commits: TaskTracker::new(),
         deliveries: Notify::new(),
+        fetches: Notify::new(),
         shutdown: shutdown.clone(),
         metrics: metrics::install()?,
         config,
@@ -48,6 +50,7 @@ pub async fn run(config: ApiConfig) -> Result<()> {
     loops.spawn(results::follow_results(app.clone()));
     loops.spawn(sweep::run(app.clone()));
     loops.spawn(webhooks::run(app.clone()));
+    loops.spawn(fetch::run(app.clone()));
     tracing::info!(address = %listener.local_addr()?, "listening");
     let died = async {
         tokio::select! {

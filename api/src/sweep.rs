@@ -5,6 +5,7 @@ mod objects;
 
 use crate::{
     app::{App, Shared},
+    batches,
     db::{DbError, Updated},
     dispatch,
     job::{DispatchState, Job},
@@ -13,7 +14,7 @@ use crate::{
 };
 use anyhow::Result;
 use mongodb::bson::DateTime;
-pub use objects::{abandon, delete};
+pub use objects::{abandon, delete, delete_upload};
 use std::time::Duration;
 use vidp_common::{
     contract::{Stage, TaskResult, keys},
@@ -60,6 +61,13 @@ async fn round(app: &Shared) -> Option<anyhow::Error> {
         for job in found(app.db.ended_due("tidy_at", now, ROUND).await, &mut note) {
             note(until_shutdown(app, objects::tidy(app, &job)).await);
         }
+    }
+    let due = app.db.actions_due(now).await;
+    for batch in due.unwrap_or_else(|error| {
+        note(Err(error.into()));
+        Vec::new()
+    }) {
+        note(until_shutdown(app, batches::act::go_on(app, batch)).await);
     }
     // Eight missed signs of life.
     let silent = ago(app.config.stale() * 2);

@@ -1,5 +1,6 @@
 //! `POST /jobs`: a video comes in. Streamed to the store with a running SHA-256, never whole in memory or on disk.
 
+mod by_reference;
 mod digest;
 mod receiver;
 
@@ -21,6 +22,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
+pub use by_reference::ByReference;
 use digest::{Expected, Hashed};
 use futures_util::StreamExt;
 use mongodb::bson::DateTime;
@@ -68,8 +70,8 @@ struct UploadForm {
 
 /// Upload a video.
 ///
-/// Either a form with the part `file` and, before or after it, `options`; or the video itself as the body, with the
-/// options in the query.
+/// A form with the part `file` and, before or after it, `options`; the video itself as the body, with the options in the
+/// query; or JSON that says where the server fetches it, after this answer: the job is `uploading` until then.
 #[utoipa::path(
     post, path = "", operation_id = "createJob", tag = "Jobs",
     params(
@@ -86,6 +88,7 @@ struct UploadForm {
                 example = json!({ "options": { "stages": ["detect"] }, "file": "the bytes" })),
             (Binary = "video/*", example = json!("the bytes")),
             (Binary = "audio/*", example = json!("the bytes")),
+            (ByReference = "application/json"),
             (Binary = "application/octet-stream", example = json!("the bytes")),
         ),
     ),
@@ -101,7 +104,7 @@ struct UploadForm {
         ),
     )),
     extensions(("x-problems" = json!(["too_many_uploads", "quota_exceeded", "unsupported_media", "too_slow", "conflict", "idempotency_conflict",
-        "upload_too_large", "unsupported_content_type", "digest_mismatch", "idempotency_key_reused"]))),
+        "source_not_allowed", "not_found", "upload_too_large", "unsupported_content_type", "digest_mismatch", "idempotency_key_reused"]))),
 )]
 pub async fn create(
     State(app): State<Shared>,
@@ -168,10 +171,15 @@ async fn receive(app: &Shared, caller: &Caller, request: Request) -> Result<Rece
         || content_type == OCTETS
     {
         from_body(app, caller, request, content_type).await
+    } else if content_type == "application/json" {
+        let key = idempotency::key(request.headers())?;
+        let body = axum::body::to_bytes(request.into_body(), options::MAX_TEXT).await;
+        let body = body.map_err(|error| Problem::invalid(format!("body: {error}")))?;
+        by_reference::create(app, caller, key, body).await
     } else {
         Err(Problem::new(
             Code::UnsupportedContentType,
-            "send multipart/form-data with a part `file`, or the video itself with a content type of video/*",
+            "send multipart/form-data with a part `file`, the video itself with a content type of video/*, or application/json with its source",
         ))
     }
 }

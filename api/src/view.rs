@@ -1,6 +1,9 @@
 //! A job as clients see it: the same shape for every status.
 
-use crate::job::{Job, JobStatus, StageError, StageState, StageStatus};
+use crate::{
+    job::{Job, JobStatus, StageError, StageState, StageStatus},
+    reference::Reference,
+};
 use mongodb::bson::DateTime;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -53,6 +56,10 @@ struct SourceView<'a> {
     content_type: &'a str,
     /// Known once a stage has probed the file.
     media: Option<&'a MediaFacts>,
+    /// Where it was fetched from; not there of an upload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    reference: Option<&'a Reference>,
 }
 
 /// One stage of a job.
@@ -131,6 +138,7 @@ pub fn job(job: &Job) -> JobView<'_> {
             sha256: &job.source.sha256,
             content_type: &job.source.content_type,
             media: job.source.media.as_ref(),
+            reference: job.source.reference.as_ref(),
         },
         options: &job.options,
         lane: job.lane,

@@ -180,8 +180,16 @@ impl Db {
 
     /// Uploads without a sign of life since `before`.
     pub async fn silent_uploads(&self, before: DateTime, limit: i64) -> Result<Vec<Job>, DbError> {
-        let query = doc! { "status": JobStatus::Uploading.as_str(), "updated_at": { "$lte": before } };
+        let query =
+            doc! { "status": JobStatus::Uploading.as_str(), "fetch": null, "updated_at": { "$lte": before } };
         self.find(query, doc! {}, limit).await
+    }
+
+    /// Jobs whose source somebody should fetch, those that somebody waits for first.
+    pub async fn fetches_due(&self, now: DateTime, limit: i64) -> Result<Vec<Job>, DbError> {
+        let order = doc! { "lane": -1, "fetch.next_at": 1 };
+        self.find(doc! { "fetch.next_at": { "$lte": now } }, order, limit)
+            .await
     }
 
     /// Ended jobs whose time in `field` (`expires_at`, `tidy_at`, `announcement.next_at`) has come.
@@ -189,7 +197,12 @@ impl Db {
         self.find(doc! { field: { "$lte": now } }, doc! {}, limit).await
     }
 
-    async fn find(&self, query: Document, sort: Document, limit: i64) -> Result<Vec<Job>, DbError> {
+    pub(super) async fn find(
+        &self,
+        query: Document,
+        sort: Document,
+        limit: i64,
+    ) -> Result<Vec<Job>, DbError> {
         let jobs = self.jobs();
         self.run(async move {
             jobs.find(query)
@@ -283,6 +296,13 @@ pub(super) fn indexes() -> Vec<IndexModel> {
             .options(queued.build())
             .build()
     }));
+    let to_fetch = IndexOptions::builder().partial_filter_expression(doc! { "fetch": { "$exists": true } });
+    models.push(
+        IndexModel::builder()
+            .keys(doc! { "lane": -1, "fetch.next_at": 1 })
+            .options(to_fetch.build())
+            .build(),
+    );
     // Decides which of two requests with the same key came first.
     let keyed = IndexOptions::builder()
         .unique(true)

@@ -1,9 +1,11 @@
 //! MongoDB: the record. The only module that talks to it.
 
+mod batches;
 mod jobs;
 mod keys;
 mod webhooks;
 
+pub use batches::Counts;
 pub use jobs::{Ages, Filter, Updated};
 pub use webhooks::Next;
 
@@ -63,6 +65,7 @@ impl Db {
     pub async fn ensure_indexes(&self) -> Result<(), DbError> {
         self.ensure_indexes_of(jobs::NAME, jobs::indexes()).await?;
         self.ensure_indexes_of(keys::NAME, keys::indexes()).await?;
+        self.ensure_indexes_of(batches::NAME, batches::indexes()).await?;
         for (name, indexes) in webhooks::indexes() {
             self.ensure_indexes_of(name, indexes).await?;
         }

@@ -45,20 +45,20 @@ pub fn complete(operation: &mut Value, scope: Option<Scope>, examples: &Map<Stri
         .into_iter()
         .flatten()
     {
-        never_null(&mut parameter["schema"]);
+        never_null(parameter);
     }
     let responses = object(&mut operation["responses"])?;
     responses.sort_keys();
     for response in responses.values_mut() {
         response["headers"]["X-Request-Id"] = json!({ "$ref": "#/components/headers/RequestId" });
         for header in object(&mut response["headers"])?.values_mut() {
-            never_null(&mut header["schema"]);
+            never_null(header);
         }
         set_examples(response, examples);
     }
     if let Some(body) = operation.get_mut("requestBody") {
         for content in object(&mut body["content"])?.values_mut() {
-            never_null(&mut content["schema"]);
+            never_null(content);
         }
         set_examples(body, examples);
     }
@@ -66,7 +66,10 @@ pub fn complete(operation: &mut Value, scope: Option<Scope>, examples: &Map<Stri
 }
 
 /// What may be left out is an `Option` in Rust, which utoipa takes for a null: but no header, parameter or body is one.
-fn never_null(schema: &mut Value) {
+fn never_null(holder: &mut Value) {
+    let Some(schema) = holder.get_mut("schema") else {
+        return;
+    };
     let is_null = |one: &Value| one == "null" || one["type"] == "null";
     for several in ["type", "oneOf"] {
         let Some(kinds) = schema.get_mut(several).and_then(Value::as_array_mut) else {

@@ -8,6 +8,7 @@ use utoipa::PartialSchema;
 /// What there is, in the order in which people need it.
 const TAGS: &[(&str, &str)] = &[
     ("Jobs", "Upload a video, then follow its job."),
+    ("Batches", "Many jobs by reference in one request."),
     ("Events", "Jobs as they change, pushed to the client."),
     ("Outputs", "What the stages made."),
     (

@@ -51,6 +51,7 @@ codes! {
     EmptyFile 400 "unsupported_media" "The file is empty."
     Unauthenticated 401 "unauthenticated" "The request shows no key, or none that is good."
     InsufficientScope 403 "insufficient_scope" "The key is not for this; `detail` says which scope it lacks."
+    SourceNotAllowed 403 "source_not_allowed" "The source lies where this server fetches nothing from."
     NotFound 404 "not_found" "There is no such thing, or not any more."
     MethodNotAllowed 405 "method_not_allowed" "This address does not take that method."
     TooSlow 408 "too_slow" "The upload came in too slowly."

@@ -90,7 +90,8 @@ async fn delete_found(app: &App, prefix: &str, unwanted: impl Fn(&str) -> bool) 
     Ok(())
 }
 
-async fn delete_upload(app: &App, id: Uuid) -> Result<()> {
+/// Removes the source, and what was begun of it.
+pub async fn delete_upload(app: &App, id: Uuid) -> Result<()> {
     // The whole key: some servers find an open upload by nothing less.
     let key = keys::source(id);
     abort_multiparts(app, &key).await?;

@@ -212,7 +212,11 @@ impl Rig {
 
     /// Takes the next task of a stage off the queue, as a worker would.
     pub async fn pull(&self, stage: Stage) -> Pulled {
-        let consumer = self.queue.lane_consumer(stage, Lane::Interactive).await.unwrap();
+        self.pull_from(stage, Lane::Interactive).await
+    }
+
+    pub async fn pull_from(&self, stage: Stage, lane: Lane) -> Pulled {
+        let consumer = self.queue.lane_consumer(stage, lane).await.unwrap();
         let mut batch = consumer
             .batch()
             .max_messages(1)

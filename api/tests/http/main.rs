@@ -2,6 +2,7 @@
 //! workers: they pull tasks and publish results, as any worker would.
 
 mod access;
+mod batches;
 mod dead_letters;
 mod events;
 mod figures;
@@ -13,6 +14,7 @@ mod outages;
 mod outputs;
 mod patch;
 mod processing;
+mod references;
 mod repeats;
 mod schema;
 mod uploads;

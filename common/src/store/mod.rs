@@ -123,6 +123,14 @@ impl Store {
         }
     }
 
+    /// Another bucket of the same store.
+    pub fn beside(&self, bucket: &str) -> Store {
+        Store {
+            client: self.client.clone(),
+            bucket: bucket.to_owned(),
+        }
+    }
+
     /// The bucket's name.
     pub fn bucket(&self) -> &str {
         &self.bucket

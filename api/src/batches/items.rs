@@ -1,0 +1,122 @@
+//! The items of a request, one after the other: of a document, or of lines as they come in.
+
+use super::NewBatchQuery;
+use crate::{
+    problem::{Code, Problem},
+    upload::ByReference,
+};
+use axum::{
+    body::{self, BodyDataStream},
+    extract::Request,
+    http::header,
+};
+use futures_util::{StreamExt, TryStreamExt};
+use serde::Deserialize;
+use serde_json::Value;
+use std::{collections::VecDeque, io, time::Duration};
+use tokio_util::{
+    codec::{FramedRead, LinesCodec, LinesCodecError},
+    io::StreamReader,
+};
+
+/// Largest document in bytes.
+const MAX_DOCUMENT: usize = 16 << 20;
+/// Longest line in bytes.
+const MAX_LINE: usize = 64 << 10;
+/// Between two lines.
+const SILENCE: Duration = Duration::from_secs(30);
+
+type Lines = FramedRead<
+    StreamReader<futures_util::stream::MapErr<BodyDataStream, fn(axum::Error) -> io::Error>, body::Bytes>,
+    LinesCodec,
+>;
+
+/// Where they come from.
+pub enum Items {
+    Document(VecDeque<Value>),
+    Lines(Box<Lines>),
+}
+
+/// What holds for all.
+#[derive(Default)]
+pub struct Given {
+    pub name: Option<String>,
+    /// Null when there are none.
+    pub options: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    name: Option<String>,
+    #[serde(default)]
+    options: Value,
+    items: VecDeque<Value>,
+}
+
+impl Items {
+    /// Of a request.
+    pub async fn of(request: Request, query: NewBatchQuery) -> Result<(Items, Given), Problem> {
+        let kind = request.headers().get(header::CONTENT_TYPE);
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        match kind.split(';').next().unwrap_or_default().trim() {
+            "application/json" => {
+                let body = body::to_bytes(request.into_body(), MAX_DOCUMENT).await;
+                let body = body.map_err(|error| {
+                    Problem::invalid(format!("body: {error}; lines of JSON may be longer"))
+                })?;
+                let document: Document = serde_json::from_slice(&body)
+                    .map_err(|error| Problem::invalid(format!("body: {error}")))?;
+                let given = Given {
+                    name: document.name,
+                    options: document.options,
+                };
+                Ok((Items::Document(document.items), given))
+            }
+            "application/x-ndjson" => {
+                let options = query.options.as_deref().map(serde_json::from_str).transpose();
+                let given = Given {
+                    name: query.name,
+                    options: options
+                        .map_err(|error| Problem::invalid(format!("options: {error}")))?
+                        .unwrap_or_default(),
+                };
+                let body = request.into_body().into_data_stream();
+                let body = body.map_err(io::Error::other as fn(axum::Error) -> io::Error);
+                let lines =
+                    FramedRead::new(StreamReader::new(body), LinesCodec::new_with_max_length(MAX_LINE));
+                Ok((Items::Lines(Box::new(lines)), given))
+            }
+            _ => Err(Problem::new(
+                Code::UnsupportedContentType,
+                "send application/json, or application/x-ndjson with an item a line",
+            )),
+        }
+    }
+
+    /// The next one, or why it is none; empty lines are passed over. An error of the whole when the body breaks off.
+    pub async fn next(&mut self) -> Result<Option<Result<ByReference, Problem>>, Problem> {
+        let lines = match self {
+            Items::Document(items) => {
+                let read =
+                    |item| serde_json::from_value(item).map_err(|error| Problem::invalid(error.to_string()));
+                return Ok(items.pop_front().map(read));
+            }
+            Items::Lines(lines) => lines,
+        };
+        loop {
+            let next = tokio::time::timeout(SILENCE, lines.next()).await;
+            let next = next.map_err(|_| Problem::new(Code::TooSlow, "no line came for 30 seconds"))?;
+            return match next {
+                Some(Ok(line)) if line.trim().is_empty() => continue,
+                Some(Ok(line)) => Ok(Some(ByReference::parse(line.as_bytes()))),
+                Some(Err(LinesCodecError::MaxLineLengthExceeded)) => {
+                    let detail = format!("the line is longer than {MAX_LINE} bytes");
+                    Ok(Some(Err(Problem::invalid(detail))))
+                }
+                Some(Err(error)) => Err(Problem::invalid(format!("the body broke off: {error}"))),
+                None => Ok(None),
+            };
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The collection `batches`, and the jobs of a batch together.
+
+use super::{Db, DbError};
+use crate::{
+    batch::{Action, ActionKind, Batch},
+    job::{Job, JobStatus},
+};
+use futures_util::TryStreamExt;
+use mongodb::{
+    Collection, IndexModel,
+    bson::{self, DateTime, Document, doc},
+    options::IndexOptions,
+};
+use std::{collections::BTreeMap, time::Duration};
+use uuid::Uuid;
+
+/// The collection's name.
+pub(super) const NAME: &str = "batches";
+
+/// The jobs of a batch.
+#[derive(Debug, Default)]
+pub struct Counts {
+    pub by_status: BTreeMap<JobStatus, u64>,
+    /// Of those that have ended, how many did since the time that was asked for.
+    pub ended_since: u64,
+}
+
+impl Db {
+    /// Stores a batch, new or changed; only the request that makes it does.
+    pub async fn put_batch(&self, batch: &Batch) -> Result<(), DbError> {
+        let (batches, batch) = (self.batches(), batch.clone());
+        self.run(async move {
+            // What is done to it meanwhile is not this request's.
+            let mut set = bson::serialize_to_document(&batch).map_err(mongodb::error::Error::custom)?;
+            set.remove("_id");
+            set.remove("action");
+            let id = doc! { "_id": batch.id.to_string() };
+            batches
+                .update_one(id, doc! { "$set": set })
+                .upsert(true)
+                .await
+                .map(drop)
+        })
+        .await
+    }
+
+    /// A client's batch.
+    pub async fn batch(&self, tenant: &str, id: Uuid) -> Result<Batch, DbError> {
+        let batches = self.batches();
+        let query = doc! { "_id": id.to_string(), "tenant": tenant };
+        let found = self.run(async move { batches.find_one(query).await }).await?;
+        found.ok_or(DbError::NotFound)
+    }
+
+    /// Stores new jobs together.
+    pub async fn insert_all(&self, new: Vec<Job>) -> Result<(), DbError> {
+        let jobs = self.jobs();
+        self.run(async move { jobs.insert_many(new).await.map(drop) })
+            .await
+    }
+
+    /// How many jobs of a batch there are of each status.
+    pub async fn counts(&self, batch: &Batch, since: DateTime) -> Result<Counts, DbError> {
+        let ended = JobStatus::TERMINAL.map(JobStatus::as_str).to_vec();
+        let recent = doc! { "$and": [
+            { "$gte": ["$updated_at", since] },
+            { "$in": ["$status", ended] },
+        ] };
+        let count = [
+            doc! { "$match": { "tenant": &batch.tenant, "batch_id": batch.id.to_string(), "deleted_at": null } },
+            doc! { "$group": {
+                "_id": "$status",
+                "jobs": { "$sum": 1_i64 },
+                "recent": { "$sum": { "$cond": [recent, 1_i64, 0_i64] } },
+            } },
+        ];
+        let jobs = self.jobs();
+        let found: Vec<Document> = self
+            .run(async move { jobs.aggregate(count).await?.try_collect().await })
+            .await?;
+        let mut counts = Counts::default();
+        for group in found {
+            let number = |name| group.get_i64(name).unwrap_or(0).cast_unsigned();
+            let name = group.get_str("_id").unwrap_or_default();
+            if let Some(status) = JobStatus::ALL.into_iter().find(|status| status.as_str() == name) {
+                counts.by_status.insert(status, number("jobs"));
+            }
+            counts.ended_since += number("recent");
+        }
+        Ok(counts)
+    }
+
+    /// Notes what is to be done to all jobs of a batch.
+    pub async fn begin_action(&self, batch: &Batch, action: &Action) -> Result<(), DbError> {
+        let action = bson::serialize_to_bson(action).map_err(mongodb::error::Error::custom)?;
+        self.update_batch(
+            doc! { "_id": batch.id.to_string() },
+            doc! { "$set": { "action": action } },
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Claims an action for a while; false when somebody else has it.
+    pub async fn claim_action(&self, batch: &Batch, until: DateTime) -> Result<bool, DbError> {
+        let next_at = batch.action.as_ref().map(|action| action.next_at);
+        let due = doc! { "_id": batch.id.to_string(), "action.next_at": next_at };
+        self.update_batch(due, doc! { "$set": { "action.next_at": until } })
+            .await
+    }
+
+    /// The action is done, unless another one was asked for meanwhile.
+    pub async fn end_action(&self, batch: &Batch, action: &Action) -> Result<(), DbError> {
+        let same = doc! { "_id": batch.id.to_string(), "action.at": action.at };
+        self.update_batch(same, doc! { "$unset": { "action": "" } })
+            .await
+            .map(drop)
+    }
+
+    /// Batches with an action that somebody should go on with.
+    pub async fn actions_due(&self, now: DateTime) -> Result<Vec<Batch>, DbError> {
+        let batches = self.batches();
+        let query = doc! { "action.next_at": { "$lte": now } };
+        self.run(async move { batches.find(query).await?.try_collect().await })
+            .await
+    }
+
+    /// Jobs of a batch that an action is still to be done to.
+    pub async fn to_do(&self, batch: &Batch, action: &Action, limit: i64) -> Result<Vec<Job>, DbError> {
+        let statuses = match action.kind {
+            ActionKind::Cancel => JobStatus::OPEN.to_vec(),
+            ActionKind::Retry => vec![JobStatus::Failed, JobStatus::Partial, JobStatus::Cancelled],
+        };
+        let statuses: Vec<_> = statuses.into_iter().map(JobStatus::as_str).collect();
+        let mut query = doc! {
+            "tenant": &batch.tenant,
+            "batch_id": batch.id.to_string(),
+            "status": { "$in": statuses },
+            "deleted_at": null,
+        };
+        // What failed again is not tried for ever.
+        if action.kind == ActionKind::Retry {
+            query.insert("updated_at", doc! { "$lt": action.at });
+        }
+        self.find(query, doc! { "_id": 1 }, limit).await
+    }
+
+    async fn update_batch(&self, filter: Document, change: Document) -> Result<bool, DbError> {
+        let batches = self.batches();
+        let updated = self.run(async move { batches.update_one(filter, change).await });
+        Ok(updated.await?.matched_count == 1)
+    }
+
+    fn batches(&self) -> Collection<Batch> {
+        self.collection(NAME)
+    }
+}
+
+/// The indexes of the queries above.
+pub(super) fn indexes() -> Vec<IndexModel> {
+    let partial = IndexOptions::builder().partial_filter_expression(doc! { "action": { "$exists": true } });
+    let ttl = IndexOptions::builder().expire_after(Duration::ZERO);
+    let index = |keys, options| IndexModel::builder().keys(keys).options(options).build();
+    vec![
+        index(doc! { "action.next_at": 1 }, partial.build()),
+        index(doc! { "expires_at": 1 }, ttl.build()),
+    ]
+}

@@ -1,0 +1,173 @@
+//! One copy: from where the reference leads to the job's place in the bucket, bounded in size and time.
+
+use crate::{
+    app::App,
+    job::{Job, SourceState},
+    outbound,
+    reference::{self, Reference},
+};
+use axum::body::Bytes;
+use futures_util::{Stream, StreamExt, TryStreamExt};
+use reqwest::{StatusCode, Url, header};
+use std::{pin::pin, time::Duration};
+use tokio::time::timeout;
+use vidp_common::{
+    contract::{FailureCode, keys},
+    store::{Multipart, StoreError},
+};
+
+/// Without a byte for so long a transfer is dead.
+const SILENCE: Duration = Duration::from_secs(30);
+/// A whole transfer.
+const TIME: Duration = Duration::from_secs(3600);
+
+/// Why a source did not come.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// It will not come another time either.
+    #[error("{detail}")]
+    Final {
+        /// Of the stages.
+        code: FailureCode,
+        /// A sentence for people.
+        detail: String,
+    },
+    /// It may come another time.
+    #[error("{0}")]
+    Passing(String),
+}
+
+impl Failed {
+    fn last(code: FailureCode, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Failed::Final { code, detail }
+    }
+
+    /// It may come another time.
+    pub fn passing(why: impl std::fmt::Display) -> Self {
+        Failed::Passing(why.to_string())
+    }
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Missing { key } => {
+                Failed::last(FailureCode::SourceMissing, format!("there is no object {key}"))
+            }
+            error => Failed::Passing(error.to_string()),
+        }
+    }
+}
+
+/// Copies the source; gives what is to be recorded of it.
+pub async fn copy(app: &App, job: &Job) -> Result<SourceState, Failed> {
+    let from = job.source.reference.as_ref();
+    let from = from.ok_or_else(|| Failed::last(FailureCode::Internal, "the job has no reference"))?;
+    let copied = async {
+        match from {
+            Reference::Object { bucket, key } => {
+                let object = reference::store(app, bucket).get(key, None).await?;
+                let (kind, size) = (object.content_type().map(str::to_owned), object.content_length());
+                let body = tokio_util::io::ReaderStream::new(object.body.into_async_read());
+                store(app, job, kind, size.and_then(|size| size.try_into().ok()), body).await
+            }
+            Reference::Url { url } => {
+                let answer = request(app, url).await?;
+                let kind = answer.headers().get(header::CONTENT_TYPE);
+                let kind = kind.and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+                let size = answer.content_length();
+                store(app, job, kind, size, answer.bytes_stream()).await
+            }
+        }
+    };
+    timeout(TIME, copied).await.unwrap_or_else(|_| {
+        Err(Failed::last(
+            FailureCode::TimedOut,
+            "the source took longer than an hour to fetch",
+        ))
+    })
+}
+
+/// Asks for a URL, looked at once more: the settings may have changed since the job was made.
+async fn request(app: &App, url: &str) -> Result<reqwest::Response, Failed> {
+    let refused = |detail: String| Failed::last(FailureCode::SourceMissing, detail);
+    let allowed = &app.config.outbound_allow;
+    let url = Url::parse(url).map_err(|error| refused(error.to_string()))?;
+    outbound::check(&url, allowed).map_err(|error| refused(error.to_string()))?;
+    let client = outbound::client(allowed)
+        .redirect(outbound::redirects(allowed))
+        .read_timeout(SILENCE)
+        .build()
+        .map_err(|error| Failed::Passing(error.to_string()))?;
+    let answer = client.get(url).send().await.map_err(|error| {
+        let error = error.without_url();
+        match outbound::refusal(&error) {
+            Some(reason) => refused(reason.to_string()),
+            None => Failed::Passing(format!("the server cannot be reached: {error}")),
+        }
+    })?;
+    match answer.status() {
+        status if status.is_success() => Ok(answer),
+        status @ (StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS) => {
+            Err(Failed::Passing(format!("the server answers {status}")))
+        }
+        status if status.is_server_error() => Err(Failed::Passing(format!("the server answers {status}"))),
+        status => Err(refused(format!("the server answers {status}"))),
+    }
+}
+
+async fn store<E: std::fmt::Display>(
+    app: &App,
+    job: &Job,
+    content_type: Option<String>,
+    size: Option<u64>,
+    body: impl Stream<Item = Result<Bytes, E>>,
+) -> Result<SourceState, Failed> {
+    let max = app.config.max_upload();
+    let too_large = || {
+        let limit = app.config.max_upload_mb;
+        Failed::last(
+            FailureCode::MediaTooLarge,
+            format!("the source is larger than {limit} MB"),
+        )
+    };
+    if size.is_some_and(|size| size > max) {
+        return Err(too_large());
+    }
+    let mut source = job.source.clone();
+    if let Some(content_type) = content_type.filter(|_| source.content_type.is_empty()) {
+        source.content_type = content_type
+            .chars()
+            .filter(char::is_ascii_graphic)
+            .take(100)
+            .collect();
+    }
+    let mut upload = Multipart::start(&app.store, &keys::source(job.id), &source.content_type, max).await?;
+    let mut body = pin!(body.map_err(|error| Failed::Passing(format!("the transfer broke off: {error}"))));
+    let stalled = |_| Failed::passing("the transfer stood still");
+    while let Some(piece) = timeout(SILENCE, body.next()).await.map_err(stalled)? {
+        let piece = piece?;
+        if upload.size() + piece.len() as u64 > max {
+            return Err(too_large());
+        }
+        upload.write(piece).await?;
+    }
+    if upload.size() == 0 {
+        return Err(Failed::last(FailureCode::UnsupportedMedia, "the source is empty"));
+    }
+    if size.is_some_and(|size| size != upload.size()) {
+        return Err(Failed::Passing("the transfer ended early".to_owned()));
+    }
+    let wanted = job.source.wanted_sha256.as_ref();
+    if let Some(wanted) = wanted.filter(|wanted| **wanted != upload.sha256()) {
+        return Err(Failed::last(
+            FailureCode::SourceCorrupt,
+            format!("the source has the SHA-256 {}, not {wanted}", upload.sha256()),
+        ));
+    }
+    let stored = upload.complete().await?;
+    source.size = stored.size.cast_signed();
+    source.sha256 = stored.sha256;
+    Ok(source)
+}

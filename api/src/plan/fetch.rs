@@ -1,0 +1,145 @@
+//! What becomes of a job whose source is still to be fetched.
+
+use super::{end, error, later, settle};
+use crate::{
+    fetch::Failed,
+    job::{Fetch, Job, JobStatus, StageStatus},
+    plan::Times,
+};
+use mongodb::bson::DateTime;
+use std::time::Duration;
+use vidp_common::contract::FailureCode;
+
+/// Tries of a source that may come another time.
+const TRIES: u32 = 6;
+/// After the first try; doubled after each.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Somebody fetches the source: nobody else does for `lease`.
+pub fn claimed(job: &mut Job, lease: Duration, now: DateTime) -> bool {
+    match waiting(job).filter(|fetch| fetch.next_at <= now) {
+        Some(fetch) => {
+            fetch.tries += 1;
+            fetch.next_at = later(now, lease);
+            true
+        }
+        None => false,
+    }
+}
+
+/// This try's claim still holds.
+pub fn is_claimed(job: &mut Job, try_number: u32) -> bool {
+    waiting(job).is_some_and(|fetch| fetch.tries == try_number)
+}
+
+/// Whoever fetches is alive.
+pub fn renewed(job: &mut Job, lease: Duration, now: DateTime) -> bool {
+    let fetch = waiting(job);
+    fetch.map(|fetch| fetch.next_at = later(now, lease)).is_some()
+}
+
+/// The source did not come: it is tried again after a while, or the job fails.
+pub fn failed(job: &mut Job, failed: &Failed, times: Times, now: DateTime) -> bool {
+    let Some(fetch) = waiting(job) else {
+        return false;
+    };
+    let tries = fetch.tries;
+    let (code, detail) = match failed {
+        Failed::Passing(_) if tries < TRIES => {
+            fetch.next_at = later(now, PAUSE * 2_u32.pow(tries.saturating_sub(1)));
+            return true;
+        }
+        Failed::Passing(detail) => (FailureCode::SourceMissing, detail),
+        Failed::Final { code, detail } => (*code, detail),
+    };
+    for stage in job.stages.values_mut() {
+        end(
+            stage,
+            StageStatus::Failed,
+            Some(error(code.as_str(), detail)),
+            now,
+        );
+    }
+    settle(job, times, now);
+    true
+}
+
+fn waiting(job: &mut Job) -> Option<&mut Fetch> {
+    job.fetch.as_mut().filter(|_| job.status == JobStatus::Uploading)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vidp_common::contract::JobOptions;
+
+    const LEASE: Duration = Duration::from_secs(20);
+
+    fn times() -> Times {
+        Times {
+            stale: Duration::from_secs(60),
+            tidy: Duration::from_secs(60),
+            retention: Duration::from_secs(60),
+            max_retention: Duration::from_secs(60),
+        }
+    }
+
+    fn job(now: DateTime) -> Job {
+        let id = uuid::Uuid::now_v7();
+        let mut job = Job::uploading(
+            id,
+            "acme".into(),
+            JobOptions::default(),
+            "a".into(),
+            String::new(),
+            now,
+        );
+        job.fetch = Some(Fetch::new(now));
+        job
+    }
+
+    #[test]
+    fn one_at_a_time_fetches_and_the_next_after_its_lease() {
+        let now = DateTime::from_millis(1_000_000);
+        let mut job = job(now);
+        assert!(claimed(&mut job, LEASE, now) && !claimed(&mut job, LEASE, now));
+        assert!(is_claimed(&mut job, 1));
+        assert!(renewed(&mut job, LEASE, later(now, LEASE / 2)));
+        assert!(!claimed(&mut job, LEASE, later(now, LEASE)));
+        assert!(claimed(&mut job, LEASE, later(now, LEASE * 2)));
+        assert!(!is_claimed(&mut job, 1) && is_claimed(&mut job, 2));
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_again_and_then_fails() {
+        let mut now = DateTime::from_millis(1_000_000);
+        let mut job = job(now);
+        let broken = Failed::Passing("it broke off".into());
+        for tries in 1..=TRIES {
+            assert!(claimed(&mut job, LEASE, now), "{tries}");
+            assert!(failed(&mut job, &broken, times(), now));
+            assert_eq!(job.status == JobStatus::Failed, tries == TRIES);
+            assert!(!claimed(&mut job, LEASE, now));
+            now = later(now, Duration::from_secs(600));
+        }
+        let stage = job.stages.values().next().unwrap();
+        assert_eq!(stage.error.as_ref().unwrap().code, "source_missing");
+        assert!(job.fetch.is_none() && job.expires_at.is_some());
+    }
+
+    #[test]
+    fn what_will_not_pass_fails_at_once_and_a_cancelled_job_is_not_fetched() {
+        let now = DateTime::from_millis(1_000_000);
+        let mut gone = job(now);
+        assert!(claimed(&mut gone, LEASE, now));
+        let failure = Failed::Final {
+            code: FailureCode::MediaTooLarge,
+            detail: "too large".into(),
+        };
+        assert!(failed(&mut gone, &failure, times(), now));
+        assert_eq!(gone.status, JobStatus::Failed);
+        let mut cancelled = job(now);
+        assert!(super::super::cancelled(&mut cancelled, times(), now));
+        assert!(!claimed(&mut cancelled, LEASE, now));
+    }
+}

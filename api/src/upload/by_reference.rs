@@ -1,0 +1,121 @@
+//! A job whose source is fetched by the server. The job is the record of what is to be fetched: it is stored, and then
+//! the client has its answer.
+
+use super::{Received, plain_name};
+use crate::{
+    app::Shared,
+    caller::Caller,
+    config::ApiConfig,
+    idempotency::{self, Begun},
+    job::{Fetch, Job},
+    options,
+    problem::{Code, Problem},
+    reference::{self, Reference},
+};
+use axum::body::Bytes;
+use mongodb::bson::DateTime;
+use serde::Deserialize;
+use serde_json::Value;
+use tracing::Span;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use vidp_common::{contract::JobOptions, trace::TraceParent};
+
+/// A source that the server fetches, and what to make of it.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ByReference {
+    source: Reference,
+    /// The file's name; the last part of the source's path by default.
+    #[schema(max_length = 255)]
+    filename: Option<String>,
+    /// What the source must be: SHA-256 in hexadecimal. Another file makes the job fail as `source_corrupt`.
+    #[schema(pattern = "^[0-9a-fA-F]{64}$")]
+    sha256: Option<String>,
+    #[schema(value_type = Option<JobOptions>)]
+    options: Option<Value>,
+}
+
+impl ByReference {
+    /// Reads a body of JSON.
+    pub fn parse(text: &[u8]) -> Result<Self, Problem> {
+        serde_json::from_slice(text).map_err(|error| Problem::invalid(format!("body: {error}")))
+    }
+
+    /// The job, checked but not stored; what it leaves out is as in `defaults`.
+    pub fn job(self, config: &ApiConfig, tenant: &str, defaults: &Value) -> Result<Job, Problem> {
+        reference::check(config, tenant, &self.source)?;
+        let is_hex = |hash: &String| hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+        if self.sha256.as_ref().is_some_and(|hash| !is_hex(hash)) {
+            return Err(Problem::invalid("sha256: 64 hexadecimal digits are expected"));
+        }
+        let mut wanted = defaults.clone();
+        match (&mut wanted, self.options) {
+            (Value::Object(wanted), Some(Value::Object(own))) => wanted.extend(own),
+            (_, None) => {}
+            (wanted, Some(own)) => *wanted = own,
+        }
+        let options = match wanted {
+            Value::Null => JobOptions::default(),
+            wanted => options::parse(&wanted.to_string())?,
+        };
+        let name = self.filename.unwrap_or_else(|| self.source.file_name());
+        let now = DateTime::now();
+        let mut job = Job::uploading(
+            Uuid::now_v7(),
+            tenant.to_owned(),
+            options,
+            plain_name(&name),
+            String::new(),
+            now,
+        );
+        job.source.reference = Some(self.source);
+        job.source.wanted_sha256 = self.sha256.map(|hash| hash.to_ascii_lowercase());
+        job.fetch = Some(Fetch::new(now));
+        Ok(job)
+    }
+}
+
+/// Stores the job of one request.
+pub(super) async fn create(
+    app: &Shared,
+    caller: &Caller,
+    key: Option<String>,
+    body: Bytes,
+) -> Result<Received, Problem> {
+    let mut job = ByReference::parse(&body)?.job(&app.config, &caller.tenant, &Value::Null)?;
+    if let Some(Reference::Object { bucket, key }) = &job.source.reference {
+        let found = reference::store(app, bucket).size(key).await?;
+        if found.is_none() {
+            return Err(Problem::new(
+                Code::NotFound,
+                format!("there is no object {bucket}/{key}"),
+            ));
+        }
+    }
+    let span = Span::current();
+    job.trace = TraceParent::of(&span);
+    span.record("job", tracing::field::display(job.id));
+    span.record("trace_id", job.trace().trace_id());
+    if key.is_some() {
+        let source = &job.source;
+        let request = (
+            &job.options,
+            &source.filename,
+            &source.reference,
+            &source.wanted_sha256,
+        );
+        job.request_hash = Some(idempotency::request_hash(&request)?);
+        job.idempotency_key = key;
+    }
+    match idempotency::begin(app, &job).await? {
+        Begun::Before(before) => {
+            let job = idempotency::replay(*before, &job)?;
+            Ok(Received { job, replayed: true })
+        }
+        Begun::New => {
+            app.fetches.notify_one();
+            Ok(Received { job, replayed: false })
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Many jobs in one request.
+
+use crate::{
+    harness::{Rig, until},
+    references::put,
+};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+use vidp_common::contract::{FailureCode, Lane, Outcome, Stage};
+
+/// An API, and a bucket that it reads from.
+async fn with_bucket() -> (Rig, String) {
+    let bucket = format!("films-{}", Uuid::now_v7().simple());
+    let rig = Rig::with(&[("VIDP_SOURCE_BUCKETS", format!("{bucket}/in/"))]).await;
+    let films = rig.store.beside(&bucket);
+    films.ensure_bucket().await.unwrap();
+    put(&rig, &films, "in/film.mp4", b"a film").await;
+    (rig, bucket)
+}
+
+impl Rig {
+    async fn batch(&self, kind: &str, query: &str, body: String) -> (StatusCode, Value) {
+        let request = self.http.post(format!("{}/api/v1/batches{query}", self.url));
+        let answer = request
+            .header("content-type", kind)
+            .body(body)
+            .send()
+            .await
+            .unwrap();
+        (answer.status(), answer.json().await.unwrap())
+    }
+
+    async fn get_batch(&self, id: &str) -> Value {
+        let answer = self.http.get(format!("{}/api/v1/batches/{id}", self.url));
+        answer.send().await.unwrap().json().await.unwrap()
+    }
+
+    async fn act(&self, id: &str, action: &str) -> StatusCode {
+        let url = format!("{}/api/v1/batches/{id}/{action}", self.url);
+        self.http.post(url).send().await.unwrap().status()
+    }
+}
+
+#[tokio::test]
+async fn items_that_are_wrong_do_not_sink_the_others() {
+    let (rig, bucket) = with_bucket().await;
+    let film = |key: &str| json!({ "source": { "bucket": bucket, "key": key } }).to_string();
+    let named =
+        json!({ "source": { "bucket": bucket, "key": "in/film.mp4" }, "options": { "external_id": "b" } });
+    let lines = [
+        film("in/film.mp4"),
+        String::new(),
+        named.to_string(),
+        film("out/film.mp4"),
+        "{\"source\":".to_owned(),
+        film("in/nothing.mp4"),
+    ];
+    let query = "?name=spring&options=%7B%22stages%22:%5B%22scale%22%5D%7D";
+    let (status, batch) = rig.batch("application/x-ndjson", query, lines.join("\n")).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{batch}");
+    assert_eq!(
+        (
+            &batch["name"],
+            &batch["total"],
+            &batch["rejected"],
+            &batch["complete"]
+        ),
+        (&json!("spring"), &json!(5), &json!(2), &json!(true))
+    );
+    let errors: Vec<_> = batch["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (&it["index"], &it["code"]))
+        .collect();
+    assert_eq!(
+        errors,
+        [
+            (&json!(2), &json!("source_not_allowed")),
+            (&json!(3), &json!("invalid_request"))
+        ]
+    );
+    let id = batch["id"].as_str().unwrap();
+    until(async || {
+        let jobs = &rig.get_batch(id).await["jobs"];
+        (&jobs["queued"], &jobs["failed"]) == (&json!(2), &json!(1))
+    })
+    .await;
+    let jobs = rig.list(&format!("?batch_id={id}")).await;
+    assert_eq!(jobs.len(), 3);
+    for job in &jobs {
+        assert_eq!(job["lane"], "batch");
+        assert!(job["stages"].as_object().unwrap().keys().eq(["scale"]), "{job}");
+    }
+    assert_eq!(rig.list("?external_id=b").await.len(), 1);
+    until(async || rig.queue.depth(Stage::Scale, Lane::Batch).await.unwrap() == 2).await;
+
+    // All of them at once: what runs is cancelled, and what came to nothing is tried again.
+    assert_eq!(rig.act(id, "cancel").await, StatusCode::ACCEPTED);
+    until(async || rig.get_batch(id).await["jobs"]["cancelled"] == 2).await;
+    until(async || rig.get_batch(id).await["action"].is_null()).await;
+    assert_eq!(rig.queue.depth(Stage::Scale, Lane::Batch).await.unwrap(), 0);
+    put(
+        &rig,
+        &rig.store.beside(&bucket),
+        "in/nothing.mp4",
+        b"a film at last",
+    )
+    .await;
+    assert_eq!(rig.act(id, "retry").await, StatusCode::ACCEPTED);
+    until(async || rig.get_batch(id).await["jobs"]["queued"] == 3).await;
+    until(async || rig.get_batch(id).await["action"].is_null()).await;
+}
+
+#[tokio::test]
+async fn what_fails_again_is_left_and_a_dead_process_is_followed() {
+    let (mut rig, bucket) = with_bucket().await;
+    let items = vec![json!({ "source": { "bucket": bucket, "key": "in/film.mp4" } }); 2];
+    let body = json!({ "options": { "stages": ["scale"] }, "items": items });
+    let (status, batch) = rig.batch("application/json", "", body.to_string()).await;
+    assert_eq!((status, &batch["total"]), (StatusCode::ACCEPTED, &json!(2)));
+    let id = batch["id"].as_str().unwrap().to_owned();
+    let fail = async |rig: &Rig| {
+        for _ in 0..2 {
+            let task = rig.pull_from(Stage::Scale, Lane::Batch).await;
+            let detail = "it is damaged".to_owned();
+            rig.answer(
+                &task,
+                Outcome::Failed {
+                    code: FailureCode::DamagedMedia,
+                    detail,
+                },
+            )
+            .await;
+        }
+        until(async || rig.get_batch(&id).await["jobs"]["failed"] == 2).await;
+    };
+    fail(&rig).await;
+    assert_eq!(rig.act(&id, "retry").await, StatusCode::ACCEPTED);
+    rig.kill_api();
+    rig.start_api().await;
+    fail(&rig).await;
+    let done = async || rig.get_batch(&id).await;
+    until(async || done().await["action"].is_null()).await;
+    assert_eq!(done().await["seconds_left"], 0.0);
+}
+
+#[tokio::test]
+async fn bad_batches_get_clear_problems() {
+    let (rig, _) = with_bucket().await;
+    for (kind, query, body, status, part) in [
+        ("text/plain", "", "{}", 415, "application/x-ndjson"),
+        ("application/json", "", "{\"items\":3}", 400, "sequence"),
+        (
+            "application/json",
+            "",
+            "{\"items\":[],\"option\":{}}",
+            400,
+            "option",
+        ),
+        (
+            "application/json",
+            "",
+            "{\"items\":[],\"options\":{\"stage\":[]}}",
+            400,
+            "stage",
+        ),
+        ("application/x-ndjson", "?options=3", "", 400, "options"),
+        ("application/x-ndjson", "?nam=a", "", 400, "nam"),
+    ] {
+        let (got, problem) = rig.batch(kind, query, body.to_owned()).await;
+        let detail = problem["detail"].as_str().unwrap_or_default();
+        assert!(
+            got.as_u16() == status && detail.contains(part),
+            "{body}: {problem}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_upload_during_a_large_batch_is_queued_at_once() {
+    let (rig, bucket) = with_bucket().await;
+    let line = json!({ "source": { "bucket": bucket, "key": "in/film.mp4" } }).to_string() + "\n";
+    let query = "?options=%7B%22stages%22:%5B%22scale%22%5D%7D";
+    let begun = Instant::now();
+    let (status, batch) = rig.batch("application/x-ndjson", query, line.repeat(1000)).await;
+    assert_eq!((status, &batch["total"]), (StatusCode::ACCEPTED, &json!(1000)));
+    let made = begun.elapsed();
+    until(async || rig.queue.depth(Stage::Scale, Lane::Batch).await.unwrap() > 0).await;
+    let begun = Instant::now();
+    let job = rig.submit(&json!({ "stages": ["scale"] })).await;
+    let task = rig.pull(Stage::Scale).await.task;
+    let waited = begun.elapsed();
+    assert_eq!(task.job_id.to_string(), job["id"].as_str().unwrap());
+    let jobs = &rig.get_batch(batch["id"].as_str().unwrap()).await["jobs"];
+    println!("1000 items stored in {made:?}; an upload was with a worker after {waited:?}; {jobs}");
+    assert!(
+        jobs["uploading"].as_u64().unwrap() > 100,
+        "the batch was over: {jobs}"
+    );
+    assert!(waited < Duration::from_secs(3), "{waited:?}");
+}
