@@ -86,7 +86,8 @@ pub async fn health() -> Json<Health> {
 )]
 pub async fn ready(State(app): State<Shared>) -> (StatusCode, Json<Readiness>) {
     let (mongodb, s3) = tokio::join!(mongodb(&app), s3(&app));
-    let (code, status) = match mongodb && s3 {
+    // Without its indexes the record would take one request twice.
+    let (code, status) = match mongodb && s3 && app.db.is_indexed() {
         true => (StatusCode::OK, "ready"),
         false => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
     };

@@ -76,7 +76,6 @@ pub enum Refused {
     #[error("{0} is not a public address")]
     Address(String),
     /// Too many.
-    #[allow(dead_code)]
     #[error("more than {MAX_REDIRECTS} redirects")]
     Redirects,
 }
@@ -123,7 +122,6 @@ pub fn client(allowed: &[IpNet]) -> ClientBuilder {
 }
 
 /// A few redirects, to where the first request could have gone as well.
-#[allow(dead_code)]
 pub fn redirects(allowed: &[IpNet]) -> Policy {
     let allowed = allowed.to_vec();
     Policy::custom(move |attempt| {

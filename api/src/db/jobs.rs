@@ -58,6 +58,9 @@ pub struct Ages {
 impl Db {
     /// Stores a new job; [`DbError::Duplicate`] when its tenant has another with the same idempotency key.
     pub async fn insert(&self, job: &Job) -> Result<(), DbError> {
+        if job.idempotency_key.is_some() && !self.is_indexed() {
+            return Err(DbError::NoAnswer("its indexes are not built yet".to_owned()));
+        }
         let (jobs, job) = (self.jobs(), job.clone());
         let stored = self.run(async move { jobs.insert_one(job).await.map(drop) });
         stored.await.map_err(|error| match error {

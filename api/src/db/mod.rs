@@ -14,7 +14,13 @@ use mongodb::{
     bson::doc,
     options::{Acknowledgment, ClientOptions, WriteConcern},
 };
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 /// Longer than the driver's own server selection, so that its error is seen and not ours.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -43,6 +49,7 @@ pub enum DbError {
 #[derive(Clone)]
 pub struct Db {
     database: Database,
+    indexed: Arc<AtomicBool>,
 }
 
 impl Db {
@@ -58,7 +65,10 @@ impl Db {
             .build();
         options.write_concern = Some(majority);
         let database = Client::with_options(options)?.database(database);
-        Ok(Db { database })
+        Ok(Db {
+            database,
+            indexed: Arc::default(),
+        })
     }
 
     /// Creates the indexes of the API's queries.
@@ -69,7 +79,13 @@ impl Db {
         for (name, indexes) in webhooks::indexes() {
             self.ensure_indexes_of(name, indexes).await?;
         }
+        self.indexed.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// The indexes are there; until then what has to be unique is not.
+    pub fn is_indexed(&self) -> bool {
+        self.indexed.load(Ordering::Relaxed)
     }
 
     async fn ensure_indexes_of(&self, name: &str, indexes: Vec<IndexModel>) -> Result<(), DbError> {

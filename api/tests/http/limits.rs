@@ -95,7 +95,23 @@ async fn a_tenant_has_so_many_uploads_at_once_and_so_much_waiting() {
         )
     };
     let streams = [begin_upload(&rig, &mine).await, begin_upload(&rig, &mine).await];
-    until(async || upload(&mine).await == (StatusCode::TOO_MANY_REQUESTS, json!("too_many_uploads"))).await;
+    let uploading = async || {
+        let request = rig.http.get(format!("{}/api/v1/jobs?status=uploading", rig.url));
+        let list: Value = request
+            .bearer_auth(&mine)
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
+        list["data"].as_array().unwrap().len()
+    };
+    until(async || uploading().await == 2).await;
+    assert_eq!(
+        upload(&mine).await,
+        (StatusCode::TOO_MANY_REQUESTS, json!("too_many_uploads"))
+    );
     assert_eq!(upload(&theirs).await.0, StatusCode::ACCEPTED);
     drop(streams);
     until(async || upload(&mine).await.0 == StatusCode::ACCEPTED).await;
