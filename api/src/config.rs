@@ -66,7 +66,7 @@ pub struct ApiConfig {
     /// Networks of proxies whose X-Forwarded-For is believed, for example 10.0.0.0/8
     #[arg(long, env = "VIDP_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<IpNet>,
-    /// Origins whose pages may use the API from a browser (CORS), for example https://app.example.com; none by default
+    /// Origins whose pages may use the API from a browser (CORS), for example `https://app.example.com`; none by default
     #[arg(long, env = "VIDP_CORS_ORIGINS", value_delimiter = ',')]
     pub cors_origins: Vec<HeaderValue>,
     /// Address of MongoDB; a replica set, for change streams

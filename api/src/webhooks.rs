@@ -1,4 +1,4 @@
-//! Webhooks by Standard Webhooks 1.0.0: who is told when a job ends. Registered here; [`announce`] makes the messages,
+//! Webhooks by Standard Webhooks 1.0.0: who is told when a job ends. Registered here; [`mod@announce`] makes the messages,
 //! [`send`] brings them, [`deliveries`] shows what became of them.
 
 mod announce;
