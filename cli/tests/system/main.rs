@@ -9,3 +9,4 @@ mod observe;
 mod pipeline;
 mod stack;
 mod up;
+mod walkthrough;
