@@ -1,3 +1,4 @@
+use super::run::NO_ROOM;
 use crate::{contract::FailureCode, process::ProcessError, worker::TaskError};
 use std::os::unix::process::ExitStatusExt;
 
@@ -20,7 +21,7 @@ pub enum MediaError {
 /// What a program says when its surroundings are at fault, not the file. "Input/output error" is not among them:
 /// that is how some demuxers put the early end of a file.
 const SURROUNDINGS: &[&str] = &[
-    "No space left on device",
+    NO_ROOM,
     "HTTP error",
     "Server returned",
     "Connection refused",

@@ -1,8 +1,18 @@
 use super::Tools;
 use crate::process::{self, Limits, ProcessError};
 use ffmpeg_sidecar::log_parser::{parse_time_str, try_parse_progress};
-use std::ffi::OsString;
+use std::{
+    ffi::OsString,
+    process::ExitStatus,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 use tokio_util::sync::CancellationToken;
+
+/// What the system says when a disk is full.
+pub(super) const NO_ROOM: &str = "No space left on device";
 
 /// How far a running ffmpeg is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,7 +26,8 @@ pub struct Progressed {
 /// Runs ffmpeg to its end and tells `on_progress` twice a second how far it is, from its own statistics lines.
 ///
 /// `args` are inputs, filters and outputs, the inputs from [`Input::args`](super::Input::args). Existing output
-/// files are overwritten. `Ok` means exit code 0, which is not yet success.
+/// files are overwritten. `Ok` means exit code 0, which is not yet success; but never that the disk was full, which ffmpeg
+/// only mentions and then ends with 0.
 pub async fn run(
     tools: &Tools,
     args: Vec<OsString>,
@@ -26,12 +37,25 @@ pub async fn run(
 ) -> Result<(), ProcessError> {
     let common = ["-nostdin", "-hide_banner", "-v", "error", "-stats", "-y"];
     let args = common.into_iter().map(OsString::from).chain(args);
+    let full = Arc::new(AtomicBool::new(false));
+    let seen = full.clone();
     let child = process::spawn(&tools.ffmpeg, args, limits, move |line| {
         if let Some(progressed) = parse(line) {
             on_progress(progressed);
         }
+        if line.contains(NO_ROOM) {
+            seen.store(true, Ordering::Relaxed);
+        }
     })?;
-    child.finish(cancel).await
+    child.finish(cancel).await?;
+    if full.load(Ordering::Relaxed) {
+        return Err(ProcessError::Failed {
+            program: "ffmpeg".to_owned(),
+            status: ExitStatus::default(),
+            tail: NO_ROOM.to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// Bytes of input that ffmpeg or ffprobe say they have read, at `-v verbose` when they close it.

@@ -242,3 +242,16 @@ async fn a_url_is_read_and_its_faults_are_not_the_files() {
     let file = Input::Url("file:///etc/hostname");
     assert!(probe(&tools, file, &limits, &cancel).await.is_err());
 }
+
+/// ffmpeg ends with 0 when the disk was full, and what it wrote looks like the fruit of a damaged source.
+#[tokio::test]
+async fn a_full_disk_is_not_the_files_fault() {
+    let never = CancellationToken::new();
+    let args = "-f lavfi -i testsrc=d=0.1:s=64x64 -c:v mpeg4 -f matroska /dev/full";
+    let args = args.split(' ').map(Into::into).collect();
+    let error = run(&Tools::default(), args, process_limits(1.0), &never, |_| {})
+        .await
+        .unwrap_err();
+    let error = TaskError::from(MediaError::decoding(error));
+    assert!(matches!(error, TaskError::Retry(_)), "{error:?}");
+}
