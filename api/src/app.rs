@@ -14,6 +14,8 @@ pub struct App {
     pub limits: Limits,
     pub queue: Queue,
     pub store: Store,
+    /// The same bucket at the address that clients reach it at; only for presigned URLs.
+    pub public_store: Store,
     pub changes: Changes,
     /// Work that must end even when its client hangs up.
     pub commits: TaskTracker,

@@ -110,6 +110,12 @@ pub struct ApiConfig {
     /// Networks that URLs of clients may lead to although they are not public, as `10.1.0.0/16,fd00::/8`
     #[arg(long, env = "VIDP_OUTBOUND_ALLOW", value_delimiter = ',')]
     pub outbound_allow: Vec<ipnet::IpNet>,
+    /// Address of the object store for clients, in presigned URLs; VIDP_S3_ENDPOINT by default
+    #[arg(long, env = "VIDP_S3_PUBLIC_ENDPOINT", default_value = "")]
+    pub s3_public_endpoint: String,
+    /// Seconds that presigned URLs for uploads are good, and the upload is waited for; a week at most
+    #[arg(long, env = "VIDP_DIRECT_UPLOAD_SECONDS", default_value_t = 86_400)]
+    pub direct_upload_seconds: u32,
     /// Objects that jobs may be made of by reference: `bucket` or `bucket/prefix`; {tenant} stands for the tenant's name
     #[arg(long, env = "VIDP_SOURCE_BUCKETS", value_delimiter = ',')]
     pub source_buckets: Vec<Allowed>,
@@ -136,6 +142,15 @@ pub struct ApiConfig {
 }
 
 impl ApiConfig {
+    /// The object store as clients reach it.
+    pub fn public_s3(&self) -> S3Config {
+        let mut s3 = self.s3.clone();
+        if !self.s3_public_endpoint.is_empty() {
+            s3.s3_endpoint.clone_from(&self.s3_public_endpoint);
+        }
+        s3
+    }
+
     /// Refuses settings that contradict each other.
     pub fn validate(&self) -> Result<()> {
         self.nats.validate()?;
@@ -169,6 +184,10 @@ impl ApiConfig {
         ensure!(
             self.cors_origins.iter().all(|origin| origin != "*"),
             "VIDP_CORS_ORIGINS is a list of origins; * would let every page use the keys in its visitor's hands"
+        );
+        ensure!(
+            (1..=604_800).contains(&self.direct_upload_seconds),
+            "VIDP_DIRECT_UPLOAD_SECONDS must be 1 to 604800: S3 signs for no longer"
         );
         ensure!(self.fetches > 0, "VIDP_FETCHES is 0: no source would be fetched");
         let own = |allowed: &Allowed| allowed.is_bucket(&self.s3.s3_bucket);

@@ -65,7 +65,7 @@ async fn fetch(app: &Shared, job: Job) {
     let renewing = tokio::spawn(renew(app.clone(), job.clone(), lost.clone()));
     let copy = async {
         // What a try before left behind that was broken off.
-        if try_number > 1 {
+        if try_number > 1 && job.source.reference.is_some() {
             sweep::delete_upload(app, job.id).await.map_err(Failed::passing)?;
         }
         copy::copy(app, &job).await

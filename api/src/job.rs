@@ -34,6 +34,9 @@ pub struct Job {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fetch: Option<Fetch>,
     pub options: JobOptions,
+    /// Present while the client sends the source to the store itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direct: Option<Direct>,
     pub lane: Lane,
     pub batch_id: Option<String>,
     pub external_id: Option<String>,
@@ -120,6 +123,17 @@ pub struct SourceState {
     /// What the client says of it before it is there: lower-case hexadecimal SHA-256.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted_sha256: Option<String>,
+}
+
+/// A source that its client sends to the store.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Direct {
+    /// Bytes that were announced.
+    pub size: i64,
+    /// Of the multipart upload; none of a file in one piece.
+    pub upload_id: Option<String>,
+    /// It is given up then.
+    pub expires_at: DateTime,
 }
 
 /// A source on its way.
@@ -343,6 +357,7 @@ impl Job {
                 ..SourceState::default()
             },
             fetch: None,
+            direct: None,
             lane: options.lane,
             batch_id: None,
             external_id: None,

@@ -11,6 +11,7 @@ mod config;
 mod cursor;
 mod db;
 mod dead_letters;
+mod direct;
 mod dispatch;
 mod docs;
 mod events;

@@ -306,6 +306,7 @@ fn settle(job: &mut Job, times: Times, now: DateTime) {
     let status = overall(job);
     if status.is_terminal() {
         job.fetch = None;
+        job.direct = None;
     }
     if status.is_terminal() && job.source.sha256.is_empty() {
         // It came to nothing: the client may try again with the same key.

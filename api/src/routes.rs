@@ -4,7 +4,7 @@ use crate::{
     app::Shared,
     batches,
     caller::{self, Scope},
-    dead_letters, docs, events, headers, health, jobs, keys, metrics,
+    dead_letters, direct, docs, events, headers, health, jobs, keys, metrics,
     openapi::{self, at},
     outputs, patch, problem,
     problem::{Code, Problem},
@@ -35,6 +35,7 @@ fn groups() -> [(Option<Scope>, OpenApiRouter<Shared>); 4] {
         .routes(at("/api/v1/jobs/{id}/events", routes!(events::job::of_job)))
         .routes(at("/api/v1/events", routes!(events::feed::of_all)))
         .routes(at("/api/v1/batches/{id}", routes!(batches::get)))
+        .routes(at("/api/v1/uploads/{id}", routes!(direct::get)))
         .routes(at("/api/v1/webhooks", routes!(webhooks::list)))
         .routes(at("/api/v1/webhooks/{id}", routes!(webhooks::get)))
         .routes(at(
@@ -61,6 +62,9 @@ fn groups() -> [(Option<Scope>, OpenApiRouter<Shared>); 4] {
         .routes(at("/api/v1/jobs/{id}", routes!(jobs::delete, patch::patch)))
         .routes(at("/api/v1/jobs/{id}/cancel", routes!(jobs::cancel)))
         .routes(at("/api/v1/jobs/{id}/retry", routes!(jobs::retry)))
+        .routes(at("/api/v1/uploads", routes!(direct::create)))
+        .routes(at("/api/v1/uploads/{id}", routes!(direct::delete)))
+        .routes(at("/api/v1/uploads/{id}/complete", routes!(direct::complete)))
         .routes(at("/api/v1/batches/{id}/cancel", routes!(batches::cancel)))
         .routes(at("/api/v1/batches/{id}/retry", routes!(batches::retry)))
         .routes(at("/api/v1/webhooks", routes!(webhooks::create)))

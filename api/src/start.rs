@@ -32,6 +32,7 @@ pub async fn run(config: ApiConfig) -> Result<()> {
         db: Db::connect(&config.mongodb_url, &config.mongodb_database).await?,
         queue: Queue::connect(&config.nats, "vidp-api").await?,
         store: Store::new(&config.s3),
+        public_store: Store::new(&config.public_s3()),
         keys: Keys::new(&config)?,
         limits: Limits::new(&config),
         changes: Changes::default(),

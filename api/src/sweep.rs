@@ -71,7 +71,9 @@ async fn round(app: &Shared) -> Option<anyhow::Error> {
     }
     // Eight missed signs of life.
     let silent = ago(app.config.stale() * 2);
-    for job in found(app.db.silent_uploads(silent, ROUND).await, &mut note) {
+    let silent = found(app.db.silent_uploads(silent, ROUND).await, &mut note);
+    let expired = found(app.db.expired_uploads(now, ROUND).await, &mut note);
+    for job in silent.into_iter().chain(expired) {
         metrics::repaired(Repair::UploadAbandoned);
         tracing::warn!(job = %job.id, "an upload was abandoned");
         note(until_shutdown(app, abandon(app, &job)).await);

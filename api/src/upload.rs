@@ -367,7 +367,7 @@ fn content_type(headers: &HeaderMap) -> String {
 }
 
 /// The last component of a client's file name without control characters: shown to people, never a path or key.
-fn plain_name(name: &str) -> String {
+pub fn plain_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let plain: String = last.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect();
     match plain.trim() {

@@ -183,9 +183,14 @@ impl Db {
 
     /// Uploads without a sign of life since `before`.
     pub async fn silent_uploads(&self, before: DateTime, limit: i64) -> Result<Vec<Job>, DbError> {
-        let query =
-            doc! { "status": JobStatus::Uploading.as_str(), "fetch": null, "updated_at": { "$lte": before } };
+        let query = doc! { "status": JobStatus::Uploading.as_str(), "fetch": null, "direct": null, "updated_at": { "$lte": before } };
         self.find(query, doc! {}, limit).await
+    }
+
+    /// Uploads to the store that were not completed in time.
+    pub async fn expired_uploads(&self, now: DateTime, limit: i64) -> Result<Vec<Job>, DbError> {
+        self.find(doc! { "direct.expires_at": { "$lte": now } }, doc! {}, limit)
+            .await
     }
 
     /// Jobs whose source somebody should fetch, those that somebody waits for first.
@@ -299,6 +304,13 @@ pub(super) fn indexes() -> Vec<IndexModel> {
             .options(queued.build())
             .build()
     }));
+    let direct = IndexOptions::builder().partial_filter_expression(doc! { "direct": { "$exists": true } });
+    models.push(
+        IndexModel::builder()
+            .keys(doc! { "direct.expires_at": 1 })
+            .options(direct.build())
+            .build(),
+    );
     let to_fetch = IndexOptions::builder().partial_filter_expression(doc! { "fetch": { "$exists": true } });
     models.push(
         IndexModel::builder()

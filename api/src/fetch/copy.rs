@@ -9,11 +9,12 @@ use crate::{
 use axum::body::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use reqwest::{StatusCode, Url, header};
+use sha2::{Digest, Sha256};
 use std::{pin::pin, time::Duration};
 use tokio::time::timeout;
 use vidp_common::{
     contract::{FailureCode, keys},
-    store::{Multipart, StoreError},
+    store::{Multipart, StoreError, hex},
 };
 
 /// Without a byte for so long a transfer is dead.
@@ -62,8 +63,9 @@ impl From<StoreError> for Failed {
 
 /// Copies the source; gives what is to be recorded of it.
 pub async fn copy(app: &App, job: &Job) -> Result<SourceState, Failed> {
-    let from = job.source.reference.as_ref();
-    let from = from.ok_or_else(|| Failed::last(FailureCode::Internal, "the job has no reference"))?;
+    let Some(from) = &job.source.reference else {
+        return in_place(app, job).await;
+    };
     let copied = async {
         match from {
             Reference::Object { bucket, key } => {
@@ -87,6 +89,35 @@ pub async fn copy(app: &App, job: &Job) -> Result<SourceState, Failed> {
             "the source took longer than an hour to fetch",
         ))
     })
+}
+
+/// The client has sent it to its place: it is only read, for its hash.
+async fn in_place(app: &App, job: &Job) -> Result<SourceState, Failed> {
+    let mut object = app.store.get(&keys::source(job.id), None).await?;
+    let (mut hash, mut size) = (Sha256::new(), 0);
+    let broken = |error| Failed::passing(format!("the transfer broke off: {error}"));
+    while let Some(piece) = object.body.try_next().await.map_err(broken)? {
+        hash.update(&piece);
+        size += piece.len() as i64;
+    }
+    let source = SourceState {
+        size,
+        sha256: hex(&hash.finalize()),
+        ..job.source.clone()
+    };
+    is_wanted(job, &source.sha256)?;
+    Ok(source)
+}
+
+/// It is the file that the client says it is.
+fn is_wanted(job: &Job, sha256: &str) -> Result<(), Failed> {
+    match &job.source.wanted_sha256 {
+        Some(wanted) if wanted != sha256 => Err(Failed::last(
+            FailureCode::SourceCorrupt,
+            format!("the source has the SHA-256 {sha256}, not {wanted}"),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Asks for a URL, looked at once more: the settings may have changed since the job was made.
@@ -159,13 +190,7 @@ async fn store<E: std::fmt::Display>(
     if size.is_some_and(|size| size != upload.size()) {
         return Err(Failed::Passing("the transfer ended early".to_owned()));
     }
-    let wanted = job.source.wanted_sha256.as_ref();
-    if let Some(wanted) = wanted.filter(|wanted| **wanted != upload.sha256()) {
-        return Err(Failed::last(
-            FailureCode::SourceCorrupt,
-            format!("the source has the SHA-256 {}, not {wanted}", upload.sha256()),
-        ));
-    }
+    is_wanted(job, &upload.sha256())?;
     let stored = upload.complete().await?;
     source.size = stored.size.cast_signed();
     source.sha256 = stored.sha256;

@@ -8,6 +8,10 @@ use utoipa::PartialSchema;
 /// What there is, in the order in which people need it.
 const TAGS: &[(&str, &str)] = &[
     ("Jobs", "Upload a video, then follow its job."),
+    (
+        "Uploads",
+        "Files that clients send to the object store themselves.",
+    ),
     ("Batches", "Many jobs by reference in one request."),
     ("Events", "Jobs as they change, pushed to the client."),
     ("Outputs", "What the stages made."),

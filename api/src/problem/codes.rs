@@ -57,6 +57,7 @@ codes! {
     TooSlow 408 "too_slow" "The upload came in too slowly."
     Conflict 409 "conflict" "The state of the job forbids it."
     IdempotencyConflict 409 "idempotency_conflict" "The first request with this `Idempotency-Key` is still being worked on."
+    IncompleteUpload 409 "incomplete_upload" "What was sent to the object store is not as long as was announced."
     PreconditionFailed 412 "precondition_failed" "`If-Match` names another state of it than the present one."
     UploadTooLarge 413 "upload_too_large" "The file is larger than the server takes."
     UnsupportedContentType 415 "unsupported_content_type" "The body is of a type that is not taken here."

@@ -4,6 +4,7 @@
 mod access;
 mod batches;
 mod dead_letters;
+mod direct;
 mod events;
 mod figures;
 mod harness;

@@ -1,5 +1,6 @@
 //! The S3-compatible object store. Keeps to plain S3: multipart, ranges, presigned reads, `If-None-Match`.
 
+mod direct;
 mod multipart;
 mod transfer;
 

@@ -1,0 +1,325 @@
+//! `/api/v1/uploads`: files that clients send to the object store themselves. The job is the record of the upload: it is
+//! `uploading`, and its id is the upload's, until the client says that all is there.
+
+use crate::{
+    app::Shared,
+    caller::Caller,
+    db::{DbError, Updated},
+    job::{Direct, Fetch, Job, JobStatus},
+    options,
+    problem::{Code, Problem},
+    sweep,
+    upload::plain_name,
+    view::{self, JobView},
+};
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, State, rejection::BytesRejection},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use mongodb::bson::DateTime;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::time::Duration;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use vidp_common::{
+    contract::{JobOptions, keys},
+    trace::TraceParent,
+};
+
+/// Larger files come in parts.
+const ONE_PUT: u64 = 64 << 20;
+/// Smallest part that is asked for; S3 takes none below 5 MiB but the last.
+const PART: u64 = 64 << 20;
+/// Parts of one upload: their URLs are in one answer.
+const MAX_PARTS: u64 = 1000;
+
+/// A file to come.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewUpload {
+    /// The file's name.
+    #[schema(max_length = 255)]
+    filename: String,
+    /// Bytes; what comes must be as many.
+    #[schema(minimum = 1)]
+    size: u64,
+    /// What the file must be: SHA-256 in hexadecimal. Another file makes the job fail as `source_corrupt`.
+    #[schema(pattern = "^[0-9a-fA-F]{64}$")]
+    sha256: Option<String>,
+    #[schema(default = "application/octet-stream", max_length = 100)]
+    content_type: Option<String>,
+    #[schema(value_type = Option<JobOptions>)]
+    options: Option<Value>,
+}
+
+/// Where a file is to be sent.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Upload)]
+pub struct UploadView {
+    /// Also the job's id.
+    id: Uuid,
+    /// Bytes.
+    size: u64,
+    /// After that the URLs are no good, and the upload is given up.
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Option<String>,
+    /// One for each part, in their order; of a file in one piece there is one.
+    parts: Vec<PartView>,
+}
+
+/// A part of a file.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UploadPart)]
+struct PartView {
+    /// PUT the part's bytes here. A secret.
+    url: String,
+    /// Its first byte.
+    offset: u64,
+    /// Bytes.
+    size: u64,
+}
+
+/// Begin an upload to the object store.
+///
+/// Gives presigned URLs. PUT the file, or each of its parts, to them, in any order and again if need be; then call
+/// `complete`.
+#[utoipa::path(
+    post, path = "", operation_id = "createUpload", tag = "Uploads", request_body = NewUpload,
+    responses((status = 201, description = "Where to send it.", body = UploadView,
+        headers(("Location" = String, description = "The upload's URL.")),
+        links(
+            ("upload" = (operation_id = "getUpload", parameters(("id" = "$response.body#/id")))),
+            ("complete" = (operation_id = "completeUpload", parameters(("id" = "$response.body#/id")))),
+            ("delete" = (operation_id = "deleteUpload", parameters(("id" = "$response.body#/id")))),
+        ))),
+    extensions(("x-problems" = json!(["upload_too_large", "quota_exceeded", "too_many_uploads"]))),
+)]
+pub async fn create(
+    State(app): State<Shared>,
+    caller: Caller,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let new: NewUpload = crate::body::json(body)?;
+    if new.size == 0 {
+        return Err(Problem::invalid("size must be at least 1"));
+    }
+    if new.size > app.config.max_upload() {
+        let limit = app.config.max_upload_mb;
+        return Err(Problem::new(
+            Code::UploadTooLarge,
+            format!("the file is larger than {limit} MB"),
+        ));
+    }
+    let is_hex = |hash: &String| hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+    if new.sha256.as_ref().is_some_and(|hash| !is_hex(hash)) {
+        return Err(Problem::invalid("sha256: 64 hexadecimal digits are expected"));
+    }
+    let options = match new.options {
+        None | Some(Value::Null) => JobOptions::default(),
+        Some(given) => options::parse(&given.to_string())?,
+    };
+    let kind = new.content_type.unwrap_or("application/octet-stream".to_owned());
+    let kind: String = kind.chars().filter(char::is_ascii_graphic).take(100).collect();
+    let _permit = app.limits.upload(&app, &caller).await?;
+    app.store.check().await?;
+    let (id, now) = (Uuid::now_v7(), DateTime::now());
+    let life = i64::from(app.config.direct_upload_seconds) * 1000;
+    let name = plain_name(&new.filename);
+    let mut job = Job::uploading(id, caller.tenant, options, name, kind, now);
+    job.trace = Some(TraceParent::of_job(id));
+    job.source.wanted_sha256 = new.sha256.map(|hash| hash.to_ascii_lowercase());
+    job.direct = Some(Direct {
+        size: new.size.cast_signed(),
+        upload_id: None,
+        expires_at: DateTime::from_millis(now.timestamp_millis() + life),
+    });
+    // The record first: whatever happens from now on, the sweeper finds it.
+    app.db.insert(&job).await?;
+    if new.size > ONE_PUT {
+        let upload_id = app
+            .store
+            .open_multipart(&keys::source(id), &job.source.content_type)
+            .await?;
+        let note = |job: &mut Job| {
+            let direct = job.direct.as_mut();
+            direct
+                .map(|direct| direct.upload_id = Some(upload_id.clone()))
+                .is_some()
+        };
+        if let Updated::Changed(changed) = app.db.update(id, note).await? {
+            job = changed;
+        }
+    }
+    let location = format!("/api/v1/uploads/{id}");
+    let shown = shown(&app, &job).await?;
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(shown)).into_response())
+}
+
+/// Get an upload.
+///
+/// With new URLs, good for as long as the upload is waited for.
+#[utoipa::path(
+    get, path = "", operation_id = "getUpload", tag = "Uploads",
+    params(("id" = Uuid, Path, description = "The upload.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91")),
+    responses((status = 200, description = "Where to send it.", body = UploadView)),
+    extensions(("x-problems" = json!(["not_found"]))),
+)]
+pub async fn get(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let job = own(&app, &caller, &id).await?;
+    Ok(Json(shown(&app, &job).await?).into_response())
+}
+
+/// Complete an upload.
+///
+/// All of the file has been sent. Its size is checked now; its hash is made after this answer, and the job is `uploading`
+/// until then.
+#[utoipa::path(
+    post, path = "", operation_id = "completeUpload", tag = "Uploads",
+    params(("id" = Uuid, Path, description = "The upload.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91")),
+    responses((status = 202, description = "The job.", body = JobView,
+        headers(("Location" = String, description = "The job's URL.")))),
+    extensions(("x-problems" = json!(["not_found", "conflict", "incomplete_upload"]))),
+)]
+pub async fn complete(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let job = own(&app, &caller, &id).await?;
+    let key = keys::source(job.id);
+    let direct = job.direct.clone().ok_or_else(none)?;
+    if let Some(upload_id) = &direct.upload_id {
+        let completed = app.store.complete_sent(&key, upload_id).await;
+        // A store may refuse to make an object of no parts, or of parts that are too small.
+        if let Err(error) = completed {
+            tracing::info!(job = %job.id, "an upload could not be completed: {error}");
+        }
+    }
+    let size = app.store.size(&key).await?;
+    if size != Some(direct.size.cast_unsigned()) {
+        let has = size.map_or("nothing of the file".to_owned(), |size| format!("{size} bytes"));
+        return Err(Problem::new(
+            Code::IncompleteUpload,
+            format!("{has} can be found where {} bytes were announced", direct.size),
+        ));
+    }
+    let change = |job: &mut Job| {
+        let open = job.status == JobStatus::Uploading && job.direct.take().is_some();
+        job.fetch = open.then(|| Fetch::new(DateTime::now()));
+        open
+    };
+    let job = match app.db.update(job.id, change).await? {
+        Updated::Changed(job) => job,
+        Updated::Unchanged(_) => return Err(Problem::conflict("the upload has ended meanwhile")),
+    };
+    app.fetches.notify_one();
+    let location = format!("/api/v1/jobs/{}", job.id);
+    Ok((
+        StatusCode::ACCEPTED,
+        [(header::LOCATION, location)],
+        Json(view::job(&job)),
+    )
+        .into_response())
+}
+
+/// Give an upload up.
+///
+/// Removes what was sent of it. The job fails as `source_missing`.
+#[utoipa::path(
+    delete, path = "", operation_id = "deleteUpload", tag = "Uploads",
+    params(("id" = Uuid, Path, description = "The upload.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91")),
+    responses((status = 204, description = "It is gone.")),
+    extensions(("x-problems" = json!(["not_found"]))),
+)]
+pub async fn delete(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let job = own(&app, &caller, &id).await?;
+    let work = app.commits.clone();
+    // Not half of it when the client hangs up.
+    let giving_up = work.spawn(async move { sweep::abandon(&app, &job).await });
+    let done = giving_up.await.map_err(Problem::internal)?;
+    done.map_err(|error| Problem::unavailable("the object store", format!("{error:#}")))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The upload as long as it is one: a job that is complete, or has ended, is none any more.
+async fn own(app: &Shared, caller: &Caller, id: &str) -> Result<Job, Problem> {
+    let id = id.parse().map_err(|_| none())?;
+    match app.db.get(&caller.tenant, id).await {
+        Ok(job) if job.status == JobStatus::Uploading && job.direct.is_some() => Ok(job),
+        Ok(_) | Err(DbError::NotFound) => Err(none()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn none() -> Problem {
+    Problem::new(Code::NotFound, "there is no open upload with this id")
+}
+
+async fn shown(app: &Shared, job: &Job) -> Result<UploadView, Problem> {
+    let direct = job.direct.as_ref().ok_or_else(none)?;
+    let (key, size) = (keys::source(job.id), direct.size.cast_unsigned());
+    let left = direct.expires_at.timestamp_millis() - DateTime::now().timestamp_millis();
+    let valid = Duration::from_millis(left.max(1000).cast_unsigned());
+    let mut parts = Vec::new();
+    match &direct.upload_id {
+        None => parts.push(PartView {
+            url: app.public_store.presign_put(&key, valid).await?,
+            offset: 0,
+            size,
+        }),
+        Some(upload_id) => {
+            for (number, (offset, size)) in (1..).zip(pieces(size)) {
+                let url = app.public_store.presign_part(&key, upload_id, number, valid);
+                let url = url.await?;
+                parts.push(PartView { url, offset, size });
+            }
+        }
+    }
+    Ok(UploadView {
+        id: job.id,
+        size,
+        expires_at: view::time(Some(direct.expires_at)),
+        parts,
+    })
+}
+
+/// Offset and size of each part.
+fn pieces(size: u64) -> impl Iterator<Item = (u64, u64)> {
+    let part = size.div_ceil(MAX_PARTS).max(PART);
+    (0..size.div_ceil(part)).map(move |number| (number * part, part.min(size - number * part)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cover_the_file() {
+        let check = |size: u64, expected: usize| {
+            let parts: Vec<_> = pieces(size).collect();
+            assert_eq!(parts.len(), expected, "{size}");
+            let mut end = 0;
+            for (offset, size) in parts {
+                assert_eq!(offset, end);
+                end += size;
+            }
+            assert_eq!(end, size);
+        };
+        check(PART + 1, 2);
+        check(3 * PART, 3);
+        check(MAX_PARTS * PART + 1, 1000);
+        check(1, 1);
+    }
+}
