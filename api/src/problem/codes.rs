@@ -76,6 +76,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_code_is_in_the_document() {
+        let document = include_str!("../../../docs/api.md");
+        for code in Code::ALL {
+            assert!(document.contains(&format!("`{}`", code.as_str())), "{code:?}");
+        }
+    }
+
+    #[test]
     fn codes_are_distinct_and_in_the_order_of_their_statuses() {
         for pair in Code::ALL.windows(2) {
             assert!(pair[0].status() <= pair[1].status(), "{pair:?}");
