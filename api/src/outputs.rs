@@ -1,8 +1,11 @@
 //! What the stages made: listed, and handed out with ranges and entity tags.
 
+pub mod link;
+
 use crate::{
     app::Shared,
     caller::Caller,
+    job::Job,
     jobs::parse_id,
     openapi::Binary,
     problem::{Code, Problem},
@@ -85,12 +88,7 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let job = app.db.get(&caller.tenant, parse_id(&id)?).await?;
-    let state = stage
-        .parse::<Stage>()
-        .ok()
-        .and_then(|stage| job.stages.get(&stage));
-    let output = state.and_then(|state| state.outputs.iter().find(|output| output.name == name));
-    let output = output.ok_or_else(|| Problem::new(Code::NotFound, "there is no such output, or not yet"))?;
+    let output = find(&job, &stage, &name)?;
 
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let tag = format!("\"{}\"", output.sha256);
@@ -132,6 +130,14 @@ pub async fn get(
             Ok(response)
         }
     }
+}
+
+/// The output of this name.
+fn find<'a>(job: &'a Job, stage: &str, name: &str) -> Result<&'a Output, Problem> {
+    let stage = stage.parse::<Stage>().ok();
+    let state = stage.and_then(|stage| job.stages.get(&stage));
+    let output = state.and_then(|state| state.outputs.iter().find(|output| output.name == name));
+    output.ok_or_else(|| Problem::new(Code::NotFound, "there is no such output, or not yet"))
 }
 
 async fn read(app: &Shared, output: &Output, range: Option<String>) -> Result<Body, Problem> {

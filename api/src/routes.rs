@@ -48,6 +48,10 @@ fn groups() -> [(Option<Scope>, OpenApiRouter<Shared>); 4] {
             routes!(outputs::get),
         ))
         .routes(at(
+            "/api/v1/jobs/{id}/outputs/{stage}/{name}/link",
+            routes!(outputs::link::get),
+        ))
+        .routes(at(
             "/api/v1/processing/supported-languages",
             routes!(processing::languages),
         ))

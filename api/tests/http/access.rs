@@ -32,6 +32,11 @@ const ROUTES: &[(&str, &str, Option<&str>)] = &[
     ("GET", "/api/v1/processing/supported-languages", Some("jobs:read")),
     ("GET", "/api/v1/processing/{kind}", Some("jobs:read")),
     ("GET", "/api/v1/processing/{kind}/{id}", Some("jobs:read")),
+    (
+        "GET",
+        "/api/v1/jobs/{id}/outputs/{stage}/{name}/link",
+        Some("jobs:read"),
+    ),
     ("POST", "/api/v1/jobs", Some("jobs:write")),
     ("POST", "/api/v1/processing/{kind}", Some("jobs:write")),
     ("DELETE", "/api/v1/jobs/{id}", Some("jobs:write")),

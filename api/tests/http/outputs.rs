@@ -89,3 +89,40 @@ async fn outputs_are_served_whole_and_in_part() {
         assert_eq!(missing.status().as_u16(), 404, "{name}");
     }
 }
+
+#[tokio::test]
+async fn a_link_downloads_without_a_key_under_a_plain_name() {
+    let rig = Rig::new().await;
+    let job = rig.submit(&json!({ "stages": ["scale"] })).await;
+    let id = job["id"].as_str().unwrap();
+    let pulled = rig.pull(Stage::Scale).await;
+    rig.succeed(&pulled, json!({})).await;
+    rig.until_job(id, |job| job["status"] == "succeeded").await;
+    let link = async |name: &str| {
+        let url = format!("{}/{id}/outputs/scale/{name}", rig.jobs_url());
+        let answer = rig.http.get(url).send().await.unwrap();
+        (
+            answer.status().as_u16(),
+            answer.json::<serde_json::Value>().await.unwrap(),
+        )
+    };
+    let (status, body) = link("out.bin/link?seconds=60").await;
+    assert_eq!(status, 200, "{body}");
+    let url = body["url"].as_str().unwrap();
+    let answer = reqwest::get(url).await.unwrap();
+    assert_eq!(
+        (
+            &answer.headers()["content-disposition"],
+            &answer.headers()["content-type"]
+        ),
+        (
+            &"attachment; filename=\"clip-out.bin\"".parse().unwrap(),
+            &"video/mp4".parse().unwrap()
+        )
+    );
+    assert_eq!(answer.bytes().await.unwrap(), "0123456789");
+    let forged = url.replace("out.bin", "out.bix");
+    assert!(reqwest::get(forged).await.unwrap().status().is_client_error());
+    assert_eq!(link("out.bin/link?seconds=0").await.0, 400);
+    assert_eq!(link("other.bin/link").await.0, 404);
+}

@@ -1,4 +1,5 @@
-//! Uploads that clients send to the store themselves: presigned URLs, and the completion of what they have sent.
+//! What clients do at the store themselves: presigned URLs for uploads and downloads, and the completion of what they have
+//! sent.
 
 use super::{Store, StoreError, refused};
 use aws_sdk_s3::{
@@ -15,7 +16,26 @@ impl Store {
         Ok(request.map_err(refused("presign", key))?.uri().to_owned())
     }
 
-    /// The same for one part of a multipart upload, numbered from 1.
+    /// A URL that downloads the object as `disposition` says (RFC 6266). It is a secret.
+    pub async fn presign_download(
+        &self,
+        key: &str,
+        content_type: &str,
+        disposition: &str,
+        valid: Duration,
+    ) -> Result<String, StoreError> {
+        let get = self
+            .client
+            .get_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .response_content_type(content_type)
+            .response_content_disposition(disposition);
+        let request = get.presigned(validity(key, valid)?).await;
+        Ok(request.map_err(refused("presign", key))?.uri().to_owned())
+    }
+
+    /// A URL for one part of a multipart upload, numbered from 1.
     pub async fn presign_part(
         &self,
         key: &str,
