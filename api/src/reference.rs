@@ -1,7 +1,6 @@
 //! Sources by reference: an object of another bucket, or a URL. What a client may name, and how it is read.
 
 use crate::{
-    app::App,
     config::ApiConfig,
     outbound,
     problem::{Code, Problem},
@@ -11,7 +10,6 @@ use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 use utoipa::ToSchema;
-use vidp_common::store::Store;
 
 /// In a prefix, the place of the tenant's name.
 const TENANT: &str = "{tenant}";
@@ -82,7 +80,7 @@ impl FromStr for Allowed {
 }
 
 impl Allowed {
-    /// It is VidP's own bucket: the files of all tenants.
+    /// Whether its objects are in this bucket.
     pub fn is_bucket(&self, bucket: &str) -> bool {
         self.bucket == bucket
     }
@@ -124,11 +122,6 @@ pub fn check(config: &ApiConfig, tenant: &str, reference: &Reference) -> Result<
                 .or_else(|refused| refuse(format!("source: {refused}")))
         }
     }
-}
-
-/// The store that an object is read from.
-pub fn store(app: &App, bucket: &str) -> Store {
-    app.store.beside(bucket)
 }
 
 #[cfg(test)]

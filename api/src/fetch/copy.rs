@@ -4,7 +4,7 @@ use crate::{
     app::App,
     job::{Job, SourceState},
     outbound,
-    reference::{self, Reference},
+    reference::Reference,
 };
 use axum::body::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
@@ -69,7 +69,7 @@ pub async fn copy(app: &App, job: &Job) -> Result<SourceState, Failed> {
     let copied = async {
         match from {
             Reference::Object { bucket, key } => {
-                let object = reference::store(app, bucket).get(key, None).await?;
+                let object = app.store.beside(bucket).get(key, None).await?;
                 let (kind, size) = (object.content_type().map(str::to_owned), object.content_length());
                 let body = tokio_util::io::ReaderStream::new(object.body.into_async_read());
                 store(app, job, kind, size.and_then(|size| size.try_into().ok()), body).await

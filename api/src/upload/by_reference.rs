@@ -85,7 +85,7 @@ pub(super) async fn create(
 ) -> Result<Received, Problem> {
     let mut job = ByReference::parse(&body)?.job(&app.config, &caller.tenant, &Value::Null)?;
     if let Some(Reference::Object { bucket, key }) = &job.source.reference {
-        let found = reference::store(app, bucket).size(key).await?;
+        let found = app.store.beside(bucket).size(key).await?;
         if found.is_none() {
             return Err(Problem::new(
                 Code::NotFound,
