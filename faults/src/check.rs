@@ -208,13 +208,19 @@ pub async fn garbage(rig: &Rig) -> Result<Vec<String>> {
     let (stack, mut found) = (&rig.stack, Vec::new());
     let [uploads, outputs] = ["uploads/", "outputs/"];
     let objects = [stack.store.list(uploads).await?, stack.store.list(outputs).await?].concat();
+    let mut unneeded = Vec::new();
     {
         let jobs = rig.watch.jobs();
         for key in objects {
             let history = key.split('/').nth(1).and_then(|id| jobs.get(id));
             if let Some(why) = history.map_or(Some("no job"), |history| history.unneeded(&key)) {
-                found.push(format!("{key} of {why}"));
+                unneeded.push((key, why));
             }
+        }
+    }
+    for (key, why) in unneeded {
+        if !is_committed(rig, &key).await? {
+            found.push(format!("{key} of {why}"));
         }
     }
     for prefix in [uploads, outputs] {
@@ -232,6 +238,23 @@ pub async fn garbage(rig: &Rig) -> Result<Vec<String>> {
         }
     }
     Ok([found, orphans(stack.dir.to_string_lossy().as_ref())].concat())
+}
+
+/// A worker that did not hear of the cancellation in time has committed it: it is listed nowhere, and kept, because a retry of
+/// the stage takes it, until the job's own time is over.
+async fn is_committed(rig: &Rig, key: &str) -> Result<bool> {
+    let Some((prefix, _)) = key
+        .rsplit_once('/')
+        .and_then(|(attempt, _)| attempt.rsplit_once('/'))
+    else {
+        return Ok(false);
+    };
+    let manifest = rig
+        .stack
+        .store
+        .read(&keys::manifest(&format!("{prefix}/")))
+        .await?;
+    Ok(manifest.is_some_and(|text| String::from_utf8_lossy(&text).contains(key)))
 }
 
 /// Media programs that work on our files while no job runs.
