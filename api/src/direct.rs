@@ -9,7 +9,7 @@ use crate::{
     options,
     problem::{Code, Problem},
     sweep,
-    upload::plain_name,
+    upload::{plain_name, plain_type, too_large, wanted_hash},
     view::{self, JobView},
 };
 use axum::{
@@ -108,22 +108,15 @@ pub async fn create(
         return Err(Problem::invalid("size must be at least 1"));
     }
     if new.size > app.config.max_upload() {
-        let limit = app.config.max_upload_mb;
-        return Err(Problem::new(
-            Code::UploadTooLarge,
-            format!("the file is larger than {limit} MB"),
-        ));
+        return Err(too_large(&app));
     }
-    let is_hex = |hash: &String| hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit());
-    if new.sha256.as_ref().is_some_and(|hash| !is_hex(hash)) {
-        return Err(Problem::invalid("sha256: 64 hexadecimal digits are expected"));
-    }
+    let wanted_sha256 = wanted_hash(new.sha256)?;
     let options = match new.options {
         None | Some(Value::Null) => JobOptions::default(),
         Some(given) => options::parse(&given.to_string())?,
     };
     let kind = new.content_type.unwrap_or("application/octet-stream".to_owned());
-    let kind: String = kind.chars().filter(char::is_ascii_graphic).take(100).collect();
+    let kind = plain_type(&kind);
     let _permit = app.limits.upload(&app, &caller).await?;
     app.store.check().await?;
     let (id, now) = (Uuid::now_v7(), DateTime::now());
@@ -131,7 +124,7 @@ pub async fn create(
     let name = plain_name(&new.filename);
     let mut job = Job::uploading(id, caller.tenant, options, name, kind, now);
     job.trace = Some(TraceParent::of_job(id));
-    job.source.wanted_sha256 = new.sha256.map(|hash| hash.to_ascii_lowercase());
+    job.source.wanted_sha256 = wanted_sha256;
     job.direct = Some(Direct {
         size: new.size.cast_signed(),
         upload_id: None,

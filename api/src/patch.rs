@@ -113,17 +113,13 @@ pub async fn patch(
 /// section 2.2).
 pub fn read(
     headers: &HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    sent: Result<Bytes, BytesRejection>,
 ) -> Result<Result<Map<String, Value>, Response>, Problem> {
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok());
-    let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default();
-    if !kind.trim().eq_ignore_ascii_case(MERGE_PATCH) {
+    if body::content_type(headers) != MERGE_PATCH {
         let problem = Problem::new(Code::UnsupportedContentType, format!("send {MERGE_PATCH}"));
         return Ok(Err(([("accept-patch", MERGE_PATCH)], problem).into_response()));
     }
-    match body::json(body)? {
+    match body::json(sent)? {
         Value::Object(patch) => Ok(Ok(patch)),
         _ => Err(Problem::invalid("expected a JSON object")),
     }

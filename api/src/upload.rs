@@ -6,6 +6,7 @@ mod receiver;
 
 use crate::{
     app::Shared,
+    body,
     caller::Caller,
     idempotency,
     job::Job,
@@ -42,6 +43,8 @@ use vidp_common::{
 const MULTIPART_OVERHEAD: u64 = 1 << 20;
 /// Longest pause between two pieces of a body.
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
+/// Longest content type kept, in characters.
+const MAX_TYPE: usize = 100;
 /// Longest file name kept, in characters.
 const MAX_NAME: usize = 255;
 
@@ -163,7 +166,7 @@ fn clients_trace(headers: &HeaderMap) -> Option<TraceParent> {
 }
 
 async fn receive(app: &Shared, caller: &Caller, request: Request) -> Result<Received, Problem> {
-    let content_type = content_type(request.headers());
+    let content_type = body::content_type(request.headers());
     if content_type.starts_with("multipart/form-data") {
         from_form(app, caller, request, "file", &["options"], job_options).await
     } else if content_type.starts_with("video/")
@@ -288,11 +291,7 @@ async fn begin(
     content_type: &str,
 ) -> Result<Receiver, Problem> {
     let id = Uuid::now_v7();
-    let content_type = content_type
-        .chars()
-        .filter(char::is_ascii_graphic)
-        .take(100)
-        .collect();
+    let content_type = plain_type(content_type);
     let tenant = caller.tenant.clone();
     let mut job = Job::uploading(
         id,
@@ -321,7 +320,8 @@ fn too_slow() -> Problem {
     Problem::new(Code::TooSlow, "the upload came in too slowly")
 }
 
-fn too_large(app: &Shared) -> Problem {
+/// 413: larger than the settings allow.
+pub fn too_large(app: &Shared) -> Problem {
     let limit = app.config.max_upload_mb;
     Problem::new(
         Code::UploadTooLarge,
@@ -352,18 +352,22 @@ async fn text(name: &str, mut field: Field<'_>) -> Result<String, Problem> {
     String::from_utf8(bytes).map_err(|_| Problem::invalid(format!("{name} is not UTF-8")))
 }
 
-fn content_type(headers: &HeaderMap) -> String {
-    let value = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    // Without parameters such as a form's boundary.
-    value
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase()
+/// A content type as clients and servers give it, fit for a header and the record.
+pub fn plain_type(content_type: &str) -> String {
+    content_type
+        .chars()
+        .filter(char::is_ascii_graphic)
+        .take(MAX_TYPE)
+        .collect()
+}
+
+/// What a client says a file's SHA-256 is, in lower case.
+pub fn wanted_hash(sha256: Option<String>) -> Result<Option<String>, Problem> {
+    let is_hex = |hash: &String| hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+    match sha256 {
+        Some(hash) if !is_hex(&hash) => Err(Problem::invalid("sha256: 64 hexadecimal digits are expected")),
+        hash => Ok(hash.map(|hash| hash.to_ascii_lowercase())),
+    }
 }
 
 /// The last component of a client's file name without control characters: shown to people, never a path or key.

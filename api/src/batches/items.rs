@@ -8,7 +8,6 @@ use crate::{
 use axum::{
     body::{self, BodyDataStream},
     extract::Request,
-    http::header,
 };
 use futures_util::{StreamExt, TryStreamExt};
 use serde::Deserialize;
@@ -57,9 +56,7 @@ struct Document {
 impl Items {
     /// Of a request.
     pub async fn of(request: Request, query: NewBatchQuery) -> Result<(Items, Given), Problem> {
-        let kind = request.headers().get(header::CONTENT_TYPE);
-        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        match kind.split(';').next().unwrap_or_default().trim() {
+        match crate::body::content_type(request.headers()).as_str() {
             "application/json" => {
                 let body = body::to_bytes(request.into_body(), MAX_DOCUMENT).await;
                 let body = body.map_err(|error| {

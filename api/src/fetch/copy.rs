@@ -5,6 +5,7 @@ use crate::{
     job::{Job, SourceState},
     outbound,
     reference::Reference,
+    upload::plain_type,
 };
 use axum::body::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
@@ -168,11 +169,7 @@ async fn store<E: std::fmt::Display>(
     }
     let mut source = job.source.clone();
     if let Some(content_type) = content_type.filter(|_| source.content_type.is_empty()) {
-        source.content_type = content_type
-            .chars()
-            .filter(char::is_ascii_graphic)
-            .take(100)
-            .collect();
+        source.content_type = plain_type(&content_type);
     }
     let mut upload = Multipart::start(&app.store, &keys::source(job.id), &source.content_type, max).await?;
     let mut body = pin!(body.map_err(|error| Failed::Passing(format!("the transfer broke off: {error}"))));

@@ -1,7 +1,7 @@
 //! A job whose source is fetched by the server. The job is the record of what is to be fetched: it is stored, and then
 //! the client has its answer.
 
-use super::{Received, plain_name};
+use super::{Received, plain_name, wanted_hash};
 use crate::{
     app::Shared,
     caller::Caller,
@@ -45,10 +45,7 @@ impl ByReference {
     /// The job, checked but not stored; what it leaves out is as in `defaults`.
     pub fn job(self, config: &ApiConfig, tenant: &str, defaults: &Value) -> Result<Job, Problem> {
         reference::check(config, tenant, &self.source)?;
-        let is_hex = |hash: &String| hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit());
-        if self.sha256.as_ref().is_some_and(|hash| !is_hex(hash)) {
-            return Err(Problem::invalid("sha256: 64 hexadecimal digits are expected"));
-        }
+        let wanted_sha256 = wanted_hash(self.sha256)?;
         let mut wanted = defaults.clone();
         match (&mut wanted, self.options) {
             (Value::Object(wanted), Some(Value::Object(own))) => wanted.extend(own),
@@ -70,7 +67,7 @@ impl ByReference {
             now,
         );
         job.source.reference = Some(self.source);
-        job.source.wanted_sha256 = self.sha256.map(|hash| hash.to_ascii_lowercase());
+        job.source.wanted_sha256 = wanted_sha256;
         job.fetch = Some(Fetch::new(now));
         Ok(job)
     }

@@ -54,7 +54,7 @@ impl Store {
         Ok(request.map_err(refused("presign", key))?.uri().to_owned())
     }
 
-    /// Opens a multipart upload for somebody else to fill; gives its id.
+    /// Opens a multipart upload; gives its id.
     pub async fn open_multipart(&self, key: &str, content_type: &str) -> Result<String, StoreError> {
         let opened = self
             .client
@@ -113,7 +113,7 @@ impl Store {
     }
 }
 
-fn validity(key: &str, valid: Duration) -> Result<PresigningConfig, StoreError> {
+pub(super) fn validity(key: &str, valid: Duration) -> Result<PresigningConfig, StoreError> {
     PresigningConfig::expires_in(valid).map_err(|error| StoreError::Refused {
         what: "presign",
         key: key.to_owned(),

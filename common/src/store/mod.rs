@@ -15,7 +15,6 @@ use aws_sdk_s3::{
     },
     error::{ProvideErrorMetadata, SdkError},
     operation::get_object::GetObjectOutput,
-    presigning::PresigningConfig,
     types::{Delete, ObjectIdentifier},
 };
 use aws_smithy_http_client::{Builder as HttpClient, tls};
@@ -250,18 +249,8 @@ impl Store {
 
     /// A URL that reads the object without credentials for the next `valid` time. It is a secret: never logged.
     pub async fn presign(&self, key: &str, valid: Duration) -> Result<String, StoreError> {
-        let config = PresigningConfig::expires_in(valid).map_err(|error| StoreError::Refused {
-            what: "presign",
-            key: key.to_owned(),
-            detail: error.to_string(),
-        })?;
-        let request = self
-            .client
-            .get_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .presigned(config)
-            .await;
+        let get = self.client.get_object().bucket(&self.bucket).key(key);
+        let request = get.presigned(direct::validity(key, valid)?).await;
         Ok(request.map_err(refused("presign", key))?.uri().to_owned())
     }
 

@@ -37,20 +37,12 @@ impl Multipart {
         content_type: &str,
         max_size: u64,
     ) -> Result<Multipart, StoreError> {
-        let created = store
-            .client
-            .create_multipart_upload()
-            .bucket(&store.bucket)
-            .key(key)
-            .content_type(content_type)
-            .send()
-            .await
-            .map_err(refused("start upload", key))?;
+        let upload_id = store.open_multipart(key, content_type).await?;
         let part_size = max_size.div_ceil(MAX_PARTS).max(MIN_PART);
         Ok(Multipart {
             store: store.clone(),
             key: key.to_owned(),
-            upload_id: created.upload_id().unwrap_or_default().to_owned(),
+            upload_id,
             part_size: usize::try_from(part_size).unwrap_or(usize::MAX),
             buffer: BytesMut::new(),
             hash: Sha256::new(),
