@@ -162,7 +162,7 @@ pub async fn create(
     store(&app, &batch, &mut ready).await?;
     tracing::info!(batch = %batch.id, total = batch.total, rejected = batch.rejected, "batch made");
     let location = format!("/api/v1/batches/{}", batch.id);
-    let shown = shown(&app, &batch).await?.into_response();
+    let shown = shown(&app, &batch).await?;
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], shown).into_response())
 }
 
@@ -212,7 +212,7 @@ pub async fn get(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let batch = own(&app, &caller, &id).await?;
-    Ok(shown(&app, &batch).await?.into_response())
+    shown(&app, &batch).await
 }
 
 /// Cancel all jobs of a batch.
@@ -252,7 +252,7 @@ pub async fn retry(
 async fn begin(app: Shared, caller: Caller, id: &str, kind: ActionKind) -> Result<Response, Problem> {
     let mut batch = own(&app, &caller, id).await?;
     act::begin(&app, &mut batch, kind).await?;
-    let shown = shown(&app, &batch).await?.into_response();
+    let shown = shown(&app, &batch).await?;
     Ok((StatusCode::ACCEPTED, shown).into_response())
 }
 

@@ -13,6 +13,7 @@ use crate::{
 };
 pub use copy::Failed;
 use mongodb::bson::DateTime;
+use reqwest::Client;
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::{future::FutureExt, sync::CancellationToken};
@@ -26,6 +27,13 @@ const AHEAD: i64 = 16;
 
 /// Fetches until the shutdown, some at a time.
 pub async fn run(app: Shared) {
+    let web = match copy::client(&app.config.outbound_allow) {
+        Ok(web) => web,
+        Err(error) => {
+            tracing::error!("no source can be fetched: {error}");
+            return;
+        }
+    };
     let slots = Arc::new(Semaphore::new(app.config.fetches));
     loop {
         let found = tokio::select! {
@@ -46,9 +54,9 @@ pub async fn run(app: Shared) {
             let claim = |job: &mut Job| plan::fetch::claimed(job, LEASE, DateTime::now());
             // Somebody else's is unchanged; without the record nothing can be done.
             if let Ok(Updated::Changed(job)) = app.db.update(job.id, claim).await {
-                let app = app.clone();
+                let (app, web) = (app.clone(), web.clone());
                 app.commits.clone().spawn(async move {
-                    fetch(&app, job).await;
+                    fetch(&app, &web, job).await;
                     drop(slot);
                 });
             }
@@ -57,7 +65,7 @@ pub async fn run(app: Shared) {
 }
 
 /// Fetches one source, and records what came of it.
-async fn fetch(app: &Shared, job: Job) {
+async fn fetch(app: &Shared, web: &Client, job: Job) {
     let Some(try_number) = job.fetch.as_ref().map(|fetch| fetch.tries) else {
         return;
     };
@@ -68,7 +76,7 @@ async fn fetch(app: &Shared, job: Job) {
         if try_number > 1 && job.source.reference.is_some() {
             sweep::delete_upload(app, job.id).await.map_err(Failed::passing)?;
         }
-        copy::copy(app, &job).await
+        copy::copy(app, web, &job).await
     };
     let copied = tokio::select! {
         copied = copy => Some(copied),

@@ -62,11 +62,7 @@ async fn round(app: &Shared) -> Option<anyhow::Error> {
             note(until_shutdown(app, objects::tidy(app, &job)).await);
         }
     }
-    let due = app.db.actions_due(now).await;
-    for batch in due.unwrap_or_else(|error| {
-        note(Err(error.into()));
-        Vec::new()
-    }) {
+    for batch in found(app.db.actions_due(now).await, &mut note) {
         note(until_shutdown(app, batches::act::go_on(app, batch)).await);
     }
     // Eight missed signs of life.
@@ -106,8 +102,8 @@ async fn announce(app: &Shared, job: &Job) -> Result<()> {
     }
 }
 
-fn found(jobs: Result<Vec<Job>, DbError>, note: &mut impl FnMut(Result<()>)) -> Vec<Job> {
-    jobs.unwrap_or_else(|error| {
+fn found<T>(due: Result<Vec<T>, DbError>, note: &mut impl FnMut(Result<()>)) -> Vec<T> {
+    due.unwrap_or_else(|error| {
         note(Err(error.into()));
         Vec::new()
     })

@@ -9,7 +9,8 @@ use crate::{
 };
 use axum::body::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
-use reqwest::{StatusCode, Url, header};
+use ipnet::IpNet;
+use reqwest::{Client, StatusCode, Url, header};
 use sha2::{Digest, Sha256};
 use std::{pin::pin, time::Duration};
 use tokio::time::timeout;
@@ -22,6 +23,12 @@ use vidp_common::{
 const SILENCE: Duration = Duration::from_secs(30);
 /// A whole transfer.
 const TIME: Duration = Duration::from_secs(3600);
+
+/// What fetches URLs: made once, for it reads the roots of trust.
+pub fn client(allowed: &[IpNet]) -> reqwest::Result<Client> {
+    let client = outbound::client(allowed).redirect(outbound::redirects(allowed));
+    client.read_timeout(SILENCE).build()
+}
 
 /// Why a source did not come.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +70,7 @@ impl From<StoreError> for Failed {
 }
 
 /// Copies the source; gives what is to be recorded of it.
-pub async fn copy(app: &App, job: &Job) -> Result<SourceState, Failed> {
+pub async fn copy(app: &App, web: &Client, job: &Job) -> Result<SourceState, Failed> {
     let Some(from) = &job.source.reference else {
         return in_place(app, job).await;
     };
@@ -76,7 +83,7 @@ pub async fn copy(app: &App, job: &Job) -> Result<SourceState, Failed> {
                 store(app, job, kind, size.and_then(|size| size.try_into().ok()), body).await
             }
             Reference::Url { url } => {
-                let answer = request(app, url).await?;
+                let answer = request(app, web, url).await?;
                 let kind = answer.headers().get(header::CONTENT_TYPE);
                 let kind = kind.and_then(|kind| kind.to_str().ok()).map(str::to_owned);
                 let size = answer.content_length();
@@ -122,17 +129,12 @@ fn is_wanted(job: &Job, sha256: &str) -> Result<(), Failed> {
 }
 
 /// Asks for a URL, looked at once more: the settings may have changed since the job was made.
-async fn request(app: &App, url: &str) -> Result<reqwest::Response, Failed> {
+async fn request(app: &App, web: &Client, url: &str) -> Result<reqwest::Response, Failed> {
     let refused = |detail: String| Failed::last(FailureCode::SourceMissing, detail);
     let allowed = &app.config.outbound_allow;
     let url = Url::parse(url).map_err(|error| refused(error.to_string()))?;
     outbound::check(&url, allowed).map_err(|error| refused(error.to_string()))?;
-    let client = outbound::client(allowed)
-        .redirect(outbound::redirects(allowed))
-        .read_timeout(SILENCE)
-        .build()
-        .map_err(|error| Failed::Passing(error.to_string()))?;
-    let answer = client.get(url).send().await.map_err(|error| {
+    let answer = web.get(url).send().await.map_err(|error| {
         let error = error.without_url();
         match outbound::refusal(&error) {
             Some(reason) => refused(reason.to_string()),
