@@ -40,6 +40,7 @@ mod start;
 mod sweep;
 mod upload;
 mod view;
+mod web;
 mod webhook;
 mod webhooks;
 

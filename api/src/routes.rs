@@ -8,7 +8,7 @@ use crate::{
     openapi::{self, at},
     outputs, patch, problem,
     problem::{Code, Problem},
-    processing, upload, webhooks,
+    processing, upload, web, webhooks,
 };
 use axum::{
     Router,
@@ -123,7 +123,8 @@ pub fn all(app: Shared) -> Router {
             None => group,
         });
     }
-    all.fallback(async || Problem::new(Code::NotFound, "there is nothing at this address"))
+    all.merge(web::router())
+        .fallback(async || Problem::new(Code::NotFound, "there is nothing at this address"))
         .method_not_allowed_fallback(async || {
             Problem::new(Code::MethodNotAllowed, "this address does not take that method")
         })
