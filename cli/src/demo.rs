@@ -2,12 +2,13 @@
 
 use crate::{
     client::Client,
-    jobs::{self, Show},
-    submit::Submit,
+    exit, submit,
     up::{Stopping, System, Up},
+    watch::{self, Show},
 };
 use anyhow::{Result, bail};
 use clap::Args;
+use serde_json::json;
 use std::{path::PathBuf, process::ExitCode};
 use tokio::task::spawn_blocking;
 
@@ -52,8 +53,11 @@ pub async fn run(demo: Demo) -> Result<ExitCode> {
 
 async fn process(client: &Client, demo: &Demo) -> Result<ExitCode> {
     println!("uploading {}", demo.video.display());
-    let job = Submit::plain(&demo.video).upload(client).await?;
-    let results = demo.data_dir.join("results").join(&job.id);
-    let job = jobs::finish(client, &job.id, &Show::report_and_fetch(results)).await?;
-    Ok(jobs::exit_code(&job))
+    let job = submit::upload(client, &demo.video, &json!({})).await?;
+    let show = Show {
+        json: false,
+        out: Some(demo.data_dir.join("results").join(&job.id)),
+    };
+    let job = watch::finish(client, &job.id, &show, false).await?;
+    Ok(exit::of_jobs([&job]))
 }

@@ -1,13 +1,26 @@
 //! `vidp keys`: API keys, for operators.
 
-use crate::{client::Client, jobs::Server};
-use anyhow::{Context, Result, ensure};
+use crate::{
+    client::plain,
+    config::Server,
+    output::{self, Table, field},
+};
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 const PATH: &str = "/api/v1/keys";
+const COLUMNS: [(&str, usize); 7] = [
+    ("ID", 32),
+    ("TENANT", 8),
+    ("NAME", 10),
+    ("EXPIRES", 20),
+    ("REVOKED", 20),
+    ("USED", 20),
+    ("SCOPES", 0),
+];
 
 /// Every one needs a key with the scope admin.
 #[derive(Subcommand)]
@@ -19,6 +32,9 @@ pub enum KeysCommand {
         /// Only this tenant's
         #[arg(long)]
         tenant: Option<String>,
+        /// One JSON document for each key
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         server: Server,
     },
@@ -26,6 +42,9 @@ pub enum KeysCommand {
     Revoke {
         /// The key's id
         id: String,
+        /// Print a JSON document
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         server: Server,
     },
@@ -36,6 +55,9 @@ pub enum KeysCommand {
         /// Hours that the old key goes on
         #[arg(long, default_value_t = 24)]
         overlap_hours: u32,
+        /// Print a JSON document, with the key in it
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         server: Server,
     },
@@ -55,6 +77,9 @@ pub struct Create {
     /// Days until it ends; never without
     #[arg(long)]
     expires_days: Option<u64>,
+    /// Print a JSON document, with the key in it
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     server: Server,
 }
@@ -69,62 +94,62 @@ pub async fn run(command: KeysCommand) -> Result<()> {
                 "scopes": new.scopes,
                 "expires_at": new.expires_days.map(in_days).transpose()?,
             });
-            show(&new.server.client()?.post(PATH, &body).await?)
+            show(&new.server.client()?.post(PATH, &body).await?, new.json)
         }
-        KeysCommand::List { tenant, server } => list(&server.client()?, tenant).await,
-        KeysCommand::Revoke { id, server } => {
+        KeysCommand::List { tenant, json, server } => list(&server, tenant, json).await,
+        KeysCommand::Revoke { id, json, server } => {
             server.client()?.delete(&path(&id)?).await?;
-            println!("{id} is refused within 30 seconds");
+            match json {
+                true => output::json(&json!({ "id": id, "status": "revoked" })),
+                false => output::print(format!("{id} is refused within 30 seconds")),
+            }
             Ok(())
         }
         KeysCommand::Rotate {
             id,
             overlap_hours,
+            json,
             server,
         } => {
             let body = json!({ "overlap_seconds": u64::from(overlap_hours) * 3600 });
             let rotate = format!("{}/rotate", path(&id)?);
-            show(&server.client()?.post(&rotate, &body).await?)
+            show(&server.client()?.post(&rotate, &body).await?, json)
         }
     }
 }
 
-async fn list(client: &Client, tenant: Option<String>) -> Result<()> {
-    let mut query: Vec<(&str, String)> = tenant.map(|tenant| ("tenant", tenant)).into_iter().collect();
-    loop {
-        let page: Value = client.get_with(PATH, &query).await?.json().await?;
-        for key in page["data"].as_array().into_iter().flatten() {
-            let text = |name: &str| key[name].as_str().unwrap_or("-").to_owned();
-            let scopes: Vec<_> = key["scopes"].as_array().into_iter().flatten().collect();
-            let scopes: Vec<_> = scopes.iter().filter_map(|scope| scope.as_str()).collect();
-            println!(
-                "{}  {}  {}  {}  expires {}  revoked {}  used {}",
-                text("id"),
-                text("tenant"),
-                text("name"),
-                scopes.join(","),
-                text("expires_at"),
-                text("revoked_at"),
-                text("last_used_at"),
-            );
-        }
-        let Some(cursor) = page["next_cursor"].as_str() else {
+async fn list(server: &Server, tenant: Option<String>, json: bool) -> Result<()> {
+    let table = (!json).then(|| Table::new(&COLUMNS));
+    let query = tenant.map(|tenant| ("tenant", tenant)).into_iter().collect();
+    let row = |key: Value| {
+        let Some(table) = &table else {
+            output::json(&key);
             return Ok(());
         };
-        query.retain(|(name, _)| *name != "cursor");
-        query.push(("cursor", cursor.to_owned()));
-    }
+        let scopes = key["scopes"].as_array().into_iter().flatten();
+        let scopes: Vec<_> = scopes.filter_map(Value::as_str).collect();
+        let cells = ["id", "tenant", "name", "expires_at", "revoked_at", "last_used_at"];
+        let mut cells = cells.map(|name| field(&key, name)).to_vec();
+        cells.push(scopes.join(","));
+        table.row(&cells);
+        Ok(())
+    };
+    server.client()?.list(PATH, query, usize::MAX, row).await
 }
 
 /// The key alone on standard output, for scripts; the rest for people.
-fn show(made: &Value) -> Result<()> {
+fn show(made: &Value, json: bool) -> Result<()> {
+    if json {
+        output::json(made);
+        return Ok(());
+    }
     let key = made["key"].as_str().context("the server's answer has no key")?;
     eprintln!(
         "key {} of tenant {}; it is not shown again",
         made["id"].as_str().unwrap_or_default(),
         made["tenant"].as_str().unwrap_or_default()
     );
-    println!("{key}");
+    output::print(key);
     Ok(())
 }
 
@@ -138,7 +163,5 @@ fn in_days(days: u64) -> Result<String> {
 
 /// The path of a key; the id comes from the command line.
 fn path(id: &str) -> Result<String> {
-    let plain = !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    ensure!(plain, "{id:?} is not a key's id");
-    Ok(format!("{PATH}/{id}"))
+    Ok(format!("{PATH}/{}", plain("key", id)?))
 }

@@ -1,24 +1,32 @@
 //! `vidp`: the command line of VidP.
 
 mod client;
+mod config;
+mod dead;
 mod demo;
 mod doctor;
+mod exit;
 mod fetch;
+mod interrupt;
 mod jobs;
 mod keys;
+mod manual;
 mod model;
+mod options;
+mod output;
 mod progress;
 mod report;
 mod submit;
 mod up;
+mod watch;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// A video job pipeline: spoken language, smaller renditions and subtitles
 #[derive(Parser)]
-#[command(name = "vidp", version)]
+#[command(name = "vidp", version, after_help = exit::CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -26,24 +34,41 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the whole system on this machine until Ctrl-C
-    Up(up::Up),
-    /// Upload a video
-    Submit(Box<jobs::SubmitCommand>),
-    /// Follow a job to its end
-    Watch(jobs::WatchCommand),
-    /// Print a job, or download its outputs
-    Get(jobs::GetCommand),
+    /// Upload videos, and follow their jobs if asked to
+    Submit(Box<submit::SubmitCommand>),
+    /// Follow jobs to their end
+    Watch(watch::WatchCommand),
+    /// Show a job, or download its outputs
+    Get(watch::GetCommand),
+    /// List jobs, or follow all of them
+    Jobs(jobs::list::JobsCommand),
+    /// End jobs; what is done of them stays
+    Cancel(jobs::change::Jobs),
+    /// Run the failed and cancelled stages of jobs again
+    Retry(jobs::change::Jobs),
+    /// Delete ended jobs with their files
+    Rm(jobs::change::RmCommand),
+    /// Print what happens, as it happens
+    Events(jobs::events::EventsCommand),
+    /// List, read, send back and discard messages that nobody could work on
+    #[command(subcommand)]
+    Dead(dead::DeadCommand),
     /// Make, list, rotate and revoke API keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Run the whole system on this machine until Ctrl-C
+    Up(up::Up),
+    /// Start the system, process one video, and stop the system
+    Demo(demo::Demo),
+    /// Check that everything is there that `vidp up` needs
+    Doctor,
     /// Make and check speech models
     #[command(subcommand)]
     Model(model::ModelCommand),
-    /// Check that everything is there that `vidp up` needs
-    Doctor,
-    /// Start the system, process one video, and stop the system
-    Demo(demo::Demo),
+    /// Print what a shell needs to complete commands and options
+    Completions(manual::Completions),
+    /// Write manual pages
+    Man(manual::Man),
 }
 
 #[tokio::main]
@@ -53,7 +78,7 @@ async fn main() -> ExitCode {
     match run(Cli::parse().command).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            exit::complain(&error);
             ExitCode::FAILURE
         }
     }
@@ -61,14 +86,23 @@ async fn main() -> ExitCode {
 
 async fn run(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Up(command) => up::run(command).await.map(|()| ExitCode::SUCCESS),
-        Command::Submit(command) => jobs::submit(*command).await,
-        Command::Watch(command) => jobs::watch(command).await,
-        Command::Get(command) => jobs::get(command).await,
-        Command::Keys(command) => keys::run(command).await.map(|()| ExitCode::SUCCESS),
-        Command::Model(command) => model::run(command).map(|()| ExitCode::SUCCESS),
-        Command::Doctor if doctor::run() => Ok(ExitCode::SUCCESS),
-        Command::Doctor => Ok(ExitCode::FAILURE),
-        Command::Demo(command) => demo::run(command).await,
+        Command::Submit(command) => return submit::run(*command).await,
+        Command::Watch(command) => return watch::watch(command).await,
+        Command::Get(command) => return watch::get(command).await,
+        Command::Jobs(command) => return jobs::list::run(command).await,
+        Command::Cancel(jobs) => return jobs::change::cancel(jobs).await,
+        Command::Retry(jobs) => return jobs::change::retry(jobs).await,
+        Command::Rm(command) => return jobs::change::rm(command).await,
+        Command::Events(command) => return jobs::events::run(command).await,
+        Command::Dead(command) => return dead::run(command).await,
+        Command::Demo(command) => return demo::run(command).await,
+        Command::Doctor if !doctor::run() => return Ok(ExitCode::FAILURE),
+        Command::Doctor => {}
+        Command::Keys(command) => keys::run(command).await?,
+        Command::Up(command) => up::run(command).await?,
+        Command::Model(command) => model::run(command)?,
+        Command::Completions(command) => manual::completions(&command, Cli::command()),
+        Command::Man(command) => manual::man(&command, Cli::command())?,
     }
+    Ok(ExitCode::SUCCESS)
 }

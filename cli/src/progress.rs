@@ -1,11 +1,14 @@
 //! Progress on standard error: bars on a terminal, lines elsewhere.
 
-use crate::client::{Job, Stage};
+use crate::{
+    client::{Job, Stage},
+    output::age,
+};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::{
     collections::BTreeMap,
     io::{IsTerminal, stderr},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 const STEPS: u64 = 1000;
@@ -13,8 +16,14 @@ const TICK: Duration = Duration::from_millis(200);
 
 /// A bar of bytes; hidden where there is no terminal.
 pub fn upload_bar(size: u64) -> ProgressBar {
-    let template = "upload    {bar:30} {percent:>3} %  {bytes} of {total_bytes}, {bytes_per_sec}";
+    let template =
+        "upload    {bar:20} {percent:>3} %  {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left";
     ProgressBar::new(size).with_style(style(template))
+}
+
+/// A line for people above a bar, or alone where there is no terminal.
+pub fn note(bar: &ProgressBar, line: &str) {
+    bar.suspend(|| eprintln!("{line}"));
 }
 
 /// Shows a job as it changes.
@@ -27,6 +36,8 @@ pub struct Display {
 struct Shown {
     bar: ProgressBar,
     line: String,
+    /// When it was first seen running, and how far it was.
+    began: Option<(Instant, f64)>,
 }
 
 impl Display {
@@ -46,13 +57,16 @@ impl Display {
                     .as_ref()
                     .map_or_else(ProgressBar::hidden, |bars| bars.add(bar(name))),
                 line: String::new(),
+                began: None,
             });
             shown.update(name, stage, self.bars.is_some());
         }
     }
+}
 
-    /// Takes the bars off the screen.
-    pub fn clear(&self) {
+/// Takes the bars off the screen.
+impl Drop for Display {
+    fn drop(&mut self) {
         for shown in self.stages.values() {
             shown.bar.finish_and_clear();
         }
@@ -67,7 +81,8 @@ impl Shown {
         };
         if on_terminal {
             self.bar.set_position((share * STEPS as f64) as u64);
-            self.bar.set_message(message(stage));
+            let left = self.left(stage, share);
+            self.bar.set_message(message(stage) + &left);
             if !matches!(stage.status.as_str(), "waiting" | "queued" | "running") {
                 self.bar.abandon();
             }
@@ -84,10 +99,28 @@ impl Shown {
             self.line = line;
         }
     }
+
+    /// The time that a running stage still needs, if it goes on as it has.
+    fn left(&mut self, stage: &Stage, share: f64) -> String {
+        if stage.status != "running" {
+            return String::new();
+        }
+        let (at, from) = *self.began.get_or_insert_with(|| (Instant::now(), share));
+        match seconds_left(at.elapsed(), from, share) {
+            Some(seconds) => format!(", {} left", age(seconds)),
+            None => String::new(),
+        }
+    }
+}
+
+/// At the speed between two shares of the work; unknown when there was none.
+fn seconds_left(elapsed: Duration, from: f64, to: f64) -> Option<i64> {
+    let speed = (to - from) / elapsed.as_secs_f64();
+    (speed.is_finite() && speed > 0.0).then(|| ((1.0 - to) / speed).ceil() as i64)
 }
 
 fn bar(name: &str) -> ProgressBar {
-    let style = style("{prefix:<9} {bar:30} {percent:>3} %  {msg}");
+    let style = style("{prefix:<9} {bar:20} {percent:>3} %  {wide_msg}");
     let bar = ProgressBar::new(STEPS)
         .with_style(style)
         .with_prefix(name.to_owned());
@@ -106,6 +139,7 @@ fn message(stage: &Stage) -> String {
     let reason = stage
         .error
         .as_ref()
+        .filter(|error| error.code != stage.status)
         .map(|error| format!(": {}", error.code))
         .unwrap_or_default();
     if stage.status != "running" {
@@ -115,5 +149,21 @@ fn message(stage: &Stage) -> String {
     match stage.speed {
         Some(speed) => format!("{phase}, {speed:.1} × real time"),
         None => phase.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_follows_from_the_time_taken() {
+        let check = |seconds, from, to, expected| {
+            assert_eq!(seconds_left(Duration::from_secs(seconds), from, to), expected);
+        };
+        check(10, 0.0, 0.5, Some(10));
+        check(10, 0.5, 0.75, Some(10));
+        check(10, 0.5, 0.5, None);
+        check(0, 0.0, 0.5, None);
     }
 }

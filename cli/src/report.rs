@@ -3,6 +3,7 @@
 use crate::{
     client::{Client, Job, Stage},
     fetch,
+    output::{self, print as print_line},
 };
 use serde_json::Value;
 use std::path::Path;
@@ -15,7 +16,11 @@ const LINES: usize = 4;
 /// Prints the report. `fetched` is where the outputs were downloaded to.
 pub async fn print(client: &Client, job: &Job, fetched: Option<&Path>) {
     let name = job.source.filename.as_deref().unwrap_or("the video");
-    println!("\n{name}: {}  (job {})", job.status, job.id);
+    print_line(format!(
+        "{name}: {}  (job {})",
+        output::status(&job.status),
+        job.id
+    ));
     for (name, stage) in &job.stages {
         match (name.as_str(), stage.status.as_str()) {
             ("detect", "succeeded") => language(&stage.result),
@@ -128,13 +133,21 @@ fn files(client: &Client, job: &Job, fetched: Option<&Path>) {
         return;
     }
     let outputs = job.stages.values().flat_map(|stage| &stage.outputs);
+    if output::is_terminal() {
+        let (count, id) = (outputs.count(), &job.id);
+        if count > 0 {
+            line("files", &format!("{count}; to download them:"));
+            line("", &format!("vidp get {id} --out DIR"));
+        }
+        return;
+    }
     for (i, output) in outputs.enumerate() {
         line(if i == 0 { "files" } else { "" }, &client.url(&output.url));
     }
 }
 
 fn line(label: &str, text: &str) {
-    println!("  {label:<11} {text}");
+    print_line(format!("  {label:<11} {text}"));
 }
 
 fn megabytes(bytes: u64) -> String {

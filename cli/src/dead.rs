@@ -1,0 +1,141 @@
+//! `vidp dead`: messages that nobody could work on, for operators.
+
+use crate::{
+    client::plain,
+    config::Server,
+    exit,
+    output::{self, Table, field},
+};
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use console::style;
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+const PATH: &str = "/api/v1/dead-letters";
+const COLUMNS: [(&str, usize); 5] = [
+    ("ID", 6),
+    ("QUEUE", 9),
+    ("DEAD AT", 20),
+    ("JOB", 36),
+    ("REASON", 0),
+];
+
+/// Every one needs a key with the scope admin.
+#[derive(Subcommand)]
+pub enum DeadCommand {
+    /// List them, the oldest first
+    List {
+        /// One JSON document for each
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Print one with what it says
+    Show {
+        /// Its id
+        id: String,
+        /// The whole as a JSON document
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Send them back to where they came from
+    Redrive(Letters),
+    /// Discard them for good
+    Discard(Letters),
+}
+
+/// Dead letters that a command is about.
+#[derive(Args)]
+pub struct Letters {
+    /// Their ids
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<String>,
+    /// One JSON document for each
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// Runs `vidp dead`.
+pub async fn run(command: DeadCommand) -> Result<ExitCode> {
+    match command {
+        DeadCommand::List { json, server } => list(json, &server).await,
+        DeadCommand::Show { id, json, server } => show(&id, json, &server).await,
+        DeadCommand::Redrive(letters) => each(&letters, true).await,
+        DeadCommand::Discard(letters) => each(&letters, false).await,
+    }
+}
+
+async fn list(json: bool, server: &Server) -> Result<ExitCode> {
+    let table = (!json).then(|| Table::new(&COLUMNS));
+    let mut count = 0;
+    let row = |letter: Value| {
+        count += 1;
+        match &table {
+            Some(table) => {
+                let cells = ["id", "queue", "dead_at", "job_id", "reason"];
+                table.row(&cells.map(|name| field(&letter, name)));
+            }
+            None => output::json(&letter),
+        }
+        Ok(())
+    };
+    server.client()?.list(PATH, Vec::new(), usize::MAX, row).await?;
+    if count == 0 && !json && output::is_terminal() {
+        eprintln!("no dead letters: all is well");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn show(id: &str, json: bool, server: &Server) -> Result<ExitCode> {
+    let letter: Value = server.client()?.get(&path(id)?).await?.json().await?;
+    if json {
+        output::json(&letter);
+        return Ok(ExitCode::SUCCESS);
+    }
+    for (name, value) in letter.as_object().into_iter().flatten() {
+        if name != "payload" && !value.is_null() {
+            output::print(format!("{:<11} {}", style(name).bold(), field(&letter, name)));
+        }
+    }
+    let payload = &letter["payload"];
+    let data = match &payload["data"] {
+        Value::String(text) => text.clone(),
+        document => format!("{document:#}"),
+    };
+    output::print(format!("\n{data}"));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn each(letters: &Letters, redrive: bool) -> Result<ExitCode> {
+    let client = letters.server.client()?;
+    let mut code = ExitCode::SUCCESS;
+    for id in &letters.ids {
+        let path = path(id)?;
+        let (done, what) = match redrive {
+            true => (
+                client.act(&format!("{path}/redrive")).await.map(drop),
+                "sent back",
+            ),
+            false => (client.delete(&path).await, "discarded"),
+        };
+        match done.with_context(|| format!("dead letter {id}")) {
+            Ok(()) if letters.json => output::json(&json!({ "id": id, "status": what })),
+            Ok(()) => output::print(format!("{id}  {what}")),
+            Err(error) => {
+                exit::complain(&error);
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(code)
+}
+
+fn path(id: &str) -> Result<String> {
+    Ok(format!("{PATH}/{}", plain("dead letter", id)?))
+}

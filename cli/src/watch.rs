@@ -1,0 +1,136 @@
+//! `vidp watch` and `vidp get`: jobs to their end, and what came out.
+
+use crate::{
+    client::{Client, Failure, Job, job_path},
+    config::Server,
+    exit, fetch,
+    interrupt::{AGAIN, Interrupts},
+    output,
+    progress::Display,
+    report,
+};
+use anyhow::Result;
+use clap::Args;
+use reqwest::StatusCode;
+use std::{path::PathBuf, process::ExitCode};
+
+/// How to show a job.
+#[derive(Args, Default)]
+pub struct Show {
+    /// Print the job document on standard output, and nothing else there
+    #[arg(long)]
+    pub json: bool,
+    /// Download the outputs to this folder; of several jobs, to a folder each in it
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct WatchCommand {
+    /// The jobs' ids
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<String>,
+    #[command(flatten)]
+    show: Show,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(Args)]
+pub struct GetCommand {
+    /// The job's id
+    id: String,
+    #[command(flatten)]
+    show: Show,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// Runs `vidp watch`.
+pub async fn watch(command: WatchCommand) -> Result<ExitCode> {
+    let client = command.server.client()?;
+    let interrupts = Interrupts::new()?;
+    follow(&client, &command.server, &command.ids, &command.show, interrupts).await
+}
+
+/// Runs `vidp get`.
+pub async fn get(command: GetCommand) -> Result<ExitCode> {
+    let client = command.server.client()?;
+    let job = client.job(&command.id).await?;
+    end(&client, &job, &command.show, false).await?;
+    if command.show.out.is_some() && !job.is_over() {
+        eprintln!("the job is still {}: more may come", job.status);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Follows jobs to their end, unless Ctrl-C comes: once lets go of them, twice cancels them.
+pub async fn follow(
+    client: &Client,
+    server: &Server,
+    ids: &[String],
+    show: &Show,
+    mut interrupts: Interrupts,
+) -> Result<ExitCode> {
+    let done = tokio::select! {
+        jobs = finish_all(client, ids, show) => Some(jobs?),
+        () = interrupts.next() => None,
+    };
+    if let Some(jobs) = done {
+        return Ok(exit::of_jobs(&jobs));
+    }
+    let (what, goes) = if ids.len() == 1 {
+        ("job", "goes")
+    } else {
+        ("jobs", "go")
+    };
+    let back = server.command(&format!("watch {}", ids.join(" ")));
+    eprintln!("\nDetached: the {what} {goes} on. Come back with `{back}`.");
+    eprintln!("Ctrl-C again within {} s cancels.", AGAIN.as_secs());
+    if !interrupts.again().await {
+        return Ok(ExitCode::from(exit::INTERRUPTED));
+    }
+    eprintln!("\ncancelling");
+    for id in ids {
+        match client.act(&format!("{}/cancel", job_path(id)?)).await {
+            // It was over before.
+            Err(error) if Failure::status(&error) == Some(StatusCode::CONFLICT) => {}
+            done => drop(done?),
+        }
+    }
+    Ok(exit::of_jobs(&finish_all(client, ids, show).await?))
+}
+
+async fn finish_all(client: &Client, ids: &[String], show: &Show) -> Result<Vec<Job>> {
+    let mut jobs = Vec::new();
+    for id in ids {
+        jobs.push(finish(client, id, show, ids.len() > 1).await?);
+    }
+    Ok(jobs)
+}
+
+/// Follows a job to its end, downloads its outputs if asked to, and shows it. `several` gives it a folder of its own.
+pub async fn finish(client: &Client, id: &str, show: &Show, several: bool) -> Result<Job> {
+    let mut display = Display::new();
+    let job = client.follow(id, |job| display.show(job)).await;
+    drop(display);
+    let job = job?;
+    end(client, &job, show, several).await?;
+    Ok(job)
+}
+
+async fn end(client: &Client, job: &Job, show: &Show, several: bool) -> Result<()> {
+    let dir = show.out.as_ref().map(|dir| match several {
+        true => dir.join(&job.id),
+        false => dir.clone(),
+    });
+    if let Some(dir) = &dir {
+        fetch::all(client, job, dir).await?;
+    }
+    if show.json {
+        output::json(&job.document);
+    } else {
+        report::print(client, job, dir.as_deref()).await;
+    }
+    Ok(())
+}
