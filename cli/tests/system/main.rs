@@ -2,11 +2,13 @@
 
 mod bad_input;
 mod collector;
+mod commands;
 mod failures;
 mod keys;
 mod media;
 mod observe;
 mod pipeline;
 mod stack;
+mod terminal;
 mod up;
 mod walkthrough;

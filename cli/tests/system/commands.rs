@@ -1,0 +1,189 @@
+//! The command line as a script meets it: in a pipe, with JSON, exit codes and configuration.
+
+use crate::{
+    media::sample,
+    stack::{LIMIT, Stack, shared, until, vidp},
+};
+use serde_json::Value;
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    process::Command,
+};
+
+struct Said {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn run(command: &mut Command) -> Said {
+    let done = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    Said {
+        code: done.status.code(),
+        out: text(&done.stdout),
+        err: text(&done.stderr),
+    }
+}
+
+fn on(stack: &Stack, args: &[&str]) -> Said {
+    run(vidp().args(args).env("VIDP_SERVER", &stack.url))
+}
+
+fn json_lines(text: &str) -> Vec<Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// Uploads the sample and does not wait; the job's id is all that is printed.
+fn submitted(stack: &Stack, more: &[&str]) -> String {
+    let clip = sample("clip.mp4");
+    let args = [
+        "submit",
+        clip.to_str().unwrap(),
+        "--stages=scale",
+        "--renditions=144p",
+    ];
+    let said = on(stack, &[&args, more].concat());
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    said.out
+}
+
+#[tokio::test]
+async fn jobs_are_listed_cancelled_retried_and_removed() {
+    let stack = shared();
+    let id = submitted(stack, &["--codec=av1", "--renditions=720p"]);
+    let refused = on(stack, &["rm", &id]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.err.contains("cancel it first"), "{}", refused.err);
+    let cancelled = on(stack, &["cancel", &id, "--json"]);
+    assert_eq!(json_lines(&cancelled.out)[0]["status"], "cancelled");
+    let watched = on(stack, &["watch", &id]);
+    assert_eq!(watched.code, Some(5), "{}", watched.err);
+    let listed = on(stack, &["jobs", "--status=cancelled", "--all"]);
+    assert!(listed.out.contains(&id), "{}", listed.out);
+    let running = on(stack, &["jobs", "--status=succeeded", "--all"]);
+    assert!(!running.out.contains(&id), "{}", running.out);
+
+    // One that is wrong keeps no other from its turn.
+    let retried = on(stack, &["retry", "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91", &id]);
+    assert_eq!(retried.code, Some(1));
+    assert!(retried.out.starts_with(&id), "{}", retried.out);
+    assert!(retried.err.contains("not_found"), "{}", retried.err);
+    let removed = on(stack, &["rm", "--cancel", &id]);
+    assert_eq!(
+        (removed.code, removed.out.as_str()),
+        (Some(0), &*format!("{id}  deleted"))
+    );
+    let gone = on(stack, &["get", &id]);
+    assert_eq!(gone.code, Some(1));
+    assert!(gone.err.contains("`vidp jobs`"), "{}", gone.err);
+}
+
+#[tokio::test]
+async fn a_job_is_followed_by_its_events() {
+    let stack = shared();
+    let id = submitted(stack, &[]);
+    let said = on(stack, &["events", &id, "--json"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let events = json_lines(&said.out);
+    assert!(events.iter().all(|event| event["data"]["id"] == id.as_str()));
+    assert_eq!(events.last().unwrap()["data"]["status"], "succeeded");
+    // Behind the last one there is nothing.
+    let last = events.last().unwrap()["id"].as_str().unwrap();
+    let after = on(stack, &["events", &id, "--after", last]);
+    assert_eq!((after.code, after.out.as_str()), (Some(0), ""), "{}", after.err);
+}
+
+#[tokio::test]
+async fn jobs_are_followed_as_they_come() {
+    let stack = shared();
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let mut following = vidp()
+        .args(["jobs", "--follow", "--limit=1", "--server", &stack.url])
+        .stdout(fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    // Its list is there: it listens.
+    submitted(stack, &[]);
+    until(LIMIT, async || !fs::read_to_string(&log).unwrap().is_empty()).await;
+    let id = submitted(stack, &[]);
+    let done = format!("{id}\tsucceeded");
+    until(LIMIT, async || fs::read_to_string(&log).unwrap().contains(&done)).await;
+    following.kill().unwrap();
+    following.wait().unwrap();
+}
+
+#[test]
+fn exit_codes_and_errors_say_what_is_wrong() {
+    let stack = shared();
+    let usage = on(stack, &["submit"]);
+    assert_eq!(usage.code, Some(2));
+    let usage = on(stack, &["submit", "x.mp4", "--stages=cook"]);
+    assert_eq!(usage.code, Some(2));
+    assert!(usage.err.contains("detect, scale, subtitle"), "{}", usage.err);
+    let nobody = run(vidp().args(["jobs", "--server", "http://127.0.0.1:9"]));
+    assert_eq!(nobody.code, Some(1));
+    assert!(nobody.err.contains("`vidp up` starts one"), "{}", nobody.err);
+    let help = on(stack, &["--help"]);
+    for code in ["partial", "cancelled", "Ctrl-C", "config.toml"] {
+        assert!(help.out.contains(code), "{}", help.out);
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        let script = on(stack, &["completions", shell]);
+        assert!(
+            script.out.contains("submit") && script.out.contains("external-id"),
+            "{shell}"
+        );
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let man = on(stack, &["man", folder.path().to_str().unwrap()]);
+    assert_eq!(man.code, Some(0), "{}", man.err);
+    let page = fs::read_to_string(folder.path().join("vidp-dead-redrive.1")).unwrap();
+    assert!(page.contains(".TH vidp"), "{page}");
+}
+
+#[tokio::test]
+async fn a_profile_names_server_and_key() {
+    let stack = shared();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("vidp/config.toml");
+    fs::create_dir(file.parent().unwrap()).unwrap();
+    let text = format!(
+        "default_profile = 'none'\n[profiles.none]\nurl = 'http://127.0.0.1:9'\n[profiles.here]\nurl = '{}'\nkey = 'vidp_x'\n",
+        stack.url
+    );
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    let jobs = |args: &[&str], profile: Option<&str>| {
+        let mut command = vidp();
+        command
+            .arg("jobs")
+            .args(args)
+            .env("XDG_CONFIG_HOME", folder.path());
+        if let Some(profile) = profile {
+            command.env("VIDP_PROFILE", profile);
+        }
+        run(&mut command)
+    };
+    assert_eq!(jobs(&[], None).code, Some(1));
+    let found = jobs(&[], Some("here"));
+    assert_eq!(found.code, Some(0), "{}", found.err);
+    assert!(found.err.contains("chmod 600"), "{}", found.err);
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    let found = jobs(&["--profile=here"], Some("none"));
+    assert_eq!((found.code, found.err.as_str()), (Some(0), ""));
+    let unknown = jobs(&["--profile=elsewhere"], None);
+    assert!(unknown.err.contains("there are: here, none"), "{}", unknown.err);
+    fs::write(&file, "colour = 1").unwrap();
+    let wrong = jobs(&[], None);
+    assert_eq!(wrong.code, Some(1));
+    assert!(
+        wrong.err.contains("colour") && wrong.err.contains("config.toml"),
+        "{}",
+        wrong.err
+    );
+}
