@@ -1,5 +1,6 @@
 //! `vidp`: the command line of VidP.
 
+mod batch;
 mod client;
 mod config;
 mod dead;
@@ -36,6 +37,8 @@ struct Cli {
 enum Command {
     /// Upload videos, and follow their jobs if asked to
     Submit(Box<submit::SubmitCommand>),
+    /// Process many videos: a folder, or a list; the same command again goes on where it stopped
+    Batch(Box<batch::BatchCommand>),
     /// Follow jobs to their end
     Watch(watch::WatchCommand),
     /// Show a job, or download its outputs
@@ -87,6 +90,7 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Submit(command) => return submit::run(*command).await,
+        Command::Batch(command) => return batch::run(*command).await,
         Command::Watch(command) => return watch::watch(command).await,
         Command::Get(command) => return watch::get(command).await,
         Command::Jobs(command) => return jobs::list::run(command).await,

@@ -82,13 +82,18 @@ fn line(columns: &[(&str, usize)], width: usize, cells: &[String]) -> String {
 
 /// A status in its colour, where there are colours.
 pub fn status(status: &str) -> String {
-    let plain = style(status);
+    status_of_width(status, 0)
+}
+
+/// The same with blanks behind it: colours have no width, but characters.
+pub fn status_of_width(status: &str, width: usize) -> String {
+    let padded = style(format!("{status:<width$}"));
     match status {
-        "succeeded" | "ok" => plain.green(),
-        "failed" | "FAIL" | "refused" => plain.red(),
-        "partial" | "cancelled" | "warn" => plain.yellow(),
-        "running" | "uploading" => plain.cyan(),
-        _ => plain,
+        "succeeded" | "ok" => padded.green(),
+        "failed" | "refused" | "unreadable" | "FAIL" => padded.red(),
+        "partial" | "cancelled" | "warn" => padded.yellow(),
+        "running" | "uploading" => padded.cyan(),
+        _ => padded,
     }
     .to_string()
 }

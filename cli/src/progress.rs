@@ -21,6 +21,13 @@ pub fn upload_bar(size: u64) -> ProgressBar {
     ProgressBar::new(size).with_style(style(template))
 }
 
+/// A bar of files; hidden where there is no terminal.
+pub fn batch_bar(files: u64) -> ProgressBar {
+    let bar = ProgressBar::new(files).with_style(style("{bar:30} {pos} of {len}, {eta} left"));
+    bar.enable_steady_tick(TICK);
+    bar
+}
+
 /// A line for people above a bar, or alone where there is no terminal.
 pub fn note(bar: &ProgressBar, line: &str) {
     bar.suspend(|| eprintln!("{line}"));

@@ -44,6 +44,14 @@ impl Failure {
         }
     }
 
+    /// The stable name of a refusal.
+    pub fn code(error: &anyhow::Error) -> Option<&str> {
+        match Failure::of(error)? {
+            Failure::Refused { code, .. } => Some(code),
+            Failure::NoAnswer { .. } => None,
+        }
+    }
+
     /// Whether the server could not be asked at all.
     pub fn is_no_answer(error: &anyhow::Error) -> bool {
         matches!(Failure::of(error), Some(Failure::NoAnswer { .. }))

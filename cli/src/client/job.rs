@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 #[derive(Deserialize)]
 pub struct Job {
@@ -14,6 +15,7 @@ pub struct Job {
     pub external_id: Option<String>,
     pub batch_id: Option<String>,
     pub created_at: String,
+    pub updated_at: String,
     #[serde(skip)]
     pub document: Value,
 }
@@ -40,6 +42,8 @@ pub struct Problem {
 #[derive(Deserialize)]
 pub struct Source {
     pub filename: Option<String>,
+    /// Empty until all of the file has come.
+    pub sha256: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -64,6 +68,23 @@ impl Job {
             self.status.as_str(),
             "succeeded" | "partial" | "failed" | "cancelled"
         )
+    }
+
+    /// Whether it ended before all of its file had come: nothing can be made of it.
+    pub fn is_remains(&self) -> bool {
+        self.is_over() && self.source.sha256.as_deref().unwrap_or_default().is_empty()
+    }
+
+    /// The code of the first stage that failed.
+    pub fn error_code(&self) -> Option<&str> {
+        let mut failed = self.stages.values().filter(|stage| stage.status != "skipped");
+        Some(&failed.find_map(|stage| stage.error.as_ref())?.code)
+    }
+
+    /// Seconds between its beginning and its last change.
+    pub fn seconds(&self) -> Option<f64> {
+        let time = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
+        Some((time(&self.updated_at)? - time(&self.created_at)?).as_seconds_f64())
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub use events::Event;
 pub use failure::Failure;
 pub use job::{Job, Output, Stage, path as job_path, plain};
-pub use upload::Patience;
+pub use upload::{Patience, content_type};
 
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -41,6 +41,11 @@ impl Client {
             .build()?;
         let server = server.trim_end_matches('/').to_owned();
         Ok(Client { http, server })
+    }
+
+    /// The server's address.
+    pub fn server(&self) -> &str {
+        &self.server
     }
 
     /// The address of a path on the server.

@@ -68,6 +68,14 @@ impl Client {
         let request = request.header(IDEMPOTENCY_KEY, format!("\"{key}\""));
         Job::parse(self.send(request).await?.json().await?)
     }
+
+    /// Makes a job of a source that the server fetches, once for each idempotency key.
+    pub async fn refer(&self, source: &Value, options: &Value, key: &str) -> Result<Job> {
+        let body = serde_json::json!({ "source": source, "options": options });
+        let request = self.http.post(self.url("/api/v1/jobs")).json(&body);
+        let request = request.header(IDEMPOTENCY_KEY, format!("\"{key}\""));
+        Job::parse(self.send(request).await?.json().await?)
+    }
 }
 
 /// By the name's end; the server looks into the file itself.
