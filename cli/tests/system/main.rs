@@ -1,6 +1,8 @@
 //! The whole system: `vidp up` with real engines and workers, through HTTP and the command line.
 
 mod bad_input;
+mod batch;
+mod broken;
 mod collector;
 mod commands;
 mod failures;
