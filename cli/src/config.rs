@@ -106,6 +106,9 @@ impl Server {
     /// The server and the key.
     pub fn choice(&self) -> Result<Choice> {
         let (config, path) = self.load()?;
+        if let Some(warning) = open_to_others(&config, &path) {
+            eprintln!("{} {warning}", style("warning:").yellow().for_stderr());
+        }
         choose(&self.flags, &self.typed, &config)
             .with_context(|| format!("configuration file {}", path.display()))
     }
@@ -122,9 +125,6 @@ impl Server {
             Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
         };
         let config: Config = toml::from_str(&text).with_context(|| path.display().to_string())?;
-        if let Some(warning) = open_to_others(&config, &path) {
-            eprintln!("{} {warning}", style("warning:").yellow().for_stderr());
-        }
         Ok((config, path))
     }
 

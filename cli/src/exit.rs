@@ -59,7 +59,8 @@ pub fn complain(error: &Error) {
     }
 }
 
-fn next_step(error: &Error) -> Option<String> {
+/// What to do about an error, if that is known.
+pub fn next_step(error: &Error) -> Option<String> {
     match Failure::of(error)? {
         Failure::NoAnswer { .. } => Some(
             "Is it running? `vidp up` starts one on this machine; --server, --profile or VIDP_SERVER name another."

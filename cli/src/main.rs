@@ -63,8 +63,8 @@ enum Command {
     Up(up::Up),
     /// Start the system, process one video, and stop the system
     Demo(demo::Demo),
-    /// Check that everything is there that `vidp up` needs
-    Doctor,
+    /// Check that everything is there that `vidp up` needs, and say what mends it
+    Doctor(doctor::Doctor),
     /// Make and check speech models
     #[command(subcommand)]
     Model(model::ModelCommand),
@@ -100,8 +100,7 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Events(command) => return jobs::events::run(command).await,
         Command::Dead(command) => return dead::run(command).await,
         Command::Demo(command) => return demo::run(command).await,
-        Command::Doctor if !doctor::run() => return Ok(ExitCode::FAILURE),
-        Command::Doctor => {}
+        Command::Doctor(command) => return doctor::run(command).await,
         Command::Keys(command) => keys::run(command).await?,
         Command::Up(command) => up::run(command).await?,
         Command::Model(command) => model::run(command)?,

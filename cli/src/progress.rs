@@ -62,7 +62,7 @@ impl Display {
                 bar: self
                     .bars
                     .as_ref()
-                    .map_or_else(ProgressBar::hidden, |bars| bars.add(bar(name))),
+                    .map_or_else(ProgressBar::hidden, |bars| shown_by(bars, name)),
                 line: String::new(),
                 began: None,
             });
@@ -126,13 +126,18 @@ fn seconds_left(elapsed: Duration, from: f64, to: f64) -> Option<i64> {
     (speed.is_finite() && speed > 0.0).then(|| ((1.0 - to) / speed).ceil() as i64)
 }
 
-fn bar(name: &str) -> ProgressBar {
-    let style = style("{prefix:<9} {bar:20} {percent:>3} %  {wide_msg}");
-    let bar = ProgressBar::new(STEPS)
-        .with_style(style)
-        .with_prefix(name.to_owned());
+/// It ticks only when it has its place: before, it would draw itself anywhere.
+fn shown_by(bars: &MultiProgress, name: &str) -> ProgressBar {
+    let bar = bars.add(bar(name));
     bar.enable_steady_tick(TICK);
     bar
+}
+
+fn bar(name: &str) -> ProgressBar {
+    let style = style("{prefix:<9} {bar:20} {percent:>3} %  {wide_msg}");
+    ProgressBar::new(STEPS)
+        .with_style(style)
+        .with_prefix(name.to_owned())
 }
 
 fn style(template: &str) -> ProgressStyle {

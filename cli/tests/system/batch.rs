@@ -83,9 +83,11 @@ async fn a_batch_that_is_killed_again_and_again_does_each_video_once() {
     let folder = tempfile::tempdir().unwrap();
     videos(folder.path(), VIDEOS);
     let csv = folder.path().join("done.csv");
-    // They have no sound: the stage looks for it and is skipped, which takes no time.
+    // They have no sound: the stage looks for it and is skipped, which takes no time. In the lane `batch` a worker
+    // would look at the other lane first, and wait there, before each of them.
     let more = [
         "--stages=detect",
+        "--lane=interactive",
         "--concurrency=8",
         "--csv",
         csv.to_str().unwrap(),

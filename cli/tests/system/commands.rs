@@ -187,3 +187,37 @@ async fn a_profile_names_server_and_key() {
         wrong.err
     );
 }
+
+#[test]
+fn the_doctor_says_what_mends_it() {
+    let stack = shared();
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let folder = folder.path().to_str().unwrap();
+    let said = on(
+        stack,
+        &["doctor", "--json", "--data-dir", folder, "--api-port", &port],
+    );
+    assert_eq!(said.code, Some(1));
+    let checks = json_lines(&said.out);
+    let of = |name: &str| checks.iter().find(|check| check["check"] == name).unwrap();
+    assert_eq!(of("port")["status"], "fail");
+    assert!(
+        of("port")["detail"].as_str().unwrap().contains("--api-port"),
+        "{}",
+        said.out
+    );
+    for (name, good) in [
+        ("ffmpeg", "ffmpeg version"),
+        ("server", "has version"),
+        ("config", "profiles"),
+    ] {
+        assert_eq!(of(name)["status"], "ok", "{}", said.out);
+        assert!(
+            of(name)["detail"].as_str().unwrap().contains(good),
+            "{}",
+            said.out
+        );
+    }
+}
