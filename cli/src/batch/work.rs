@@ -188,15 +188,32 @@ impl Batch {
         let mut live = None;
         for document in found {
             let job = Job::parse(document)?;
-            // The upload that makes it is that of a process which is gone: it ends as remains.
+            // The upload that makes it is that of a process which is gone: this one has the state to itself.
             let half = job.status == "uploading" && matches!(item.source, Source::File(_));
+            let job = if half { self.give_up(job).await? } else { job };
             if job.is_remains() {
                 self.client.delete(&job_path(&job.id)?).await?;
-            } else if !half {
+            } else {
                 live = Some(job);
             }
         }
         Ok(live)
+    }
+
+    /// Ends an upload that nobody sends any more: the server would wait for it for two minutes. Should all of it have
+    /// come meanwhile, its job goes on.
+    async fn give_up(&self, job: Job) -> Result<Job> {
+        let path = job_path(&job.id)?;
+        match self.client.act(&format!("{path}/cancel")).await {
+            Err(error) if Failure::status(&error) == Some(StatusCode::CONFLICT) => {
+                self.client.job(&job.id).await
+            }
+            Err(error) => Err(error),
+            Ok(document) => match Job::parse(document)? {
+                ended if ended.is_remains() => Ok(ended),
+                _ => Job::parse(self.client.act(&format!("{path}/retry")).await?),
+            },
+        }
     }
 
     async fn accepted(&self, item: &Item, job: &str) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use crate::{
     media::make,
-    stack::{LIMIT, Stack, http, shared, until, vidp},
+    stack::{LIMIT, Stack, http, shared, until, up, vidp},
 };
 use serde_json::{Value, json};
 use std::{
@@ -79,12 +79,15 @@ fn succeeds(done: &Output) {
 
 #[tokio::test]
 async fn a_batch_that_is_killed_again_and_again_does_each_video_once() {
-    let stack = shared();
+    // A worker waits a second at each fifth pull, for the other lane: four of them get on with it.
+    let data = tempfile::tempdir().unwrap();
+    let mut command = up(&data.path().join("data"), 0);
+    command.args(["--detect-workers=4", "--scale-workers=0", "--subtitle-workers=0"]);
+    let stack = &Stack::start_as(&data.path().join("data"), command);
     let folder = tempfile::tempdir().unwrap();
     videos(folder.path(), VIDEOS);
     let csv = folder.path().join("done.csv");
-    // They have no sound: the stage looks for it and is skipped, which takes no time. In the lane `batch` a worker
-    // would look at the other lane first, and wait there, before each of them.
+    // They have no sound: the stage looks for it and is skipped, which takes no time.
     let more = [
         "--stages=detect",
         "--lane=interactive",
