@@ -8,6 +8,12 @@ pub fn source(job_id: Uuid) -> String {
     format!("uploads/{job_id}/source")
 }
 
+/// `uploads/<job_id>/source.tail-<offset>`: what of a resumable upload is less than a part, and ends at `offset`. Begins as
+/// the source does: whoever removes that with all below it removes these.
+pub fn tail(job_id: Uuid, offset: u64) -> String {
+    format!("uploads/{job_id}/source.tail-{offset}")
+}
+
 /// `outputs/<job_id>/`: everything made for a job.
 pub fn job_prefix(job_id: Uuid) -> String {
     format!("outputs/{job_id}/")

@@ -2,9 +2,11 @@
 
 mod direct;
 mod multipart;
+mod parts;
 mod transfer;
 
 pub use multipart::{Multipart, hex};
+pub use parts::{Parts, part_size};
 
 use crate::config::S3Config;
 use aws_sdk_s3::{
@@ -18,6 +20,7 @@ use aws_sdk_s3::{
     types::{Delete, ObjectIdentifier},
 };
 use aws_smithy_http_client::{Builder as HttpClient, tls};
+use bytes::Bytes;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -201,6 +204,17 @@ impl Store {
             Err(error) if status(&error) == Some(412) => Ok(PutIfAbsent::Exists),
             Err(error) => Err(refused("put", key)(error)),
         }
+    }
+
+    /// Stores a small object, in the place of the one that may be there.
+    pub async fn put(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {
+        let put = self
+            .client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .body(bytes.into());
+        put.send().await.map(drop).map_err(refused("put", key))
     }
 
     /// A small object's bytes; `None` when there is none.
