@@ -1,0 +1,30 @@
+// Short messages: shown for some seconds, and read out by screen readers.
+
+import { html, Store, useStore } from './dom.js';
+
+/** Milliseconds. */
+const SHOWN = { '': 6000, error: 12_000 };
+
+class MessageStore extends Store {
+  shown = [];
+}
+
+const messages = new MessageStore();
+
+/** Tells something; `kind` is `error` when something went wrong. */
+export function announce(text, kind = '') {
+  const message = { text, kind };
+  messages.shown = [...messages.shown.slice(-2), message];
+  messages.changed();
+  setTimeout(() => {
+    messages.shown = messages.shown.filter((one) => one !== message);
+    messages.changed();
+  }, SHOWN[kind]);
+}
+
+export function Messages() {
+  const { shown } = useStore(messages);
+  return html`<div class="messages" role="status" aria-live="polite">
+    ${shown.map(({ text, kind }) => html`<p key=${text} class="message ${kind}">${text}</p>`)}
+  </div>`;
+}

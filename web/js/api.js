@@ -1,0 +1,67 @@
+// The API, as `docs/api.md` has it.
+
+import { key } from './key.js';
+
+const BASE = '/api/v1';
+
+/** An answer that is no success (RFC 9457), or no answer: then the code is `unreachable`. */
+export class Problem extends Error {
+  constructor({ code, detail, request_id }, status = 0) {
+    super(detail ?? code);
+    this.code = code;
+    this.detail = detail;
+    this.requestId = request_id;
+    this.status = status;
+  }
+
+  /** Of an answer's status and text. */
+  static of(status, text) {
+    try {
+      return new Problem(JSON.parse(text), status);
+    } catch {
+      return new Problem({ code: status >= 500 ? 'unavailable' : 'internal', detail: `HTTP ${status}` }, status);
+    }
+  }
+}
+
+/** Sends a request, with the key; asks for one when there is none, or a wrong one. */
+export async function request(path, init = {}) {
+  for (;;) {
+    const authorization = key.headers();
+    let response;
+    try {
+      response = await fetch(path, { ...init, headers: { ...init.headers, ...authorization } });
+    } catch (error) {
+      if (error.name === 'AbortError') throw error;
+      throw new Problem({ code: 'unreachable' });
+    }
+    if (response.status === 401) {
+      await key.ask(authorization);
+      continue;
+    }
+    if (!response.ok) throw Problem.of(response.status, await response.text());
+    return response;
+  }
+}
+
+const json = async (path, init) => (await request(BASE + path, init)).json();
+const post = (path) => json(path, { method: 'POST' });
+
+export const api = {
+  /** A page of jobs, newest first. */
+  jobs: (query) => json(`/jobs?${new URLSearchParams(query)}`),
+  job: (id) => json(`/jobs/${id}`),
+  cancel: (id) => post(`/jobs/${id}/cancel`),
+  retry: (id) => post(`/jobs/${id}/retry`),
+  delete: (id) => request(`${BASE}/jobs/${id}`, { method: 'DELETE' }),
+  health: () => json('/processing/health'),
+  languages: async () => (await json('/processing/supported-languages')).languages,
+  /** The text of an output. */
+  text: async (output) => (await request(output.url)).text(),
+  /** An address of an output for elements that send no header: its own, or a link of the object store. */
+  async address(output) {
+    if (!key.needed) return output.url;
+    // Long enough for a film with a break.
+    return (await (await request(`${output.url}/link?seconds=21600`)).json()).url;
+  },
+};

@@ -1,0 +1,33 @@
+// Cues of WebVTT and SubRip files.
+
+const TIMES = /(\d+:)?(\d+):(\d+)[.,](\d+) +--> +(\d+:)?(\d+):(\d+)[.,](\d+)/;
+
+const seconds = ([hours, minutes, rest, millis]) =>
+  parseInt(hours ?? 0, 10) * 3600 + minutes * 60 + Number(rest) + millis / 1000;
+
+const unescaped = (text) => text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
+
+/** Each `{start, end, text}`, in seconds. */
+export function cues(file) {
+  return file.split(/\r?\n\r?\n/).flatMap((block) => {
+    const lines = block.trim().split(/\r?\n/);
+    const at = lines.findIndex((line) => TIMES.test(line));
+    if (at < 0) return [];
+    const [, ...parts] = TIMES.exec(lines[at]);
+    const text = unescaped(lines.slice(at + 1).join(' '));
+    return [{ start: seconds(parts.slice(0, 4)), end: seconds(parts.slice(4)), text }];
+  });
+}
+
+/** SubRip as WebVTT, which is what browsers read. */
+export const toVtt = (srt) => `WEBVTT\n\n${srt.replace(/(\d),(\d{3})/g, '$1.$2')}`;
+
+/** The tiles of a storyboard: `storyboard.jpg#xywh=160,0,160,90`. Each `{start, end, x, y, width, height}`. */
+export const tiles = (file) =>
+  cues(file).map(({ start, end, text }) => {
+    const [x, y, width, height] = text.split('#xywh=')[1].split(',').map(Number);
+    return { start, end, x, y, width, height };
+  });
+
+/** The last one that has begun; -1 before the first. */
+export const indexAt = (all, time) => all.findLastIndex(({ start }) => start <= time + 0.05);

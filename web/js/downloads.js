@@ -1,0 +1,25 @@
+// The other files that were made: subtitles, transcript, pictures.
+
+import { html } from './dom.js';
+import { bytes } from './format.js';
+import { t } from './i18n.js';
+import { stagesOf } from './jobs.js';
+import { Download } from './outputs.js';
+
+/** What a file is, by its end. */
+const KINDS = { srt: 'SubRip', vtt: 'WebVTT', json: 'JSON', txt: 'text', jpg: 'JPEG' };
+
+export function Outputs({ job }) {
+  const outputs = stagesOf(job).flatMap(([, stage]) => stage.outputs);
+  const files = outputs.filter((one) => !one.content_type.startsWith('video/'));
+  if (!files.length) return null;
+  return html`<section class="card" aria-labelledby="files-title">
+    <h2 id="files-title">${t('files.title')}</h2>
+    <ul class="files">
+      ${files.map((file) => html`<li key=${file.name}>
+        <span>${file.name}<span class="fine">${KINDS[file.name.split('.').at(-1)]} · ${bytes(file.size)}</span></span>
+        <${Download} job=${job} file=${file} />
+      </li>`)}
+    </ul>
+  </section>`;
+}

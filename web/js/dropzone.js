@@ -1,0 +1,53 @@
+// Where videos are dropped: anywhere on the page, and a button for who does not drop.
+
+import { html, useEffect, useRef, useState } from './dom.js';
+import { t } from './i18n.js';
+import { Options, choice } from './options.js';
+import { Icon } from './parts.js';
+import { uploads } from './upload.js';
+
+const hasFiles = (event) => event.dataTransfer?.types.includes('Files');
+
+/** Whether files are held over the page. Takes them when they are dropped, and shows the list, where they are sent. */
+export function useDrop() {
+  const [over, setOver] = useState(false);
+  useEffect(() => {
+    const hold = (event) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      setOver(true);
+    };
+    const leave = (event) => event.relatedTarget === null && setOver(false);
+    const drop = (event) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      setOver(false);
+      location.hash = '#/';
+      uploads.add(event.dataTransfer.files, choice.options());
+    };
+    const listeners = { dragenter: hold, dragover: hold, dragleave: leave, drop };
+    for (const [name, listener] of Object.entries(listeners)) addEventListener(name, listener);
+    return () => {
+      for (const [name, listener] of Object.entries(listeners)) removeEventListener(name, listener);
+    };
+  }, []);
+  return over;
+}
+
+export function Dropzone() {
+  const input = useRef();
+  const take = (event) => {
+    uploads.add(event.target.files, choice.options());
+    event.target.value = '';
+  };
+  return html`<div class="dropzone">
+    <div class="dropzone-ask">
+      <${Icon} name="upload" />
+      <p><b>${t('upload.drop')}</b><span class="fine">${t('upload.hint')}</span></p>
+      <button type="button" class="primary" onClick=${() => input.current.click()}>${t('upload.choose')}</button>
+      <input ref=${input} class="hidden" type="file" multiple accept="video/*,audio/*,.mkv,.ts,.mxf"
+        aria-label=${t('upload.choose')} tabindex="-1" onChange=${take} />
+    </div>
+    <${Options} />
+  </div>`;
+}

@@ -1,0 +1,26 @@
+// Paths of the icons, drawn with a line on a grid of 24.
+
+export const ICONS = {
+  upload: 'M12 16V4m-5 5 5-5 5 5M4 16v3a1 1 0 0 0 1 1h14a1 1 0 0 0 1-1v-3',
+  download: 'M12 4v12m-5-5 5 5 5-5M4 16v3a1 1 0 0 0 1 1h14a1 1 0 0 0 1-1v-3',
+  play: 'M7 4.5v15l12-7.5z',
+  pause: 'M8 5v14m8-14v14',
+  close: 'M6 6l12 12M18 6 6 18',
+  retry: 'M20 5v5h-5M20 10a8 8 0 1 0 .3 4',
+  delete: 'M4 7h16M9 7V4h6v3m3 0-1 13H7L6 7m4 4v5m4-5v5',
+  back: 'M15 5l-7 7 7 7',
+  search: 'M11 18a7 7 0 1 1 0-14 7 7 0 0 1 0 14zm5-2 5 5',
+  captions: 'M3 5h18v14H3zM10.5 10.5a2 2 0 1 0 0 3m7-3a2 2 0 1 0 0 3',
+  full: 'M4 9V4h5m6 0h5v5m0 6v5h-5m-6 0H4v-5',
+  sound: 'M4 9v6h4l5 4V5L8 9zm12.5-.5a5 5 0 0 1 0 7M19 6a9 9 0 0 1 0 12',
+  muted: 'M4 9v6h4l5 4V5L8 9zm12 1 5 5m0-5-5 5',
+  succeeded: 'M5 12.5l4.5 4.5L19 7.5',
+  failed: 'M12 3 2.5 20h19zM12 10v4.5m0 2.8v.2',
+  partial: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zm0 4v6m0 3.5v.2',
+  cancelled: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM5.6 5.6l12.8 12.8',
+  queued: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zm0 4v5l3.5 2',
+  running: 'M12 3v4m0 10v4M3 12h4m10 0h4M5.6 5.6l2.9 2.9m7 7 2.9 2.9M5.6 18.4l2.9-2.9m7-7 2.9-2.9',
+  detect: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM3 12h18M12 3c5 5 5 13 0 18-5-5-5-13 0-18z',
+  scale: 'M4 4h16v12H4zM4 20h9M17 20h3',
+  subtitle: 'M3 5h18v14H3zM6.5 15h5m2.5 0h3.5M6.5 11.5h2m2.5 0h6.5',
+};

@@ -1,0 +1,69 @@
+// The page: what is at the top of every view, and which view the address names.
+
+import { Messages } from './announce.js';
+import { Confirmation, KeyDialog } from './dialogs.js';
+import { useDrop } from './dropzone.js';
+import { html, render, useEffect, useState, useStore } from './dom.js';
+import { Connection } from './health.js';
+import { LANGUAGES, choose, language, languageChoice, t } from './i18n.js';
+import { JobPage } from './job.js';
+import { jobs } from './jobs.js';
+import { key } from './key.js';
+import { ListPage } from './list.js';
+import { Select } from './parts.js';
+
+/** The job that the address names: `#/jobs/<id>`; none for the list. */
+const named = () => /^#\/jobs\/([0-9a-f-]{36})$/.exec(location.hash)?.[1];
+
+/** The id of the job to show, as the address changes. */
+function useAddress() {
+  const [id, show] = useState(named);
+  useEffect(() => {
+    const changed = () => {
+      show(named());
+      scrollTo(0, 0);
+      // Screen readers go on at the new view's start; a job's page does that when the job is there.
+      requestAnimationFrame(() => document.querySelector('h1')?.focus({ preventScroll: true }));
+    };
+    addEventListener('hashchange', changed);
+    return () => removeEventListener('hashchange', changed);
+  }, []);
+  return id;
+}
+
+function Top() {
+  useStore(key);
+  return html`<header class="top">
+  <a class="brand" href="#/"><img src="/web/favicon.svg" alt="" width="28" height="28" />VidP</a>
+  <${Connection} />
+  <nav aria-label=${t('nav.title')}>
+    ${key.needed && html`<button type="button" class="quiet small"
+      onClick=${() => key.forget()}>${t('key.forget')}</button>`}
+    <a href="/docs">${t('nav.docs')}</a>
+    <label class="language"><span class="hidden">${t('nav.language')}</span>
+      <${Select} value=${language()} onChoose=${choose} options=${Object.entries(LANGUAGES)} />
+    </label>
+  </nav>
+</header>`;
+}
+
+function Page() {
+  useStore(languageChoice);
+  const id = useAddress();
+  const over = useDrop();
+  return html`
+    <a class="skip" href="#main" onClick=${(event) => {
+      // The address is taken: it names the view.
+      event.preventDefault();
+      document.querySelector('h1')?.focus();
+    }}>${t('nav.skip')}</a>
+    <${Top} />
+    <main id="main">${id ? html`<${JobPage} key=${id} id=${id} />` : html`<${ListPage} />`}</main>
+    ${over && html`<p class="drop-here" aria-hidden="true">${t('upload.here')}</p>`}
+    <${Messages} />
+    <${Confirmation} />
+    <${KeyDialog} />`;
+}
+
+render(html`<${Page} />`, document.body);
+jobs.start();

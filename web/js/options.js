@@ -1,0 +1,112 @@
+// What to do with the videos: kept for the next time.
+
+import { api } from './api.js';
+import { html, Store, useEffect, useState, useStore } from './dom.js';
+import { languageName, list } from './format.js';
+import { t } from './i18n.js';
+import { STAGES } from './jobs.js';
+import { Select } from './parts.js';
+
+const ITEM = 'vidp-options';
+const RENDITIONS = ['1080p', '720p', '480p', '360p', '240p', '144p'];
+const FORMATS = ['srt', 'vtt', 'json', 'txt'];
+const CODECS = { h264: 'H.264', h265: 'H.265', av1: 'AV1', vp9: 'VP9' };
+
+/** The API's defaults, and WebVTT and JSON for this page's captions and transcript. */
+const DEFAULTS = {
+  stages: STAGES,
+  renditions: ['720p', '480p', '360p'],
+  codec: 'h264',
+  formats: ['srt', 'vtt', 'json'],
+  language: 'auto',
+  translate: false,
+};
+
+class Choice extends Store {
+  value = { ...DEFAULTS, ...JSON.parse(localStorage.getItem(ITEM) ?? '{}') };
+
+  set(changes) {
+    Object.assign(this.value, changes);
+    localStorage.setItem(ITEM, JSON.stringify(this.value));
+    this.changed();
+  }
+
+  /** Adds it or takes it away; the last one stays, as none would be refused. */
+  toggle(name, one, order) {
+    const chosen = new Set(this.value[name]);
+    if (!chosen.delete(one)) chosen.add(one);
+    if (chosen.size) this.set({ [name]: order.filter((other) => chosen.has(other)) });
+    else this.changed();
+  }
+
+  /** The `options` of a job. */
+  options() {
+    const { stages, renditions, codec, formats, language, translate } = this.value;
+    return { stages, scale: { renditions, codec }, subtitle: { formats, language, translate } };
+  }
+}
+
+export const choice = new Choice();
+
+const Checks = ({ name, all, text, disabled = false }) => all.map((one) => html`<label class="check" key=${one}>
+  <input type="checkbox" checked=${choice.value[name].includes(one)} disabled=${disabled}
+    onChange=${(event) => {
+      choice.toggle(name, one, all);
+      event.target.checked = choice.value[name].includes(one);
+    }} />${text(one)}
+</label>`);
+
+/** The languages to name, by their names in the page's language. */
+function useLanguages() {
+  const [all, set] = useState([]);
+  useEffect(() => {
+    api.languages().then(set, () => {});
+  }, []);
+  return all.map(({ code, name }) => [code, languageName(code, name)]).sort((a, b) => a[1].localeCompare(b[1]));
+}
+
+function Fields() {
+  const { stages, codec, language, translate } = choice.value;
+  const [scales, writes] = [stages.includes('scale'), stages.includes('subtitle')];
+  const languages = useLanguages();
+  return html`<div class="options-fields">
+    <fieldset><legend>${t('options.stages')}</legend>
+      <${Checks} name="stages" all=${STAGES} text=${(one) => t(`stage.${one}`)} />
+    </fieldset>
+    <fieldset disabled=${!scales}><legend>${t('options.renditions')}</legend>
+      <${Checks} name="renditions" all=${RENDITIONS} text=${(one) => one} />
+      <label class="field">${t('options.codec')}
+        <${Select} value=${codec} onChoose=${(one) => choice.set({ codec: one })}
+          options=${Object.entries(CODECS)} /></label>
+    </fieldset>
+    <fieldset disabled=${!writes}><legend>${t('options.formats')}</legend>
+      <${Checks} name="formats" all=${FORMATS} text=${(one) => one.toUpperCase()} />
+      <label class="field">${t('options.language')}
+        <${Select} value=${language} onChoose=${(one) => choice.set({ language: one })}
+          options=${[['auto', t('options.auto')], ...languages]} /></label>
+      <label class="check"><input type="checkbox" checked=${translate}
+        onChange=${(event) => choice.set({ translate: event.target.checked })} />${t('options.translate')}</label>
+    </fieldset>
+  </div>`;
+}
+
+/** A job's options in a line. */
+export function summary({ stages, scale, subtitle }) {
+  const { language, formats, translate } = subtitle;
+  return [
+    stages.includes('detect') && t('stage.detect'),
+    stages.includes('scale') && `${list(scale.renditions)} ${CODECS[scale.codec]}`,
+    stages.includes('subtitle') && list(formats.map((one) => one.toUpperCase())),
+    stages.includes('subtitle') && language !== 'auto' && languageName(language),
+    stages.includes('subtitle') && translate && t('stage.translated'),
+  ].filter(Boolean).join(' · ');
+}
+
+export function Options() {
+  useStore(choice);
+  const [open, setOpen] = useState(false);
+  return html`<details class="options" open=${open} onToggle=${(event) => setOpen(event.target.open)}>
+    <summary><b>${t('options.title')}</b> <span class="fine">${summary(choice.options())}</span></summary>
+    ${open && html`<${Fields} />`}
+  </details>`;
+}

@@ -1,0 +1,115 @@
+// The player: the renditions, captions, and a bar that shows where one would land.
+
+import { api } from './api.js';
+import { toVtt } from './cues.js';
+import { html, useEffect, useRef, useState } from './dom.js';
+import { languageName } from './format.js';
+import { t } from './i18n.js';
+import { output, rung, useOutput } from './outputs.js';
+import { IconButton, Select } from './parts.js';
+import { usePlayback } from './playback.js';
+import { Scrubber } from './scrubber.js';
+
+/** The captions as an address for `<track>`; null when there are none. */
+function useCaptions(job) {
+  const vtt = output(job, 'subtitle', 'subtitles.vtt');
+  const file = vtt ?? output(job, 'subtitle', 'subtitles.srt');
+  return useOutput(file, async (one) => {
+    const text = await api.text(one);
+    return URL.createObjectURL(new Blob([vtt ? text : toVtt(text)], { type: 'text/vtt' }));
+  });
+}
+
+/** Plays `file` from where the film is. */
+function useSource(video, file, failed) {
+  useEffect(() => {
+    let left = false;
+    const { currentTime, paused } = video.current;
+    failed(false);
+    api.address(file).then((address) => {
+      if (left) return;
+      video.current.src = address;
+      video.current.currentTime = currentTime;
+      if (!paused) video.current.play().catch(() => {});
+    }, () => failed(true));
+    return () => {
+      left = true;
+    };
+  }, [file.sha256]);
+}
+
+const isPlaying = (playback) => playback.playing;
+
+/** What keys do, as in other players. */
+function keys({ playback, video, captions }) {
+  return {
+    ' ': () => playback.toggle(),
+    k: () => playback.toggle(),
+    ArrowLeft: () => playback.seek(Math.max(0, playback.time - 5)),
+    ArrowRight: () => playback.seek(Math.min(video.duration || 0, playback.time + 5)),
+    m: () => (video.muted = !video.muted),
+    f: () => full(video),
+    c: captions,
+  };
+}
+
+/** Fills the screen with the player, or ends that. */
+function full(video) {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else video.closest('.player').requestFullscreen?.().catch(() => {});
+}
+
+export function Player({ job, playback }) {
+  const renditions = job.stages.scale.result.renditions.map(({ name }) => output(job, 'scale', name));
+  const [chosen, choose] = useState(renditions[0].name);
+  const [shown, show] = useState(true);
+  const [failed, setFailed] = useState(false);
+  const video = useRef();
+  const file = renditions.find((one) => one.name === chosen) ?? renditions[0];
+  const captions = useCaptions(job);
+  const poster = useOutput(output(job, 'scale', 'poster.jpg'), (one) => api.address(one));
+  const toggle = usePlayback(playback, isPlaying) ? 'pause' : 'play';
+  useEffect(() => playback.attach(video.current), []);
+  useSource(video, file, setFailed);
+  useEffect(() => {
+    for (const track of video.current.textTracks) track.mode = shown ? 'showing' : 'hidden';
+  }, [shown, captions]);
+  const { width, height } = job.stages.scale.result.renditions[0];
+  const { translated, language } = job.stages.subtitle?.result ?? {};
+  const written = translated ? 'en' : language?.code;
+  const byKey = (event) => {
+    if (event.target.closest('button, select') && event.key === ' ') return;
+    if (event.target.closest('select') || event.ctrlKey || event.metaKey || event.altKey) return;
+    const act = keys({ playback, video: video.current, captions: () => show(!shown) })[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  };
+  return html`<section class="player" aria-label=${t('player.title')} onKeyDown=${byKey}>
+    <div class="screen" style=${{ aspectRatio: `${width} / ${height}` }}>
+      <video ref=${video} poster=${poster ?? undefined} preload="metadata" playsinline
+        onClick=${() => playback.toggle()} onError=${() => setFailed(true)}>
+        ${captions && html`<track kind="captions" src=${captions} srclang=${written}
+          label=${languageName(written)} default />`}
+      </video>
+      ${failed && html`<p class="screen-failed" role="alert">${t('player.failed')}</p>`}
+    </div>
+    <div class="controls">
+      <${IconButton} icon=${toggle} label=${t(`player.${toggle}`)} onClick=${() => playback.toggle()} />
+      <${Scrubber} job=${job} playback=${playback} />
+      <${Sound} playback=${playback} video=${video} />
+      ${captions && html`<${IconButton} icon="captions" label=${t('player.captions')} aria-pressed=${shown}
+        onClick=${() => show(!shown)} />`}
+      <label class="rendition"><span class="hidden">${t('player.rendition')}</span>
+        <${Select} title=${t('player.rendition')} value=${file.name} onChoose=${choose}
+          options=${renditions.map((one) => [one.name, rung(one)])} /></label>
+      <${IconButton} icon="full" label=${t('player.full')} onClick=${() => full(video.current)} />
+    </div>
+  </section>`;
+}
+
+function Sound({ playback, video }) {
+  const muted = usePlayback(playback, () => video.current?.muted ?? false);
+  return html`<${IconButton} icon=${muted ? 'muted' : 'sound'} label=${t(muted ? 'player.unmute' : 'player.mute')}
+    onClick=${() => (video.current.muted = !muted)} />`;
+}

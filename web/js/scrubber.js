@@ -1,0 +1,36 @@
+// The bar of the player: where the film is, and what is under the pointer.
+
+import { html, useState } from './dom.js';
+import { clock } from './format.js';
+import { t } from './i18n.js';
+import { usePlayback } from './playback.js';
+import { Preview, useStoryboard } from './storyboard.js';
+
+const timeOf = (playback) => playback.time;
+
+export function Scrubber({ job, playback }) {
+  const { duration } = job.stages.scale.result.renditions[0];
+  const storyboard = useStoryboard(job);
+  const time = usePlayback(playback, timeOf);
+  const [place, point] = useState(null);
+  const pointed = (event) => {
+    const { left, width } = event.currentTarget.getBoundingClientRect();
+    point(Math.min(1, Math.max(0, (event.clientX - left) / width)));
+  };
+  const leave = () => point(null);
+  // By keyboard the picture shows where one is.
+  const moved = (event) => {
+    playback.seek(Number(event.target.value));
+    point(event.target.value / duration);
+  };
+  return html`<div class="scrubber">
+    <span class="clock">${clock(time)}</span>
+    <div class="scrubber-bar" onPointerMove=${pointed} onPointerLeave=${leave}>
+      ${place !== null && html`<${Preview} storyboard=${storyboard} time=${place * duration} place=${place} />`}
+      <input type="range" min="0" max=${duration} step="0.1" value=${time} aria-label=${t('player.position')}
+        aria-valuetext=${t('player.at', clock(time), clock(duration))}
+        style=${{ '--done': `${(time / duration) * 100}%` }} onInput=${moved} onBlur=${leave} />
+    </div>
+    <span class="clock">${clock(duration)}</span>
+  </div>`;
+}

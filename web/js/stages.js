@@ -1,0 +1,75 @@
+// The stages of a job: how far each is, what it found, or why it failed.
+
+import { html } from './dom.js';
+import { duration, languageName, percent, probability, speed } from './format.js';
+import { has, t } from './i18n.js';
+import { stagesOf } from './jobs.js';
+import { Explained, Icon, Progress, Status, meaning } from './parts.js';
+
+/** Below this the rest of the time cannot be told. */
+const TELLING = 0.05;
+
+function secondsLeft({ started_at, progress }) {
+  if (progress < TELLING || progress >= 1) return null;
+  const passed = (Date.now() - Date.parse(started_at)) / 1000;
+  return (passed / progress) * (1 - progress);
+}
+
+/** What a running stage does. */
+function doing(stage) {
+  const left = secondsLeft(stage);
+  return [
+    percent(stage.progress),
+    has(`phase.${stage.phase}`) ? t(`phase.${stage.phase}`) : stage.phase,
+    stage.speed && t('stage.speed', speed(stage.speed)),
+    left && t('upload.left', duration(left)),
+    stage.attempt > 1 && t('stage.attempt', stage.attempt),
+  ].filter(Boolean).join(' · ');
+}
+
+/** What a stage found, in a line. */
+const FOUND = {
+  detect: ({ language, confidence }) => `${languageName(language.code, language.name)} · ${probability(confidence)}`,
+  scale: ({ renditions, media }) => {
+    const smallest = Math.min(...renditions.map(({ size }) => size));
+    return `${t('stage.renditions', renditions.length)} · ${t('stage.smallest', percent(smallest / media.size))}`;
+  },
+  subtitle: ({ language, translated, cues, words }) => {
+    const name = languageName(language.code, language.name);
+    const parts = [name, translated && t('stage.translated'), t('stage.cues', cues), t('stage.words', words)];
+    return parts.filter(Boolean).join(' · ');
+  },
+};
+
+function Outcome({ name, stage }) {
+  if (stage.status === 'failed') return html`<p><code>${stage.error.code}</code></p>`;
+  if (stage.error) return html`<p>${meaning(stage.error.code)}</p>`;
+  if (stage.result) return html`<p>${FOUND[name](stage.result)}</p>`;
+  if (stage.status === 'running') return html`<p>${doing(stage)}</p>`;
+  return html`<p class="fine">${t(`stage.is.${stage.status}`)}</p>`;
+}
+
+const Card = ({ name, stage }) => html`<li class="stage ${stage.status}">
+  <h2><${Icon} name=${name} />${t(`stage.${name}`)}<${Status} status=${stage.status} /></h2>
+  ${stage.finished_at ? null : html`<${Progress} value=${stage.progress} label=${t(`stage.${name}`)} />`}
+  <${Outcome} name=${name} stage=${stage} />
+</li>`;
+
+/** Why stages failed: explained once for those that failed alike, with what each said. */
+function Failures({ stages }) {
+  const alike = Map.groupBy(stages.filter(([, { status }]) => status === 'failed'), ([, { error }]) => error.code);
+  return [...alike].map(([code, failed]) => html`<div key=${code} class="failure">
+    <${Explained} problem=${{ code }} />
+    <ul class="fine">${failed.map(([name, { error }]) => html`<li key=${name}>
+      ${t(`stage.${name}`)} · <span lang="en">${error.detail}</span>
+    </li>`)}</ul>
+  </div>`);
+}
+
+export function Stages({ job }) {
+  const stages = stagesOf(job);
+  return html`<${Failures} stages=${stages} />
+    <ul class="stages" aria-label=${t('job.stages')}>
+      ${stages.map(([name, stage]) => html`<${Card} key=${name} name=${name} stage=${stage} />`)}
+    </ul>`;
+}

@@ -1,0 +1,54 @@
+// The uploads that have not become jobs yet.
+
+import { html, useStore } from './dom.js';
+import { bytes, duration, percent } from './format.js';
+import { t } from './i18n.js';
+import { Explained, IconButton, Progress } from './parts.js';
+import { uploads } from './upload.js';
+
+function pace(upload) {
+  const { state, sent, file, speed, secondsLeft } = upload;
+  const amount = sent ? t('upload.amount', bytes(sent), bytes(file.size)) : bytes(file.size);
+  if (state !== 'sending' || !speed) return `${t(`upload.${state}`)} · ${amount}`;
+  const left = t('upload.left', duration(secondsLeft));
+  return [percent(sent / file.size), amount, t('upload.speed', bytes(speed)), left].join(' · ');
+}
+
+const BUTTONS = {
+  sending: ['pause', 'pause'],
+  waiting: ['pause', 'pause'],
+  paused: ['play', 'resume'],
+  failed: ['retry', 'resume'],
+};
+
+/** Of those that wait, only some are shown: thousands may. */
+const WAITING_SHOWN = 3;
+
+function Sent({ upload }) {
+  const { file, state, sent, problem } = upload;
+  const [icon, action] = BUTTONS[state] ?? BUTTONS.sending;
+  return html`<li class="upload ${state}">
+    <div class="upload-head">
+      <p><b>${file.name}</b> <span class="fine">${pace(upload)}</span></p>
+      ${[[icon, action], ['close', 'cancel']].map(([picture, act]) => html`<${IconButton} key=${act} icon=${picture}
+        label=${t(`upload.${act}Of`, file.name)} onClick=${() => uploads[act](upload)} />`)}
+    </div>
+    <${Progress} value=${file.size ? sent / file.size : 0} label=${file.name} />
+    ${problem && html`<${Explained} problem=${problem} />`}
+  </li>`;
+}
+
+export function Uploads() {
+  const { all } = useStore(uploads);
+  const waiting = all.filter(({ state }) => state === 'waiting').slice(WAITING_SHOWN);
+  const shown = all.filter((upload) => !waiting.includes(upload));
+  const dropRest = () => waiting.forEach((upload) => uploads.cancel(upload));
+  if (!all.length) return null;
+  return html`<ul class="uploads" aria-label=${t('upload.list')}>
+    ${shown.map((upload) => html`<${Sent} key=${upload.id} upload=${upload} />`)}
+    ${waiting.length > 0 && html`<li class="upload-rest">
+      <span>${t('upload.rest', waiting.length)}</span>
+      <button type="button" class="quiet small" onClick=${dropRest}>${t('upload.dropRest')}</button>
+    </li>`}
+  </ul>`;
+}
