@@ -47,19 +47,21 @@ fn file(app: &App, headers: &HeaderMap, path: &str) -> Response {
     let tag = format!("\"{}\"", &hex(&file.metadata.sha256_hash())[..16]);
     // Weak: what is sent may be compressed.
     let tag = format!("W/{tag}");
-    let caching = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, "no-cache")];
+    // With the policy, also of a page that the client has: browsers take the fields of the latest answer.
+    let policy = policy(&app.config.public_s3().s3_endpoint);
+    let common = [
+        (header::ETAG, tag.as_str()),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::CONTENT_SECURITY_POLICY, &policy),
+    ];
     if headers
         .get(header::IF_NONE_MATCH)
         .is_some_and(|known| known == tag.as_str())
     {
-        return (StatusCode::NOT_MODIFIED, caching).into_response();
+        return (StatusCode::NOT_MODIFIED, common).into_response();
     }
     let kind = [(header::CONTENT_TYPE, file.metadata.mimetype())];
-    let policy = [(
-        header::CONTENT_SECURITY_POLICY,
-        policy(&app.config.public_s3().s3_endpoint),
-    )];
-    (caching, kind, policy, file.data).into_response()
+    (common, kind, file.data).into_response()
 }
 
 /// Nothing from elsewhere, but for the media that presigned URLs of the object store lead to.
