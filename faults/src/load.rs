@@ -1,5 +1,7 @@
 //! Clients that upload one file after the other, and remember every promise they were given.
 
+mod resumable;
+
 use crate::{
     media::{self, Sample},
     stack::Stack,
@@ -106,8 +108,13 @@ impl Load {
             self.unanswered.fetch_add(1, Ordering::Relaxed);
             return None;
         };
+        self.accept(&id, sample);
+        Some(id)
+    }
+
+    fn accept(&self, id: &str, sample: usize) {
         let accepted = Accepted {
-            id: id.clone(),
+            id: id.to_owned(),
             sample,
             at: Instant::now(),
         };
@@ -115,7 +122,6 @@ impl Load {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(accepted);
-        Some(id)
     }
 
     /// Starts clients that upload until [`Load::stop`]. Each waits while `backlog` jobs are open, so that the load
@@ -129,7 +135,12 @@ impl Load {
                 while !load.stop.load(Ordering::Relaxed) {
                     let begun = Instant::now();
                     let sample = media::pick(&rig.samples, &mut random);
-                    if load.upload(&rig, sample).await.is_none() {
+                    // One in four by tus.
+                    let done = match random.u8(..) < 64 {
+                        true => load.upload_resumably(&rig, sample).await,
+                        false => load.upload(&rig, sample).await,
+                    };
+                    if done.is_none() {
                         tokio::time::sleep(Duration::from_millis(200)).await;
                     }
                     while !load.stop.load(Ordering::Relaxed)

@@ -74,6 +74,9 @@ async fn provoke(scene: &mut Scene<'_>, step: &str) -> Result<()> {
                 sleep(Duration::from_secs(2)).await;
             }
         }
+        _ if step.starts_with("resumable.") => {
+            let _ = scene.load.upload_resumably(rig, 0).await;
+        }
         _ => {
             let _ = scene.load.upload(rig, 0).await;
         }

@@ -1,0 +1,84 @@
+//! The same upload by tus 1.0: in two requests, and again from where the server is whenever one of them fails. It is
+//! promised once the server says that it has all bytes.
+
+use super::{Load, Rig};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use reqwest::{Method, RequestBuilder, Response};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+/// A client goes on so long without getting further, then gives up.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Load {
+    /// Uploads one file and gives the job's id if all of it was taken.
+    pub async fn upload_resumably(&self, rig: &Rig, sample: usize) -> Option<String> {
+        let bytes = &rig.samples[sample].bytes;
+        let options = BASE64_STANDARD.encode(rig.samples[sample].options.to_string());
+        let metadata = format!("filename Y2xpcC5tcDQ=,options {options}");
+        let request = ask(rig, Method::POST, "/files")
+            .header("upload-length", bytes.len())
+            .header("upload-metadata", metadata);
+        let begun = self.answer(request).await.filter(|answer| answer.status() == 201);
+        let location = begun.and_then(|answer| text(&answer, "location"));
+        let Some(path) = location else {
+            self.unanswered.fetch_add(1, Ordering::Relaxed);
+            return None;
+        };
+        let (mut offset, mut reached) = (0, Instant::now());
+        while offset < bytes.len() {
+            // Half of it, then the rest: the first leaves a tail.
+            let end = if offset < bytes.len() / 2 {
+                bytes.len() / 2
+            } else {
+                bytes.len()
+            };
+            let request = ask(rig, Method::PATCH, &path)
+                .header("content-type", "application/offset+octet-stream")
+                .header("upload-offset", offset)
+                .body(bytes[offset..end].to_vec());
+            let mut answer = self.answer(request).await.filter(|answer| answer.status() == 204);
+            if answer.is_none() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                answer = self.answer(ask(rig, Method::HEAD, &path)).await;
+            }
+            let now = answer.and_then(|answer| text(&answer, "upload-offset")?.parse().ok());
+            match now {
+                Some(now) if now > offset => (offset, reached) = (now, Instant::now()),
+                _ if reached.elapsed() > PATIENCE => {
+                    self.unanswered.fetch_add(1, Ordering::Relaxed);
+                    return None;
+                }
+                _ => {}
+            }
+        }
+        let id = path.rsplit('/').next()?.to_owned();
+        self.accept(&id, sample);
+        Some(id)
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Option<Response> {
+        match request.send().await {
+            Ok(answer) => Some(answer),
+            Err(error) => {
+                self.hung
+                    .fetch_add(u32::from(error.is_timeout()), Ordering::Relaxed);
+                None
+            }
+        }
+    }
+}
+
+fn ask(rig: &Rig, method: Method, path: &str) -> RequestBuilder {
+    let url = format!("{}{path}", rig.stack.url);
+    rig.stack
+        .http
+        .request(method, url)
+        .header("tus-resumable", "1.0.0")
+}
+
+fn text(answer: &Response, name: &str) -> Option<String> {
+    Some(answer.headers().get(name)?.to_str().ok()?.to_owned())
+}
