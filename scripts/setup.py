@@ -70,7 +70,7 @@ def library_loads(name):
         return False
 
 
-def missing_packages(will_fetch):
+def missing_packages(will_fetch, for_checks=False):
     """Debian packages that are needed and not there. Looks for what they bring, not for the packages."""
     here = {
         "ffmpeg": shutil.which("ffmpeg") and shutil.which("ffprobe"),
@@ -78,6 +78,9 @@ def missing_packages(will_fetch):
         "g++": shutil.which("cc") and shutil.which("c++"),
         "libcurl4": on_path("bin/mongod") or library_loads("libcurl.so.4"),
     }
+    if for_checks:
+        here["nodejs"] = shutil.which("node")
+        here["npm"] = shutil.which("npm")
     if will_fetch:
         paths = ssl.get_default_verify_paths()
         here["ca-certificates"] = paths.cafile or (paths.capath and os.listdir(paths.capath))
@@ -190,7 +193,7 @@ def main(arguments):
         # Two `make` at once: the second waits, and then finds everything there.
         fcntl.flock(lock, fcntl.LOCK_EX)
         packages = to_fetch(WANTED)
-        missing = missing_packages(will_fetch=bool(packages or (checks and checks.to_fetch())))
+        missing = missing_packages(bool(packages or (checks and checks.to_fetch())), bool(checks))
         if missing:
             install(missing)
         if packages:

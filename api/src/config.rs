@@ -113,7 +113,8 @@ pub struct ApiConfig {
     /// Address of the object store for clients, in presigned URLs; VIDP_S3_ENDPOINT by default
     #[arg(long, env = "VIDP_S3_PUBLIC_ENDPOINT", default_value = "")]
     pub s3_public_endpoint: String,
-    /// Seconds that presigned URLs for uploads are good, and the upload is waited for; a week at most
+    /// Seconds that presigned URLs for uploads are good and the upload is waited for, and that a resumable upload is kept
+    /// without another request; a week at most
     #[arg(long, env = "VIDP_DIRECT_UPLOAD_SECONDS", default_value_t = 86_400)]
     pub direct_upload_seconds: u32,
     /// Objects that jobs may be made of by reference: `bucket` or `bucket/prefix`; {tenant} stands for the tenant's name
@@ -218,6 +219,11 @@ impl ApiConfig {
     /// Largest upload in bytes.
     pub fn max_upload(&self) -> u64 {
         self.max_upload_mb.saturating_mul(1_000_000)
+    }
+
+    /// How long an upload in several requests is waited for.
+    pub fn direct_upload(&self) -> Duration {
+        Duration::from_secs(self.direct_upload_seconds.into())
     }
 
     /// How long an ended job is kept.

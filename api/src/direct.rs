@@ -6,7 +6,7 @@ use crate::{
     caller::Caller,
     db::{DbError, Updated},
     job::{Direct, Fetch, Job, JobStatus},
-    options,
+    options, plan,
     problem::{Code, Problem},
     sweep,
     upload::{plain_name, plain_type, too_large, wanted_hash},
@@ -120,7 +120,6 @@ pub async fn create(
     let _permit = app.limits.upload(&app, &caller).await?;
     app.store.check().await?;
     let (id, now) = (Uuid::now_v7(), DateTime::now());
-    let life = i64::from(app.config.direct_upload_seconds) * 1000;
     let name = plain_name(&new.filename);
     let mut job = Job::uploading(id, caller.tenant, options, name, kind, now);
     job.trace = Some(TraceParent::of_job(id));
@@ -128,7 +127,7 @@ pub async fn create(
     job.direct = Some(Direct {
         size: new.size.cast_signed(),
         upload_id: None,
-        expires_at: DateTime::from_millis(now.timestamp_millis() + life),
+        expires_at: plan::later(now, app.config.direct_upload()),
     });
     // The record first: whatever happens from now on, the sweeper finds it.
     app.db.insert(&job).await?;

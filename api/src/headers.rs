@@ -1,5 +1,6 @@
 //! Header fields that every answer has: what browsers may do with it.
 
+use crate::tus;
 use axum::{
     extract::Request,
     http::{HeaderName, HeaderValue, Method, header},
@@ -14,9 +15,9 @@ const PREFLIGHT: Duration = Duration::from_secs(3600);
 
 /// Lets the pages of these origins use the API; of no others. Keys travel in a header that a page must set itself, so
 /// that there are no cookies to let in.
-pub fn cors(origins: &[HeaderValue]) -> CorsLayer {
+pub fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
     if origins.is_empty() {
-        return CorsLayer::new();
+        return None;
     }
     let exposed = ["ratelimit", "ratelimit-policy", "x-request-id"].map(HeaderName::from_static);
     let standard = [
@@ -25,7 +26,7 @@ pub fn cors(origins: &[HeaderValue]) -> CorsLayer {
         header::RETRY_AFTER,
         header::CONTENT_RANGE,
     ];
-    CorsLayer::new()
+    let layer = CorsLayer::new()
         .allow_origin(origins.to_vec())
         .allow_methods([
             Method::GET,
@@ -36,8 +37,9 @@ pub fn cors(origins: &[HeaderValue]) -> CorsLayer {
             Method::DELETE,
         ])
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([&standard[..], &exposed].concat())
-        .max_age(PREFLIGHT)
+        .expose_headers([&standard[..], &exposed, &tus::EXPOSED].concat())
+        .max_age(PREFLIGHT);
+    Some(layer)
 }
 
 /// Nothing that a client uploaded is run by a browser that comes upon it: no sniffing of types, no frames, no scripts but

@@ -110,7 +110,7 @@ pub struct Announcement {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SourceState {
     pub filename: String,
-    /// Bytes; 0 while the upload runs.
+    /// Bytes; while the upload runs, what was announced, or 0.
     pub size: i64,
     /// Lower-case hexadecimal; empty while the upload runs.
     pub sha256: String,
@@ -120,9 +120,19 @@ pub struct SourceState {
     /// Where it was fetched from; none of an upload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
+    /// Resumable uploads that it is put together from, one after the other, until it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<String>,
     /// What the client says of it before it is there: lower-case hexadecimal SHA-256.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted_sha256: Option<String>,
+}
+
+impl SourceState {
+    /// Its bytes are where they belong, and have only to be read.
+    pub fn is_in_place(&self) -> bool {
+        self.reference.is_none() && self.parts.is_empty()
+    }
 }
 
 /// A source that its client sends to the store.

@@ -38,6 +38,7 @@ mod results;
 mod routes;
 mod start;
 mod sweep;
+mod tus;
 mod upload;
 mod view;
 mod web;

@@ -436,7 +436,8 @@ fn pending(now: DateTime) -> Dispatch {
     }
 }
 
-fn later(now: DateTime, by: Duration) -> DateTime {
+/// The time `by` after `now`.
+pub fn later(now: DateTime, by: Duration) -> DateTime {
     let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
     DateTime::from_millis(now.timestamp_millis().saturating_add(by))
 }

@@ -201,7 +201,7 @@ fn body(problem: &Problem, id: &str) -> Response<Body> {
     let status = problem.code.status();
     let body = ProblemBody {
         r#type: "about:blank",
-        title: status.canonical_reason().unwrap_or_default(),
+        title: problem.code.title(),
         status: status.as_u16(),
         code: problem.code.as_str(),
         detail: &problem.detail,

@@ -8,7 +8,7 @@ use crate::{
     openapi::{self, at},
     outputs, patch, problem,
     problem::{Code, Problem},
-    processing, upload, web, webhooks,
+    processing, tus, upload, web, webhooks,
 };
 use axum::{
     Router,
@@ -16,6 +16,7 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
 };
 use serde_json::Value;
+use tower::util::option_layer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Every route, by the scope that it needs.
@@ -28,7 +29,8 @@ fn groups() -> [(Option<Scope>, OpenApiRouter<Shared>); 4] {
         .routes(at("/metrics", routes!(health::metrics)))
         .routes(at("/openapi.json", routes!(docs::document)))
         .routes(at("/docs", routes!(docs::page)))
-        .routes(at("/docs/openapi-explorer.js", routes!(docs::script)));
+        .routes(at("/docs/openapi-explorer.js", routes!(docs::script)))
+        .routes(at("/files", routes!(tus::options)));
     let read = OpenApiRouter::new()
         .routes(at("/api/v1/jobs", routes!(jobs::list)))
         .routes(at("/api/v1/jobs/{id}", routes!(jobs::get)))
@@ -57,10 +59,18 @@ fn groups() -> [(Option<Scope>, OpenApiRouter<Shared>); 4] {
         ))
         .routes(at("/api/v1/processing/{kind}", routes!(processing::list)))
         .routes(at("/api/v1/processing/{kind}/{id}", routes!(processing::get)));
+    let tus = OpenApiRouter::new()
+        .routes(at("/files", routes!(tus::create::create)))
+        .routes(at(
+            "/files/{id}",
+            routes!(tus::head, tus::append::append, tus::delete, tus::instead),
+        ))
+        .layer(from_fn(tus::speak));
     let write = OpenApiRouter::new()
         .routes(at("/api/v1/jobs", routes!(upload::create)))
         .routes(at("/api/v1/processing/{kind}", routes!(processing::create)))
         .routes(at("/api/v1/batches", routes!(batches::create)))
+        .merge(tus)
         // The upload counts its bytes itself: the limit of axum does not cover a streamed body.
         .layer(DefaultBodyLimit::disable())
         .routes(at("/api/v1/jobs/{id}", routes!(jobs::delete, patch::patch)))
@@ -129,7 +139,8 @@ pub fn all(app: Shared) -> Router {
             Problem::new(Code::MethodNotAllowed, "this address does not take that method")
         })
         .layer(from_fn(problem::render))
-        .layer(headers::cors(&app.config.cors_origins))
+        .layer(option_layer(headers::cors(&app.config.cors_origins)))
+        .layer(from_fn_with_state(app.clone(), tus::announce))
         .layer(from_fn(headers::secure))
         .layer(from_fn(metrics::observe))
         .with_state(app)

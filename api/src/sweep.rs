@@ -10,7 +10,7 @@ use crate::{
     dispatch,
     job::{DispatchState, Job},
     metrics::{self, Repair},
-    plan, webhooks,
+    plan, tus, webhooks,
 };
 use anyhow::Result;
 use mongodb::bson::DateTime;
@@ -73,6 +73,9 @@ async fn round(app: &Shared) -> Option<anyhow::Error> {
         metrics::repaired(Repair::UploadAbandoned);
         tracing::warn!(job = %job.id, "an upload was abandoned");
         note(until_shutdown(app, abandon(app, &job)).await);
+    }
+    for upload in found(app.db.resumables_due(now, ROUND).await, &mut note) {
+        note(until_shutdown(app, tus::finish::sweep(app, &upload)).await);
     }
     for job in found(
         app.db.ended_due("announcement.next_at", now, ROUND).await,

@@ -2,6 +2,7 @@
 
 mod by_reference;
 mod digest;
+mod pace;
 mod receiver;
 
 use crate::{
@@ -27,6 +28,7 @@ pub use by_reference::ByReference;
 use digest::{Expected, Hashed};
 use futures_util::StreamExt;
 use mongodb::bson::DateTime;
+pub use pace::Pace;
 pub use receiver::Received;
 use receiver::Receiver;
 use serde::Deserialize;
@@ -306,7 +308,7 @@ async fn begin(
 }
 
 /// The next piece of a body, or why there is none.
-async fn timely<T, E: std::fmt::Display>(
+pub async fn timely<T, E: std::fmt::Display>(
     next: impl Future<Output = Result<Option<T>, E>>,
 ) -> Result<Option<T>, Problem> {
     match tokio::time::timeout(IDLE_LIMIT, next).await {

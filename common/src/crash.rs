@@ -9,13 +9,18 @@ use std::sync::{
 static CHOSEN: OnceLock<(String, AtomicU32)> = OnceLock::new();
 
 /// Every step of the workers' and the API's commit sequences, in the order in which a job meets them.
-pub const STEPS: [&str; 26] = [
+pub const STEPS: [&str; 31] = [
     "upload.inserted",
     "upload.opened",
     "upload.part",
     "upload.before-complete",
     "upload.completed",
     "upload.recorded",
+    "resumable.opened",
+    "resumable.advanced",
+    "resumable.tail-stored",
+    "resumable.completed",
+    "resumable.inserted",
     "task.published",
     "task.sent",
     "delivery.decoded",

@@ -41,8 +41,23 @@ def main():
         setup.fetch(packages, WANTED)
     for name, requirements in VENVS.items():
         environments.make(name, requirements, "--no-cache-dir", "--no-compile", "--no-deps", "--require-hashes")
+    npm()
     if not all(shutil.which(name) or (ENGINES / "bin" / name).exists() for name in PROMETHEUS):
         prometheus()
+
+
+def npm():
+    """The packages of scripts/npm, as its lock file pins them by hash. Nothing of theirs is run."""
+    source, target = setup.ROOT / "scripts" / "npm", ENGINES / "npm"
+    lock = (source / "package-lock.json").read_text()
+    stamp = target / "installed"
+    if stamp.exists() and stamp.read_text() == lock:
+        return
+    setup.say("installing the packages of scripts/npm into .engines/npm")
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target)
+    environments.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=target)
+    stamp.write_text(lock)
 
 
 def to_fetch():

@@ -1,6 +1,7 @@
 //! MongoDB: the record. The only module that talks to it.
 
 mod batches;
+mod files;
 mod jobs;
 mod keys;
 mod webhooks;
@@ -76,6 +77,7 @@ impl Db {
         self.ensure_indexes_of(jobs::NAME, jobs::indexes()).await?;
         self.ensure_indexes_of(keys::NAME, keys::indexes()).await?;
         self.ensure_indexes_of(batches::NAME, batches::indexes()).await?;
+        self.ensure_indexes_of(files::NAME, files::indexes()).await?;
         for (name, indexes) in webhooks::indexes() {
             self.ensure_indexes_of(name, indexes).await?;
         }

@@ -71,10 +71,13 @@ impl From<StoreError> for Failed {
 
 /// Copies the source; gives what is to be recorded of it.
 pub async fn copy(app: &App, web: &Client, job: &Job) -> Result<SourceState, Failed> {
-    let Some(from) = &job.source.reference else {
-        return in_place(app, job).await;
-    };
     let copied = async {
+        let Some(from) = &job.source.reference else {
+            return match job.source.is_in_place() {
+                true => in_place(app, job).await,
+                false => joined(app, job).await,
+            };
+        };
         match from {
             Reference::Object { bucket, key } => {
                 let object = app.store.beside(bucket).get(key, None).await?;
@@ -108,12 +111,37 @@ async fn in_place(app: &App, job: &Job) -> Result<SourceState, Failed> {
         hash.update(&piece);
         size += piece.len() as i64;
     }
+    if job.source.size > 0 && job.source.size != size {
+        let detail = format!(
+            "the source has {size} bytes, not {} as announced",
+            job.source.size
+        );
+        return Err(Failed::last(FailureCode::SourceCorrupt, detail));
+    }
     let source = SourceState {
         size,
         sha256: hex(&hash.finalize()),
         ..job.source.clone()
     };
     is_wanted(job, &source.sha256)?;
+    Ok(source)
+}
+
+/// Puts together what came in several uploads.
+async fn joined(app: &App, job: &Job) -> Result<SourceState, Failed> {
+    let objects = futures_util::stream::iter(job.source.parts.clone()).then(|id| {
+        let store = app.store.clone();
+        async move {
+            let object = store
+                .get(&keys::source(id.parse().map_err(Failed::passing)?), None)
+                .await?;
+            let bytes = tokio_util::io::ReaderStream::new(object.body.into_async_read());
+            Ok::<_, Failed>(bytes.map_err(Failed::passing))
+        }
+    });
+    let size = job.source.size.cast_unsigned();
+    let mut source = store(app, job, None, Some(size), objects.try_flatten()).await?;
+    source.parts.clear();
     Ok(source)
 }
 

@@ -45,7 +45,14 @@ impl Backlog {
         let open = match self.fresh(tenant) {
             Some(open) => open,
             None => {
-                let open = app.db.open_of(tenant).await?;
+                let (jobs, files) = (
+                    app.db.open_of(tenant).await?,
+                    app.db.open_resumables(tenant).await?,
+                );
+                let open = Open {
+                    jobs: jobs.jobs + files.jobs,
+                    bytes: jobs.bytes + files.bytes,
+                };
                 let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
                 known.retain(|_, (_, read)| read.elapsed() < FRESH);
                 known.insert(tenant.to_owned(), (open, Instant::now()));

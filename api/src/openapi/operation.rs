@@ -114,7 +114,7 @@ fn add_problems(response: &mut Value, codes: &[Code]) {
 fn example(code: Code) -> Value {
     json!({ "value": {
         "type": "about:blank",
-        "title": code.status().canonical_reason(),
+        "title": code.title(),
         "status": code.status().as_u16(),
         "code": code.as_str(),
         "detail": code.meaning(),

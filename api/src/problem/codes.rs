@@ -21,6 +21,15 @@ macro_rules! codes {
                 StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
 
+            /// The status in words.
+            pub fn title(self) -> &'static str {
+                match self {
+                    // tus has it, and the registry of statuses does not.
+                    Code::ChecksumMismatch => "Checksum Mismatch",
+                    code => code.status().canonical_reason().unwrap_or_default(),
+                }
+            }
+
             /// The name on the wire.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Code::$variant => $name,)+ }
@@ -52,13 +61,16 @@ codes! {
     Unauthenticated 401 "unauthenticated" "The request shows no key, or none that is good."
     InsufficientScope 403 "insufficient_scope" "The key is not for this; `detail` says which scope it lacks."
     SourceNotAllowed 403 "source_not_allowed" "The source lies where this server fetches nothing from."
+    FinalUpload 403 "final_upload" "Nothing can be added to an upload that is made of others."
     NotFound 404 "not_found" "There is no such thing, or not any more."
     MethodNotAllowed 405 "method_not_allowed" "This address does not take that method."
     TooSlow 408 "too_slow" "The upload came in too slowly."
     Conflict 409 "conflict" "The state of the job forbids it."
     IdempotencyConflict 409 "idempotency_conflict" "The first request with this `Idempotency-Key` is still being worked on."
-    IncompleteUpload 409 "incomplete_upload" "What was sent to the object store is not as long as was announced."
+    IncompleteUpload 409 "incomplete_upload" "What was sent is not as long as was announced."
+    OffsetMismatch 409 "offset_mismatch" "The upload has come to another offset, or another request appends to it: ask by HEAD."
     PreconditionFailed 412 "precondition_failed" "`If-Match` names another state of it than the present one."
+    UnsupportedVersion 412 "unsupported_version" "`Tus-Resumable` names another version than `Tus-Version` does."
     UploadTooLarge 413 "upload_too_large" "The file is larger than the server takes."
     UnsupportedContentType 415 "unsupported_content_type" "The body is of a type that is not taken here."
     RangeNotSatisfiable 416 "range_not_satisfiable" "The range lies beyond the file's end; `Content-Range` says its size."
@@ -67,6 +79,7 @@ codes! {
     TooManyRequests 429 "too_many_requests" "More requests than one client may make; wait for `Retry-After`."
     TooManyUploads 429 "too_many_uploads" "As many uploads as the tenant may have at once are going on."
     QuotaExceeded 429 "quota_exceeded" "The tenant has as much waiting as it may have."
+    ChecksumMismatch 460 "checksum_mismatch" "The body is not what `Upload-Checksum` was made of; nothing of it is kept."
     Internal 500 "internal" "A fault of the server's own."
     Unavailable 503 "unavailable" "A dependency is down; the same request may succeed after `Retry-After`."
 }

@@ -1,6 +1,6 @@
 //! One upload in progress, and its commit.
 
-use super::{too_large, too_slow};
+use super::{Pace, too_large};
 use crate::{
     app::Shared,
     db::Updated,
@@ -14,7 +14,6 @@ use crate::{
 use axum::body::Bytes;
 use mongodb::bson::DateTime;
 use sha2::{Digest, Sha256};
-use std::time::{Duration, Instant};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
@@ -25,9 +24,6 @@ use vidp_common::{
     trace::TraceParent,
 };
 
-/// The minimum rate holds over windows of this length.
-const RATE_WINDOW: Duration = Duration::from_secs(30);
-
 /// Bytes on their way to the store. Dropping it without a commit undoes everything: a client that vanishes makes
 /// axum drop the handler, and this with it.
 pub(super) struct Receiver {
@@ -36,13 +32,13 @@ pub(super) struct Receiver {
     sink: Sink,
     /// Signs of life, for as long as this lives: also while the store is slow.
     _touching: Option<AbortOnDropHandle<()>>,
-    window: (Instant, u64),
+    pace: Pace,
 }
 
 /// Where the bytes go.
 enum Sink {
     /// To the store.
-    Store(Multipart),
+    Store(Box<Multipart>),
     /// Nowhere: the idempotency key has made a job before, and they are only compared with what it was made of.
     Compare {
         before: Box<Job>,
@@ -76,7 +72,7 @@ impl Receiver {
             job,
             sink: Sink::Closed,
             _touching: None,
-            window: (Instant::now(), 0),
+            pace: Pace::default(),
         };
         if let Begun::Before(before) = begun {
             let hash = Sha256::new();
@@ -98,7 +94,7 @@ impl Receiver {
             app.config.max_upload(),
         );
         match upload.await {
-            Ok(upload) => receiver.sink = Sink::Store(upload),
+            Ok(upload) => receiver.sink = Sink::Store(Box::new(upload)),
             Err(error) => {
                 undo(app, &receiver.job).await;
                 return Err(error.into());
@@ -113,15 +109,7 @@ impl Receiver {
         if self.size() + bytes.len() as u64 > self.app.config.max_upload() {
             return Err(too_large(&self.app));
         }
-        let (since, received) = &mut self.window;
-        *received += bytes.len() as u64;
-        if since.elapsed() >= RATE_WINDOW {
-            let wanted = self.app.config.min_upload_kib_per_second * 1024 * since.elapsed().as_secs();
-            if *received < wanted {
-                return Err(too_slow());
-            }
-            self.window = (Instant::now(), 0);
-        }
+        self.pace.came(&self.app, bytes.len())?;
         match &mut self.sink {
             Sink::Store(upload) => {
                 upload.write(bytes).await?;
@@ -186,7 +174,7 @@ impl Receiver {
         commit.await.map_err(Problem::internal)?
     }
 
-    async fn record(&self, upload: Multipart, options: JobOptions) -> Result<Job, Problem> {
+    async fn record(&self, upload: Box<Multipart>, options: JobOptions) -> Result<Job, Problem> {
         crash::step("upload.before-complete");
         let stored = upload.complete().await?;
         crash::step("upload.completed");

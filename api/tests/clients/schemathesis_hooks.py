@@ -5,7 +5,7 @@ import json
 import schemathesis
 
 
-@schemathesis.serializer("video/*", "audio/*")
+@schemathesis.serializer("video/*", "audio/*", "application/offset+octet-stream")
 def media(ctx, value):
     """The value as bytes."""
     return value if isinstance(value, bytes) else str(value).encode()

@@ -313,6 +313,17 @@ pub fn python(environment: &str) -> tokio::process::Command {
     command
 }
 
+/// Node.js with a script that uses the packages of `scripts/npm`.
+pub fn node(script: PathBuf) -> tokio::process::Command {
+    let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.engines/npm/node_modules");
+    let mut command = tokio::process::Command::new("node");
+    command
+        .arg(script)
+        .env("NODE_PATH", packages)
+        .stdin(Stdio::null());
+    command
+}
+
 /// An API that asks for keys.
 pub struct Guarded {
     pub rig: Rig,

@@ -18,5 +18,6 @@ mod processing;
 mod references;
 mod repeats;
 mod schema;
+mod tus;
 mod uploads;
 mod webhooks;

@@ -1,0 +1,147 @@
+//! The collection `files`: resumable uploads. A request appends under a claim: every change is made only while it holds.
+
+use super::{Db, DbError};
+use crate::{
+    limits::Open,
+    tus::record::{Resumable, State},
+};
+use futures_util::TryStreamExt;
+use mongodb::{
+    Collection, IndexModel,
+    bson::{DateTime, Document, doc},
+    options::{IndexOptions, ReturnDocument},
+};
+use uuid::Uuid;
+
+/// The collection's name.
+pub(super) const NAME: &str = "files";
+
+impl Db {
+    /// Stores a new upload.
+    pub async fn insert_resumable(&self, upload: &Resumable) -> Result<(), DbError> {
+        let (files, upload) = (self.files(), upload.clone());
+        self.run(async move { files.insert_one(upload).await.map(drop) })
+            .await
+    }
+
+    /// Notes the multipart upload that was opened for it.
+    pub async fn opened_resumable(&self, upload: &Resumable) -> Result<bool, DbError> {
+        let new = doc! { "_id": upload.id.to_string(), "upload_id": "" };
+        self.update_file(new, doc! { "$set": { "upload_id": &upload.upload_id } })
+            .await
+    }
+
+    /// A client's upload, as long as it is not gone.
+    pub async fn resumable(&self, tenant: &str, id: Uuid) -> Result<Resumable, DbError> {
+        let query =
+            doc! { "_id": id.to_string(), "tenant": tenant, "state": { "$ne": State::Gone.as_str() } };
+        let files = self.files();
+        let found = self.run(async move { files.find_one(query).await }).await?;
+        found.ok_or(DbError::NotFound)
+    }
+
+    /// Anybody's upload, as long as it is not gone.
+    pub async fn find_resumable(&self, id: Uuid) -> Result<Option<Resumable>, DbError> {
+        let query = doc! { "_id": id.to_string(), "state": { "$ne": State::Gone.as_str() } };
+        let files = self.files();
+        self.run(async move { files.find_one(query).await }).await
+    }
+
+    /// Takes the claim of an upload that is open and has come to `offset`.
+    pub async fn claim_resumable(&self, id: Uuid, offset: i64) -> Result<Option<Resumable>, DbError> {
+        let query = doc! { "_id": id.to_string(), "state": State::Open.as_str(), "offset": offset };
+        let files = self.files();
+        self.run(async move {
+            files
+                .find_one_and_update(query, doc! { "$inc": { "claim": 1_i64 } })
+                .return_document(ReturnDocument::After)
+                .await
+        })
+        .await
+    }
+
+    /// Records how far it is come; false when the claim does not hold any more.
+    pub async fn advance_resumable(&self, upload: &Resumable) -> Result<bool, DbError> {
+        let held =
+            doc! { "_id": upload.id.to_string(), "state": State::Open.as_str(), "claim": upload.claim };
+        let mut set = doc! {
+            "offset": upload.offset,
+            "expires_at": upload.expires_at,
+            "state": upload.state.as_str(),
+        };
+        if let Some(at) = upload.finish_at {
+            set.insert("finish_at", at);
+        }
+        self.update_file(held, doc! { "$set": set }).await
+    }
+
+    /// The object is there, and the job.
+    pub async fn done_resumable(&self, id: Uuid) -> Result<bool, DbError> {
+        let complete = doc! { "_id": id.to_string(), "state": State::Complete.as_str() };
+        let done = doc! { "$set": { "state": State::Done.as_str() }, "$unset": { "finish_at": "" } };
+        self.update_file(complete, done).await
+    }
+
+    /// Nobody sees it any more, nor appends, and the sweeper removes it; false when it is in another state by now.
+    pub async fn gone_resumable(&self, upload: &Resumable) -> Result<bool, DbError> {
+        let same = doc! { "_id": upload.id.to_string(), "state": upload.state.as_str() };
+        let set = doc! { "state": State::Gone.as_str(), "expires_at": DateTime::now() };
+        self.update_file(same, doc! { "$set": set, "$unset": { "finish_at": "" } })
+            .await
+    }
+
+    /// Removes the record.
+    pub async fn remove_resumable(&self, id: Uuid) -> Result<(), DbError> {
+        let (files, id) = (self.files(), doc! { "_id": id.to_string() });
+        self.run(async move { files.delete_one(id).await.map(drop) })
+            .await
+    }
+
+    /// Uploads that the sweeper should look at.
+    pub async fn resumables_due(&self, now: DateTime, limit: i64) -> Result<Vec<Resumable>, DbError> {
+        let due = doc! { "$or": [
+            { "finish_at": { "$lte": now } },
+            { "expires_at": { "$lte": now }, "state": { "$ne": State::Complete.as_str() } },
+        ] };
+        let files = self.files();
+        self.run(async move { files.find(due).limit(limit).await?.try_collect().await })
+            .await
+    }
+
+    /// A tenant's uploads that are not finished.
+    pub async fn open_resumables(&self, tenant: &str) -> Result<Open, DbError> {
+        let count = [
+            doc! { "$match": { "tenant": tenant, "state": State::Open.as_str() } },
+            doc! { "$group": { "_id": null, "jobs": { "$sum": 1_i64 }, "bytes": { "$sum": "$offset" } } },
+        ];
+        let files = self.files();
+        let counted = self.run(async move { files.aggregate(count).await?.try_next().await });
+        let counted: Document = counted.await?.unwrap_or_default();
+        let number = |name| counted.get_i64(name).unwrap_or(0).cast_unsigned();
+        Ok(Open {
+            jobs: number("jobs"),
+            bytes: number("bytes"),
+        })
+    }
+
+    async fn update_file(&self, filter: Document, change: Document) -> Result<bool, DbError> {
+        let files = self.files();
+        let updated = self.run(async move { files.update_one(filter, change).await });
+        Ok(updated.await?.matched_count == 1)
+    }
+
+    fn files(&self) -> Collection<Resumable> {
+        self.collection(NAME)
+    }
+}
+
+/// The indexes of the queries above.
+pub(super) fn indexes() -> Vec<IndexModel> {
+    let index = |keys, options| IndexModel::builder().keys(keys).options(options).build();
+    let due = IndexOptions::builder().partial_filter_expression(doc! { "finish_at": { "$exists": true } });
+    vec![
+        index(doc! { "finish_at": 1 }, due.build()),
+        index(doc! { "expires_at": 1 }, IndexOptions::default()),
+        index(doc! { "tenant": 1, "state": 1 }, IndexOptions::default()),
+    ]
+}

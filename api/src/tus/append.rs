@@ -1,0 +1,265 @@
+//! `PATCH /files/{id}`: more bytes. Each whole part is recorded as soon as the store has it; what is left at the end, or
+//! when the connection breaks, is stored as the tail.
+
+use super::{
+    checksum::Checksum,
+    finish, headers, own,
+    record::{Kind, Resumable, State as Stage},
+};
+use crate::{
+    app::Shared,
+    body,
+    caller::Caller,
+    openapi::Binary,
+    plan,
+    problem::{Code, Problem},
+    upload::{Pace, timely},
+};
+use axum::{
+    body::Body,
+    extract::{Path, Request, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use futures_util::StreamExt;
+use mongodb::bson::DateTime;
+use tracing::Instrument;
+use vidp_common::{contract::keys, crash, store::Parts};
+
+/// Of a body that goes on where another one ended.
+pub const CONTENT_TYPE: &str = "application/offset+octet-stream";
+
+/// Send more of an upload.
+///
+/// The bytes from `Upload-Offset` on, as many as the client likes. What has come when the connection breaks is kept.
+#[utoipa::path(
+    patch, path = "", operation_id = "appendTusUpload", tag = "Uploads",
+    params(
+        ("id" = String, Path, description = "The upload.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91"),
+        ("Tus-Resumable" = String, Header, description = "The protocol's version.", example = "1.0.0"),
+        ("Upload-Offset" = u64, Header, description = "Where the body begins: what HEAD says.", example = 0),
+        ("Upload-Checksum" = Option<String>, Header, description = "Of the body: `sha1` or `sha256`, and the value in base64. \
+            With it, all of the body is kept or nothing.", example = "sha1 qvTGHdzF6KLavt4PO0gs2a6pQ00="),
+    ),
+    request_body(content((Binary = "application/offset+octet-stream", example = json!("the bytes")))),
+    responses((status = 204, description = "They are stored.", headers(
+        ("Upload-Offset" = u64, description = "Bytes that the server has now."),
+        ("Upload-Expires" = Option<String>, description = "When it is given up unless more comes."),
+    ))),
+    extensions(("x-problems" = json!(["not_found", "offset_mismatch", "unsupported_version", "unsupported_content_type",
+        "final_upload", "checksum_mismatch", "too_slow", "too_many_uploads", "quota_exceeded"]))),
+)]
+pub async fn append(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let upload = own(&app, &caller, &id).await?;
+    if let Kind::Final { .. } = upload.kind {
+        return Err(Problem::new(
+            Code::FinalUpload,
+            "nothing can be added to a final upload",
+        ));
+    }
+    if body::content_type(request.headers()) != CONTENT_TYPE {
+        return Err(wrong_type());
+    }
+    let offset = headers::bytes(request.headers(), &headers::OFFSET)?;
+    let offset = offset.ok_or_else(|| Problem::invalid("Upload-Offset is missing: where the body begins"))?;
+    let checksum = Checksum::of(request.headers())?;
+    let _permit = app.limits.upload(&app, &caller).await?;
+    let append = Append::claim(&app, &upload, offset, checksum).await?;
+    let upload = append.receive(request.into_body()).await?;
+    let mut fields = HeaderMap::new();
+    headers::set(&mut fields, headers::OFFSET, upload.offset);
+    headers::set_expiry(&mut fields, &upload);
+    Ok((StatusCode::NO_CONTENT, fields).into_response())
+}
+
+/// 415: the body says nothing of where it goes.
+pub fn wrong_type() -> Problem {
+    Problem::new(
+        Code::UnsupportedContentType,
+        format!("send the bytes as {CONTENT_TYPE}"),
+    )
+}
+
+/// One request that appends.
+pub struct Append {
+    app: Shared,
+    upload: Resumable,
+    parts: Parts,
+    /// Whole parts before this request.
+    before: i64,
+    /// The offset at which this request began.
+    began: i64,
+    checksum: Option<Checksum>,
+}
+
+impl Append {
+    /// From now on this request appends, and one before it does no more. 409 when the upload has another offset.
+    pub async fn claim(
+        app: &Shared,
+        upload: &Resumable,
+        offset: i64,
+        checksum: Option<Checksum>,
+    ) -> Result<Append, Problem> {
+        let claimed = app.db.claim_resumable(upload.id, offset).await?;
+        let upload = claimed.ok_or_else(|| match upload.state {
+            Stage::Open => mismatch("the upload has another offset than that: ask for it by HEAD"),
+            _ => mismatch("the upload is complete"),
+        })?;
+        let (before, tail) = upload.parts_and_tail();
+        let key = keys::source(upload.id);
+        let first = i32::try_from(before).map_err(Problem::internal)?;
+        let mut parts = Parts::after(
+            first,
+            &app.store,
+            &key,
+            &upload.upload_id,
+            upload.part_size.cast_unsigned(),
+        );
+        if tail > 0 {
+            let key = upload.tail_key(upload.offset);
+            let bytes = app
+                .store
+                .read(&key)
+                .await?
+                .filter(|bytes| bytes.len() as i64 == tail);
+            let bytes = bytes.ok_or_else(|| Problem::internal(format!("{key} is not what was stored")))?;
+            parts.write(bytes.into()).await?;
+        }
+        Ok(Append {
+            app: app.clone(),
+            began: upload.offset,
+            parts,
+            before,
+            checksum,
+            upload,
+        })
+    }
+
+    /// Takes the body, in a task of its own: what came is stored even when the client has hung up.
+    pub async fn receive(self, body: Body) -> Result<Resumable, Problem> {
+        let work = self.app.commits.clone();
+        let received = work.spawn(self.all(body).in_current_span());
+        received.await.map_err(Problem::internal)?
+    }
+
+    async fn all(mut self, body: Body) -> Result<Resumable, Problem> {
+        let (came, ended) = self.stream(body).await;
+        // A checksum is of the whole body: without its end nothing can be said of it.
+        match (self.checksum.take(), &ended) {
+            (Some(checksum), Ok(())) => checksum.check()?,
+            (Some(_), Err(problem)) => return Err(problem.clone()),
+            (None, _) => {}
+        }
+        self.store_rest(came).await?;
+        ended?;
+        if self.upload.state == Stage::Complete {
+            finish::finish(&self.app, &self.upload).await;
+        }
+        Ok(self.upload)
+    }
+
+    /// Sends the body's bytes on, and records parts that are whole; gives the offset that was reached, and why not more.
+    async fn stream(&mut self, body: Body) -> (i64, Result<(), Problem>) {
+        let (mut came, mut pace) = (self.began, Pace::default());
+        let mut body = body.into_data_stream();
+        let shutdown = self.app.shutdown.clone();
+        loop {
+            let next = tokio::select! {
+                next = timely(async { body.next().await.transpose() }) => next,
+                () = shutdown.cancelled() => Err(Problem::unavailable("this server", "it is shutting down")),
+            };
+            let bytes = match next {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => return (came, Ok(())),
+                Err(problem) => return (came, Err(problem)),
+            };
+            let length = bytes.len() as i64;
+            if came + length > self.upload.size {
+                let problem = Problem::invalid("the body is longer than what is missing of the upload");
+                return (came, Err(problem));
+            }
+            if let Err(problem) = pace.came(&self.app, bytes.len()) {
+                return (came, Err(problem));
+            }
+            if let Some(checksum) = &mut self.checksum {
+                checksum.update(&bytes);
+            }
+            let written = self.parts.write(bytes).await.map_err(Problem::from);
+            came += length;
+            let recorded = match written {
+                Ok(()) if self.checksum.is_none() => self.record_parts().await,
+                written => written,
+            };
+            if let Err(problem) = recorded {
+                // The part that failed is lost, and with it what came after the last one that is recorded.
+                return (self.upload.offset, Err(problem));
+            }
+        }
+    }
+
+    async fn record_parts(&mut self) -> Result<(), Problem> {
+        let whole = (self.before + self.parts.confirmed() as i64) * self.upload.part_size;
+        match whole > self.upload.offset {
+            true => self.advance(whole).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Stores what is not in a part yet.
+    async fn store_rest(&mut self, came: i64) -> Result<(), Problem> {
+        if came == self.upload.offset {
+            return Ok(());
+        }
+        if came == self.upload.size {
+            self.parts.finish().await?;
+        } else {
+            self.parts.settle().await?;
+            let rest = self.parts.rest();
+            if !rest.is_empty() {
+                self.app.store.put(&self.upload.tail_key(came), rest).await?;
+                crash::step("resumable.tail-stored");
+            }
+        }
+        self.advance(came).await?;
+        if self.began % self.upload.part_size > 0 {
+            // The old tail. It is removed at the end in any case.
+            let _ = self.app.store.delete(&self.upload.tail_key(self.began)).await;
+        }
+        Ok(())
+    }
+
+    async fn advance(&mut self, offset: i64) -> Result<(), Problem> {
+        let now = DateTime::now();
+        let mut upload = self.upload.clone();
+        upload.offset = offset;
+        upload.expires_at = plan::later(now, self.app.config.direct_upload());
+        if offset == upload.size {
+            upload.state = Stage::Complete;
+            // The sweeper's, should this process not come to it.
+            upload.finish_at = Some(plan::later(now, self.app.config.stale()));
+        }
+        if self.app.db.advance_resumable(&upload).await? {
+            crash::step("resumable.advanced");
+            self.upload = upload;
+            return Ok(());
+        }
+        // Given up meanwhile: what this request has stored since then belongs to nobody.
+        if let Ok(None) = self.app.db.find_resumable(self.upload.id).await
+            && let Err(error) = crate::sweep::delete_upload(&self.app, self.upload.id).await
+        {
+            tracing::warn!(upload = %self.upload.id, "bytes of an upload that was given up remain: {error:#}");
+        }
+        Err(mismatch(
+            "another request appends to this upload, or it was given up",
+        ))
+    }
+}
+
+fn mismatch(detail: &str) -> Problem {
+    Problem::new(Code::OffsetMismatch, detail)
+}
