@@ -81,6 +81,9 @@ def missing_packages(will_fetch, for_checks=False):
     if for_checks:
         here["nodejs"] = shutil.which("node")
         here["npm"] = shutil.which("npm")
+        here["chromium"] = shutil.which("chromium")
+        # Chromium only recommends fonts, and writes nothing without one.
+        here["fonts-dejavu-core"] = any(pathlib.Path("/usr/share/fonts").rglob("*.ttf"))
     if will_fetch:
         paths = ssl.get_default_verify_paths()
         here["ca-certificates"] = paths.cafile or (paths.capath and os.listdir(paths.capath))

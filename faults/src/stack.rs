@@ -179,6 +179,8 @@ impl Stack {
                     ("VIDP_SWEEP_SECONDS", "1".to_owned()),
                     ("VIDP_STALE_SECONDS", "4".to_owned()),
                     ("VIDP_TIDY_SECONDS", TIDY.to_string()),
+                    // A client of the load gives a resumable upload up after five seconds without a step.
+                    ("VIDP_DIRECT_UPLOAD_SECONDS", "45".to_owned()),
                 ],
             )
         };

