@@ -17,6 +17,7 @@ mod options;
 mod output;
 mod progress;
 mod report;
+mod resume;
 mod submit;
 mod up;
 mod watch;

@@ -7,6 +7,7 @@ use crate::{
     interrupt::Interrupts,
     options::Options,
     output, progress,
+    resume::Resume,
     watch::{self, Show},
 };
 use anyhow::{Context, Result};
@@ -45,7 +46,7 @@ pub async fn run(command: SubmitCommand) -> Result<ExitCode> {
             job = upload(&client, file, &options) => job?,
             () = interrupts.next() => {
                 let file = file.display();
-                eprintln!("\nThe upload of {file} is stopped, and made no job. Submit it again to start anew.");
+                eprintln!("\nThe upload of {file} is stopped, and made no job. The same command goes on with it.");
                 let under_way = command.server.command(&format!("watch {}", ids.join(" ")));
                 if !ids.is_empty() {
                     eprintln!("Those before go on: `{under_way}`");
@@ -76,21 +77,21 @@ fn accepted(command: &SubmitCommand, job: &Job) {
     }
 }
 
-/// Uploads a file. An upload that breaks is sent again; the idempotency key makes it one job all the same.
+/// Uploads a file. An upload that breaks goes on where it was, and so does one that was stopped, by the same command.
 pub async fn upload(client: &Client, file: &Path, options: &Value) -> Result<Job> {
     let meta = std::fs::metadata(file).with_context(|| format!("open {}", file.display()))?;
     let bar = progress::upload_bar(meta.len());
-    let key = uuid::Uuid::now_v7().to_string();
+    let mut resume = Resume::of(client.server(), file, &meta, &options.to_string());
     let mut patience = Patience::new();
     let job = loop {
-        match client.upload(file, options, &key, &bar).await {
+        match client.send_file(file, options, &mut resume, &bar).await {
             Ok(job) => break Ok(job),
             Err(error) => {
                 let why = format!("{error:#}");
                 if let Err(error) = patience.pause(error).await {
                     break Err(error);
                 }
-                progress::note(&bar, &format!("upload broke, and is sent again: {why}"));
+                progress::note(&bar, &format!("upload broke, and goes on: {why}"));
             }
         }
     };

@@ -73,6 +73,7 @@ impl Failure {
                 status.is_server_error()
                     || *status == StatusCode::TOO_MANY_REQUESTS
                     || code == "idempotency_conflict"
+                    || code == "offset_mismatch"
             }
             _ => Failure::is_no_answer(error),
         }

@@ -4,6 +4,7 @@ mod events;
 mod failure;
 mod follow;
 mod job;
+mod resumable;
 mod upload;
 
 use anyhow::{Context, Result};

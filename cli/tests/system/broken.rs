@@ -5,9 +5,15 @@ use crate::{
     stack::{shared, vidp},
 };
 use serde_json::Value;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
 };
 
@@ -46,7 +52,7 @@ async fn breaking(server: &str, up: u64, down: u64) -> String {
 }
 
 #[tokio::test]
-async fn an_upload_that_breaks_is_sent_again() {
+async fn an_upload_that_breaks_goes_on() {
     let stack = shared();
     let way = breaking(&stack.url, 500_000, u64::MAX).await;
     let mut submit = tokio::process::Command::from(vidp());
@@ -64,9 +70,85 @@ async fn an_upload_that_breaks_is_sent_again() {
     let done = submit.output().await.unwrap();
     let said = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "{said}");
-    assert!(said.contains("is sent again"), "{said}");
+    assert!(said.contains("upload broke, and goes on"), "{said}");
     let job: Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!(job["status"], "succeeded");
+}
+
+#[tokio::test]
+async fn an_upload_that_was_stopped_goes_on_with_the_same_command() {
+    let stack = shared();
+    let server = stack.url.trim_start_matches("http://").to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let way = format!("http://{}", listener.local_addr().unwrap());
+    // Connections break after half a megabyte until this one is healed; what goes up then is counted.
+    let (healed, passed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let (heal, count) = (healed.clone(), passed.clone());
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut server = TcpStream::connect(&server).await.unwrap();
+            let (healed, count) = (heal.load(Ordering::Relaxed), count.clone());
+            tokio::spawn(async move {
+                let (from_client, mut to_client) = client.split();
+                let (mut from_server, mut to_server) = server.split();
+                let mut from_client = from_client.take(if healed { u64::MAX } else { 500_000 });
+                tokio::select! {
+                    up = tokio::io::copy(&mut from_client, &mut to_server) => {
+                        count.fetch_add(if healed { up.unwrap_or(0) } else { 0 }, Ordering::Relaxed);
+                    }
+                    _ = tokio::io::copy(&mut from_server, &mut to_client) => {}
+                }
+            });
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let submit = || {
+        let mut submit = tokio::process::Command::from(vidp());
+        submit
+            .args([
+                "submit",
+                "--json",
+                "--wait",
+                "--stages=scale",
+                "--renditions=144p",
+                "--server",
+                &way,
+            ])
+            .arg(sample("clip.mp4"))
+            .env("XDG_STATE_HOME", folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        submit
+    };
+    let mut first = submit().spawn().unwrap();
+    let mut lines = BufReader::new(first.stderr.take().unwrap()).lines();
+    while !lines
+        .next_line()
+        .await
+        .unwrap()
+        .unwrap()
+        .contains("upload broke, and goes on")
+    {}
+    let pid = first.id().unwrap().cast_signed();
+    // SAFETY: a plain system call on our own child.
+    unsafe { libc::kill(pid, libc::SIGINT) };
+    assert_eq!(first.wait().await.unwrap().code(), Some(130));
+
+    healed.store(true, Ordering::Relaxed);
+    let done = submit().output().await.unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let job: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let file = std::fs::read(sample("clip.mp4")).unwrap();
+    assert_eq!(job["source"]["size"], file.len());
+    let hash = <sha2::Sha256 as sha2::Digest>::digest(&file);
+    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(job["source"]["sha256"], hash);
+    let sent = passed.load(Ordering::Relaxed);
+    assert!(sent < file.len() as u64 - 300_000, "{sent} of {}", file.len());
+    // Nothing is left to go on with: the same once more is another job.
+    let again = submit().output().await.unwrap();
+    let again: Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_ne!(again["id"], job["id"]);
 }
 
 #[tokio::test]

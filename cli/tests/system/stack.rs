@@ -42,6 +42,8 @@ pub fn vidp() -> Command {
             command.env_remove(&*name);
         }
     }
+    // Broken uploads are remembered there.
+    command.env("XDG_STATE_HOME", own_folder().join("state"));
     command
 }
 
@@ -189,11 +191,15 @@ pub fn http() -> Client {
     Client::new()
 }
 
+fn own_folder() -> PathBuf {
+    std::env::temp_dir().join(format!("vidp-system-{}", std::process::id()))
+}
+
 /// The system that tests share, stopped when the test process ends.
 pub fn shared() -> &'static Stack {
     static STACK: OnceLock<Stack> = OnceLock::new();
     STACK.get_or_init(|| {
-        let folder = std::env::temp_dir().join(format!("vidp-system-{}", std::process::id()));
+        let folder = own_folder();
         // SAFETY: the function has the signature that atexit wants.
         unsafe { libc::atexit(stop_shared) };
         FOLDER.set(folder.clone()).unwrap();

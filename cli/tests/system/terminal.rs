@@ -4,7 +4,7 @@ use crate::{
     media::sample,
     stack::{LIMIT, Stack, http, shared, vidp},
 };
-use axum::{Router, routing};
+use axum::{Router, http::StatusCode, routing};
 use rexpect::{
     process::WaitStatus,
     session::{PtySession, spawn_command},
@@ -87,7 +87,11 @@ async fn ctrl_c_stops_an_upload_and_says_so() {
     // A server that takes the upload for ever: the real one is too quick to be interrupted.
     let app = Router::new()
         .route("/api/v1/processing/health", routing::get(|| async {}))
-        .route("/api/v1/jobs", routing::post(std::future::pending::<()>));
+        .route(
+            "/files",
+            routing::post(async || (StatusCode::CREATED, [("location", "/files/1")])),
+        )
+        .route("/files/1", routing::patch(std::future::pending::<()>));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async { axum::serve(listener, app).await });
