@@ -1,4 +1,4 @@
-//! `/files`: resumable uploads by tus 1.0.0 (https://tus.io/protocols/resumable-upload), with its extensions creation,
+//! `/files`: resumable uploads by [tus](https://tus.io/protocols/resumable-upload) 1.0.0, with its extensions creation,
 //! creation-with-upload, termination, checksum, expiration and concatenation.
 //!
 //! An upload is a multipart upload of the object store, its parts all of one size, and a record of how far it has come.

@@ -26,7 +26,7 @@ pub struct BatchCommand {
     /// {"path": …}, {"url": …} or {"bucket": …, "key": …}, and "options" of its own if need be
     #[arg(value_name = "DIR|MANIFEST")]
     from: PathBuf,
-    /// Download the outputs to this folder, for each video to DIR/<its path>/<stage>/
+    /// Download the outputs to this folder, for each video to DIR/PATH/STAGE/
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Videos under way at the same time, from the upload to the end
