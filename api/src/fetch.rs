@@ -73,7 +73,7 @@ async fn fetch(app: &Shared, web: &Client, job: Job) {
     let renewing = tokio::spawn(renew(app.clone(), job.clone(), lost.clone()));
     let copy = async {
         // What a try before left behind that was broken off.
-        if try_number > 1 && !job.source.is_in_place() {
+        if try_number > 1 && !job.is_in_place() {
             sweep::delete_upload(app, job.id).await.map_err(Failed::passing)?;
         }
         copy::copy(app, web, &job).await
@@ -96,7 +96,7 @@ async fn fetch(app: &Shared, web: &Client, job: Job) {
 }
 
 async fn complete(app: &Shared, job: &Job, try_number: u32, source: SourceState) -> anyhow::Result<()> {
-    let parts = &job.source.parts;
+    let before = job;
     let change = |job: &mut Job| {
         plan::fetch::is_claimed(job, try_number)
             && plan::uploaded(job, source.clone(), app.times(), DateTime::now())
@@ -105,7 +105,7 @@ async fn complete(app: &Shared, job: &Job, try_number: u32, source: SourceState)
         Ok(Updated::Changed(job)) => {
             metrics::fetched(FetchOutcome::Fetched);
             tracing::info!(job = %job.id, size = job.source.size, "fetched");
-            tus::finish::remove_parts(app, parts).await?;
+            tus::finish::remove_parts(app, before).await?;
         }
         // Cancelled meanwhile: its bytes belong to nobody.
         Ok(Updated::Unchanged(job)) if job.status.is_terminal() && job.source.sha256.is_empty() => {

@@ -1,6 +1,6 @@
 //! The job document: the record of everything VidP knows about an upload. MongoDB, collection `jobs`.
 
-use crate::{caller::LOCAL_TENANT, reference::Reference};
+use crate::{caller::LOCAL_TENANT, reference::Reference, tus::pieces::Pieces};
 use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -120,19 +120,12 @@ pub struct SourceState {
     /// Where it was fetched from; none of an upload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
-    /// Resumable uploads that it is put together from, one after the other, until it is.
+    /// Resumable uploads that it is read from, or put together from, one after the other, until it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub parts: Vec<String>,
+    pub parts: Vec<Pieces>,
     /// What the client says of it before it is there: lower-case hexadecimal SHA-256.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted_sha256: Option<String>,
-}
-
-impl SourceState {
-    /// Its bytes are where they belong, and have only to be read.
-    pub fn is_in_place(&self) -> bool {
-        self.reference.is_none() && self.parts.is_empty()
-    }
 }
 
 /// A source that its client sends to the store.
@@ -385,6 +378,12 @@ impl Job {
         };
         job.set_options(options);
         job
+    }
+
+    /// The source's bytes are where they belong, and have only to be read.
+    pub fn is_in_place(&self) -> bool {
+        let id = self.id.to_string();
+        self.source.reference.is_none() && self.source.parts.iter().all(|part| part.upload == id)
     }
 
     /// The job's trace; documents of earlier releases have none.

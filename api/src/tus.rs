@@ -11,6 +11,7 @@ pub mod create;
 pub mod finish;
 mod headers;
 mod metadata;
+pub mod pieces;
 pub mod record;
 
 use crate::{

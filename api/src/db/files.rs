@@ -60,19 +60,22 @@ impl Db {
         .await
     }
 
-    /// Records how far it is come; false when the claim does not hold any more.
-    pub async fn advance_resumable(&self, upload: &Resumable) -> Result<bool, DbError> {
+    /// Records how far it has come, and the `hashes` of the parts that are new; false when the claim does not hold any more.
+    pub async fn advance_resumable(&self, upload: &Resumable, hashes: Vec<String>) -> Result<bool, DbError> {
         let held =
             doc! { "_id": upload.id.to_string(), "state": State::Open.as_str(), "claim": upload.claim };
         let mut set = doc! {
             "offset": upload.offset,
             "expires_at": upload.expires_at,
             "state": upload.state.as_str(),
+            "tail_sha256": upload.tail_sha256.as_deref(),
         };
         if let Some(at) = upload.finish_at {
             set.insert("finish_at", at);
         }
-        self.update_file(held, doc! { "$set": set }).await
+        // Added, not written anew: of a long upload there are thousands.
+        let more = doc! { "hashes": { "$each": hashes } };
+        self.update_file(held, doc! { "$set": set, "$push": more }).await
     }
 
     /// The object is there, and the job.

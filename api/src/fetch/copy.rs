@@ -5,18 +5,20 @@ use crate::{
     job::{Job, SourceState},
     outbound,
     reference::Reference,
+    tus::pieces::{Check, Pieces},
     upload::plain_type,
 };
 use axum::body::Bytes;
-use futures_util::{Stream, StreamExt, TryStreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream::try_unfold};
 use ipnet::IpNet;
 use reqwest::{Client, StatusCode, Url, header};
 use sha2::{Digest, Sha256};
 use std::{pin::pin, time::Duration};
 use tokio::time::timeout;
+use uuid::Uuid;
 use vidp_common::{
     contract::{FailureCode, keys},
-    store::{Multipart, StoreError, hex},
+    store::{Multipart, Store, StoreError, hex},
 };
 
 /// Without a byte for so long a transfer is dead.
@@ -73,7 +75,7 @@ impl From<StoreError> for Failed {
 pub async fn copy(app: &App, web: &Client, job: &Job) -> Result<SourceState, Failed> {
     let copied = async {
         let Some(from) = &job.source.reference else {
-            return match job.source.is_in_place() {
+            return match job.is_in_place() {
                 true => in_place(app, job).await,
                 false => joined(app, job).await,
             };
@@ -104,10 +106,9 @@ pub async fn copy(app: &App, web: &Client, job: &Job) -> Result<SourceState, Fai
 
 /// The client has sent it to its place: it is only read, for its hash.
 async fn in_place(app: &App, job: &Job) -> Result<SourceState, Failed> {
-    let mut object = app.store.get(&keys::source(job.id), None).await?;
+    let mut bytes = Box::pin(read(app.store.clone(), job.id, job.source.parts.first().cloned()).await?);
     let (mut hash, mut size) = (Sha256::new(), 0);
-    let broken = |error| Failed::passing(format!("the transfer broke off: {error}"));
-    while let Some(piece) = object.body.try_next().await.map_err(broken)? {
+    while let Some(piece) = bytes.try_next().await? {
         hash.update(&piece);
         size += piece.len() as i64;
     }
@@ -119,6 +120,7 @@ async fn in_place(app: &App, job: &Job) -> Result<SourceState, Failed> {
         return Err(Failed::last(FailureCode::SourceCorrupt, detail));
     }
     let source = SourceState {
+        parts: Vec::new(),
         size,
         sha256: hex(&hash.finalize()),
         ..job.source.clone()
@@ -127,16 +129,38 @@ async fn in_place(app: &App, job: &Job) -> Result<SourceState, Failed> {
     Ok(source)
 }
 
+/// The bytes of an upload, as long as they are what they were.
+async fn read(
+    from: Store,
+    id: Uuid,
+    pieces: Option<Pieces>,
+) -> Result<impl Stream<Item = Result<Bytes, Failed>>, Failed> {
+    let object = from.get(&keys::source(id), None).await?;
+    let bytes = tokio_util::io::ReaderStream::new(object.body.into_async_read());
+    let bytes = bytes.map_err(|error| Failed::passing(format!("the transfer broke off: {error}")));
+    let changed = || Failed::passing("what was read of the upload is not what was sent");
+    let state = (Box::pin(bytes), pieces.as_ref().map(Check::new));
+    Ok(try_unfold(state, move |(mut bytes, mut check)| async move {
+        let piece = bytes.try_next().await?;
+        let same = match (&piece, &mut check) {
+            (_, None) => true,
+            (Some(piece), Some(check)) => check.update(piece),
+            (None, Some(check)) => check.ends(),
+        };
+        match same {
+            true => Ok(piece.map(|piece| (piece, (bytes, check)))),
+            false => Err(changed()),
+        }
+    }))
+}
+
 /// Puts together what came in several uploads.
 async fn joined(app: &App, job: &Job) -> Result<SourceState, Failed> {
-    let objects = futures_util::stream::iter(job.source.parts.clone()).then(|id| {
-        let store = app.store.clone();
+    let objects = futures_util::stream::iter(job.source.parts.clone()).then(|pieces| {
+        let from = app.store.clone();
         async move {
-            let object = store
-                .get(&keys::source(id.parse().map_err(Failed::passing)?), None)
-                .await?;
-            let bytes = tokio_util::io::ReaderStream::new(object.body.into_async_read());
-            Ok::<_, Failed>(bytes.map_err(Failed::passing))
+            let id = pieces.upload.parse().map_err(Failed::passing)?;
+            read(from, id, Some(pieces)).await
         }
     });
     let size = job.source.size.cast_unsigned();

@@ -4,6 +4,7 @@
 use super::{
     checksum::Checksum,
     finish, headers, own,
+    pieces::PartHasher,
     record::{Kind, Resumable, State as Stage},
 };
 use crate::{
@@ -95,6 +96,10 @@ pub struct Append {
     /// The offset at which this request began.
     began: i64,
     checksum: Option<Checksum>,
+    /// Of the bytes as they come, from the last whole part on.
+    hasher: PartHasher,
+    /// Hashes of it that are recorded.
+    recorded: usize,
 }
 
 impl Append {
@@ -120,14 +125,18 @@ impl Append {
             &upload.upload_id,
             upload.part_size.cast_unsigned(),
         );
+        let mut hasher = PartHasher::new(upload.part_size);
         if tail > 0 {
             let key = upload.tail_key(upload.offset);
-            let bytes = app
-                .store
-                .read(&key)
-                .await?
-                .filter(|bytes| bytes.len() as i64 == tail);
-            let bytes = bytes.ok_or_else(|| Problem::internal(format!("{key} is not what was stored")))?;
+            let bytes = app.store.read(&key).await?.unwrap_or_default();
+            hasher.update(&bytes);
+            if hasher.rest() != upload.tail_sha256 {
+                // It may have changed on the way: the client asks again.
+                return Err(Problem::unavailable(
+                    "the object store",
+                    format!("{key} is not what was stored"),
+                ));
+            }
             parts.write(bytes.into()).await?;
         }
         Ok(Append {
@@ -136,6 +145,8 @@ impl Append {
             parts,
             before,
             checksum,
+            hasher,
+            recorded: 0,
             upload,
         })
     }
@@ -189,6 +200,7 @@ impl Append {
             if let Some(checksum) = &mut self.checksum {
                 checksum.update(&bytes);
             }
+            self.hasher.update(&bytes);
             let written = self.parts.write(bytes).await.map_err(Problem::from);
             came += length;
             let recorded = match written {
@@ -236,6 +248,15 @@ impl Append {
     async fn advance(&mut self, offset: i64) -> Result<(), Problem> {
         let now = DateTime::now();
         let mut upload = self.upload.clone();
+        let known = usize::try_from(offset / upload.part_size - self.before).unwrap_or(0);
+        let mut hashes = self.hasher.done()[self.recorded..known].to_vec();
+        upload.tail_sha256 = (offset % upload.part_size > 0)
+            .then(|| self.hasher.rest())
+            .flatten();
+        if offset == upload.size {
+            hashes.extend(upload.tail_sha256.take());
+        }
+        upload.hashes.extend(hashes.iter().cloned());
         upload.offset = offset;
         upload.expires_at = plan::later(now, self.app.config.direct_upload());
         if offset == upload.size {
@@ -243,9 +264,10 @@ impl Append {
             // The sweeper's, should this process not come to it.
             upload.finish_at = Some(plan::later(now, self.app.config.stale()));
         }
-        if self.app.db.advance_resumable(&upload).await? {
+        if self.app.db.advance_resumable(&upload, hashes).await? {
             crash::step("resumable.advanced");
             self.upload = upload;
+            self.recorded = known;
             return Ok(());
         }
         // Given up meanwhile: what this request has stored since then belongs to nobody.

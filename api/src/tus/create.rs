@@ -95,6 +95,8 @@ pub async fn create(
         offset: 0,
         part_size: part_size(size.cast_unsigned()).cast_signed(),
         upload_id: String::new(),
+        hashes: Vec::new(),
+        tail_sha256: None,
         claim: 0,
         metadata: metadata.text,
         filename: metadata.filename,

@@ -1,8 +1,11 @@
 //! The end of a resumable upload: its object and its job, or its removal. What is broken off here the sweeper finishes.
 
-use super::record::{Kind, Resumable, State};
-use crate::{app::Shared, db::DbError, sweep};
-use anyhow::{Result, ensure};
+use super::{
+    pieces::Pieces,
+    record::{Kind, Resumable, State},
+};
+use crate::{app::Shared, db::DbError, job::Job, sweep};
+use anyhow::{Context, Result, ensure};
 use mongodb::bson::DateTime;
 use vidp_common::{contract::keys, crash};
 
@@ -26,7 +29,14 @@ async fn finish_now(app: &Shared, upload: &Resumable) -> Result<()> {
         app.store.delete_all(&tails).await?;
     }
     crash::step("resumable.completed");
-    if let Some(job) = upload.job(DateTime::now()) {
+    let parts = match &upload.kind {
+        Kind::Partial => None,
+        // As it is in the record, with every hash.
+        Kind::Whole => Some(vec![Pieces::of(upload)]),
+        Kind::Final { parts } => Some(pieces(app, parts).await?),
+    };
+    if let Some(parts) = parts {
+        let job = upload.job(parts, DateTime::now());
         match app.db.insert(&job).await {
             // Made before this was broken off.
             Ok(()) | Err(DbError::Duplicate) => {}
@@ -37,6 +47,17 @@ async fn finish_now(app: &Shared, upload: &Resumable) -> Result<()> {
     }
     app.db.done_resumable(upload.id).await?;
     Ok(())
+}
+
+async fn pieces(app: &Shared, ids: &[String]) -> Result<Vec<Pieces>> {
+    let mut found = Vec::new();
+    for id in ids {
+        let part = app.db.find_resumable(id.parse()?).await?;
+        found.push(Pieces::of(
+            &part.with_context(|| format!("the part {id} is gone"))?,
+        ));
+    }
+    Ok(found)
 }
 
 /// Removes an upload that was given up, or is at the end of its time. The job of a finished one keeps its bytes.
@@ -71,8 +92,13 @@ pub async fn sweep(app: &Shared, upload: &Resumable) -> Result<()> {
 }
 
 /// The parts of a job that were put together: they are not needed any more.
-pub async fn remove_parts(app: &Shared, ids: &[String]) -> Result<()> {
-    for id in ids.iter().filter_map(|id| id.parse().ok()) {
+pub async fn remove_parts(app: &Shared, job: &Job) -> Result<()> {
+    let ids = job
+        .source
+        .parts
+        .iter()
+        .filter_map(|part| part.upload.parse().ok());
+    for id in ids.filter(|id| *id != job.id) {
         if let Some(part) = app.db.find_resumable(id).await? {
             remove(app, &part).await?;
         }

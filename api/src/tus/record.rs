@@ -1,5 +1,6 @@
 //! The record of a resumable upload. MongoDB, collection `files`.
 
+use super::pieces::Pieces;
 use crate::job::{Fetch, Job};
 use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,12 @@ pub struct Resumable {
     pub part_size: i64,
     /// Of the multipart upload.
     pub upload_id: String,
+    /// SHA-256 of each whole part before the offset, in lower-case hexadecimal; of a complete upload, of every part.
+    #[serde(default)]
+    pub hashes: Vec<String>,
+    /// SHA-256 of the tail.
+    #[serde(default)]
+    pub tail_sha256: Option<String>,
     /// Requests that have appended so far. The latest alone may go on.
     pub claim: i64,
     /// `Upload-Metadata` as it was sent.
@@ -94,12 +101,7 @@ impl Resumable {
     }
 
     /// The job that it becomes: its bytes are read for their hash, or put together, by whoever fetches sources.
-    pub fn job(&self, now: DateTime) -> Option<Job> {
-        let parts = match &self.kind {
-            Kind::Partial => return None,
-            Kind::Whole => Vec::new(),
-            Kind::Final { parts } => parts.clone(),
-        };
+    pub fn job(&self, parts: Vec<Pieces>, now: DateTime) -> Job {
         let mut job = Job::uploading(
             self.id,
             self.tenant.clone(),
@@ -113,6 +115,6 @@ impl Resumable {
         job.source.wanted_sha256 = self.wanted_sha256.clone();
         job.source.parts = parts;
         job.fetch = Some(Fetch::new(now));
-        Some(job)
+        job
     }
 }

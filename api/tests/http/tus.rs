@@ -318,6 +318,19 @@ async fn the_first_bytes_may_come_at_once_and_an_upload_of_others() {
 }
 
 #[tokio::test]
+async fn bytes_that_flip_on_their_way_from_the_store_get_into_no_file() {
+    let rig = Rig::new().await;
+    let path = rig.begin(6, &[]).await;
+    assert_eq!(rig.append(&path, 0, b"abc").await.0, 204);
+    let id = path.rsplit('/').next().unwrap().parse().unwrap();
+    rig.store.put(&keys::tail(id, 3), "aBc".into()).await.unwrap();
+    assert_eq!(rig.append(&path, 3, b"def").await.0, 503);
+    rig.store.put(&keys::tail(id, 3), "abc".into()).await.unwrap();
+    assert_eq!(rig.append(&path, 3, b"def").await, (204, Some(6)));
+    assert_eq!(rig.source(&path).await, b"abcdef");
+}
+
+#[tokio::test]
 async fn an_upload_that_nobody_goes_on_with_is_given_up() {
     let rig = Rig::with(&[("VIDP_DIRECT_UPLOAD_SECONDS", "2".to_owned())]).await;
     let path = rig.begin(10, &[]).await;
