@@ -160,6 +160,13 @@ impl Append {
 
     async fn all(mut self, body: Body) -> Result<Resumable, Problem> {
         let (came, ended) = self.stream(body).await;
+        // Clients go on after a 409, and give up after a 408.
+        let ended = ended.map_err(|problem| match problem.code() {
+            Code::TooSlow => mismatch(
+                "the body came in too slowly: ask by HEAD how far the upload has come, and go on there",
+            ),
+            _ => problem,
+        });
         // A checksum is of the whole body: without its end nothing can be said of it.
         match (self.checksum.take(), &ended) {
             (Some(checksum), Ok(())) => checksum.check()?,
