@@ -171,13 +171,15 @@ fn same(one: &str, other: &str) -> bool {
     one.trim_end_matches('/') == other.trim_end_matches('/')
 }
 
-/// XDG Base Directory Specification.
 fn default_path() -> Option<PathBuf> {
-    let xdg = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
-    let folder = xdg
-        .filter(|folder| folder.is_absolute())
-        .or_else(|| Some(env::home_dir()?.join(".config")))?;
-    Some(folder.join("vidp/config.toml"))
+    Some(base_folder("XDG_CONFIG_HOME", ".config")?.join("vidp/config.toml"))
+}
+
+/// A folder of the XDG Base Directory Specification: what the variable says, or the one below the home.
+pub fn base_folder(variable: &str, below_home: &str) -> Option<PathBuf> {
+    let xdg = env::var_os(variable).map(PathBuf::from);
+    xdg.filter(|folder| folder.is_absolute())
+        .or_else(|| Some(env::home_dir()?.join(below_home)))
 }
 
 /// A warning when a file with keys can be read by others.

@@ -1,9 +1,9 @@
 //! Where an upload was, for the same command after it was stopped: one small file for each upload under way, below
 //! `$XDG_STATE_HOME/vidp/uploads` (`~/.local/state`). Without such a folder nothing is remembered.
 
+use crate::config::base_folder;
 use sha2::{Digest, Sha256};
 use std::{
-    env,
     fs::{self, File, Metadata, OpenOptions},
     io::{Read, Seek, Write},
     os::unix::fs::MetadataExt,
@@ -90,9 +90,5 @@ fn open(folder: &Path, name: &str) -> Option<(PathBuf, File)> {
 }
 
 fn folder() -> Option<PathBuf> {
-    let xdg = env::var_os("XDG_STATE_HOME").map(PathBuf::from);
-    let folder = xdg
-        .filter(|folder| folder.is_absolute())
-        .or_else(|| Some(env::home_dir()?.join(".local/state")))?;
-    Some(folder.join("vidp/uploads"))
+    Some(base_folder("XDG_STATE_HOME", ".local/state")?.join("vidp/uploads"))
 }

@@ -1,19 +1,15 @@
 //! An upload by tus 1.0.0: one that breaks goes on where the server is.
 
-use super::{Client, Failure, Job, content_type, failure, job_path};
+use super::{Client, Failure, Job, content_type, failure, job_path, upload};
 use crate::resume::Resume;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use futures_util::TryStreamExt;
 use indicatif::ProgressBar;
-use reqwest::{Body, Method, RequestBuilder, Response, StatusCode, header};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use serde_json::{Value, json};
 use std::{io::SeekFrom, path::Path, time::Duration};
-use tokio::{fs::File, io::AsyncSeekExt};
-use tokio_util::io::ReaderStream;
+use tokio::io::AsyncSeekExt;
 
-/// Bytes read from the file at once.
-const CHUNK: usize = 256 * 1024;
 /// A complete upload becomes a job in the same moment, or when the server's sweeper comes by.
 const JOB_TRIES: u32 = 120;
 const JOB_PAUSE: Duration = Duration::from_secs(1);
@@ -29,31 +25,25 @@ impl Client {
         resume: &mut Resume,
         bar: &ProgressBar,
     ) -> Result<Job> {
-        let shown = file.display();
-        let mut opened = File::open(file).await.with_context(|| format!("open {shown}"))?;
-        let meta = opened.metadata().await?;
-        ensure!(meta.is_file(), "{shown} is not a file");
+        let (mut opened, size) = upload::open(file).await?;
         let known = match resume.path() {
             Some(path) => self.offset(path).await?.map(|offset| (path.to_owned(), offset)),
             None => None,
         };
         let (path, mut offset) = match known {
             Some(known) => known,
-            None => (self.begin_file(file, meta.len(), options).await?, 0),
+            None => (self.begin_file(file, size, options).await?, 0),
         };
         resume.note(&path);
         bar.set_position(offset);
-        while offset < meta.len() {
+        while offset < size {
             opened.seek(SeekFrom::Start(offset)).await?;
-            let counted = bar.clone();
-            let bytes = ReaderStream::with_capacity(opened.try_clone().await?, CHUNK)
-                .inspect_ok(move |chunk| counted.inc(chunk.len() as u64));
             let request = self
                 .tus(Method::PATCH, &path)
                 .header(header::CONTENT_TYPE, "application/offset+octet-stream")
-                .header(header::CONTENT_LENGTH, meta.len() - offset)
+                .header(header::CONTENT_LENGTH, size - offset)
                 .header(OFFSET, offset)
-                .body(Body::wrap_stream(bytes));
+                .body(upload::body(opened.try_clone().await?, bar));
             offset = offset_of(&self.send(request).await?)?;
         }
         let id = path.rsplit('/').next().unwrap_or_default().to_owned();

@@ -49,16 +49,10 @@ impl Client {
     /// Uploads a file, streaming it from the disk, and returns the new job; or the one that an earlier request with
     /// this idempotency key has made. `bar` counts the bytes.
     pub async fn upload(&self, file: &Path, options: &Value, key: &str, bar: &ProgressBar) -> Result<Job> {
-        let shown = file.display();
-        let opened = File::open(file).await.with_context(|| format!("open {shown}"))?;
-        let meta = opened.metadata().await?;
-        ensure!(meta.is_file(), "{shown} is not a file");
+        let (opened, size) = open(file).await?;
         bar.set_position(0);
-        let counted = bar.clone();
-        let bytes = ReaderStream::with_capacity(opened, CHUNK)
-            .inspect_ok(move |chunk| counted.inc(chunk.len() as u64));
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let part = multipart::Part::stream_with_length(Body::wrap_stream(bytes), meta.len())
+        let part = multipart::Part::stream_with_length(body(opened, bar), size)
             .file_name(name.into_owned())
             .mime_str(content_type(file))?;
         let form = multipart::Form::new()
@@ -76,6 +70,22 @@ impl Client {
         let request = request.header(IDEMPOTENCY_KEY, format!("\"{key}\""));
         Job::parse(self.send(request).await?.json().await?)
     }
+}
+
+/// Opens a file that is to be sent; gives its size in bytes.
+pub(super) async fn open(file: &Path) -> Result<(File, u64)> {
+    let shown = file.display();
+    let opened = File::open(file).await.with_context(|| format!("open {shown}"))?;
+    let meta = opened.metadata().await?;
+    ensure!(meta.is_file(), "{shown} is not a file");
+    Ok((opened, meta.len()))
+}
+
+/// The bytes from where the file is, as they are sent; `bar` counts them.
+pub(super) fn body(opened: File, bar: &ProgressBar) -> Body {
+    let counted = bar.clone();
+    let bytes = ReaderStream::with_capacity(opened, CHUNK);
+    Body::wrap_stream(bytes.inspect_ok(move |chunk| counted.inc(chunk.len() as u64)))
 }
 
 /// By the name's end; the server looks into the file itself.
