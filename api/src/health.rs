@@ -54,6 +54,7 @@ struct StageHealth {
     /// `ok`, or `unknown` when the broker did not answer.
     status: &'static str,
     queue_depth: QueueDepth,
+    workers: Workers,
 }
 
 /// Waiting and running tasks by lane; null when the broker did not answer.
@@ -61,6 +62,14 @@ struct StageHealth {
 struct QueueDepth {
     interactive: Option<u64>,
     batch: Option<u64>,
+}
+
+/// Workers by what they do, as the broker sees them: one that died is busy until its lease ends. Null when the broker did
+/// not answer.
+#[derive(Serialize, ToSchema)]
+struct Workers {
+    busy: Option<u64>,
+    idle: Option<u64>,
 }
 
 /// Tell whether the process serves.
@@ -97,7 +106,7 @@ pub async fn ready(State(app): State<Shared>) -> (StatusCode, Json<Readiness>) {
 
 /// Show dependencies and stages.
 ///
-/// Every dependency, and every stage with its queue depth.
+/// Every dependency, and every stage with its queue depth and its workers.
 #[utoipa::path(
     get, path = "", operation_id = "getProcessingHealth", tag = "Service",
     responses((status = 200, description = "The state of the whole.", body = Processing)),
@@ -105,21 +114,25 @@ pub async fn ready(State(app): State<Shared>) -> (StatusCode, Json<Readiness>) {
 pub async fn processing(State(app): State<Shared>) -> Json<Processing> {
     let (mongodb, s3) = tokio::join!(mongodb(&app), s3(&app));
     let nats = app.queue.is_connected();
-    let depth = async |stage, lane| match nats {
-        true => app.queue.depth(stage, lane).await.ok(),
+    let load = async |stage, lane| match nats {
+        true => app.queue.load(stage, lane).await.ok(),
         false => None,
     };
     let stage = async |stage: Stage| {
-        let (interactive, batch) = tokio::join!(depth(stage, Lane::Interactive), depth(stage, Lane::Batch));
-        let known = interactive.is_some() && batch.is_some();
-        let status = if known { "ok" } else { "unknown" };
-        (
-            stage,
-            StageHealth {
-                status,
-                queue_depth: QueueDepth { interactive, batch },
+        let (interactive, batch) = tokio::join!(load(stage, Lane::Interactive), load(stage, Lane::Batch));
+        let both = interactive.zip(batch);
+        let health = StageHealth {
+            status: if both.is_some() { "ok" } else { "unknown" },
+            queue_depth: QueueDepth {
+                interactive: interactive.map(|lane| lane.depth()),
+                batch: batch.map(|lane| lane.depth()),
             },
-        )
+            workers: Workers {
+                busy: both.map(|(one, other)| one.running + other.running),
+                idle: both.map(|(one, other)| one.idle + other.idle),
+            },
+        };
+        (stage, health)
     };
     let (detect, scale, subtitle) =
         tokio::join!(stage(Stage::Detect), stage(Stage::Scale), stage(Stage::Subtitle));

@@ -32,6 +32,9 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 /// A long poll looks by itself this often, should the change stream be late.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
+/// Longest text that is looked for: that of a file name, nearly.
+const MAX_SEARCH: usize = 200;
+
 /// Query of [`get`].
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -54,6 +57,10 @@ pub struct ListQuery {
     /// Only those with this id of the client's own.
     #[param(example = "film-7")]
     external_id: Option<String>,
+    /// Only those with this text in the file name, the id or one of the client's ids, in upper or lower case; 200
+    /// characters at most.
+    #[param(max_length = 200, example = "holiday")]
+    search: Option<String>,
     /// Only those of this batch.
     #[param(example = "0198c2a4-0c55-7b02-b7a4-91c3d2e4f5a6")]
     batch_id: Option<String>,
@@ -69,6 +76,36 @@ pub struct ListQuery {
     /// The `next_cursor` of the page before.
     #[param(example = "AQGYwqRvC31ejBovTm2LCpE")]
     cursor: Option<String>,
+}
+
+impl ListQuery {
+    /// What a client of this tenant wants, and how many on a page: the filter finds one more, which tells whether there
+    /// is a next page.
+    fn filter(self, tenant: String) -> Result<(Filter, u32), Problem> {
+        let limit = cursor::limit(self.limit)?;
+        let search = self.search.filter(|text| !text.is_empty());
+        if search
+            .as_ref()
+            .is_some_and(|text| text.chars().count() > MAX_SEARCH)
+        {
+            return Err(Problem::invalid(format!(
+                "search takes {MAX_SEARCH} characters at most"
+            )));
+        }
+        let filter = Filter {
+            tenant,
+            status: self.status,
+            external_id: self.external_id,
+            search,
+            batch_id: self.batch_id,
+            created_after: time("created_after", self.created_after)?,
+            created_before: time("created_before", self.created_before)?,
+            behind: self.cursor.as_deref().map(cursor::parse).transpose()?,
+            limit: i64::from(limit) + 1,
+            ..Filter::default()
+        };
+        Ok((filter, limit))
+    }
 }
 
 /// A page of jobs, newest first.
@@ -211,21 +248,7 @@ pub async fn list(
     caller: Caller,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let query = checked(query)?;
-    let limit = cursor::limit(query.limit)?;
-    let behind = query.cursor.as_deref().map(cursor::parse);
-    let filter = Filter {
-        tenant: caller.tenant,
-        status: query.status,
-        external_id: query.external_id,
-        batch_id: query.batch_id,
-        created_after: time("created_after", query.created_after)?,
-        created_before: time("created_before", query.created_before)?,
-        behind: behind.transpose()?,
-        // One more tells whether there is a next page.
-        limit: i64::from(limit) + 1,
-        ..Filter::default()
-    };
+    let (filter, limit) = checked(query)?.filter(caller.tenant)?;
     let (jobs, next_cursor) = cursor::page(app.db.list(filter).await?, limit, |job| job.id);
     let data = jobs.iter().map(view::job).collect();
     Ok(Json(JobList { data, next_cursor }).into_response())

@@ -17,6 +17,7 @@ use axum::{
 };
 use serde_json::Value;
 use tower::util::option_layer;
+use tower_http::compression::CompressionLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Every route, by the scope that it needs.
@@ -33,6 +34,8 @@ fn groups() -> [(Option<Scope>, OpenApiRouter<Shared>); 4] {
         .routes(at("/files", routes!(tus::options)));
     let read = OpenApiRouter::new()
         .routes(at("/api/v1/jobs", routes!(jobs::list)))
+        // A job says much, and the next one says it again: a tenth is left.
+        .layer(CompressionLayer::new())
         .routes(at("/api/v1/jobs/{id}", routes!(jobs::get)))
         .routes(at("/api/v1/jobs/{id}/events", routes!(events::job::of_job)))
         .routes(at("/api/v1/events", routes!(events::feed::of_all)))

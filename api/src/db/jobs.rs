@@ -35,6 +35,8 @@ pub struct Filter {
     pub status: Option<JobStatus>,
     pub external_id: Option<String>,
     pub batch_id: Option<String>,
+    /// Text in its file name or its ids.
+    pub search: Option<String>,
     /// Those that have these stages and no others.
     pub stages: Option<&'static [Stage]>,
     /// Not before.
@@ -155,6 +157,11 @@ impl Db {
         narrow("status", filter.status.map(|status| status.to_string()));
         narrow("external_id", filter.external_id);
         narrow("batch_id", filter.batch_id);
+        if let Some(text) = filter.search {
+            let pattern = doc! { "$regex": literal(&text), "$options": "i" };
+            let fields = ["source.filename", "_id", "external_id", "batch_id"];
+            query.insert("$or", fields.map(|field| doc! { field: &pattern }).to_vec());
+        }
         if let Some(behind) = filter.behind {
             query.insert("_id", doc! { "$lt": behind.to_string() });
         }
@@ -277,6 +284,15 @@ impl Db {
     pub fn jobs(&self) -> Collection<Job> {
         self.collection(NAME)
     }
+}
+
+/// A pattern (PCRE) that only this text matches.
+fn literal(text: &str) -> String {
+    let escaped = |c: char| match c {
+        c if c.is_ascii_alphanumeric() => c.to_string(),
+        c => format!("\\x{{{:x}}}", u32::from(c)),
+    };
+    text.chars().map(escaped).collect()
 }
 
 /// The indexes of the queries above.

@@ -319,6 +319,12 @@ async fn lists_are_paged_and_filtered() {
     assert_eq!(get("external_id=n1").await.0, [ids[1].clone(), ids[3].clone()]);
     assert!(get("status=succeeded").await.0.is_empty());
     assert!(get("batch_id=none").await.0.is_empty());
+    assert_eq!(get("search=N1").await.0, [ids[1].clone(), ids[3].clone()]);
+    assert_eq!(get(&format!("search={}", ids[2])).await.0, [ids[2].clone()]);
+    // Text, and no pattern.
+    for text in [".*", "n%00", "(", "%5CE1"] {
+        assert!(get(&format!("search={text}")).await.0.is_empty(), "{text}");
+    }
     let created = rig.job(&ids[2]).await["created_at"].as_str().unwrap().to_owned();
     assert_eq!(get(&format!("created_before={created}")).await.0, ids[3..]);
     let (after, _) = get(&format!("created_after={created}&external_id=n0")).await;
@@ -328,6 +334,7 @@ async fn lists_are_paged_and_filtered() {
         "cursor=AQ",
         "created_after=now",
         "limit=0",
+        &format!("search={}", "a".repeat(201)),
     ] {
         let answer = rig
             .http

@@ -13,6 +13,25 @@ pub struct Figures {
     pub streams: BTreeMap<&'static str, StreamFigures>,
 }
 
+/// What one lane of a stage has to do, and who is there to do it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Load {
+    /// Tasks that nobody has yet.
+    pub waiting: u64,
+    /// Tasks that a worker has: each works on one. One that died has its task until its lease ends.
+    pub running: u64,
+    /// Workers that ask for a task of this lane just now. An idle worker asks for interactive ones, in requests of a
+    /// second with a few milliseconds between them: it can be missed.
+    pub idle: u64,
+}
+
+impl Load {
+    /// The queue depth, which KEDA calls lag.
+    pub fn depth(&self) -> u64 {
+        self.waiting + self.running
+    }
+}
+
 /// How full a stream is.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamFigures {
@@ -35,11 +54,20 @@ impl Figures {
 }
 
 impl Queue {
-    /// Tasks waiting or running in one lane: the queue depth.
-    pub async fn depth(&self, stage: Stage, lane: Lane) -> Result<u64, QueueError> {
+    /// What one lane has to do.
+    pub async fn load(&self, stage: Stage, lane: Lane) -> Result<Load, QueueError> {
         let stream = self.stream(streams::TASKS).await?;
         let info = timely("consumer", stream.consumer_info(streams::consumer(stage, lane))).await?;
-        Ok(info.num_pending + info.num_ack_pending as u64)
+        Ok(Load {
+            waiting: info.num_pending,
+            running: info.num_ack_pending as u64,
+            idle: info.num_waiting as u64,
+        })
+    }
+
+    /// Tasks waiting or running in one lane: the queue depth.
+    pub async fn depth(&self, stage: Stage, lane: Lane) -> Result<u64, QueueError> {
+        Ok(self.load(stage, lane).await?.depth())
     }
 
     /// Asks for all figures; some ten requests.
