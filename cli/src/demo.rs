@@ -20,6 +20,12 @@ pub struct Demo {
     /// Folder of databases, objects, logs and results
     #[arg(long, default_value = ".vidp/demo")]
     data_dir: PathBuf,
+    /// Speech model: a file, or the name of one in .engines/models
+    #[arg(long, value_name = "NAME|FILE")]
+    model: Option<String>,
+    /// Print the job document on standard output, and nothing else there
+    #[arg(long)]
+    json: bool,
 }
 
 /// Starts the system, submits the video, shows the report and stops what it started.
@@ -31,6 +37,8 @@ pub async fn run(demo: Demo) -> Result<ExitCode> {
         scale_workers: 1,
         detect_workers: 1,
         subtitle_workers: 1,
+        model: demo.model.clone(),
+        json: false,
     };
     let told = stopping.clone();
     let Some(mut system) = spawn_blocking(move || System::start(&up, &told)).await?? else {
@@ -52,10 +60,10 @@ pub async fn run(demo: Demo) -> Result<ExitCode> {
 }
 
 async fn process(client: &Client, demo: &Demo) -> Result<ExitCode> {
-    println!("uploading {}", demo.video.display());
+    eprintln!("uploading {}", demo.video.display());
     let job = submit::upload(client, &demo.video, &json!({})).await?;
     let show = Show {
-        json: false,
+        json: demo.json,
         out: Some(demo.data_dir.join("results").join(&job.id)),
     };
     let job = watch::finish(client, &job.id, &show, false).await?;

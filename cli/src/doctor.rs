@@ -46,14 +46,13 @@ use Finding::{Fail, Good, Warn};
 
 /// Prints a line for each check; 1 when something is missing that `vidp up` needs.
 pub async fn run(doctor: Doctor) -> Result<ExitCode> {
-    let whisper = model::whisper_model(model::Precision::Q8_0);
     let findings = [
         ("nats-server", engine("nats-server", "--version", "VIDP_NATS_URL")),
         ("mongod", engine("mongod", "--version", "VIDP_MONGODB_URL")),
         ("weed (S3)", engine("weed", "version", "VIDP_S3_ENDPOINT")),
         ("ffmpeg", program("ffmpeg")),
         ("ffprobe", program("ffprobe")),
-        ("speech model", speech_model(&whisper)),
+        ("speech model", speech_model()),
         ("voice model", voice_model()),
         ("port", port(doctor.api_port)),
         ("disk", disk(&doctor.data_dir)),
@@ -115,14 +114,11 @@ fn first_line(program: &Path, argument: &str) -> Option<String> {
         .then(|| text.lines().next().unwrap_or_default().to_owned())
 }
 
-fn speech_model(file: &str) -> Finding {
-    let path = env::var_os("VIDP_WHISPER_MODEL")
-        .map(Into::into)
-        .or_else(|| find_model(file));
-    let Some(path) = path else {
-        return Fail(
-            "not found: run `make setup` and `vidp model make`, or set VIDP_WHISPER_MODEL".to_owned(),
-        );
+fn speech_model() -> Finding {
+    let named = env::var_os("VIDP_WHISPER_MODEL").map(PathBuf::from);
+    let path = match named.map_or_else(|| model::find(model::DEFAULT), Ok) {
+        Ok(path) => path,
+        Err(error) => return Fail(error.to_string()),
     };
     match model::check(&path) {
         Ok(model) => Good(format!("{}: {model}", path.display())),

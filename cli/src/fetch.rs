@@ -1,6 +1,9 @@
 //! Downloads of outputs.
 
-use crate::client::{Client, Job, Output};
+use crate::{
+    client::{Client, Job, Output},
+    hash::hex,
+};
 use anyhow::{Context, Result, ensure};
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
@@ -60,7 +63,7 @@ async fn stream(client: &Client, output: &Output, part: &Path) -> Result<()> {
         file.write_all(&chunk).await?;
     }
     file.flush().await?;
-    let hash: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex(&hash.finalize());
     ensure!(
         size == output.size,
         "{size} bytes came, {} were promised",

@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod exit;
 mod fetch;
+mod hash;
 mod interrupt;
 mod jobs;
 mod keys;
@@ -66,7 +67,7 @@ enum Command {
     Demo(demo::Demo),
     /// Check that everything is there that `vidp up` needs, and say what mends it
     Doctor(doctor::Doctor),
-    /// Make and check speech models
+    /// List, fetch, import, make and check speech models
     #[command(subcommand)]
     Model(model::ModelCommand),
     /// Print what a shell needs to complete commands and options
@@ -104,7 +105,7 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Doctor(command) => return doctor::run(command).await,
         Command::Keys(command) => keys::run(command).await?,
         Command::Up(command) => up::run(command).await?,
-        Command::Model(command) => model::run(command)?,
+        Command::Model(command) => model::run(command).await?,
         Command::Completions(command) => manual::completions(&command, Cli::command()),
         Command::Man(command) => manual::man(&command, Cli::command())?,
     }

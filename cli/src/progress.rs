@@ -14,11 +14,13 @@ use std::{
 const STEPS: u64 = 1000;
 const TICK: Duration = Duration::from_millis(200);
 
-/// A bar of bytes; hidden where there is no terminal.
-pub fn upload_bar(size: u64) -> ProgressBar {
+/// A bar of bytes that are sent or fetched, with that word before it; hidden where there is no terminal.
+pub fn bytes_bar(name: &'static str, size: u64) -> ProgressBar {
     let template =
-        "upload    {bar:20} {percent:>3} %  {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left";
-    ProgressBar::new(size).with_style(style(template))
+        "{prefix:<9} {bar:20} {percent:>3} %  {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left";
+    ProgressBar::new(size)
+        .with_style(style(template))
+        .with_prefix(name)
 }
 
 /// A bar of files; hidden where there is no terminal.

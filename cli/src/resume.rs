@@ -1,7 +1,7 @@
 //! Where an upload was, for the same command after it was stopped: one small file for each upload under way, below
 //! `$XDG_STATE_HOME/vidp/uploads` (`~/.local/state`). Without such a folder nothing is remembered.
 
-use crate::config::base_folder;
+use crate::{config::base_folder, hash::hex};
 use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File, Metadata, OpenOptions},
@@ -29,10 +29,7 @@ impl Resume {
         hash.update(meta.len().to_le_bytes());
         hash.update(meta.mtime().to_le_bytes());
         hash.update(meta.mtime_nsec().to_le_bytes());
-        let name: String = hash.finalize()[..16]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let name = hex(&hash.finalize()[..16]);
         let state = folder().and_then(|folder| open(&folder, &name));
         let (state, path) = match state {
             Some((place, mut file)) => {

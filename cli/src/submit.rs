@@ -80,7 +80,7 @@ fn accepted(command: &SubmitCommand, job: &Job) {
 /// Uploads a file. An upload that breaks goes on where it was, and so does one that was stopped, by the same command.
 pub async fn upload(client: &Client, file: &Path, options: &Value) -> Result<Job> {
     let meta = std::fs::metadata(file).with_context(|| format!("open {}", file.display()))?;
-    let bar = progress::upload_bar(meta.len());
+    let bar = progress::bytes_bar("upload", meta.len());
     let mut resume = Resume::of(client.server(), file, &meta, &options.to_string());
     let mut patience = Patience::new();
     let job = loop {

@@ -1,6 +1,6 @@
 //! What a batch is of: the videos of a folder, or the lines of a manifest.
 
-use crate::client::content_type;
+use crate::{client::content_type, hash::hex};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -180,8 +180,7 @@ fn merge(target: &mut Value, patch: Value) {
 
 fn identity(batch: &str, of: &Value) -> String {
     let hash = Sha256::digest(of.to_string());
-    let hash: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("{batch}-{hash}")
+    format!("{batch}-{}", hex(&hash[..16]))
 }
 
 #[cfg(test)]

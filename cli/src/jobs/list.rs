@@ -29,6 +29,9 @@ pub struct JobsCommand {
     /// Only those with this status
     #[arg(long, value_parser = STATUSES)]
     status: Option<String>,
+    /// Only those with this text in the file name or an id
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
     /// Only those with this id of your own
     #[arg(long, value_name = "ID")]
     external_id: Option<String>,
@@ -92,6 +95,7 @@ async fn list(client: &Client, command: &JobsCommand, show: impl Fn(&Job)) -> Re
     let mut query = vec![("limit", limit.clamp(1, PAGE).to_string())];
     for (name, value) in [
         ("status", &command.status),
+        ("search", &command.search),
         ("external_id", &command.external_id),
         ("batch_id", &command.batch),
     ] {
@@ -113,8 +117,24 @@ fn wanted(command: &JobsCommand, job: &Job) -> bool {
         wanted.as_deref().is_none_or(|wanted| value == Some(wanted))
     };
     is(&command.status, Some(&job.status))
+        && command.search.as_deref().is_none_or(|text| has(job, text))
         && is(&command.external_id, job.external_id.as_deref())
         && is(&command.batch, job.batch_id.as_deref())
+}
+
+/// As the server searches, for jobs that come by events.
+fn has(job: &Job, text: &str) -> bool {
+    let fields = [
+        job.source.filename.as_deref(),
+        Some(&job.id),
+        job.external_id.as_deref(),
+        job.batch_id.as_deref(),
+    ];
+    let text = text.to_lowercase();
+    fields
+        .into_iter()
+        .flatten()
+        .any(|field| field.to_lowercase().contains(&text))
 }
 
 fn cells(job: &Job) -> [String; 5] {

@@ -2,6 +2,7 @@
 
 use super::{ggml, mel};
 use anyhow::{Context, Result, bail, ensure};
+use serde::Serialize;
 use std::{
     fmt,
     fs::File,
@@ -10,8 +11,9 @@ use std::{
 };
 
 /// What is known of a model.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize)]
 pub struct Model {
+    /// `tiny`, `base`, `small`, `medium`, `large` or `non-standard`.
     size: &'static str,
     multilingual: bool,
     tensors: usize,
@@ -185,11 +187,12 @@ fn guess(magic: &[u8; 4]) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use ggml::{Kind, write_ints, write_tensor};
 
-    fn tiny() -> Vec<u8> {
+    /// The smallest file that passes.
+    pub(in crate::model) fn tiny() -> Vec<u8> {
         let mut out = Vec::new();
         let header = [ggml::MAGIC, 51_865, 1500, 384, 6, 4, 448, 384, 6, 4, 80, 1];
         write_ints(&mut out, header).unwrap();

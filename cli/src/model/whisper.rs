@@ -11,15 +11,11 @@ use std::{collections::HashMap, fs, io::Write, path::Path};
 /// From this vocabulary on a model is multilingual, with one ordinary token more.
 const MULTILINGUAL: usize = 51_865;
 
-/// Converts the weights in `folder` (`model.bin.part1`, `.part2`, `vocabulary.txt`).
+/// Converts the weights in `folder`: `model.bin`, or its two halves `model.bin.part1` and `.part2`, with
+/// `vocabulary.txt` or `vocabulary.json`.
 pub fn convert(folder: &Path, precision: Precision, out: &mut dyn Write) -> Result<()> {
-    let read = |name: &str| {
-        let path = folder.join(name);
-        fs::read(&path).with_context(|| format!("read {} (`make setup` fetches it)", path.display()))
-    };
-    let bytes = [read("model.bin.part1")?, read("model.bin.part2")?].concat();
-    let vocabulary = String::from_utf8(read("vocabulary.txt")?).context("vocabulary.txt")?;
-    let model = Ct2::parse(bytes).context("model.bin")?;
+    let vocabulary = vocabulary(folder)?;
+    let model = Ct2::parse(weights(folder)?).context("model.bin")?;
     let size = Size::of(&model)?;
     size.write(precision, out)?;
     write_vocabulary(&vocabulary, size.ordinary_tokens(), out)?;
@@ -30,6 +26,29 @@ pub fn convert(folder: &Path, precision: Precision, out: &mut dyn Write) -> Resu
         out,
     }
     .write()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("read {} (`make setup` fetches weights)", path.display()))
+}
+
+fn weights(folder: &Path) -> Result<Vec<u8>> {
+    let whole = folder.join("model.bin");
+    if whole.is_file() {
+        return read(&whole);
+    }
+    let half = |name: &str| read(&folder.join(name));
+    Ok([half("model.bin.part1")?, half("model.bin.part2")?].concat())
+}
+
+/// The tokens in the order of their numbers: CTranslate2 wrote a line each once, and writes a list in JSON now.
+fn vocabulary(folder: &Path) -> Result<Vec<String>> {
+    let list = folder.join("vocabulary.json");
+    if list.is_file() {
+        return serde_json::from_slice(&read(&list)?).context("vocabulary.json");
+    }
+    let text = String::from_utf8(read(&folder.join("vocabulary.txt"))?).context("vocabulary.txt")?;
+    Ok(text.split('\n').map(str::to_owned).collect())
 }
 
 /// A model's dimensions.
@@ -100,21 +119,20 @@ impl Size {
     }
 }
 
-fn write_vocabulary(text: &str, count: usize, out: &mut dyn Write) -> Result<()> {
-    let tokens: Vec<&str> = text.split('\n').take(count).collect();
+fn write_vocabulary(tokens: &[String], count: usize, out: &mut dyn Write) -> Result<()> {
     ensure!(
-        tokens.len() == count,
-        "vocabulary.txt has {} tokens of {count}",
+        tokens.len() >= count,
+        "the vocabulary has {} tokens of {count}",
         tokens.len()
     );
     let alphabet = byte_alphabet();
     write_ints(out, [int(count)?])?;
-    for (i, token) in tokens.iter().enumerate() {
+    for (i, token) in tokens.iter().take(count).enumerate() {
         let bytes = token
             .chars()
             .map(|c| alphabet.get(&c).copied())
             .collect::<Option<Vec<u8>>>()
-            .with_context(|| format!("vocabulary.txt: token {i}, {token:?}, is not made of bytes"))?;
+            .with_context(|| format!("the vocabulary's token {i}, {token:?}, is not made of bytes"))?;
         ggml::write_bytes(out, &bytes)?;
     }
     Ok(())
@@ -282,8 +300,11 @@ mod tests {
 
     #[test]
     fn a_short_or_foreign_vocabulary_is_refused() {
-        assert!(write_vocabulary("a\nb", 3, &mut Vec::new()).is_err());
-        assert!(write_vocabulary("a\n日", 2, &mut Vec::new()).is_err());
-        assert!(write_vocabulary("a\nb", 2, &mut Vec::new()).is_ok());
+        let written = |tokens: [&str; 2], count| {
+            write_vocabulary(&tokens.map(str::to_owned), count, &mut Vec::new()).is_ok()
+        };
+        assert!(!written(["a", "b"], 3));
+        assert!(!written(["a", "日"], 2));
+        assert!(written(["a", "b"], 2));
     }
 }

@@ -145,7 +145,7 @@ fn is_over(name: &str, daemon: &mut Daemon) -> bool {
     let Some(status) = daemon.exited() else {
         return false;
     };
-    complain!(
+    say!(
         "{name} ended ({status}); {} ends:\n{}",
         daemon.log().display(),
         daemon.log_tail()
@@ -157,7 +157,7 @@ fn report(name: &str, restarted: Result<(), StartError>) -> bool {
     match restarted {
         Ok(()) => say!("{name} is up again"),
         // Tried again at the next look, after the time that this one took.
-        Err(error) => complain!("{name} did not come up again: {error}"),
+        Err(error) => say!("{name} did not come up again: {error}"),
     }
     true
 }

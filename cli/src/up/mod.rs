@@ -1,15 +1,7 @@
 //! `vidp up`: the whole system on one machine.
 
-/// `println!`, but a reader that went away does not end the system.
+/// `eprintln!`, but a reader that went away does not end the system.
 macro_rules! say {
-    ($($text:tt)*) => {{
-        use std::io::Write;
-        let _ = writeln!(std::io::stdout(), $($text)*);
-    }};
-}
-
-/// `eprintln!`, in the same way.
-macro_rules! complain {
     ($($text:tt)*) => {{
         use std::io::Write;
         let _ = writeln!(std::io::stderr(), $($text)*);
@@ -23,7 +15,8 @@ mod system;
 
 use anyhow::Result;
 use clap::Args;
-use std::{path::PathBuf, sync::Arc};
+use serde_json::json;
+use std::{io::Write, path::PathBuf, sync::Arc};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -49,6 +42,12 @@ pub struct Up {
     /// Workers that write subtitles
     #[arg(long, default_value_t = 1)]
     pub subtitle_workers: usize,
+    /// Speech model: a file, or the name of one in .engines/models; it wins over VIDP_WHISPER_MODEL
+    #[arg(long, value_name = "NAME|FILE")]
+    pub model: Option<String>,
+    /// Print where it is as JSON, once it is ready
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Set once the system is to end: by SIGINT or SIGTERM, mostly.
@@ -97,7 +96,13 @@ pub async fn run(up: Up) -> Result<()> {
         let Some(mut system) = System::start(&up, &stopping)? else {
             return Ok(()); // The signal came first.
         };
-        say!("ready at {}", system.url());
+        let (url, pid) = (system.url(), std::process::id());
+        let ready = match up.json {
+            true => json!({ "url": url, "pid": pid, "data_dir": up.data_dir }).to_string(),
+            false => format!("ready at {url}"),
+        };
+        // A reader that went away does not end the system.
+        let _ = writeln!(std::io::stdout(), "{ready}");
         system.watch(&stopping);
         say!("stopping");
         system.stop();

@@ -85,7 +85,7 @@ impl Service {
                         true
                     }
                     Err(error) => {
-                        complain!("{error}");
+                        say!("{error}");
                         self.restart_at = Some(Instant::now() + LONGEST_PAUSE);
                         false
                     }
@@ -102,9 +102,9 @@ impl Service {
                 self.ends += 1;
                 self.restart_at = Some(Instant::now() + pause);
                 let log = self.log.display();
-                complain!("{name} ended ({status}); {log} ends:\n{}", self.daemon.log_tail());
+                say!("{name} ended ({status}); {log} ends:\n{}", self.daemon.log_tail());
                 if self.ends >= MANY {
-                    complain!(
+                    say!(
                         "{name} has ended {} times in a row: next try in {pause:?}",
                         self.ends
                     );

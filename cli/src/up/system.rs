@@ -45,7 +45,7 @@ impl System {
         state::remove(&data_dir);
         let logs = folder(&data_dir.join("logs"))?;
         let speech = if up.detect_workers + up.subtitle_workers > 0 {
-            speech_models()?
+            speech_models(up.model.as_deref())?
         } else {
             Vec::new()
         };
@@ -113,7 +113,7 @@ impl System {
                 changed |= service.revive();
             }
             if changed && let Err(error) = self.write_state() {
-                complain!("up.json: {error:#}");
+                say!("up.json: {error:#}");
             }
             thread::sleep(LOOK);
         }
@@ -217,19 +217,22 @@ fn with_port(mut environment: Vec<(&'static str, String)>, port: u16) -> Vec<(&'
 }
 
 /// Where the speech models are, unless the environment says so already.
-fn speech_models() -> Result<Vec<(&'static str, String)>> {
-    let whisper = model::whisper_model(model::Precision::Q8_0);
+fn speech_models(chosen: Option<&str>) -> Result<Vec<(&'static str, String)>> {
     let mut found = Vec::new();
-    for (variable, file) in [
-        ("VIDP_WHISPER_MODEL", whisper.as_str()),
-        ("VIDP_VAD_MODEL", model::VAD_MODEL),
-    ] {
-        if env::var_os(variable).is_none() {
-            let path = find_model(file).with_context(|| {
-                format!("{file} is not in .engines/models: run `make setup` and `vidp model make`, or set {variable}")
-            })?;
-            found.push((variable, path.display().to_string()));
-        }
+    let mut found_at = |variable, path: PathBuf| found.push((variable, path.display().to_string()));
+    match chosen {
+        Some(model) => found_at("VIDP_WHISPER_MODEL", model::find(model)?),
+        None if env::var_os("VIDP_WHISPER_MODEL").is_some() => {}
+        None => found_at("VIDP_WHISPER_MODEL", model::find(model::DEFAULT)?),
+    }
+    if env::var_os("VIDP_VAD_MODEL").is_none() {
+        let path = find_model(model::VAD_MODEL).with_context(|| {
+            format!(
+                "{} is not in .engines/models: run `make setup` and `vidp model make`, or set VIDP_VAD_MODEL",
+                model::VAD_MODEL
+            )
+        })?;
+        found_at("VIDP_VAD_MODEL", path);
     }
     Ok(found)
 }

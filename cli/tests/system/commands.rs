@@ -7,6 +7,8 @@ use crate::{
 use serde_json::Value;
 use std::{
     fs::{self, Permissions},
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
     os::unix::fs::PermissionsExt,
     process::Command,
 };
@@ -64,6 +66,13 @@ async fn jobs_are_listed_cancelled_retried_and_removed() {
     assert_eq!(watched.code, Some(5), "{}", watched.err);
     let listed = on(stack, &["jobs", "--status=cancelled", "--all"]);
     assert!(listed.out.contains(&id), "{}", listed.out);
+    let found = on(
+        stack,
+        &["jobs", "--search", &id[..13].to_uppercase(), "--status=cancelled"],
+    );
+    assert!(found.out.contains(&id), "{}", found.out);
+    let none = on(stack, &["jobs", "--search=no such film"]);
+    assert_eq!((none.code, none.out.as_str()), (Some(0), ""));
     let running = on(stack, &["jobs", "--status=succeeded", "--all"]);
     assert!(!running.out.contains(&id), "{}", running.out);
 
@@ -115,6 +124,53 @@ async fn jobs_are_followed_as_they_come() {
     until(LIMIT, async || fs::read_to_string(&log).unwrap().contains(&done)).await;
     following.kill().unwrap();
     following.wait().unwrap();
+}
+
+/// Publishes a message, in the protocol's own words: a client's library for one message is a lot.
+fn publish(stack: &Stack, subject: &str, text: &str) {
+    let state = stack.state();
+    let url = state["environment"]["VIDP_NATS_URL"].as_str().unwrap();
+    let mut socket = TcpStream::connect(url.trim_start_matches("nats://")).unwrap();
+    let length = text.len();
+    let said = format!("CONNECT {{\"verbose\":false}}\r\nPUB {subject} {length}\r\n{text}\r\nPING\r\n");
+    socket.write_all(said.as_bytes()).unwrap();
+    let mut answers = BufReader::new(socket).lines().map(Result::unwrap);
+    assert!(answers.any(|line| line == "PONG"));
+}
+
+#[tokio::test]
+async fn dead_letters_are_read_sent_back_and_discarded() {
+    let stack = shared();
+    let task = "01a21e33-aa7c-7396-bf07-698540903c09";
+    publish(stack, &format!("vidp.tasks.scale.interactive.{task}"), "a riddle");
+    let list = || json_lines(&on(stack, &["dead", "list", "--json"]).out);
+    until(LIMIT, async || list().len() == 1).await;
+    let letter = &list()[0];
+    let id = letter["id"].to_string();
+    let shown = on(stack, &["dead", "show", &id]);
+    assert!(shown.out.contains("a riddle"), "{}", shown.out);
+    let row = on(stack, &["dead", "list"]);
+    assert!(row.out.starts_with(&format!("{id}\tscale")), "{}", row.out);
+
+    // Nobody can read it the second time either.
+    let sent = on(stack, &["dead", "redrive", &id, "--json"]);
+    assert_eq!(json_lines(&sent.out)[0]["status"], "sent back", "{}", sent.err);
+    until(LIMIT, async || {
+        list()
+            .first()
+            .is_some_and(|letter| letter["id"].to_string() != id)
+    })
+    .await;
+    let again = list()[0]["id"].to_string();
+    let discarded = on(stack, &["dead", "discard", &again, &id]);
+    assert_eq!(discarded.code, Some(1));
+    assert!(
+        discarded.out.contains(&format!("{again}  discarded")),
+        "{}",
+        discarded.out
+    );
+    assert!(discarded.err.contains("not_found"), "{}", discarded.err);
+    assert!(list().is_empty());
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod commands;
 mod failures;
 mod keys;
 mod media;
+mod models;
 mod observe;
 mod page;
 mod pipeline;

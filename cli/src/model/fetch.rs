@@ -1,0 +1,203 @@
+//! `vidp model fetch`: one of whisper.cpp's own models from the Internet, or from a mirror.
+
+use super::{
+    Place, check, file_name,
+    known::{self, Known},
+};
+use crate::hash::hex;
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use indicatif::ProgressBar;
+use reqwest::{Client, StatusCode, header};
+use sha1::{Digest, Sha1};
+use std::{io, path::Path, time::Duration};
+use tokio::{
+    fs::{self, File, OpenOptions},
+    io::{AsyncReadExt, AsyncWriteExt},
+};
+
+const CONNECT: Duration = Duration::from_secs(10);
+/// A server that sends nothing for so long sends no more.
+const SILENCE: Duration = Duration::from_secs(30);
+const BUFFER: usize = 1 << 18;
+
+#[derive(Args)]
+pub struct Fetch {
+    /// Which one; `vidp model list --available` has them all
+    #[arg(value_parser = known)]
+    name: &'static Known,
+    /// Address of a mirror, in whose place `ggml-<name>.bin` is
+    #[arg(long, value_name = "URL", default_value = known::SERVER)]
+    from: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+fn known(name: &str) -> Result<&'static Known, String> {
+    let found = known::ALL.iter().find(|known| known.name == name);
+    found.ok_or_else(|| {
+        let names: Vec<_> = known::ALL.iter().map(|known| known.name).collect();
+        format!("whisper.cpp publishes {}", names.join(", "))
+    })
+}
+
+impl Fetch {
+    /// Fetches it, goes on where an earlier try stopped, and checks that it is the published file.
+    pub async fn run(self) -> Result<()> {
+        let path = self.place.file(self.name.name)?;
+        if path.is_file() {
+            return self.place.tell("is there already", &path);
+        }
+        let url = format!(
+            "{}/{}",
+            self.from.trim_end_matches('/'),
+            file_name(self.name.name)
+        );
+        download(&url, self.name.sha1, &path).await?;
+        self.place.tell("fetched", &path)
+    }
+}
+
+/// Downloads `url` to `path` by way of `path.part`, which stays when the connection breaks and is gone on with.
+async fn download(url: &str, sha1: &str, path: &Path) -> Result<()> {
+    let part = path.with_extension("bin.part");
+    let mut hash = Sha1::new();
+    let have = hash_of(&part, &mut hash).await?;
+    receive(url, &part, have, &mut hash).await.with_context(|| {
+        format!("download {url}; the same command goes on where this one stopped, and `vidp model import` takes a file that you have")
+    })?;
+    if hex(&hash.finalize()) != sha1 {
+        fs::remove_file(&part).await?;
+        bail!("{url} is not the file that whisper.cpp publishes: its SHA-1 is not {sha1}");
+    }
+    check(&part)?;
+    Ok(fs::rename(&part, path).await?)
+}
+
+/// Adds what is there already to the hash; its length.
+async fn hash_of(part: &Path, hash: &mut Sha1) -> Result<u64> {
+    let mut file = match File::open(part).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        file => file.with_context(|| part.display().to_string())?,
+    };
+    let (mut buffer, mut have) = (vec![0; BUFFER], 0);
+    loop {
+        let read = file.read(&mut buffer).await?;
+        if read == 0 {
+            return Ok(have);
+        }
+        hash.update(&buffer[..read]);
+        have += read as u64;
+    }
+}
+
+/// Appends what is behind the first `have` bytes; or everything anew, when the server sends no parts.
+async fn receive(url: &str, part: &Path, mut have: u64, hash: &mut Sha1) -> Result<()> {
+    let client = Client::builder()
+        .connect_timeout(CONNECT)
+        .read_timeout(SILENCE)
+        .build()?;
+    let mut request = client.get(url);
+    if have > 0 {
+        request = request.header(header::RANGE, format!("bytes={have}-"));
+    }
+    let mut answer = request.send().await?;
+    if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+        return Ok(()); // It was all there.
+    }
+    answer = answer.error_for_status()?;
+    let mut options = OpenOptions::new();
+    if answer.status() == StatusCode::PARTIAL_CONTENT {
+        options.append(true);
+    } else {
+        have = 0;
+        hash.reset();
+        options.write(true).truncate(true);
+    }
+    let mut file = options.create(true).open(part).await?;
+    let rest = answer.content_length();
+    let bar = rest.map_or_else(ProgressBar::hidden, |rest| {
+        crate::progress::bytes_bar("fetch", have + rest)
+    });
+    bar.inc(have);
+    let mut came = 0;
+    while let Some(bytes) = answer.chunk().await? {
+        file.write_all(&bytes).await?;
+        hash.update(&bytes);
+        bar.inc(bytes.len() as u64);
+        came += bytes.len() as u64;
+    }
+    file.flush().await?;
+    ensure!(
+        rest.is_none_or(|rest| rest == came),
+        "the connection ended before the file did"
+    );
+    bar.finish_and_clear();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::{
+        io::{AsyncBufReadExt, BufReader},
+        net::TcpListener,
+    };
+
+    /// A server of one file, which sends half of it at most and then hangs up.
+    async fn server(file: Vec<u8>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/m.bin", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            loop {
+                let mut socket = BufReader::new(listener.accept().await.unwrap().0);
+                let mut from = 0;
+                loop {
+                    let mut line = String::new();
+                    socket.read_line(&mut line).await.unwrap();
+                    if let Some(range) = line.strip_prefix("range: bytes=") {
+                        from = range.trim_end().trim_end_matches('-').parse().unwrap();
+                    }
+                    if line.trim_end().is_empty() {
+                        break;
+                    }
+                }
+                let status = if from == 0 {
+                    "200 OK"
+                } else {
+                    "206 Partial Content"
+                };
+                let length = file.len() - from;
+                let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n");
+                socket.write_all(head.as_bytes()).await.unwrap();
+                let sent = length.min(file.len() / 2 + 1);
+                socket.write_all(&file[from..from + sent]).await.unwrap();
+            }
+        });
+        url
+    }
+
+    #[tokio::test]
+    async fn a_broken_download_goes_on_and_a_wrong_file_goes() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let model = check::tests::tiny();
+        let sha1 = hex(&Sha1::digest(&model));
+        let url = server(model.clone()).await;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ggml-tiny.bin");
+        let part = folder.path().join("ggml-tiny.bin.part");
+
+        let error = download(&url, &sha1, &path).await.unwrap_err();
+        assert!(format!("{error:#}").contains("goes on"), "{error:#}");
+        assert!(part.is_file() && !path.exists());
+        download(&url, &sha1, &path).await.unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), model);
+        assert!(!part.exists());
+
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&part, vec![0; model.len() / 2 + 1]).unwrap();
+        let error = download(&url, &sha1, &path).await.unwrap_err();
+        assert!(format!("{error:#}").contains("SHA-1"), "{error:#}");
+        assert!(!part.exists() && !path.exists());
+    }
+}
