@@ -50,16 +50,13 @@ impl Resume {
         self.path.as_deref()
     }
 
-    /// It is there.
-    pub fn note(&mut self, path: &str) {
-        if self.path.as_deref() == Some(path) {
-            return;
-        }
-        self.path = Some(path.to_owned());
+    /// It is there, or nowhere any more.
+    pub fn note(&mut self, path: Option<&str>) {
+        self.path = path.map(str::to_owned);
         if let Some((_, file)) = &mut self.state {
             // What cannot be remembered is sent anew, and nothing is worse.
             let _ = file.set_len(0).and_then(|()| file.rewind());
-            let _ = file.write_all(path.as_bytes());
+            let _ = file.write_all(path.unwrap_or_default().as_bytes());
         }
     }
 

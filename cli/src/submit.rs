@@ -12,6 +12,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use clap::Args;
+use indicatif::ProgressBar;
 use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
@@ -84,7 +85,7 @@ pub async fn upload(client: &Client, file: &Path, options: &Value) -> Result<Job
     let mut resume = Resume::of(client.server(), file, &meta, &options.to_string());
     let mut patience = Patience::new();
     let job = loop {
-        match client.send_file(file, options, &mut resume, &bar).await {
+        match send(client, file, options, &mut resume, &bar).await {
             Ok(job) => break Ok(job),
             Err(error) => {
                 let why = format!("{error:#}");
@@ -97,4 +98,29 @@ pub async fn upload(client: &Client, file: &Path, options: &Value) -> Result<Job
     };
     bar.finish_and_clear();
     job
+}
+
+/// Begins the upload unless it has begun, and sends the rest.
+async fn send(
+    client: &Client,
+    file: &Path,
+    options: &Value,
+    resume: &mut Resume,
+    bar: &ProgressBar,
+) -> Result<Job> {
+    loop {
+        let path = match resume.path() {
+            Some(path) => path.to_owned(),
+            None => {
+                let path = client.begin_upload(file, options).await?;
+                resume.note(Some(&path));
+                path
+            }
+        };
+        if let Some(job) = client.send_rest(file, &path, bar).await? {
+            resume.done();
+            return Ok(job);
+        }
+        resume.note(None);
+    }
 }

@@ -1,6 +1,7 @@
 //! `vidp batch`: thousands of videos, each done once, however often the command is stopped and started again.
 
 mod items;
+mod send;
 mod state;
 mod summary;
 mod work;

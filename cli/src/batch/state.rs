@@ -17,8 +17,10 @@ use std::{
 pub enum Step {
     /// The first line.
     Batch { id: String, server: String },
-    /// It is about to be sent: from here on there may be a job.
-    Begun { key: String, path: String },
+    /// Its upload is there, without a byte so far. It becomes a job when all have come.
+    Uploading { key: String, upload: String },
+    /// Its source is about to be named: from here on there may be a job.
+    Begun { key: String },
     /// It is a job.
     Accepted { key: String, job: String },
     /// The server will not have it: there is no job.
@@ -110,7 +112,8 @@ impl Step {
     fn key(&self) -> Option<&str> {
         match self {
             Step::Batch { .. } => None,
-            Step::Begun { key, .. }
+            Step::Uploading { key, .. }
+            | Step::Begun { key }
             | Step::Accepted { key, .. }
             | Step::Refused { key, .. }
             | Step::Ended { key, .. } => Some(key),
@@ -142,10 +145,7 @@ mod tests {
     async fn what_was_written_is_known_wherever_the_program_was_killed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state");
-        let begun = |key: &str| Step::Begun {
-            key: key.to_owned(),
-            path: "a.mp4".to_owned(),
-        };
+        let begun = |key: &str| Step::Begun { key: key.to_owned() };
         let accepted = Step::Accepted {
             key: "a".to_owned(),
             job: "1".to_owned(),

@@ -1,7 +1,6 @@
 //! An upload by tus 1.0.0: one that breaks goes on where the server is.
 
 use super::{Client, Failure, Job, content_type, failure, job_path, upload};
-use crate::resume::Resume;
 use anyhow::{Context, Result};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use indicatif::ProgressBar;
@@ -16,44 +15,9 @@ const JOB_PAUSE: Duration = Duration::from_secs(1);
 const OFFSET: &str = "upload-offset";
 
 impl Client {
-    /// Sends what the server does not have yet of a file, and gives the job that it becomes. Where the upload is goes into
-    /// `resume`: called again with it after an error, it goes on. `bar` shows the bytes that the server has.
-    pub async fn send_file(
-        &self,
-        file: &Path,
-        options: &Value,
-        resume: &mut Resume,
-        bar: &ProgressBar,
-    ) -> Result<Job> {
-        let (mut opened, size) = upload::open(file).await?;
-        let known = match resume.path() {
-            Some(path) => self.offset(path).await?.map(|offset| (path.to_owned(), offset)),
-            None => None,
-        };
-        let (path, mut offset) = match known {
-            Some(known) => known,
-            None => (self.begin_file(file, size, options).await?, 0),
-        };
-        resume.note(&path);
-        bar.set_position(offset);
-        while offset < size {
-            opened.seek(SeekFrom::Start(offset)).await?;
-            let request = self
-                .tus(Method::PATCH, &path)
-                .header(header::CONTENT_TYPE, "application/offset+octet-stream")
-                .header(header::CONTENT_LENGTH, size - offset)
-                .header(OFFSET, offset)
-                .body(upload::body(opened.try_clone().await?, bar));
-            offset = offset_of(&self.send(request).await?)?;
-        }
-        let id = path.rsplit('/').next().unwrap_or_default().to_owned();
-        let job = self.job_of_upload(&id).await?;
-        resume.done();
-        Ok(job)
-    }
-
-    /// Begins an upload; gives its path.
-    async fn begin_file(&self, file: &Path, size: u64, options: &Value) -> Result<String> {
+    /// Begins an upload of a file; gives its path on the server. No bytes are sent yet.
+    pub async fn begin_upload(&self, file: &Path, options: &Value) -> Result<String> {
+        let (_, size) = upload::open(file).await?;
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let metadata = [
             ("filename", name.as_ref()),
@@ -71,6 +35,33 @@ impl Client {
         // Of this server, whatever address a proxy has put before it: the key goes along.
         let path = location.rfind("/files/").map(|at| location[at..].to_owned());
         path.context("the server does not say where the upload is")
+    }
+
+    /// Sends what the server does not have yet of an upload's file, and gives the job that it becomes; none, when the
+    /// server knows neither. After an error it may be called again, and goes on. `bar` shows the bytes that the server
+    /// has.
+    pub async fn send_rest(&self, file: &Path, path: &str, bar: &ProgressBar) -> Result<Option<Job>> {
+        let id = path.rsplit('/').next().unwrap_or_default();
+        let (mut opened, size) = upload::open(file).await?;
+        let Some(mut offset) = self.offset(path).await? else {
+            // Its time is over, and that of its job may not be.
+            return match self.job(id).await {
+                Err(error) if Failure::status(&error) == Some(StatusCode::NOT_FOUND) => Ok(None),
+                job => job.map(Some),
+            };
+        };
+        bar.set_position(offset);
+        while offset < size {
+            opened.seek(SeekFrom::Start(offset)).await?;
+            let request = self
+                .tus(Method::PATCH, path)
+                .header(header::CONTENT_TYPE, "application/offset+octet-stream")
+                .header(header::CONTENT_LENGTH, size - offset)
+                .header(OFFSET, offset)
+                .body(upload::body(opened.try_clone().await?, bar));
+            offset = offset_of(&self.send(request).await?)?;
+        }
+        self.job_of_upload(id).await.map(Some)
     }
 
     /// How far an upload has come; `None` when the server does not have it any more.

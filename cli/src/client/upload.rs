@@ -1,10 +1,10 @@
-//! Jobs are made here: by an upload that is sent again when it broke, or by naming the source.
+//! What uploads of files and of references share: patience, and bytes of the disk.
 
 use super::{Client, Failure, Job};
 use anyhow::{Context, Result, ensure};
 use futures_util::TryStreamExt;
 use indicatif::ProgressBar;
-use reqwest::{Body, multipart};
+use reqwest::Body;
 use serde_json::Value;
 use std::{path::Path, time::Duration};
 use tokio::fs::File;
@@ -46,23 +46,6 @@ fn pause(tries: u32) -> Duration {
 }
 
 impl Client {
-    /// Uploads a file, streaming it from the disk, and returns the new job; or the one that an earlier request with
-    /// this idempotency key has made. `bar` counts the bytes.
-    pub async fn upload(&self, file: &Path, options: &Value, key: &str, bar: &ProgressBar) -> Result<Job> {
-        let (opened, size) = open(file).await?;
-        bar.set_position(0);
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let part = multipart::Part::stream_with_length(body(opened, bar), size)
-            .file_name(name.into_owned())
-            .mime_str(content_type(file))?;
-        let form = multipart::Form::new()
-            .text("options", options.to_string())
-            .part("file", part);
-        let request = self.http.post(self.url("/api/v1/jobs")).multipart(form);
-        let request = request.header(IDEMPOTENCY_KEY, format!("\"{key}\""));
-        Job::parse(self.send(request).await?.json().await?)
-    }
-
     /// Makes a job of a source that the server fetches, once for each idempotency key.
     pub async fn refer(&self, source: &Value, options: &Value, key: &str) -> Result<Job> {
         let body = serde_json::json!({ "source": source, "options": options });

@@ -96,7 +96,7 @@ async fn a_batch_that_is_killed_again_and_again_does_each_video_once() {
         csv.to_str().unwrap(),
     ];
     // Once among the first uploads, and then wherever it happens to be.
-    for (event, count) in [("accepted", 3), ("ended", 40), ("begun", 90), ("ended", 150)] {
+    for (event, count) in [("accepted", 3), ("ended", 40), ("uploading", 90), ("ended", 150)] {
         let mut running = batch(stack, folder.path(), &more)
             .stderr(fs::File::create(folder.path().join("log")).unwrap())
             .spawn()

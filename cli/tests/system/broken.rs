@@ -16,6 +16,7 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
 };
+use tokio_util::io::InspectReader;
 
 /// Copies `limit` bytes at most, or all.
 async fn copy(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, limit: u64) {
@@ -24,11 +25,14 @@ async fn copy(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin,
     let _ = to.shutdown().await;
 }
 
-/// A way to the server that breaks once, when this many bytes have gone up or down one connection.
-async fn breaking(server: &str, up: u64, down: u64) -> String {
+/// A way to the server that breaks once, when this many bytes have gone up or down one connection; and the bytes that
+/// have gone up in all.
+async fn breaking(server: &str, up: u64, down: u64) -> (String, Arc<AtomicU64>) {
     let server = server.trim_start_matches("http://").to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
+    let sent = Arc::new(AtomicU64::new(0));
+    let counter = sent.clone();
     tokio::spawn(async move {
         let whole = AtomicBool::new(true);
         while let Ok((mut client, _)) = listener.accept().await {
@@ -37,8 +41,13 @@ async fn breaking(server: &str, up: u64, down: u64) -> String {
                 true => (up, down),
                 false => (u64::MAX, u64::MAX),
             };
+            let counter = counter.clone();
             tokio::spawn(async move {
                 let (from_client, to_client) = client.split();
+                let count = |bytes: &[u8]| {
+                    counter.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                };
+                let from_client = InspectReader::new(from_client, count);
                 let (from_server, to_server) = server.split();
                 // The first that ends takes the connection with it.
                 tokio::select! {
@@ -48,13 +57,13 @@ async fn breaking(server: &str, up: u64, down: u64) -> String {
             });
         }
     });
-    url
+    (url, sent)
 }
 
 #[tokio::test]
 async fn an_upload_that_breaks_goes_on() {
     let stack = shared();
-    let way = breaking(&stack.url, 500_000, u64::MAX).await;
+    let (way, _) = breaking(&stack.url, 500_000, u64::MAX).await;
     let mut submit = tokio::process::Command::from(vidp());
     submit
         .args([
@@ -73,6 +82,31 @@ async fn an_upload_that_breaks_goes_on() {
     assert!(said.contains("upload broke, and goes on"), "{said}");
     let job: Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!(job["status"], "succeeded");
+}
+
+#[tokio::test]
+async fn a_video_of_a_batch_goes_on_where_the_connection_broke() {
+    let stack = shared();
+    let folder = tempfile::tempdir().unwrap();
+    let clip = folder.path().join("clip.mp4");
+    std::fs::copy(sample("clip.mp4"), &clip).unwrap();
+    let (way, sent) = breaking(&stack.url, 1_000_000, u64::MAX).await;
+    let mut batch = tokio::process::Command::from(vidp());
+    let args = [
+        "batch",
+        "--stages=scale",
+        "--renditions=144p",
+        "--json",
+        "--server",
+    ];
+    batch.args(args).arg(&way).arg(folder.path());
+    let done = batch.output().await.unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let outcome: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(outcome["status"], "succeeded", "{outcome}");
+    // The file once, and not half of it again.
+    let (size, sent) = (clip.metadata().unwrap().len(), sent.load(Ordering::Relaxed));
+    assert!((size..size + 500_000).contains(&sent), "{sent} bytes for {size}");
 }
 
 #[tokio::test]
@@ -157,7 +191,7 @@ async fn events_go_on_where_the_connection_broke() {
     let options = serde_json::json!({ "stages": ["scale"], "scale": { "renditions": ["240p", "144p"] } });
     let job = stack.submit(&sample("clip.mp4"), "clip.mp4", &options).await;
     // In the middle of an early event.
-    let way = breaking(&stack.url, u64::MAX, 1500).await;
+    let (way, _) = breaking(&stack.url, u64::MAX, 1500).await;
     let mut follow = tokio::process::Command::from(vidp());
     follow.args(["events", job["id"].as_str().unwrap(), "--json", "--server", &way]);
     let done = follow.output().await.unwrap();

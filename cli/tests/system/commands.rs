@@ -146,7 +146,8 @@ async fn dead_letters_are_read_sent_back_and_discarded() {
     let list = || json_lines(&on(stack, &["dead", "list", "--json"]).out);
     until(LIMIT, async || list().len() == 1).await;
     let letter = &list()[0];
-    let id = letter["id"].to_string();
+    let first = letter["id"].clone();
+    let id = first.to_string();
     let shown = on(stack, &["dead", "show", &id]);
     assert!(shown.out.contains("a riddle"), "{}", shown.out);
     let row = on(stack, &["dead", "list"]);
@@ -156,9 +157,7 @@ async fn dead_letters_are_read_sent_back_and_discarded() {
     let sent = on(stack, &["dead", "redrive", &id, "--json"]);
     assert_eq!(json_lines(&sent.out)[0]["status"], "sent back", "{}", sent.err);
     until(LIMIT, async || {
-        list()
-            .first()
-            .is_some_and(|letter| letter["id"].to_string() != id)
+        list().first().is_some_and(|letter| letter["id"] != first)
     })
     .await;
     let again = list()[0]["id"].to_string();

@@ -91,7 +91,10 @@ async fn ctrl_c_stops_an_upload_and_says_so() {
             "/files",
             routing::post(async || (StatusCode::CREATED, [("location", "/files/1")])),
         )
-        .route("/files/1", routing::patch(std::future::pending::<()>));
+        .route(
+            "/files/1",
+            routing::head(async || [("upload-offset", "0")]).patch(std::future::pending::<()>),
+        );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async { axum::serve(listener, app).await });
