@@ -71,7 +71,7 @@ pub async fn list(
         (status = 200, description = "All of it.", body = Binary, content_type = "*/*", headers(
             ("ETag" = String, description = "The SHA-256 of all of it, in quotes."),
             ("Accept-Ranges" = String, description = "`bytes`."),
-            ("Content-Disposition" = String, description = "Its name."),
+            ("Content-Disposition" = String, description = "The source's name and its own."),
         ), example = json!("the bytes")),
         (status = 206, description = "The range.", body = Binary, content_type = "*/*", headers(
             ("ETag" = String, description = "The SHA-256 of all of it, in quotes."),
@@ -93,7 +93,7 @@ pub async fn get(
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let tag = format!("\"{}\"", output.sha256);
     if text(header::IF_NONE_MATCH).is_some_and(|tags| tags.split(',').any(|one| one.trim() == tag)) {
-        return answer(StatusCode::NOT_MODIFIED, output, &tag, Body::empty());
+        return answer(StatusCode::NOT_MODIFIED, &job, output, &tag, Body::empty());
     }
     // A range of something that is no longer the same would be joined to the wrong bytes.
     let unchanged = text(header::IF_RANGE).is_none_or(|known| known == tag);
@@ -110,13 +110,13 @@ pub async fn get(
         }
         Part::Whole => {
             let body = read(&app, output, None).await?;
-            let mut response = answer(StatusCode::OK, output, &tag, body)?;
+            let mut response = answer(StatusCode::OK, &job, output, &tag, body)?;
             set(&mut response, header::CONTENT_LENGTH, &output.size.to_string())?;
             Ok(response)
         }
         Part::Bytes(first, last) => {
             let body = read(&app, output, Some(format!("bytes={first}-{last}"))).await?;
-            let mut response = answer(StatusCode::PARTIAL_CONTENT, output, &tag, body)?;
+            let mut response = answer(StatusCode::PARTIAL_CONTENT, &job, output, &tag, body)?;
             set(
                 &mut response,
                 header::CONTENT_LENGTH,
@@ -146,18 +146,24 @@ async fn read(app: &Shared, output: &Output, range: Option<String>) -> Result<Bo
     Ok(Body::from_stream(stream))
 }
 
-fn answer(status: StatusCode, output: &Output, tag: &str, body: Body) -> Result<Response, Problem> {
+fn answer(
+    status: StatusCode,
+    job: &Job,
+    output: &Output,
+    tag: &str,
+    body: Body,
+) -> Result<Response, Problem> {
     let mut response = (status, body).into_response();
     set(&mut response, header::CONTENT_TYPE, &output.content_type)?;
     set(&mut response, header::ETAG, tag)?;
     set(&mut response, header::ACCEPT_RANGES, "bytes")?;
     // An output never changes; a job that is tried again may get another one under the same name.
     set(&mut response, header::CACHE_CONTROL, "private, no-cache")?;
-    // The names are the stages' own, plain ASCII.
+    let name = link::file_name(&job.source.filename, &output.name);
     set(
         &mut response,
         header::CONTENT_DISPOSITION,
-        &format!("inline; filename=\"{}\"", output.name),
+        &format!("inline; filename=\"{name}\""),
     )?;
     set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff")?;
     Ok(response)

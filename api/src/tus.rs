@@ -129,7 +129,7 @@ pub async fn delete(
         (status = 204, description = "As of PATCH or DELETE."),
     ),
     extensions(("x-problems" = json!(["not_found", "offset_mismatch", "unsupported_version", "unsupported_content_type",
-        "final_upload", "checksum_mismatch", "too_slow", "too_many_uploads", "quota_exceeded"]))),
+        "final_upload", "checksum_mismatch", "too_many_uploads", "quota_exceeded"]))),
 )]
 pub async fn instead(
     app: State<Shared>,

@@ -87,7 +87,7 @@ pub async fn get(
 
 /// `holiday-480p.mp4` of `holiday.mov`. Only characters that need no quoting in any file system or header; others are left
 /// out, as who cannot write them in a shell will thank for.
-fn file_name(source: &str, output: &str) -> String {
+pub(super) fn file_name(source: &str, output: &str) -> String {
     let stem = source.rsplit_once('.').map_or(source, |(stem, _)| stem);
     let plain = |c: &char| c.is_ascii_alphanumeric() || "-_".contains(*c);
     let stem: String = stem.chars().filter(plain).take(MAX_STEM).collect();

@@ -48,7 +48,7 @@ pub const CONTENT_TYPE: &str = "application/offset+octet-stream";
         ("Upload-Expires" = Option<String>, description = "When it is given up unless more comes."),
     ))),
     extensions(("x-problems" = json!(["not_found", "offset_mismatch", "unsupported_version", "unsupported_content_type",
-        "final_upload", "checksum_mismatch", "too_slow", "too_many_uploads", "quota_exceeded"]))),
+        "final_upload", "checksum_mismatch", "too_many_uploads", "quota_exceeded"]))),
 )]
 pub async fn append(
     State(app): State<Shared>,

@@ -49,7 +49,7 @@ use vidp_common::{contract::keys, crash, store::part_size};
         ("Upload-Expires" = Option<String>, description = "When it is given up unless more comes."),
     ))),
     extensions(("x-problems" = json!(["unsupported_version", "upload_too_large", "unsupported_media", "unsupported_content_type",
-        "not_found", "incomplete_upload", "checksum_mismatch", "too_slow", "too_many_uploads", "quota_exceeded",
+        "not_found", "incomplete_upload", "checksum_mismatch", "too_many_uploads", "quota_exceeded",
         "offset_mismatch"]))),
 )]
 pub async fn create(

@@ -106,6 +106,13 @@ async fn a_link_downloads_without_a_key_under_a_plain_name() {
             answer.json::<serde_json::Value>().await.unwrap(),
         )
     };
+    let read = rig
+        .http
+        .get(format!("{}/{id}/outputs/scale/out.bin", rig.jobs_url()));
+    assert_eq!(
+        read.send().await.unwrap().headers()["content-disposition"],
+        "inline; filename=\"clip-out.bin\""
+    );
     let (status, body) = link("out.bin/link?seconds=60").await;
     assert_eq!(status, 200, "{body}");
     let url = body["url"].as_str().unwrap();
