@@ -2,6 +2,7 @@
 
 use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -15,19 +16,41 @@ pub struct Batch {
     /// For people.
     pub name: Option<String>,
     pub created_at: DateTime,
+    /// The client's key for the request that makes it; unique in the tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    /// Of the request; known when all of it has been read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_hash: Option<String>,
     /// Items that were read so far.
     pub total: u32,
     /// Of them, those that made no job.
     pub rejected: u32,
     /// Why the first ones of those did not.
     pub errors: Vec<ItemError>,
-    /// All items have been read. One whose client went away in the middle stays as it is.
+    /// All items have been read. One whose client went away in the middle stays as it is, unless it is sent again with
+    /// its key.
     pub complete: bool,
     /// What is being done to all of its jobs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<Action>,
     /// The jobs are gone by then; so is this.
     pub expires_at: DateTime,
+}
+
+impl Batch {
+    /// The id of the job of one item: a UUIDv7 of the batch's time that follows from the batch and the place, so that an
+    /// item which is sent again makes no second job, and jobs are in the order of their items.
+    pub fn job_id(&self, index: u32) -> Uuid {
+        let millis = self.created_at.timestamp_millis();
+        let hash = Sha256::new()
+            .chain_update(self.id)
+            .chain_update(index.to_be_bytes());
+        let mut random: [u8; 10] = hash.finalize()[..10].try_into().expect("a hash has more");
+        // Of these bits the upper ones that a UUID leaves free: 4, 8 and 6 (RFC 9562, 5.7).
+        random[..3].copy_from_slice(&[(index >> 14) as u8, (index >> 6) as u8, index as u8 & 0x3f]);
+        uuid::Builder::from_unix_timestamp_millis(millis.unsigned_abs(), &random).into_uuid()
+    }
 }
 
 /// Why an item made no job.
@@ -60,4 +83,33 @@ pub enum ActionKind {
     Cancel,
     /// Failed, partial and cancelled ones are tried again.
     Retry,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_items_job_has_one_id_in_the_order_of_the_items() {
+        let batch = |id| Batch {
+            id,
+            tenant: String::new(),
+            name: None,
+            created_at: DateTime::now(),
+            idempotency_key: None,
+            request_hash: None,
+            total: 0,
+            rejected: 0,
+            errors: Vec::new(),
+            complete: false,
+            action: None,
+            expires_at: DateTime::now(),
+        };
+        let (one, other) = (batch(Uuid::now_v7()), batch(Uuid::now_v7()));
+        let ids: Vec<_> = (0..10_000).map(|index| one.job_id(index)).collect();
+        assert!(ids.is_sorted_by(|a, b| a < b));
+        assert_eq!(ids[9_999], one.job_id(9_999));
+        assert_ne!(ids[7], other.job_id(7));
+        assert_eq!(ids[0].get_version_num(), 7);
+    }
 }

@@ -7,7 +7,8 @@ use crate::{
     app::Shared,
     batch::{ActionKind, Batch, ItemError},
     caller::Caller,
-    db::Counts,
+    db::{Counts, DbError},
+    idempotency,
     job::{Job, JobStatus},
     options,
     problem::{Code, Problem},
@@ -104,12 +105,20 @@ pub struct BatchView<'a> {
 /// the others from their jobs: the answer says which ones are. A long list is best sent as lines of JSON, an item each:
 /// they are stored as they come.
 #[utoipa::path(
-    post, path = "", operation_id = "createBatch", tag = "Batches", params(NewBatchQuery),
+    post, path = "", operation_id = "createBatch", tag = "Batches",
+    params(
+        NewBatchQuery,
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes one batch of all requests with this key within \
+            24 hours; one that broke off is gone on with.", example = "\"8e03978e-40d5-43e8-bc93-6894a57f9324\""),
+    ),
     request_body(content((NewBatch = "application/json"), (ByReference = "application/x-ndjson"))),
     responses((status = 202, description = "The batch.", body = BatchView,
-        headers(("Location" = String, description = "The batch's URL.")),
+        headers(
+            ("Location" = String, description = "The batch's URL."),
+            ("Idempotent-Replayed" = Option<String>, description = "`true` when an earlier request made this batch."),
+        ),
         links(("batch" = (operation_id = "getBatch", parameters(("id" = "$response.body#/id"))))))),
-    extensions(("x-problems" = json!(["quota_exceeded", "too_slow", "unsupported_content_type"]))),
+    extensions(("x-problems" = json!(["quota_exceeded", "too_slow", "unsupported_content_type", "idempotency_key_reused"]))),
 )]
 pub async fn create(
     State(app): State<Shared>,
@@ -118,6 +127,7 @@ pub async fn create(
     request: Request,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|error| Problem::invalid(error.body_text()))?;
+    let key = idempotency::key(request.headers())?;
     let (mut items, given) = Items::of(request, query).await?;
     if given
         .name
@@ -139,6 +149,8 @@ pub async fn create(
         tenant: caller.tenant,
         name: given.name,
         created_at: now,
+        idempotency_key: key,
+        request_hash: None,
         total: 0,
         rejected: 0,
         errors: Vec::new(),
@@ -146,7 +158,13 @@ pub async fn create(
         action: None,
         expires_at: DateTime::from_millis(now.timestamp_millis().saturating_add(life)),
     };
-    app.db.put_batch(&batch).await?;
+    if let Some(before) = begin_new(&app, &batch).await? {
+        if before.complete {
+            return replay(&app, before, items).await;
+        }
+        // It broke off, or still comes in beside this one: what it has made is not made again.
+        (batch.id, batch.created_at) = (before.id, before.created_at);
+    }
     let mut ready = Vec::new();
     while let Some(item) = items.next().await? {
         match item.and_then(|item| job(&app, &batch, item, &given.options)) {
@@ -159,11 +177,44 @@ pub async fn create(
         }
     }
     batch.complete = true;
+    batch.request_hash = batch.idempotency_key.as_ref().map(|_| items.hash());
     store(&app, &batch, &mut ready).await?;
     tracing::info!(batch = %batch.id, total = batch.total, rejected = batch.rejected, "batch made");
-    let location = format!("/api/v1/batches/{}", batch.id);
     let shown = shown(&app, &batch).await?;
-    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], shown).into_response())
+    let headers = [(header::LOCATION, location(&batch))];
+    Ok((StatusCode::ACCEPTED, headers, shown).into_response())
+}
+
+/// Stores a new batch; or gives the one that its key has made.
+async fn begin_new(app: &Shared, batch: &Batch) -> Result<Option<Batch>, Problem> {
+    loop {
+        match app.db.insert_batch(batch).await {
+            Err(DbError::Duplicate) => {}
+            done => return Ok(done.map(|()| None)?),
+        }
+        let key = batch.idempotency_key.as_deref().unwrap_or_default();
+        match app.db.batch_with_key(&batch.tenant, key).await {
+            // It has just been taken from it.
+            Err(DbError::NotFound) => {}
+            Ok(before) if idempotency::is_over(before.created_at) => {
+                app.db.release_batch_key(&before).await?;
+            }
+            found => return Ok(found.map(Some)?),
+        }
+    }
+}
+
+/// The answer to a request that made a batch before, when this one is the same.
+async fn replay(app: &Shared, before: Batch, mut items: Items) -> Result<Response, Problem> {
+    while items.next().await?.is_some() {}
+    idempotency::same(before.request_hash.as_deref(), Some(&items.hash()))?;
+    let shown = shown(app, &before).await?;
+    let headers = [(header::LOCATION, location(&before))];
+    Ok((StatusCode::ACCEPTED, headers, [idempotency::REPLAYED], shown).into_response())
+}
+
+fn location(batch: &Batch) -> String {
+    format!("/api/v1/batches/{}", batch.id)
 }
 
 fn job(app: &Shared, batch: &Batch, item: ByReference, defaults: &Value) -> Result<Job, Problem> {
@@ -171,6 +222,7 @@ fn job(app: &Shared, batch: &Batch, item: ByReference, defaults: &Value) -> Resu
         return Err(Problem::invalid(format!("a batch has {MAX_ITEMS} items at most")));
     }
     let mut job = item.job(&app.config, &batch.tenant, defaults)?;
+    job.id = batch.job_id(batch.total);
     job.batch_id = Some(batch.id.to_string());
     job.lane = Lane::Batch;
     job.options.lane = Lane::Batch;

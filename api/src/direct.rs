@@ -5,6 +5,7 @@ use crate::{
     app::Shared,
     caller::Caller,
     db::{DbError, Updated},
+    idempotency::{self, Begun},
     job::{Direct, Fetch, Job, JobStatus},
     options, plan,
     problem::{Code, Problem},
@@ -16,7 +17,7 @@ use axum::{
     Json,
     body::Bytes,
     extract::{Path, State, rejection::BytesRejection},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use mongodb::bson::DateTime;
@@ -89,20 +90,30 @@ struct PartView {
 /// `complete`.
 #[utoipa::path(
     post, path = "", operation_id = "createUpload", tag = "Uploads", request_body = NewUpload,
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "Begins one upload for all requests with this key \
+            within 24 hours.", example = "\"8e03978e-40d5-43e8-bc93-6894a57f9324\""),
+    ),
     responses((status = 201, description = "Where to send it.", body = UploadView,
-        headers(("Location" = String, description = "The upload's URL.")),
+        headers(
+            ("Location" = String, description = "The upload's URL."),
+            ("Idempotent-Replayed" = Option<String>, description = "`true` when an earlier request began this upload."),
+        ),
         links(
             ("upload" = (operation_id = "getUpload", parameters(("id" = "$response.body#/id")))),
             ("complete" = (operation_id = "completeUpload", parameters(("id" = "$response.body#/id")))),
             ("delete" = (operation_id = "deleteUpload", parameters(("id" = "$response.body#/id")))),
         ))),
-    extensions(("x-problems" = json!(["upload_too_large", "quota_exceeded", "too_many_uploads"]))),
+    extensions(("x-problems" = json!(["upload_too_large", "quota_exceeded", "too_many_uploads", "not_found",
+        "idempotency_conflict", "idempotency_key_reused"]))),
 )]
 pub async fn create(
     State(app): State<Shared>,
     caller: Caller,
+    headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
+    let idempotency_key = idempotency::key(&headers)?;
     let new: NewUpload = crate::body::json(body)?;
     if new.size == 0 {
         return Err(Problem::invalid("size must be at least 1"));
@@ -129,12 +140,28 @@ pub async fn create(
         upload_id: None,
         expires_at: plan::later(now, app.config.direct_upload()),
     });
+    if idempotency_key.is_some() {
+        let request = (&job.options, &job.source, new.size);
+        job.request_hash = Some(idempotency::request_hash(&request)?);
+        job.idempotency_key = idempotency_key;
+    }
     // The record first: whatever happens from now on, the sweeper finds it.
-    app.db.insert(&job).await?;
-    if new.size > ONE_PUT {
+    let replayed = match idempotency::begin(&app, &job).await? {
+        Begun::New => None,
+        Begun::Before(before) => {
+            job = idempotency::replay(*before, &job)?;
+            Some([idempotency::REPLAYED])
+        }
+    };
+    if new.size > ONE_PUT
+        && job
+            .direct
+            .as_ref()
+            .is_some_and(|direct| direct.upload_id.is_none())
+    {
         let upload_id = app
             .store
-            .open_multipart(&keys::source(id), &job.source.content_type)
+            .open_multipart(&keys::source(job.id), &job.source.content_type)
             .await?;
         let note = |job: &mut Job| {
             let direct = job.direct.as_mut();
@@ -142,13 +169,19 @@ pub async fn create(
                 .map(|direct| direct.upload_id = Some(upload_id.clone()))
                 .is_some()
         };
-        if let Updated::Changed(changed) = app.db.update(id, note).await? {
+        if let Updated::Changed(changed) = app.db.update(job.id, note).await? {
             job = changed;
         }
     }
-    let location = format!("/api/v1/uploads/{id}");
-    let shown = shown(&app, &job).await?;
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(shown)).into_response())
+    let location = format!("/api/v1/uploads/{}", job.id);
+    let shown = Json(shown(&app, &job).await?);
+    Ok((
+        StatusCode::CREATED,
+        [(header::LOCATION, location)],
+        replayed,
+        shown,
+    )
+        .into_response())
 }
 
 /// Get an upload.

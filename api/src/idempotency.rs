@@ -83,8 +83,7 @@ pub async fn begin(app: &Shared, job: &Job) -> Result<Begun, Problem> {
             Err(DbError::NotFound) => continue,
             found => found?,
         };
-        let age = DateTime::now().timestamp_millis() - before.created_at.timestamp_millis();
-        if i128::from(age) >= LIFE.as_millis().cast_signed() {
+        if is_over(before.created_at) {
             app.db.release_key(&before).await?;
             continue;
         }
@@ -99,14 +98,26 @@ pub async fn begin(app: &Shared, job: &Job) -> Result<Begun, Problem> {
     }
 }
 
-/// The job of an earlier request, when this one is the same.
-pub fn replay(before: Job, again: &Job) -> Result<Job, Problem> {
-    if before.request_hash != again.request_hash {
-        return Err(Problem::new(
+/// Whether the key of what was made at this time is free again.
+pub fn is_over(created_at: DateTime) -> bool {
+    let age = DateTime::now().timestamp_millis() - created_at.timestamp_millis();
+    i128::from(age) >= LIFE.as_millis().cast_signed()
+}
+
+/// Refuses a request that is not the same as the one before with its key.
+pub fn same(before: Option<&str>, again: Option<&str>) -> Result<(), Problem> {
+    match before == again {
+        true => Ok(()),
+        false => Err(Problem::new(
             Code::IdempotencyKeyReused,
             "another request was made with this key: a new request needs a new one",
-        ));
+        )),
     }
+}
+
+/// The job of an earlier request, when this one is the same.
+pub fn replay(before: Job, again: &Job) -> Result<Job, Problem> {
+    same(before.request_hash.as_deref(), again.request_hash.as_deref())?;
     match before.deleted_at {
         None => Ok(before),
         Some(_) => Err(Problem::new(Code::NotFound, "the job of this key was deleted")),

@@ -12,11 +12,13 @@ use axum::{
 use futures_util::{StreamExt, TryStreamExt};
 use serde::Deserialize;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::{collections::VecDeque, io, time::Duration};
 use tokio_util::{
     codec::{FramedRead, LinesCodec, LinesCodecError},
     io::StreamReader,
 };
+use vidp_common::store::hex;
 
 /// Largest document in bytes.
 const MAX_DOCUMENT: usize = 16 << 20;
@@ -30,8 +32,14 @@ type Lines = FramedRead<
     LinesCodec,
 >;
 
+/// What is left to read, and the hash of what was read.
+pub struct Items {
+    from: From,
+    hash: Sha256,
+}
+
 /// Where they come from.
-pub enum Items {
+enum From {
     Document(VecDeque<Value>),
     Lines(Box<Lines>),
 }
@@ -68,9 +76,14 @@ impl Items {
                     name: document.name,
                     options: document.options,
                 };
-                Ok((Items::Document(document.items), given))
+                let items = Items {
+                    from: From::Document(document.items),
+                    hash: Sha256::new_with_prefix(&body),
+                };
+                Ok((items, given))
             }
             "application/x-ndjson" => {
+                let hash = Sha256::new_with_prefix(format!("{:?} {:?}\n", query.name, query.options));
                 let options = query.options.as_deref().map(serde_json::from_str).transpose();
                 let given = Given {
                     name: query.name,
@@ -82,7 +95,11 @@ impl Items {
                 let body = body.map_err(io::Error::other as fn(axum::Error) -> io::Error);
                 let lines =
                     FramedRead::new(StreamReader::new(body), LinesCodec::new_with_max_length(MAX_LINE));
-                Ok((Items::Lines(Box::new(lines)), given))
+                let items = Items {
+                    from: From::Lines(Box::new(lines)),
+                    hash,
+                };
+                Ok((items, given))
             }
             _ => Err(Problem::new(
                 Code::UnsupportedContentType,
@@ -93,17 +110,21 @@ impl Items {
 
     /// The next one, or why it is none; empty lines are passed over. An error of the whole when the body breaks off.
     pub async fn next(&mut self) -> Result<Option<Result<ByReference, Problem>>, Problem> {
-        let lines = match self {
-            Items::Document(items) => {
+        let lines = match &mut self.from {
+            From::Document(items) => {
                 let read =
                     |item| serde_json::from_value(item).map_err(|error| Problem::invalid(error.to_string()));
                 return Ok(items.pop_front().map(read));
             }
-            Items::Lines(lines) => lines,
+            From::Lines(lines) => lines,
         };
         loop {
             let next = tokio::time::timeout(SILENCE, lines.next()).await;
             let next = next.map_err(|_| Problem::new(Code::TooSlow, "no line came for 30 seconds"))?;
+            if let Some(Ok(line)) = &next {
+                self.hash.update(line);
+                self.hash.update("\n");
+            }
             return match next {
                 Some(Ok(line)) if line.trim().is_empty() => continue,
                 Some(Ok(line)) => Ok(Some(ByReference::parse(line.as_bytes()))),
@@ -115,5 +136,10 @@ impl Items {
                 None => Ok(None),
             };
         }
+    }
+
+    /// Of the request, all of which has been read: SHA-256 in hexadecimal.
+    pub fn hash(self) -> String {
+        hex(&self.hash.finalize())
     }
 }

@@ -26,7 +26,36 @@ pub struct Counts {
 }
 
 impl Db {
-    /// Stores a batch, new or changed; only the request that makes it does.
+    /// Stores a new batch. [`DbError::Duplicate`] when its idempotency key has made one.
+    pub async fn insert_batch(&self, batch: &Batch) -> Result<(), DbError> {
+        if batch.idempotency_key.is_some() {
+            self.indexed()?;
+        }
+        let (batches, batch) = (self.batches(), batch.clone());
+        let stored = self.run(async move { batches.insert_one(batch).await.map(drop) });
+        stored.await.map_err(DbError::or_duplicate)
+    }
+
+    /// The batch that a client's idempotency key made.
+    pub async fn batch_with_key(&self, tenant: &str, key: &str) -> Result<Batch, DbError> {
+        let batches = self.batches();
+        let query = doc! { "tenant": tenant, "idempotency_key": key };
+        let found = self.run(async move { batches.find_one(query).await }).await?;
+        found.ok_or(DbError::NotFound)
+    }
+
+    /// Takes its idempotency key, whose time is over, from a batch.
+    pub async fn release_batch_key(&self, batch: &Batch) -> Result<(), DbError> {
+        let of = doc! { "_id": batch.id.to_string(), "idempotency_key": &batch.idempotency_key };
+        self.update_batch(
+            of,
+            doc! { "$unset": { "idempotency_key": "", "request_hash": "" } },
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Stores what has changed of a batch; only the request that makes it does.
     pub async fn put_batch(&self, batch: &Batch) -> Result<(), DbError> {
         let (batches, batch) = (self.batches(), batch.clone());
         self.run(async move {
@@ -35,11 +64,7 @@ impl Db {
             set.remove("_id");
             set.remove("action");
             let id = doc! { "_id": batch.id.to_string() };
-            batches
-                .update_one(id, doc! { "$set": set })
-                .upsert(true)
-                .await
-                .map(drop)
+            batches.update_one(id, doc! { "$set": set }).await.map(drop)
         })
         .await
     }
@@ -52,11 +77,14 @@ impl Db {
         found.ok_or(DbError::NotFound)
     }
 
-    /// Stores new jobs together.
+    /// Stores new jobs together; those that are there stay as they are.
     pub async fn insert_all(&self, new: Vec<Job>) -> Result<(), DbError> {
         let jobs = self.jobs();
-        self.run(async move { jobs.insert_many(new).await.map(drop) })
-            .await
+        let stored = self.run(async move { jobs.insert_many(new).ordered(false).await.map(drop) });
+        match stored.await.map_err(DbError::or_duplicate) {
+            Err(DbError::Duplicate) => Ok(()),
+            stored => stored,
+        }
     }
 
     /// How many jobs of a batch there are of each status.
@@ -161,7 +189,12 @@ pub(super) fn indexes() -> Vec<IndexModel> {
     let partial = IndexOptions::builder().partial_filter_expression(doc! { "action": { "$exists": true } });
     let ttl = IndexOptions::builder().expire_after(Duration::ZERO);
     let index = |keys, options| IndexModel::builder().keys(keys).options(options).build();
+    let keyed = doc! { "idempotency_key": { "$type": "string" } };
+    let unique = IndexOptions::builder()
+        .unique(true)
+        .partial_filter_expression(keyed);
     vec![
+        index(doc! { "tenant": 1, "idempotency_key": 1 }, unique.build()),
         index(doc! { "action.next_at": 1 }, partial.build()),
         index(doc! { "expires_at": 1 }, ttl.build()),
     ]

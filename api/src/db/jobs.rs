@@ -1,6 +1,6 @@
 //! The collection `jobs`: one document a job.
 
-use super::{Db, DbError, is_duplicate};
+use super::{Db, DbError};
 use crate::{
     caller::LOCAL_TENANT,
     job::{Job, JobStatus},
@@ -60,15 +60,12 @@ pub struct Ages {
 impl Db {
     /// Stores a new job; [`DbError::Duplicate`] when its tenant has another with the same idempotency key.
     pub async fn insert(&self, job: &Job) -> Result<(), DbError> {
-        if job.idempotency_key.is_some() && !self.is_indexed() {
-            return Err(DbError::NoAnswer("its indexes are not built yet".to_owned()));
+        if job.idempotency_key.is_some() {
+            self.indexed()?;
         }
         let (jobs, job) = (self.jobs(), job.clone());
         let stored = self.run(async move { jobs.insert_one(job).await.map(drop) });
-        stored.await.map_err(|error| match error {
-            DbError::Driver(error) if is_duplicate(&error) => DbError::Duplicate,
-            error => error,
-        })
+        stored.await.map_err(DbError::or_duplicate)
     }
 
     /// The job that a client's idempotency key made, a deleted one too.

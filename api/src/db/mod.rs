@@ -90,6 +90,14 @@ impl Db {
         self.indexed.load(Ordering::Relaxed)
     }
 
+    /// An error until then, for what has a key.
+    fn indexed(&self) -> Result<(), DbError> {
+        match self.is_indexed() {
+            true => Ok(()),
+            false => Err(DbError::NoAnswer("its indexes are not built yet".to_owned())),
+        }
+    }
+
     async fn ensure_indexes_of(&self, name: &str, indexes: Vec<IndexModel>) -> Result<(), DbError> {
         let collection = self.collection::<mongodb::bson::Document>(name);
         self.run(async move { collection.create_indexes(indexes).await.map(drop) })
@@ -129,7 +137,24 @@ impl Db {
     }
 }
 
+impl DbError {
+    /// [`DbError::Duplicate`], if that was all that was wrong.
+    fn or_duplicate(self) -> DbError {
+        match self {
+            DbError::Driver(error) if is_duplicate(&error) => DbError::Duplicate,
+            error => error,
+        }
+    }
+}
+
 fn is_duplicate(error: &mongodb::error::Error) -> bool {
     use mongodb::error::{ErrorKind, WriteFailure};
-    matches!(*error.kind, ErrorKind::Write(WriteFailure::WriteError(ref error)) if error.code == DUPLICATE_KEY)
+    match &*error.kind {
+        ErrorKind::Write(WriteFailure::WriteError(error)) => error.code == DUPLICATE_KEY,
+        ErrorKind::InsertMany(error) => {
+            let mut errors = error.write_errors.iter().flatten();
+            error.write_concern_error.is_none() && errors.all(|error| error.code == DUPLICATE_KEY)
+        }
+        _ => false,
+    }
 }

@@ -7,6 +7,7 @@ use crate::{
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 use uuid::Uuid;
 use vidp_common::contract::{FailureCode, Lane, Outcome, Stage};
 
@@ -30,6 +31,17 @@ impl Rig {
             .await
             .unwrap();
         (answer.status(), answer.json().await.unwrap())
+    }
+
+    /// The status, whether it is an earlier answer, and the batch.
+    async fn keyed_batch(&self, key: &str, body: impl Into<reqwest::Body>) -> (StatusCode, bool, Value) {
+        let request = self.http.post(format!("{}/api/v1/batches", self.url));
+        let request = request
+            .header("content-type", "application/x-ndjson")
+            .header("idempotency-key", key);
+        let answer = request.body(body).send().await.unwrap();
+        let replayed = answer.headers().contains_key("idempotent-replayed");
+        (answer.status(), replayed, answer.json().await.unwrap())
     }
 
     async fn get_batch(&self, id: &str) -> Value {
@@ -201,4 +213,67 @@ async fn an_upload_during_a_large_batch_is_queued_at_once() {
         "the batch was over: {jobs}"
     );
     assert!(waited < Duration::from_secs(3), "{waited:?}");
+}
+
+#[tokio::test]
+async fn a_batch_that_is_sent_again_makes_nothing_again() {
+    let (rig, bucket) = with_bucket().await;
+    let line = |i: usize| {
+        let options = json!({ "stages": ["scale"], "external_id": format!("{i}") });
+        let item = json!({ "source": { "bucket": bucket, "key": "in/film.mp4" }, "options": options });
+        format!("{item}\n")
+    };
+    let lines: Vec<_> = (0..450).map(line).collect();
+    // Its client dies in the middle: two hundred are stored together, and the rest is not.
+    let half = format!(
+        "POST /api/v1/batches HTTP/1.1\r\nhost: vidp\r\ncontent-type: application/x-ndjson\r\n\
+         idempotency-key: films\r\ncontent-length: {}\r\n\r\n{}",
+        lines.concat().len(),
+        lines[..300].concat()
+    );
+    let mut client = TcpStream::connect(rig.url.trim_start_matches("http://"))
+        .await
+        .unwrap();
+    client.write_all(half.as_bytes()).await.unwrap();
+    let newest = async || -> Value {
+        let url = format!("{}?limit=2", rig.jobs_url());
+        rig.http.get(url).send().await.unwrap().json().await.unwrap()
+    };
+    until(async || newest().await["data"][0]["external_id"] == "199").await;
+    drop(client);
+    let id = newest().await["data"][0]["batch_id"].as_str().unwrap().to_owned();
+    let count = async || -> u64 {
+        let jobs = rig.get_batch(&id).await["jobs"].take();
+        jobs.as_object().unwrap().values().filter_map(Value::as_u64).sum()
+    };
+    assert_eq!(count().await, 200);
+
+    let (status, replayed, batch) = rig.keyed_batch("films", lines.concat()).await;
+    assert_eq!((status, replayed), (StatusCode::ACCEPTED, false), "{batch}");
+    assert_eq!(
+        (&batch["total"], &batch["rejected"], &batch["complete"]),
+        (&json!(450), &json!(0), &json!(true))
+    );
+    assert_eq!(batch["id"], id);
+    assert_eq!(count().await, 450);
+    let (status, replayed, again) = rig.keyed_batch("films", lines.concat()).await;
+    assert_eq!(
+        (status, replayed, &again["id"]),
+        (StatusCode::ACCEPTED, true, &batch["id"])
+    );
+    assert_eq!(count().await, 450);
+    let (status, _, other) = rig.keyed_batch("films", lines[..1].concat()).await;
+    assert_eq!(
+        (status, &other["code"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("idempotency_key_reused"))
+    );
+    // In the order of their items.
+    let newest = newest().await;
+    assert_eq!(
+        (
+            &newest["data"][0]["external_id"],
+            &newest["data"][1]["external_id"]
+        ),
+        (&json!("449"), &json!("448"))
+    );
 }

@@ -134,3 +134,29 @@ async fn uploads_that_are_wrong_or_given_up_leave_nothing() {
         assert_eq!(rig.announce(&body).await.0.as_u16(), status, "{body}");
     }
 }
+
+#[tokio::test]
+async fn an_upload_that_is_begun_again_is_the_same() {
+    let rig = Rig::new().await;
+    let begin = async |size: u64| {
+        let body = json!({ "filename": "a.mp4", "size": size });
+        let request = rig.http.post(format!("{}/api/v1/uploads", rig.url)).json(&body);
+        let answer = request.header("idempotency-key", "a").send().await.unwrap();
+        let replayed = answer.headers().contains_key("idempotent-replayed");
+        (answer.status(), replayed, answer.json::<Value>().await.unwrap())
+    };
+    let (status, replayed, first) = begin(6).await;
+    assert_eq!((status, replayed), (StatusCode::CREATED, false), "{first}");
+    let (status, replayed, again) = begin(6).await;
+    assert_eq!((status, replayed), (StatusCode::CREATED, true), "{again}");
+    assert_eq!(again["id"], first["id"]);
+    let (status, _, other) = begin(7).await;
+    assert_eq!(
+        (status, &other["code"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("idempotency_key_reused"))
+    );
+    rig.put(&again["parts"][0], b"a film".to_vec()).await;
+    assert_eq!(rig.complete(&first).await.0, StatusCode::ACCEPTED);
+    // It is an upload no more.
+    assert_eq!(begin(6).await.0, StatusCode::NOT_FOUND);
+}
