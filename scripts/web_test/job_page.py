@@ -12,6 +12,15 @@ CAPTIONS = """() => {
     return track?.mode === 'showing' && track.activeCues?.[0]?.text;
 }"""
 
+PICTURE_WIDTH = """async (address) => {
+    const picture = new Image();
+    picture.src = address;
+    await picture.decode();
+    return picture.naturalWidth;
+}"""
+# A rendition, at the API or at the object store.
+MEDIA = re.compile(r"/\d+p\.mp4(\?|$)")
+
 
 def a_rendition_plays_with_captions(site):
     page = site.page
@@ -58,6 +67,37 @@ def another_rendition_goes_on_in_the_same_place(site):
     until(page, f"Math.abs({TIME} - {before}) < 0.2")
 
 
+def an_expired_link_is_renewed(site):
+    page = site.page
+    expired = []
+
+    def refuse(route):
+        expired.append(route.request.url)
+        route.fulfill(status=403)
+
+    rendition = page.get_by_role("combobox", name="Rendition")
+    page.get_by_role("button", name="Play", exact=True).click()
+    until(page, "!document.querySelector('video').paused")
+    before = page.evaluate(TIME)
+    page.route(MEDIA, refuse, times=1)
+    rendition.select_option("360p.mp4")
+    until(page, f"document.querySelector('video').videoHeight === 360 && {TIME} > {before} + 0.3")
+    assert len(expired) == 1, expired
+    assert page.evaluate(TIME) < before + 5
+    page.route(MEDIA, refuse)
+    rendition.select_option("144p.mp4")
+    failed = page.locator(".screen-failed")
+    expect(failed).to_be_visible()
+    assert len(expired) == 3, expired
+    page.unroute(MEDIA)
+    rendition.select_option("360p.mp4")
+    until(page, "document.querySelector('video').videoHeight === 360")
+    expect(failed).to_have_count(0)
+    page.get_by_role("button", name="Pause").click()
+    until(page, "document.querySelector('video').paused")
+    site.forgive("403")
+
+
 def the_bar_shows_pictures(site):
     page = site.page
     bar = page.get_by_label("Position")
@@ -66,7 +106,8 @@ def the_bar_shows_pictures(site):
     picture = page.locator(".preview-picture")
     expect(picture).to_be_visible()
     middle = picture.evaluate("(one) => one.style.backgroundPosition")
-    assert "storyboard" in picture.evaluate("(one) => one.style.backgroundImage")
+    address = picture.evaluate("(one) => one.style.backgroundImage").split('"')[1]
+    assert page.evaluate(PICTURE_WIDTH, address) >= 160
     page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2)
     expect(picture).not_to_have_css("background-position", middle)
     page.mouse.move(0, 0)
@@ -77,6 +118,12 @@ def results_are_told(site):
     page = site.page
     expect(page.locator(".answer")).to_contain_text("English")
     expect(page.locator(".bars li").first).to_have_text(re.compile(r"English\s*\d+"))
+    bars = page.locator(".bars li")
+    page.get_by_role("button", name=re.compile(r"All \d+ languages")).click()
+    expect(bars.filter(has_text="Tibetan")).to_have_count(1)
+    assert page.locator(".bars").bounding_box()["height"] < 500
+    page.get_by_role("button", name="Fewer languages").click()
+    expect(bars).to_have_count(5)
     expect(page.locator(".windows li").first).to_have_text(re.compile(r"0:00 – \d:\d\d\s*English · \d+"))
     sizes = page.locator(".renditions tbody tr")
     expect(sizes).to_have_count(3)

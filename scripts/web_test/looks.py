@@ -6,6 +6,7 @@ import axe_playwright_python
 from playwright.sync_api import expect
 
 from site_in_browser import row, until
+from the_list import HEALTH, lose_workers
 
 AXE = (pathlib.Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 RUN_AXE = """async () => (await axe.run()).violations
@@ -40,8 +41,10 @@ def texts_are_complete(site):
 def no_serious_violation_of_accessibility(site):
     for scheme in ["light", "dark"]:
         page = site.open(color_scheme=scheme, viewport=TALL)
+        page.route(HEALTH, lose_workers)
         site.go(page)
         page.locator(".options summary").click()
+        expect(page.locator(".load-none")).to_be_visible()
         examine(page, f"the list, {scheme}")
         for name, there in [("film.mp4", ".lines li"), ("broken.mp4", ".failure")]:
             site.go(page)
@@ -99,9 +102,10 @@ def french_and_dark(site):
 
 def narrow(site):
     page = site.open(viewport={"width": 360, "height": 740})
+    page.route(HEALTH, lose_workers)
     site.go(page)
     page.locator(".options summary").click()
-    for there, name in [(".row", None), (".lines li", "film.mp4"), (".failure", "broken.mp4")]:
+    for there, name in [(".load-none", None), (".lines li", "film.mp4"), (".failure", "broken.mp4")]:
         if name:
             site.go(page)
             row(page, name).get_by_role("link").click()

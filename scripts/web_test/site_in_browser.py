@@ -68,6 +68,10 @@ class Site:
         """Fails when the page did anything that browsers report."""
         assert not self.complaints, self.complaints
 
+    def forgive(self, text):
+        """Forgets complaints with this text, which a check brought about."""
+        self.complaints = [one for one in self.complaints if text not in one]
+
     def show_failure(self):
         path = pathlib.Path(tempfile.gettempdir()) / "vidp-web-test.png"
         self.page.screenshot(path=path, full_page=True)

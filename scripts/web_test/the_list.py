@@ -7,6 +7,10 @@ from playwright.sync_api import expect
 from site_in_browser import PATIENCE, row, rows
 
 
+HEALTH = "**/processing/health"
+LISTED = "**/api/v1/jobs?*"
+
+
 def it_can_be_searched_and_filtered(site):
     page = site.page
     search = page.get_by_role("searchbox")
@@ -16,22 +20,88 @@ def it_can_be_searched_and_filtered(site):
     search.fill("no such name")
     expect(page.get_by_text("No job matches")).to_be_visible()
     search.press("Enter")
-    expect(page.locator(".message")).to_contain_text(["There is no job with the id no such name."])
     search.fill(row_id(page, "film.mp4", search))
     search.press("Enter")
     expect(page.locator("h1")).to_have_text("film.mp4")
     page.get_by_role("link", name="All jobs").click()
+    # As it was left.
+    expect(page.locator(".row")).to_have_count(1)
+    search.fill("")
     status = page.get_by_role("combobox", name="Status", exact=True)
     status.select_option("failed")
     expect(row(page, "film.mp4")).to_have_count(0)
     expect(row(page, "broken.mp4")).to_be_visible()
+    search.fill("film")
+    expect(page.get_by_text("No job matches")).to_be_visible()
     status.select_option("")
     expect(row(page, "film.mp4")).to_be_visible()
+    search.fill("")
+    expect(row(page, "broken.mp4")).to_be_visible()
 
 
 def row_id(page, name, search):
     search.fill("")
     return row(page, name).get_by_role("link").get_attribute("href").split("/")[-1]
+
+
+def jobs_that_are_not_loaded_are_found(site):
+    page = site.page
+    # Pages of one job: the list has no more at first.
+    page.route(LISTED, lambda route: route.continue_(url=route.request.url.replace("limit=50", "limit=1")))
+    page.reload()
+    found = page.locator(".row")
+    expect(found).to_have_count(1)
+    expect(row(page, "silent.mp4")).to_have_count(0)
+    search, more = page.get_by_role("searchbox"), page.get_by_role("button", name="Show older jobs")
+    search.fill("Silent")
+    expect(row(page, "silent.mp4")).to_be_visible()
+    expect(page.get_by_role("status").get_by_text("1 job")).to_be_attached()
+    with page.expect_response(f"{LISTED}search=.mp4"):
+        search.fill(".mp4")
+    expect(found).to_have_count(1)
+    more.click()
+    expect(found).to_have_count(2)
+    page.unroute(LISTED)
+    search.fill("")
+    expect(row(page, "silent.mp4")).to_be_visible()
+
+
+def a_late_answer_changes_nothing(site):
+    page = site.page
+    search, late = page.get_by_role("searchbox"), []
+    page.route(f"{LISTED}search=film*", lambda route: late.append(route))
+    search.press_sequentially("film", delay=20)
+    expect(row(page, "broken.mp4")).to_have_count(0)
+    # Asked for once, and not at each letter.
+    page.wait_for_timeout(400)
+    assert len(late) == 1, late
+    with page.expect_response(f"{LISTED}search=broken"):
+        search.fill("broken")
+    with page.expect_response(f"{LISTED}search=film*"):
+        late[0].fulfill(json={**late[0].fetch().json(), "next_cursor": "late"})
+    page.wait_for_timeout(200)
+    expect(row(page, "broken.mp4")).to_be_visible()
+    expect(row(page, "film.mp4")).to_have_count(0)
+    expect(page.get_by_role("button", name="Show older jobs")).to_have_count(0)
+    page.unroute(f"{LISTED}search=film*")
+    search.fill("")
+
+
+def a_search_stays_live(site):
+    page = site.page
+    search = page.get_by_role("searchbox")
+    search.fill("arrives")
+    expect(page.get_by_text("No job matches")).to_be_visible()
+    site.drop(page, ("other.mp4", b"no video"), ("Arrives.mp4", b"no video either"))
+    expect(row(page, "Arrives.mp4").locator(".status")).to_have_text("Failed", timeout=PATIENCE)
+    expect(page.locator(".row")).to_have_count(1)
+    search.fill("")
+    for name in ["Arrives.mp4", "other.mp4"]:
+        expect(row(page, name).locator(".status")).to_have_text("Failed", timeout=PATIENCE)
+        before = rows(page, name).count()
+        row(page, name).get_by_role("button", name=f"Delete {name}").click()
+        page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+        expect(rows(page, name)).to_have_count(before - 1)
 
 
 def a_running_job_is_cancelled_and_retried(site):
@@ -52,11 +122,11 @@ def a_running_job_is_cancelled_and_retried(site):
     expect(job.locator(".stage-bar.scale .stage-bar-text")).not_to_have_text("0%", timeout=PATIENCE)
     # Without the messages at the bottom.
     site.picture(page, "list.png", clip={"x": 0, "y": 0, "width": 1280, "height": 580})
-    page.get_by_role("button", name="Cancel long-work.mp4").click()
+    job.get_by_role("button", name="Cancel long-work.mp4").click()
     expect(job.locator(".status")).to_have_text("Cancelled")
-    page.get_by_role("button", name="Retry long-work.mp4").click()
+    job.get_by_role("button", name="Retry long-work.mp4").click()
     expect(job.locator(".status")).to_have_text(re.compile("Queued|Running"))
-    page.get_by_role("button", name="Cancel long-work.mp4").click()
+    job.get_by_role("button", name="Cancel long-work.mp4").click()
     expect(job.locator(".status")).to_have_text("Cancelled")
 
 
@@ -73,3 +143,51 @@ def a_job_is_deleted_after_a_question(site):
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(rows(page, "long-work.mp4")).to_have_count(before - 1)
     expect(page.locator(".message")).to_contain_text(["long-work.mp4 is deleted."])
+
+
+def lose_workers(route):
+    """The system's health, as if nobody worked on a stage."""
+    health = route.fetch().json()
+    health["stages"]["scale"] |= {
+        "queue_depth": {"interactive": 2, "batch": 1},
+        "workers": {"busy": 0, "idle": 0},
+    }
+    route.fulfill(json=health)
+
+
+def a_deleted_job_stays_away(site):
+    page = site.page
+    site.drop(page, ("short-lived.mp4", b"no video"))
+    job = row(page, "short-lived.mp4")
+    expect(job.locator(".status")).to_have_text("Failed", timeout=PATIENCE)
+    late = []
+    page.route(LISTED, lambda route: late.append((route, route.fetch())), times=1)
+    page.get_by_role("combobox", name="Status", exact=True).select_option("failed")
+    page.wait_for_timeout(500)
+    job.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(job).to_have_count(0)
+    # The list as it was before that.
+    [(route, answer)] = late
+    with page.expect_response(LISTED):
+        route.fulfill(json=answer.json())
+    expect(row(page, "film.mp4")).to_have_count(0)
+    page.wait_for_timeout(200)
+    assert job.count() == 0
+    page.get_by_role("combobox", name="Status", exact=True).select_option("")
+    expect(row(page, "film.mp4")).to_be_visible()
+
+
+def a_stage_without_workers_is_told(site):
+    page = site.page
+    stage = page.locator(".load-stage").filter(has_text="Renditions")
+    there = re.compile(r"[1-9]\d* workers?$")
+    expect(stage).to_have_text(there)
+    # Not seen once is nothing yet.
+    page.route(HEALTH, lose_workers, times=1)
+    expect(stage).to_contain_text("3 waiting")
+    expect(stage).to_have_text(there)
+    page.route(HEALTH, lose_workers)
+    expect(stage).to_have_text(re.compile("3 waiting.*no worker$"))
+    page.unroute(HEALTH)
+    expect(stage).to_have_text(there)

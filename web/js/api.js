@@ -56,8 +56,9 @@ export const api = {
   delete: (id) => request(`${BASE}/jobs/${id}`, { method: 'DELETE' }),
   health: () => json('/processing/health'),
   languages: async () => (await json('/processing/supported-languages')).languages,
-  /** The text of an output. */
+  /** The content of an output. */
   text: async (output) => (await request(output.url)).text(),
+  blob: async (output) => (await request(output.url)).blob(),
   /** An address of an output for elements that send no header: its own, or a link of the object store. */
   async address(output) {
     if (!key.needed) return output.url;

@@ -7,7 +7,8 @@ import { stagesOf } from './jobs.js';
 import { Download } from './outputs.js';
 
 /** What a file is, by its end. */
-const KINDS = { srt: 'SubRip', vtt: 'WebVTT', json: 'JSON', txt: 'text', jpg: 'JPEG' };
+const KINDS = { srt: 'SubRip', vtt: 'WebVTT', json: 'JSON', jpg: 'JPEG' };
+const kind = ({ name }) => KINDS[name.split('.').at(-1)] ?? t('files.text');
 
 export function Outputs({ job }) {
   const outputs = stagesOf(job).flatMap(([, stage]) => stage.outputs);
@@ -17,7 +18,7 @@ export function Outputs({ job }) {
     <h2 id="files-title">${t('files.title')}</h2>
     <ul class="files">
       ${files.map((file) => html`<li key=${file.name}>
-        <span>${file.name}<span class="fine">${KINDS[file.name.split('.').at(-1)]} · ${bytes(file.size)}</span></span>
+        <span>${file.name}<span class="fine">${kind(file)} · ${bytes(file.size)}</span></span>
         <${Download} job=${job} file=${file} />
       </li>`)}
     </ul>

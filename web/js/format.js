@@ -1,13 +1,13 @@
 // Numbers and times as people write them, in the page's language.
 
-import { language } from './i18n.js';
+import { has, locale, t } from './i18n.js';
 
 const formats = new Map();
 
 /** A formatter of `Intl`, made once. */
 function intl(kind, options) {
-  const name = `${language()} ${kind} ${JSON.stringify(options)}`;
-  if (!formats.has(name)) formats.set(name, new Intl[kind](language(), options));
+  const name = `${locale()} ${kind} ${JSON.stringify(options)}`;
+  if (!formats.has(name)) formats.set(name, new Intl[kind](locale(), options));
   return formats.get(name);
 }
 
@@ -57,7 +57,7 @@ export function duration(seconds) {
 export const speed = (value) => `${number(value, value < 10 ? 1 : 0)}×`;
 
 /** `850 kbit/s`. */
-export const bitrate = (value) => `${number(value / 1000)} kbit/s`;
+export const bitrate = (value) => `${number(value / 1000)}\u00a0kbit/s`;
 
 export const frames = (value) => number(value, 2);
 
@@ -77,6 +77,7 @@ export const moment = (time) =>
 
 /** A language by its code: `French`, `français`. */
 export function languageName(code, otherwise = code) {
+  if (has(`spoken.${code}`)) return t(`spoken.${code}`);
   try {
     return intl('DisplayNames', { type: 'language', fallback: 'none' }).of(code) ?? otherwise;
   } catch {

@@ -1,4 +1,4 @@
-// What the system is doing: its dependencies, and the queue of each stage. Asked for while somebody looks.
+// What the system is doing: its dependencies, and each stage's queue and workers. Asked for while somebody looks.
 
 import { api } from './api.js';
 import { html, Store, useStore } from './dom.js';
@@ -6,44 +6,62 @@ import { t } from './i18n.js';
 import { STAGES, jobs } from './jobs.js';
 import { Icon } from './parts.js';
 
-const PERIOD = 5000;
+const PERIOD = 3000;
+
+/** Workers of a stage, as one look saw them. */
+function workers(look, stage) {
+  const { busy, idle } = look?.stages[stage].workers ?? {};
+  return (busy ?? 0) + (idle ?? 0);
+}
 
 class Health extends Store {
   state = null;
+  #before = null;
 
   async watch() {
     for (;;) {
       if (!document.hidden) {
+        this.#before = this.state;
         this.state = await api.health().catch(() => null);
         this.changed();
       }
       await new Promise((resume) => setTimeout(resume, PERIOD));
     }
   }
+
+  /** What a stage does: nothing, when the broker does not tell. */
+  stage(stage) {
+    const { queue_depth: depth, workers: seen } = this.state?.stages[stage] ?? {};
+    if (seen?.busy == null) return {};
+    return {
+      running: seen.busy,
+      waiting: depth.interactive + depth.batch - seen.busy,
+      // An idle worker can be missed, between two of its requests for work: twice in a row it is gone.
+      workers: Math.max(workers(this.state, stage), workers(this.#before, stage)),
+    };
+  }
 }
 
 const health = new Health();
 health.watch();
 
-/** Waiting and running of a stage; `undefined` when the broker does not tell. */
-function depth(stage) {
-  const { interactive, batch } = health.state?.stages[stage].queue_depth ?? {};
-  return interactive == null || batch == null ? undefined : interactive + batch;
-}
+const Figure = ({ name, count }) => html`<span><b>${count ?? '–'}</b> ${t(`load.${name}`, count)}</span>`;
 
-/** Each stage with what runs and what waits. */
+/** Each stage with what runs, what waits, and who works on it. */
 export function Load() {
   useStore(health);
-  const running = useStore(jobs).running();
   return html`<ul class="load" aria-label=${t('load.title')}>
     ${STAGES.map((stage) => {
-      const all = depth(stage);
-      const waiting = all === undefined ? '–' : Math.max(0, all - running[stage]);
-      return html`<li class="load-stage ${running[stage] ? 'busy' : ''}" key=${stage}>
+      const { running, waiting, workers: there } = health.stage(stage);
+      const stuck = there === 0 && waiting > 0;
+      return html`<li class="load-stage ${running ? 'busy' : ''} ${stuck ? 'stuck' : ''}" key=${stage}>
         <${Icon} name=${stage} />
         <span class="load-name">${t(`stage.${stage}`)}</span>
-        <span><b>${running[stage]}</b> ${t('load.running', running[stage])}</span>
-        <span><b>${waiting}</b> ${t('load.waiting', waiting)}</span>
+        <span class="load-figures">
+          <${Figure} name="running" count=${running} /><${Figure} name="waiting" count=${waiting} />
+          ${stuck && html`<b class="load-none"><${Icon} name="failed" />${t('load.none')}</b>`}
+          ${!stuck && html`<${Figure} name="workers" count=${there} />`}
+        </span>
       </li>`;
     })}
   </ul>`;

@@ -19,6 +19,9 @@ export const languageChoice = new Store();
 
 export const language = () => current;
 
+/** The language with the country of who looks, which numbers and dates depend on: `en-GB`. */
+export const locale = () => navigator.languages.find((tag) => tag.slice(0, 2) === current) ?? current;
+
 export function choose(code) {
   current = code;
   localStorage.setItem(ITEM, code);

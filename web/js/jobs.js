@@ -8,6 +8,8 @@ import { t } from './i18n.js';
 
 const ENDED = ['succeeded', 'partial', 'failed', 'cancelled'];
 const PAGE = 50;
+/** The server is asked once nobody has typed for this long. Milliseconds. */
+const TYPING = 250;
 
 export const STAGES = ['detect', 'scale', 'subtitle'];
 export const STATUSES = ['uploading', 'queued', 'running', ...ENDED];
@@ -16,14 +18,25 @@ export const hasEnded = (job) => ENDED.includes(job.status);
 /** The stages that were asked for, each `[name, stage]`. */
 export const stagesOf = (job) => STAGES.filter((name) => name in job.stages).map((name) => [name, job.stages[name]]);
 
+/** Whether the server finds this text in the job. */
+const has = ({ id, source, external_id, batch_id }, text) =>
+  [source.filename, id, external_id, batch_id].some((one) => one?.toLowerCase().includes(text.trim().toLowerCase()));
+
 class Jobs extends Store {
   #known = new Map();
+  /** Ids of deleted ones: an answer that was under way may have them still. */
+  #gone = new Set();
   /** The oldest job of the list: older ones are on its next pages. */
   #oldest = '';
   #cursor = null;
   /** Its end does not come up in the list. */
   #opened = null;
+  /** Counts what was asked of the list: answers to what was asked before come too late. */
+  #asked = 0;
+  #typing;
+  /** The list has those with this status, and with this text in a name or an id. */
   status = '';
+  search = '';
   loading = true;
   problem = null;
   /** Whether the server's events come in. */
@@ -35,7 +48,8 @@ class Jobs extends Store {
   start() {
     follow('/api/v1/events', {
       opened: async (resumed) => {
-        if (!resumed) await this.load();
+        if (!resumed) await this.#anew();
+        else if (this.problem) await this.load();
         this.live = true;
         this.changed();
       },
@@ -46,7 +60,7 @@ class Jobs extends Store {
         this.changed();
       },
       event: (name, data) => {
-        if (name === 'reset') this.load();
+        if (name === 'reset') this.#anew();
         else if (name === 'deleted') this.#remove(data.id);
         else this.put(data);
       },
@@ -67,51 +81,58 @@ class Jobs extends Store {
     return all.sort((a, b) => (a.id < b.id ? 1 : -1));
   }
 
-  /** Tasks that run now, by stage. */
-  running() {
-    const counts = Object.fromEntries(STAGES.map((stage) => [stage, 0]));
-    for (const job of this.#known.values())
-      for (const [name, stage] of Object.entries(job.stages)) counts[name] += stage.status === 'running';
-    return counts;
-  }
-
   /** Lists those with this status, or all. */
   choose(status) {
     this.status = status;
     return this.load();
   }
 
-  /** Lists anew. */
-  async load() {
+  /** Lists those with this text: of those that are known at once, of all when nobody types on. */
+  find(search) {
+    this.search = search;
     this.#cursor = null;
-    await this.#page({}, (page) => {
-      const opened = this.#known.get(this.#opened);
-      this.#known = new Map(opened && [[opened.id, opened]]);
-      this.#oldest = page.next_cursor ? page.data.at(-1).id : '';
-    });
-    // Older ones that run are not listed, and count all the same.
-    const running = await api.jobs({ status: 'running', limit: 100 }).catch(() => ({ data: [] }));
-    running.data.forEach((job) => this.put(job));
+    this.#ask();
+    this.#typing = setTimeout(() => this.load(), TYPING);
+  }
+
+  /** Lists what is asked for, from the newest. */
+  load() {
+    this.#cursor = null;
+    return this.#page();
   }
 
   loadMore() {
-    return this.#page({ cursor: this.#cursor }, (page) => {
-      this.#oldest = page.next_cursor ? page.data.at(-1).id : '';
-    });
+    return this.#page({ cursor: this.#cursor });
   }
 
-  async #page(query, took) {
+  /** Begins with nothing known: events were missed. */
+  #anew() {
+    const opened = this.get(this.#opened);
+    this.#known = new Map(opened && [[opened.id, opened]]);
+    if (opened) this.open(opened.id).catch(({ status }) => status === 404 && this.#remove(opened.id));
+    return this.load();
+  }
+
+  /** Something else is asked for from now on. */
+  #ask() {
+    clearTimeout(this.#typing);
     this.loading = true;
     this.changed();
-    const { status } = this;
+    return (this.#asked += 1);
+  }
+
+  async #page(query) {
+    const asked = this.#ask();
+    const wanted = Object.entries({ status: this.status, search: this.search.trim(), ...query });
     try {
-      const page = await api.jobs({ limit: PAGE, ...(status && { status }), ...query });
-      if (status !== this.status) return;
-      took(page);
+      const page = await api.jobs([['limit', PAGE], ...wanted.filter(([, value]) => value)]);
+      if (asked !== this.#asked) return;
       this.#cursor = page.next_cursor;
+      this.#oldest = page.next_cursor ? page.data.at(-1).id : '';
       this.problem = null;
       page.data.forEach((job) => this.put(job));
     } catch (problem) {
+      if (asked !== this.#asked) return;
       this.problem = problem;
     }
     this.loading = false;
@@ -126,6 +147,7 @@ class Jobs extends Store {
 
   /** Takes in a job as it is now. */
   put(job) {
+    if (this.#gone.has(job.id)) return;
     const before = this.#known.get(job.id);
     if (before && Date.parse(before.updated_at) > Date.parse(job.updated_at)) return;
     if (before && !hasEnded(before) && hasEnded(job)) this.#tell(job);
@@ -140,12 +162,13 @@ class Jobs extends Store {
   }
 
   #remove(id) {
+    this.#gone.add(id);
     this.#known.delete(id);
     this.changed();
   }
 
   #isListed(job) {
-    return job.id >= this.#oldest && (!this.status || job.status === this.status);
+    return job.id >= this.#oldest && (!this.status || job.status === this.status) && has(job, this.search);
   }
 
   #tell(job) {

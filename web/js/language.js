@@ -16,7 +16,7 @@ const timeOf = (playback) => playback.time;
 function Chances({ probabilities }) {
   const [all, showAll] = useState(false);
   const shown = all ? probabilities : probabilities.slice(0, FIRST);
-  return html`<ul class="bars" aria-label=${t('language.chances')}>
+  return html`<ul class="bars ${all ? 'all' : ''}" aria-label=${t('language.chances')} tabindex=${all ? 0 : undefined}>
     ${shown.map(({ code, probability: share }) => html`<li key=${code}>
       <span>${languageName(code)}</span>
       <span class="bar" aria-hidden="true"><span style=${{ width: `${share * 100}%` }}></span></span>

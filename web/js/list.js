@@ -1,6 +1,5 @@
 // The list: what is sent, what the system does, and every job.
 
-import { announce } from './announce.js';
 import { api } from './api.js';
 import { html, useEffect, useState, useStore } from './dom.js';
 import { Dropzone } from './dropzone.js';
@@ -13,24 +12,20 @@ import { Uploads } from './uploads.js';
 
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** What somebody would look for a job by. */
-const matches = (job, text) =>
-  [job.source.filename, job.external_id, job.id, job.batch_id].some((one) => one?.toLowerCase().includes(text));
-
-/** Opens the job with this id, or the latest with this external id. */
+/** Opens the job with this id, or the latest with this external id; the list has what else there is. */
 async function open(text) {
   const [job] = ID.test(text) ? [{ id: text }] : (await api.jobs({ external_id: text, limit: 1 })).data;
   if (job) location.hash = `#/jobs/${job.id}`;
-  else announce(t('told.nowhere', text));
 }
 
-const Filter = ({ search, onSearch }) => html`<form class="filter" role="search" onSubmit=${(event) => {
+const Filter = () => html`<form class="filter" role="search" onSubmit=${(event) => {
   event.preventDefault();
-  if (search.trim()) attempt(() => open(search.trim()));
+  const text = jobs.search.trim();
+  if (text) attempt(() => open(text));
 }}>
   <label class="search"><span class="hidden">${t('list.search')}</span><${Icon} name="search" />
-    <input type="search" placeholder=${t('list.search')} value=${search}
-      onInput=${(event) => onSearch(event.target.value)} />
+    <input type="search" placeholder=${t('list.search')} maxlength="200" value=${jobs.search}
+      onInput=${(event) => jobs.find(event.target.value)} />
   </label>
   <label><span class="hidden">${t('list.status')}</span>
     <${Select} value=${jobs.status} onChoose=${(status) => jobs.choose(status)}
@@ -46,15 +41,14 @@ const Heads = () => html`<div class="heads" aria-hidden="true">
 </div>`;
 
 /** What stands where there are no jobs to show. */
-function Nothing({ search }) {
+function Nothing() {
   if (jobs.problem) return html`<div class="nothing"><${Explained} problem=${jobs.problem} /></div>`;
-  const text = jobs.loading ? 'list.loading' : search || jobs.status ? 'list.nothing' : 'list.empty';
+  const text = jobs.loading ? 'list.loading' : jobs.search.trim() || jobs.status ? 'list.nothing' : 'list.empty';
   return html`<p class="nothing">${t(text)}</p>`;
 }
 
 export function ListPage() {
   useStore(jobs);
-  const [search, setSearch] = useState('');
   const [minute, tick] = useState(0);
   useEffect(() => {
     document.title = 'VidP';
@@ -62,17 +56,19 @@ export function ListPage() {
     const clock = setInterval(() => tick((count) => count + 1), 30_000);
     return () => clearInterval(clock);
   }, []);
-  const shown = jobs.list().filter((job) => matches(job, search.trim().toLowerCase()));
+  const shown = jobs.list();
   return html`<div class="list-page">
     <h1 class="hidden" tabindex="-1">VidP</h1>
     <section class="send" aria-label=${t('upload.title')}><${Dropzone} /><${Uploads} /></section>
     <section aria-labelledby="jobs-title">
       <div class="list-head"><h2 id="jobs-title">${t('list.title')}</h2><${Load} /></div>
-      <${Filter} search=${search} onSearch=${setSearch} />
+      <${Filter} />
+      <p class="hidden" role="status">
+        ${jobs.search.trim() && !jobs.loading && !jobs.problem && t('list.found', shown.length)}</p>
       ${shown.length > 0 && html`<${Heads} /><ul class="jobs">
         ${shown.map((job) => html`<${Row} key=${job.id} job=${job} stamp=${`${language()} ${minute}`} />`)}
       </ul>`}
-      ${shown.length === 0 && html`<${Nothing} search=${search} />`}
+      ${(shown.length === 0 || jobs.problem) && html`<${Nothing} />`}
       ${jobs.more && html`<button type="button" class="more" disabled=${jobs.loading}
         onClick=${() => jobs.loadMore()}>${t('list.more')}</button>`}
     </section>

@@ -1,7 +1,7 @@
 // The files of a job.
 
 import { api } from './api.js';
-import { html, useEffect, useState } from './dom.js';
+import { html, useEffect, useMemo, useState } from './dom.js';
 import { t } from './i18n.js';
 import { key } from './key.js';
 import { Icon, attempt } from './parts.js';
@@ -27,6 +27,14 @@ export function useOutput(one, load) {
     };
   }, [one?.sha256]);
   return loaded;
+}
+
+/** An address of the blob that `load` makes of an output, for as long as it is needed: a link would expire. */
+export function useBlob(one, load) {
+  const blob = useOutput(one, load);
+  const address = useMemo(() => blob && URL.createObjectURL(blob), [blob]);
+  useEffect(() => () => URL.revokeObjectURL(address), [address]);
+  return address;
 }
 
 /** Saves an output. With a key by a link of the object store, as a link of a page sends no header. */

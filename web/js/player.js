@@ -5,37 +5,20 @@ import { toVtt } from './cues.js';
 import { html, useEffect, useRef, useState } from './dom.js';
 import { languageName } from './format.js';
 import { t } from './i18n.js';
-import { output, rung, useOutput } from './outputs.js';
+import { output, rung, useBlob, useOutput } from './outputs.js';
 import { IconButton, Select } from './parts.js';
 import { usePlayback } from './playback.js';
 import { Scrubber } from './scrubber.js';
+import { useSource } from './source.js';
 
 /** The captions as an address for `<track>`; null when there are none. */
 function useCaptions(job) {
   const vtt = output(job, 'subtitle', 'subtitles.vtt');
   const file = vtt ?? output(job, 'subtitle', 'subtitles.srt');
-  return useOutput(file, async (one) => {
+  return useBlob(file, async (one) => {
     const text = await api.text(one);
-    return URL.createObjectURL(new Blob([vtt ? text : toVtt(text)], { type: 'text/vtt' }));
+    return new Blob([vtt ? text : toVtt(text)], { type: 'text/vtt' });
   });
-}
-
-/** Plays `file` from where the film is. */
-function useSource(video, file, failed) {
-  useEffect(() => {
-    let left = false;
-    const { currentTime, paused } = video.current;
-    failed(false);
-    api.address(file).then((address) => {
-      if (left) return;
-      video.current.src = address;
-      video.current.currentTime = currentTime;
-      if (!paused) video.current.play().catch(() => {});
-    }, () => failed(true));
-    return () => {
-      left = true;
-    };
-  }, [file.sha256]);
 }
 
 const isPlaying = (playback) => playback.playing;
@@ -88,7 +71,7 @@ export function Player({ job, playback }) {
   return html`<section class="player" aria-label=${t('player.title')} onKeyDown=${byKey}>
     <div class="screen" style=${{ aspectRatio: `${width} / ${height}` }}>
       <video ref=${video} poster=${poster ?? undefined} preload="metadata" playsinline
-        onClick=${() => playback.toggle()} onError=${() => setFailed(true)}>
+        onClick=${() => playback.toggle()}>
         ${captions && html`<track kind="captions" src=${captions} srclang=${written}
           label=${languageName(written)} default />`}
       </video>

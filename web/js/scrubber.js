@@ -10,9 +10,11 @@ const timeOf = (playback) => playback.time;
 
 export function Scrubber({ job, playback }) {
   const { duration } = job.stages.scale.result.renditions[0];
-  const storyboard = useStoryboard(job);
   const time = usePlayback(playback, timeOf);
   const [place, point] = useState(null);
+  const [wanted, want] = useState(false);
+  const storyboard = useStoryboard(job, wanted);
+  const near = () => want(true);
   const pointed = (event) => {
     const { left, width } = event.currentTarget.getBoundingClientRect();
     point(Math.min(1, Math.max(0, (event.clientX - left) / width)));
@@ -25,11 +27,11 @@ export function Scrubber({ job, playback }) {
   };
   return html`<div class="scrubber">
     <span class="clock">${clock(time)}</span>
-    <div class="scrubber-bar" onPointerMove=${pointed} onPointerLeave=${leave}>
+    <div class="scrubber-bar" onPointerEnter=${near} onPointerMove=${pointed} onPointerLeave=${leave}>
       ${place !== null && html`<${Preview} storyboard=${storyboard} time=${place * duration} place=${place} />`}
       <input type="range" min="0" max=${duration} step="0.1" value=${time} aria-label=${t('player.position')}
         aria-valuetext=${t('player.at', clock(time), clock(duration))}
-        style=${{ '--done': `${(time / duration) * 100}%` }} onInput=${moved} onBlur=${leave} />
+        style=${{ '--done': `${(time / duration) * 100}%` }} onFocus=${near} onInput=${moved} onBlur=${leave} />
     </div>
     <span class="clock">${clock(duration)}</span>
   </div>`;

@@ -4,12 +4,13 @@ import { api } from './api.js';
 import { html } from './dom.js';
 import { clock } from './format.js';
 import { indexAt, tiles } from './cues.js';
-import { output, useOutput } from './outputs.js';
+import { output, useBlob, useOutput } from './outputs.js';
 
-/** The storyboard of a job: `{image, tiles}`. */
-export function useStoryboard(job) {
-  const all = useOutput(output(job, 'scale', 'storyboard.vtt'), async (file) => tiles(await api.text(file)));
-  const image = useOutput(output(job, 'scale', 'storyboard.jpg'), (file) => api.address(file));
+/** The storyboard of a job, once it is wanted: `{image, tiles}`. */
+export function useStoryboard(job, wanted) {
+  const file = (name) => wanted && output(job, 'scale', name);
+  const all = useOutput(file('storyboard.vtt'), async (one) => tiles(await api.text(one)));
+  const image = useBlob(file('storyboard.jpg'), api.blob);
   return all && image && { image, tiles: all };
 }
 
