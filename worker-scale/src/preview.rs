@@ -1,6 +1,7 @@
 //! A poster and a storyboard, cheaply: from key frames of finished renditions, which are upright and small.
 
 use crate::{Settings, encode::Rendition};
+use anyhow::anyhow;
 use std::{
     ffi::OsString,
     fmt::Write,
@@ -94,13 +95,14 @@ pub async fn poster(
     cancel: &CancellationToken,
 ) -> Result<PathBuf, TaskError> {
     let start = (from.facts.duration / 10.0).to_string();
-    // From the key frame before, so that a short clip has one at all.
+    // From the key frame before, so that a short clip has one at all. Its time is then before the beginning, where
+    // ffmpeg drops what it writes.
     let seek = ["-noaccurate_seek", "-ss", &start];
     picture(
         settings,
         from,
         &seek,
-        &format!("thumbnail=10,scale={JPEG}"),
+        &format!("setpts=PTS-STARTPTS,thumbnail=10,scale={JPEG}"),
         "3",
         folder.join("poster.jpg"),
         cancel,
@@ -179,7 +181,18 @@ async fn picture(
     ffmpeg::run(&settings.tools, args, limits, cancel, |_| {})
         .await
         .map_err(MediaError::from)?;
+    // It ends well without having written a frame.
+    if !is_whole(&tokio::fs::read(&path).await?) {
+        return Err(TaskError::Retry(anyhow!(
+            "ffmpeg made no whole picture: {filter}"
+        )));
+    }
     Ok(path)
+}
+
+/// Whether a JPEG has its beginning and its end (ITU T.81, B.1.1.3: SOI and EOI).
+fn is_whole(jpeg: &[u8]) -> bool {
+    jpeg.starts_with(&[0xff, 0xd8]) && jpeg.ends_with(&[0xff, 0xd9])
 }
 
 /// `HH:MM:SS.mmm`.

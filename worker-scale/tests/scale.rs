@@ -234,6 +234,27 @@ async fn a_ladder_in_one_run() {
 }
 
 #[tokio::test]
+async fn short_clips_have_pictures() {
+    // The key frame that a poster is made of is before the tenth of the way in that it is looked for at.
+    for seconds in ["0.04", "1", "4", "10"] {
+        let clip = Clip::make(
+            "s.mp4",
+            &format!("-f lavfi -i testsrc2=s=320x180:r=25:d={seconds} {H264}"),
+        )
+        .await;
+        let made = clip.try_scale(&asking(&[P144]), quiet()).await.unwrap();
+        let (from, folder) = (&made[0], clip.folder.path());
+        let poster = preview::poster(&clip.settings, from, folder, &clip.cancel).await;
+        let storyboard = preview::storyboard(&clip.settings, from, folder, &clip.cancel).await;
+        for image in [poster.unwrap(), storyboard.unwrap().0] {
+            let bytes = fs::read(&image).unwrap();
+            let is_whole = bytes.starts_with(&[0xff, 0xd8]) && bytes.ends_with(&[0xff, 0xd9]);
+            assert!(is_whole, "{} of {seconds} s", image.display());
+        }
+    }
+}
+
+#[tokio::test]
 async fn turned_and_stretched_pictures() {
     let plain = Clip::make("s.mp4", &format!("{PICTURE} {H264}")).await;
     let turned = plain.folder.path().join("turned.mp4");
