@@ -64,8 +64,8 @@ struct QueueDepth {
     batch: Option<u64>,
 }
 
-/// Workers by what they do, as the broker sees them: one that died is busy until its lease ends. Null when the broker did
-/// not answer.
+/// Workers by what they do, as the broker sees them: one that died is busy until another takes its task. Null when the
+/// broker did not answer.
 #[derive(Serialize, ToSchema)]
 struct Workers {
     busy: Option<u64>,

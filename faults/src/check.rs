@@ -153,6 +153,11 @@ async fn output_is_whole(rig: &Rig, output: &Value, seconds: f64) -> Result<()> 
     let bytes = answer.bytes().await?;
     let hash = hex(&Sha256::digest(&bytes));
     ensure!(output["sha256"] == hash.as_str(), "{name} is not what was listed");
+    let is_picture = |bytes: &[u8]| bytes.starts_with(&[0xff, 0xd8]) && bytes.ends_with(&[0xff, 0xd9]);
+    ensure!(
+        !name.ends_with(".jpg") || is_picture(&bytes),
+        "{name} is no whole picture"
+    );
     if name.ends_with(".mp4") && seconds > 0.0 {
         let file = tempfile::Builder::new().suffix(".mp4").tempfile_in(&stack.dir)?;
         std::fs::write(file.path(), &bytes)?;

@@ -18,7 +18,7 @@ pub struct Figures {
 pub struct Load {
     /// Tasks that nobody has yet.
     pub waiting: u64,
-    /// Tasks that a worker has: each works on one. One that died has its task until its lease ends.
+    /// Tasks that a worker has: each works on one. One that died has its task until another worker takes it.
     pub running: u64,
     /// Workers that ask for a task of this lane just now. An idle worker asks for interactive ones, in requests of a
     /// second with a few milliseconds between them: it can be missed.

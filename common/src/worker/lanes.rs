@@ -4,7 +4,7 @@ use crate::{
     contract::{Lane, Stage},
     queue::{Queue, QueueError},
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use async_nats::jetstream::{Message, consumer::PullConsumer};
 use futures_util::StreamExt;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use std::time::Duration;
 const BATCH_TURN: u32 = 5;
 /// How long an empty worker waits for an interactive task before it looks at the batch lane again.
 const IDLE_WAIT: Duration = Duration::from_secs(1);
-/// Bound on a pull that is answered at once.
-const QUICK: Duration = Duration::from_secs(1);
+/// Bound on a pull that is answered at once, unless the broker stands still: what comes later waits for its lease to end.
+const QUICK: Duration = Duration::from_secs(5);
 
 /// The stage's two consumers, asked in turn.
 pub(super) struct Lanes {
@@ -51,16 +51,16 @@ impl Lanes {
             _ => [Lane::Interactive, Lane::Batch],
         };
         for lane in order {
-            let mut batch = self
-                .consumer(lane)
-                .await?
-                .fetch()
-                .max_messages(1)
-                .expires(QUICK)
-                .messages()
-                .await?;
-            if let Some(message) = batch.next().await {
-                return Ok(Some(message.map_err(anyhow::Error::from_boxed)?));
+            let consumer = self.consumer(lane).await?;
+            let quick = async {
+                // Without `expires`: with it the server waits for a first message that long, `no_wait` or not.
+                let mut batch = consumer.fetch().max_messages(1).messages().await?;
+                let message = batch.next().await.transpose();
+                message.map_err(anyhow::Error::from_boxed)
+            };
+            let answer = tokio::time::timeout(QUICK, quick).await;
+            if let Some(message) = answer.context("the broker does not answer")?? {
+                return Ok(Some(message));
             }
         }
         let consumer = self.consumer(Lane::Interactive).await?;

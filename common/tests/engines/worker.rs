@@ -302,6 +302,28 @@ async fn a_batch_does_not_starve_and_does_not_come_first() {
 }
 
 #[tokio::test]
+async fn a_batch_alone_does_not_wait_for_the_other_lane() {
+    let rig = Rig::new().await;
+    for _ in 0..10 {
+        let task = rig.task().await;
+        let trace = TraceParent::of_job(task.job_id);
+        rig.queue.publish_task(Lane::Batch, &task, &trace).await.unwrap();
+    }
+    let (told, mut ended) = mpsc::unbounded_channel();
+    let (_stop, _) = rig.worker(move |_| {
+        told.send(()).unwrap();
+        async { Ok(report()) }
+    });
+    ended.recv().await.unwrap();
+    let first = Instant::now();
+    for _ in 1..10 {
+        ended.recv().await.unwrap();
+    }
+    // A second for each was lost once.
+    assert!(first.elapsed() < Duration::from_secs(5), "{:?}", first.elapsed());
+}
+
+#[tokio::test]
 async fn an_outage_of_the_store_uses_up_no_attempts_and_no_finished_work() {
     let folder = tempfile::tempdir().unwrap();
     let mut s3 = vidp_engines::S3::start(folder.path(), 0).unwrap();
