@@ -1,7 +1,7 @@
 """Arrivals through queue, pods and autoscaler, second by second of events. Same seed, same run.
 
-What is left out: the broker's and the pull's delays (about a second when a lane was empty), nodes that have to be
-started, and failures of tasks.
+What is left out: the broker's and the pull's delays (milliseconds; up to a second for what comes to the batch lane of
+idle workers), nodes that have to be started, and failures of tasks.
 """
 
 import collections
