@@ -6,7 +6,6 @@ import axe_playwright_python
 from playwright.sync_api import expect
 
 from site_in_browser import row, until
-from the_list import HEALTH, lose_workers
 
 AXE = (pathlib.Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 RUN_AXE = """async () => (await axe.run()).violations
@@ -41,7 +40,7 @@ def texts_are_complete(site):
 def no_serious_violation_of_accessibility(site):
     for scheme in ["light", "dark"]:
         page = site.open(color_scheme=scheme, viewport=TALL)
-        page.route(HEALTH, lose_workers)
+        site.lose_workers(page)
         site.go(page)
         page.locator(".options summary").click()
         expect(page.locator(".load-none")).to_be_visible()
@@ -102,7 +101,7 @@ def french_and_dark(site):
 
 def narrow(site):
     page = site.open(viewport={"width": 360, "height": 740})
-    page.route(HEALTH, lose_workers)
+    site.lose_workers(page)
     site.go(page)
     page.locator(".options summary").click()
     for there, name in [(".load-none", None), (".lines li", "film.mp4"), (".failure", "broken.mp4")]:

@@ -1,9 +1,11 @@
 """The page in a browser, and everything it complains of."""
 
 import base64
+import json
 import pathlib
 import tempfile
 import time
+import urllib.request
 
 from playwright.sync_api import expect
 
@@ -39,6 +41,8 @@ DROP = """([target, files, times]) => {
 
 
 class Site:
+    HEALTH = "**/api/v1/processing/health"
+
     def __init__(self, playwright, asked, folder, samples):
         self.url = asked.url.rstrip("/")
         self.key = asked.key
@@ -67,6 +71,16 @@ class Site:
     def complain(self):
         """Fails when the page did anything that browsers report."""
         assert not self.complaints, self.complaints
+
+    def lose_workers(self, page, **options):
+        """From now on the page is told that tasks wait and nobody works on the renditions; `options` are Playwright's."""
+        with urllib.request.urlopen(self.HEALTH.replace("**", self.url)) as answer:
+            health = json.load(answer)
+        health["stages"]["scale"] |= {
+            "queue_depth": {"interactive": 2, "batch": 1},
+            "workers": {"busy": 0, "idle": 0},
+        }
+        page.route(self.HEALTH, lambda route: route.fulfill(json=health), **options)
 
     def forgive(self, text):
         """Forgets complaints with this text, which a check brought about."""

@@ -7,7 +7,6 @@ from playwright.sync_api import expect
 from site_in_browser import PATIENCE, row, rows
 
 
-HEALTH = "**/processing/health"
 LISTED = "**/api/v1/jobs?*"
 
 
@@ -145,16 +144,6 @@ def a_job_is_deleted_after_a_question(site):
     expect(page.locator(".message")).to_contain_text(["long-work.mp4 is deleted."])
 
 
-def lose_workers(route):
-    """The system's health, as if nobody worked on a stage."""
-    health = route.fetch().json()
-    health["stages"]["scale"] |= {
-        "queue_depth": {"interactive": 2, "batch": 1},
-        "workers": {"busy": 0, "idle": 0},
-    }
-    route.fulfill(json=health)
-
-
 def a_deleted_job_stays_away(site):
     page = site.page
     site.drop(page, ("short-lived.mp4", b"no video"))
@@ -184,10 +173,10 @@ def a_stage_without_workers_is_told(site):
     there = re.compile(r"[1-9]\d* workers?$")
     expect(stage).to_have_text(there)
     # Not seen once is nothing yet.
-    page.route(HEALTH, lose_workers, times=1)
+    site.lose_workers(page, times=1)
     expect(stage).to_contain_text("3 waiting")
     expect(stage).to_have_text(there)
-    page.route(HEALTH, lose_workers)
+    site.lose_workers(page)
     expect(stage).to_have_text(re.compile("3 waiting.*no worker$"))
-    page.unroute(HEALTH)
+    page.unroute(site.HEALTH)
     expect(stage).to_have_text(there)
