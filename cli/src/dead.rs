@@ -126,7 +126,7 @@ async fn each(letters: &Letters, redrive: bool) -> Result<ExitCode> {
         };
         match done.with_context(|| format!("dead letter {id}")) {
             Ok(()) if letters.json => output::json(&json!({ "id": id, "status": what })),
-            Ok(()) => output::print(format!("{id}  {what}")),
+            Ok(()) => output::fields(&[id, what]),
             Err(error) => {
                 exit::complain(&error);
                 code = ExitCode::FAILURE;

@@ -30,6 +30,7 @@ pub struct Demo {
 
 /// Starts the system, submits the video, shows the report and stops what it started.
 pub async fn run(demo: Demo) -> Result<ExitCode> {
+    submit::look_at(&demo.video)?;
     let stopping = Stopping::on_signal()?;
     let up = Up {
         data_dir: demo.data_dir.clone(),

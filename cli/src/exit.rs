@@ -1,6 +1,9 @@
 //! Exit codes, and what to do about an error.
 
-use crate::client::{Failure, Job};
+use crate::{
+    client::{Failure, Job},
+    output,
+};
 use anyhow::Error;
 use console::style;
 use reqwest::StatusCode;
@@ -32,14 +35,16 @@ pub fn of_jobs<'a>(jobs: impl IntoIterator<Item = &'a Job>) -> ExitCode {
     ExitCode::from(code(jobs.into_iter().map(|job| job.status.as_str())))
 }
 
-fn code<'a>(statuses: impl IntoIterator<Item = &'a str>) -> u8 {
+/// The same of statuses.
+pub fn code<'a>(statuses: impl IntoIterator<Item = &'a str>) -> u8 {
     let mut codes: Vec<u8> = statuses
         .into_iter()
         .map(|status| match status {
             "succeeded" => 0,
-            "failed" => FAILED,
+            "partial" => PARTIAL,
             "cancelled" => CANCELLED,
-            _ => PARTIAL,
+            // What never became a job, as well.
+            _ => FAILED,
         })
         .collect();
     codes.sort_unstable();
@@ -53,7 +58,14 @@ fn code<'a>(statuses: impl IntoIterator<Item = &'a str>) -> u8 {
 
 /// Says what went wrong, and what to do next.
 pub fn complain(error: &Error) {
-    eprintln!("{} {error:#}", style("error:").red().bold().for_stderr());
+    // Line by line: some errors show the lines that are wrong.
+    let text = format!("{error:#}");
+    let text: Vec<_> = text.lines().map(output::plain).collect();
+    eprintln!(
+        "{} {}",
+        style("error:").red().bold().for_stderr(),
+        text.join("\n")
+    );
     if let Some(step) = next_step(error) {
         eprintln!("{step}");
     }
@@ -67,8 +79,15 @@ pub fn next_step(error: &Error) -> Option<String> {
                 .to_owned(),
         ),
         Failure::Refused {
-            status, retry_after, ..
-        } => refused(*status, retry_after.map(|wait| wait.as_secs())),
+            status,
+            code,
+            retry_after,
+            ..
+        } => match code.parse::<u16>() {
+            // Without a problem document.
+            Ok(_) => Some("That does not look like VidP: --server, --profile or VIDP_SERVER name another.".to_owned()),
+            Err(_) => refused(*status, retry_after.map(|wait| wait.as_secs())),
+        },
     }
 }
 
@@ -83,7 +102,6 @@ fn refused(status: StatusCode, wait: Option<u64>) -> Option<String> {
         StatusCode::NOT_FOUND => {
             "`vidp jobs`, `vidp keys list` and `vidp dead list` say what there is; another --key sees other jobs.".to_owned()
         }
-        StatusCode::CONFLICT => "`vidp get ID` shows the state that it is in.".to_owned(),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => match wait {
             Some(seconds) => format!("Try again in {seconds} s."),
             None => "Try again in a while.".to_owned(),

@@ -8,7 +8,6 @@ use crate::{
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use std::time::{Duration, SystemTime};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 const PATH: &str = "/api/v1/keys";
@@ -16,9 +15,9 @@ const COLUMNS: [(&str, usize); 7] = [
     ("ID", 32),
     ("TENANT", 8),
     ("NAME", 10),
-    ("EXPIRES", 20),
-    ("REVOKED", 20),
-    ("USED", 20),
+    ("EXPIRES", 24),
+    ("REVOKED", 24),
+    ("USED", 24),
     ("SCOPES", 0),
 ];
 
@@ -72,11 +71,11 @@ pub struct Create {
     #[arg(long, default_value = "local")]
     tenant: String,
     /// What it is good for: jobs:read, jobs:write, admin
-    #[arg(long, value_delimiter = ',', default_value = "jobs:read,jobs:write")]
+    #[arg(long, value_delimiter = ',', default_value = "jobs:read,jobs:write", value_parser = ["jobs:read", "jobs:write", "admin"])]
     scopes: Vec<String>,
     /// Days until it ends; never without
-    #[arg(long)]
-    expires_days: Option<u64>,
+    #[arg(long, value_parser = clap::value_parser!(i64).range(1..=36_500))]
+    expires_days: Option<i64>,
     /// Print a JSON document, with the key in it
     #[arg(long)]
     json: bool,
@@ -121,7 +120,9 @@ pub async fn run(command: KeysCommand) -> Result<()> {
 async fn list(server: &Server, tenant: Option<String>, json: bool) -> Result<()> {
     let table = (!json).then(|| Table::new(&COLUMNS));
     let query = tenant.map(|tenant| ("tenant", tenant)).into_iter().collect();
+    let mut count = 0;
     let row = |key: Value| {
+        count += 1;
         let Some(table) = &table else {
             output::json(&key);
             return Ok(());
@@ -134,7 +135,11 @@ async fn list(server: &Server, tenant: Option<String>, json: bool) -> Result<()>
         table.row(&cells);
         Ok(())
     };
-    server.client()?.list(PATH, query, usize::MAX, row).await
+    server.client()?.list(PATH, query, usize::MAX, row).await?;
+    if count == 0 && !json && output::is_terminal() {
+        eprintln!("no keys; `vidp keys create NAME` makes one");
+    }
+    Ok(())
 }
 
 /// The key alone on standard output, for scripts; the rest for people.
@@ -153,12 +158,10 @@ fn show(made: &Value, json: bool) -> Result<()> {
     Ok(())
 }
 
-fn in_days(days: u64) -> Result<String> {
-    let after = Duration::from_secs(days.saturating_mul(24 * 3600));
-    let at = SystemTime::now()
-        .checked_add(after)
-        .context("--expires-days is too far")?;
-    Ok(OffsetDateTime::from(at).format(&Rfc3339)?)
+fn in_days(days: i64) -> Result<String> {
+    let at = OffsetDateTime::now_utc().checked_add(time::Duration::days(days));
+    let at = at.filter(|at| at.year() <= 9999);
+    Ok(at.context("--expires-days is too far")?.format(&Rfc3339)?)
 }
 
 /// The path of a key; the id comes from the command line.

@@ -1,9 +1,10 @@
 //! `vidp completions` and `vidp man`: what shells and `man` read, made from the options themselves.
 
+use crate::output;
 use anyhow::{Context, Result};
 use clap::{Args, Command};
 use clap_complete::Shell;
-use std::{fs, io::stdout, path::PathBuf};
+use std::{fs, path::PathBuf};
 
 #[derive(Args)]
 pub struct Completions {
@@ -19,7 +20,9 @@ pub struct Man {
 
 /// Runs `vidp completions`.
 pub fn completions(completions: &Completions, mut command: Command) {
-    clap_complete::generate(completions.shell, &mut command, "vidp", &mut stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(completions.shell, &mut command, "vidp", &mut script);
+    output::print(String::from_utf8_lossy(&script).trim_end());
 }
 
 /// Runs `vidp man`.

@@ -11,7 +11,7 @@ pub struct Options {
     #[arg(long, value_delimiter = ',', value_parser = ["detect", "scale", "subtitle"])]
     pub stages: Vec<String>,
     /// Rungs of the ladder, for example 720p,480p
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_parser = ["1080p", "720p", "480p", "360p", "240p", "144p"])]
     pub renditions: Vec<String>,
     /// Subtitle formats
     #[arg(long, value_delimiter = ',', value_parser = ["srt", "vtt", "json", "txt"])]
@@ -29,7 +29,7 @@ pub struct Options {
     #[arg(long)]
     pub crf: Option<u8>,
     /// Upper bound of each rendition in MB
-    #[arg(long)]
+    #[arg(long, value_parser = size, allow_negative_numbers = true)]
     pub max_size_mb: Option<f64>,
     /// Queue
     #[arg(long, value_parser = ["interactive", "batch"])]
@@ -37,6 +37,12 @@ pub struct Options {
     /// Languages to choose among, for example fr,en
     #[arg(long, value_delimiter = ',')]
     pub expect: Vec<String>,
+}
+
+fn size(text: &str) -> Result<f64, String> {
+    let size = text.parse().ok();
+    let size = size.filter(|size: &f64| size.is_finite() && *size > 0.0);
+    size.ok_or_else(|| "expected a number above 0".to_owned())
 }
 
 impl Options {

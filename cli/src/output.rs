@@ -4,7 +4,7 @@ use console::{Term, measure_text_width, pad_str, style, truncate_str};
 use serde_json::Value;
 use std::{
     fmt::Display,
-    io::{IsTerminal, Write, stdout},
+    io::{ErrorKind, IsTerminal, Write, stdout},
 };
 
 /// As a shell counts a program that SIGPIPE ended.
@@ -13,11 +13,29 @@ const GAP: &str = "  ";
 /// A last column narrower than this is not worth cutting.
 const LEAST: usize = 8;
 
-/// Prints a line. A reader that went away (`vidp jobs | head`) ends the program without a word.
+/// Prints a line. A reader that went away (`vidp jobs | head`) ends the program without a word; a full disk with one.
 pub fn print(line: impl Display) {
-    if writeln!(stdout(), "{line}").is_err() {
-        std::process::exit(READER_GONE);
+    if let Err(error) = writeln!(stdout(), "{line}") {
+        if error.kind() == ErrorKind::BrokenPipe {
+            std::process::exit(READER_GONE);
+        }
+        eprintln!("standard output: {error}");
+        std::process::exit(1);
     }
+}
+
+/// Prints fields: blanks between them on a terminal, tabs in a pipe.
+pub fn fields(fields: &[&str]) {
+    print(fields.join(if is_terminal() { GAP } else { "\t" }).trim_end());
+}
+
+/// Text of others, such as a file's name, without what would control the terminal.
+pub fn plain(text: &str) -> String {
+    let escape = |c: char| match c {
+        c if c.is_control() => c.escape_default().to_string(),
+        c => c.to_string(),
+    };
+    text.chars().map(escape).collect()
 }
 
 /// Prints a document: on one line, or indented on a terminal.
@@ -129,6 +147,12 @@ mod tests {
         check(120, "2m");
         check(7200, "2h");
         check(172_800, "2d");
+    }
+
+    #[test]
+    fn names_do_not_control_the_terminal() {
+        assert_eq!(plain("été 1.mp4"), "été 1.mp4");
+        assert_eq!(plain("\u{1b}[2J\n.mp4"), "\\u{1b}[2J\\n.mp4");
     }
 
     #[test]

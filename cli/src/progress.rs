@@ -2,7 +2,7 @@
 
 use crate::{
     client::{Job, Stage},
-    output::age,
+    output::{age, plain},
 };
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::{
@@ -37,6 +37,8 @@ pub fn note(bar: &ProgressBar, line: &str) {
 
 /// Shows a job as it changes.
 pub struct Display {
+    /// Whether it has to be told which job it is.
+    name: bool,
     bars: Option<MultiProgress>,
     stages: BTreeMap<String, Shown>,
 }
@@ -50,8 +52,10 @@ struct Shown {
 }
 
 impl Display {
-    pub fn new() -> Display {
+    /// Of one of several jobs, or of the only one.
+    pub fn new(several: bool) -> Display {
         Display {
+            name: several,
             bars: stderr().is_terminal().then(MultiProgress::new),
             stages: BTreeMap::new(),
         }
@@ -59,6 +63,10 @@ impl Display {
 
     /// Brings the screen up to date.
     pub fn show(&mut self, job: &Job) {
+        if std::mem::take(&mut self.name) {
+            let name = job.source.filename.as_deref().unwrap_or("the video");
+            eprintln!("{} (job {})", plain(name), job.id);
+        }
         for (name, stage) in &job.stages {
             let shown = self.stages.entry(name.clone()).or_insert_with(|| Shown {
                 bar: self

@@ -5,6 +5,7 @@ use crate::{
     fetch,
     output::{self, print as print_line},
 };
+use console::truncate_str;
 use serde_json::Value;
 use std::path::Path;
 
@@ -12,10 +13,12 @@ use std::path::Path;
 const SURE: f64 = 0.8;
 /// Subtitle lines shown.
 const LINES: usize = 4;
+/// Characters of each: a transcript without times is one line.
+const WIDTH: usize = 76;
 
 /// Prints the report. `fetched` is where the outputs were downloaded to.
 pub async fn print(client: &Client, job: &Job, fetched: Option<&Path>) {
-    let name = job.source.filename.as_deref().unwrap_or("the video");
+    let name = output::plain(job.source.filename.as_deref().unwrap_or("the video"));
     print_line(format!(
         "{name}: {}  (job {})",
         output::status(&job.status),
@@ -100,8 +103,12 @@ async fn subtitles(client: &Client, stage: &Stage) {
     };
     // The report is worth printing without them.
     let text = fetch::text(client, captions).await.unwrap_or_default();
-    for text in spoken_lines(&text).take(LINES) {
-        line("", &format!("  {text}"));
+    let mut lines = spoken_lines(&text);
+    for text in lines.by_ref().take(LINES) {
+        line("", &format!("  {}", truncate_str(text, WIDTH, "…")));
+    }
+    if lines.next().is_some() {
+        line("", "  …");
     }
 }
 

@@ -68,6 +68,15 @@ impl Resume {
     }
 }
 
+/// What never began leaves nothing.
+impl Drop for Resume {
+    fn drop(&mut self) {
+        if self.path.is_none() {
+            self.done();
+        }
+    }
+}
+
 fn open(folder: &Path, name: &str) -> Option<(PathBuf, File)> {
     fs::create_dir_all(folder).ok()?;
     let place = folder.join(name);

@@ -1,7 +1,7 @@
 //! `vidp submit`: upload videos.
 
 use crate::{
-    client::{Client, Job, Patience},
+    client::{Client, Failure, Job, Patience},
     config::Server,
     exit,
     interrupt::Interrupts,
@@ -10,7 +10,7 @@ use crate::{
     resume::Resume,
     watch::{self, Show},
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use indicatif::ProgressBar;
 use serde_json::Value;
@@ -27,6 +27,9 @@ pub struct SubmitCommand {
     /// Wait until the jobs are over; --out does so too
     #[arg(long)]
     wait: bool,
+    /// An id of your own, which `vidp jobs` finds the jobs by
+    #[arg(long, value_name = "ID")]
+    external_id: Option<String>,
     #[command(flatten)]
     show: Show,
     #[command(flatten)]
@@ -37,16 +40,24 @@ pub struct SubmitCommand {
 
 /// Runs `vidp submit`.
 pub async fn run(command: SubmitCommand) -> Result<ExitCode> {
+    // Before anything is sent: what is seen here would be half of the work later.
+    for file in &command.files {
+        look_at(file)?;
+    }
+    command.show.prepare()?;
     let client = command.server.client()?;
     let mut interrupts = Interrupts::new()?;
     client.reach().await?;
-    let options = command.options.document();
-    let mut ids = Vec::new();
+    let mut options = command.options.document();
+    if let Some(id) = &command.external_id {
+        options["external_id"] = id.as_str().into();
+    }
+    let (mut ids, mut refused) = (Vec::new(), false);
     for file in &command.files {
-        let job = tokio::select! {
-            job = upload(&client, file, &options) => job?,
+        let sent = tokio::select! {
+            job = upload(&client, file, &options) => job.with_context(|| file.display().to_string()),
             () = interrupts.next() => {
-                let file = file.display();
+                let file = output::plain(&file.to_string_lossy());
                 eprintln!("\nThe upload of {file} is stopped, and made no job. The same command goes on with it.");
                 let under_way = command.server.command(&format!("watch {}", ids.join(" ")));
                 if !ids.is_empty() {
@@ -55,16 +66,38 @@ pub async fn run(command: SubmitCommand) -> Result<ExitCode> {
                 return Ok(ExitCode::from(exit::INTERRUPTED));
             }
         };
+        let job = match sent {
+            Ok(job) => job,
+            Err(error) => {
+                exit::complain(&error);
+                refused = true;
+                match Failure::is_no_answer(&error) {
+                    true => break,
+                    // One that is refused keeps no other from its turn.
+                    false => continue,
+                }
+            }
+        };
         // --out has no meaning before there are outputs.
         if !command.wait && command.show.out.is_none() {
             accepted(&command, &job);
         }
         ids.push(job.id);
     }
+    let mut code = ExitCode::SUCCESS;
     if command.wait || command.show.out.is_some() {
-        return watch::follow(&client, &command.server, &ids, &command.show, interrupts).await;
+        code = watch::follow(&client, &command.server, &ids, &command.show, interrupts).await?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if refused { ExitCode::FAILURE } else { code })
+}
+
+/// Whether a file can be sent at all.
+pub fn look_at(file: &Path) -> Result<()> {
+    let shown = file.display();
+    let meta = std::fs::metadata(file).with_context(|| format!("open {shown}"))?;
+    ensure!(meta.is_file(), "{shown} is not a file");
+    ensure!(meta.len() > 0, "{shown} is empty");
+    Ok(())
 }
 
 fn accepted(command: &SubmitCommand, job: &Job) {

@@ -9,7 +9,7 @@ use crate::{
     progress::Display,
     report,
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use reqwest::StatusCode;
 use std::{path::PathBuf, process::ExitCode};
@@ -23,6 +23,16 @@ pub struct Show {
     /// Download the outputs to this folder; of several jobs, to a folder each in it
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+}
+
+impl Show {
+    /// Makes the folder, before all the work that ends in it.
+    pub fn prepare(&self) -> Result<()> {
+        match &self.out {
+            Some(dir) => std::fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display())),
+            None => Ok(()),
+        }
+    }
 }
 
 #[derive(Args)]
@@ -48,6 +58,7 @@ pub struct GetCommand {
 
 /// Runs `vidp watch`.
 pub async fn watch(command: WatchCommand) -> Result<ExitCode> {
+    command.show.prepare()?;
     let client = command.server.client()?;
     let interrupts = Interrupts::new()?;
     follow(&client, &command.server, &command.ids, &command.show, interrupts).await
@@ -56,7 +67,9 @@ pub async fn watch(command: WatchCommand) -> Result<ExitCode> {
 /// Runs `vidp get`.
 pub async fn get(command: GetCommand) -> Result<ExitCode> {
     let client = command.server.client()?;
-    let job = client.job(&command.id).await?;
+    command.show.prepare()?;
+    let job = client.job(&command.id).await;
+    let job = job.with_context(|| format!("job {}", command.id))?;
     end(&client, &job, &command.show, false).await?;
     if command.show.out.is_some() && !job.is_over() {
         eprintln!("the job is still {}: more may come", job.status);
@@ -73,11 +86,11 @@ pub async fn follow(
     mut interrupts: Interrupts,
 ) -> Result<ExitCode> {
     let done = tokio::select! {
-        jobs = finish_all(client, ids, show) => Some(jobs?),
+        done = finish_all(client, ids, show) => Some(done?),
         () = interrupts.next() => None,
     };
-    if let Some(jobs) = done {
-        return Ok(exit::of_jobs(&jobs));
+    if let Some(done) = done {
+        return Ok(code_of(&done));
     }
     let (what, goes) = if ids.len() == 1 {
         ("job", "goes")
@@ -98,23 +111,39 @@ pub async fn follow(
             done => drop(done?),
         }
     }
-    Ok(exit::of_jobs(&finish_all(client, ids, show).await?))
+    Ok(code_of(&finish_all(client, ids, show).await?))
 }
 
-async fn finish_all(client: &Client, ids: &[String], show: &Show) -> Result<Vec<Job>> {
-    let mut jobs = Vec::new();
+/// Those that could be followed. One that cannot keeps no other from its turn; it is told, and is an error in the end.
+async fn finish_all(client: &Client, ids: &[String], show: &Show) -> Result<(Vec<Job>, bool)> {
+    let (mut jobs, mut missed) = (Vec::new(), false);
     for id in ids {
-        jobs.push(finish(client, id, show, ids.len() > 1).await?);
+        match finish(client, id, show, ids.len() > 1).await {
+            Ok(job) => jobs.push(job),
+            Err(error) if ids.len() == 1 || Failure::is_no_answer(&error) => return Err(error),
+            Err(error) => {
+                exit::complain(&error);
+                missed = true;
+            }
+        }
     }
-    Ok(jobs)
+    Ok((jobs, missed))
 }
 
-/// Follows a job to its end, downloads its outputs if asked to, and shows it. `several` gives it a folder of its own.
+fn code_of((jobs, missed): &(Vec<Job>, bool)) -> ExitCode {
+    match missed {
+        true => ExitCode::FAILURE,
+        false => exit::of_jobs(jobs),
+    }
+}
+
+/// Follows a job to its end, downloads its outputs if asked to, and shows it. One of `several` is named, and has a folder
+/// of its own.
 pub async fn finish(client: &Client, id: &str, show: &Show, several: bool) -> Result<Job> {
-    let mut display = Display::new();
+    let mut display = Display::new(several);
     let job = client.follow(id, |job| display.show(job)).await;
     drop(display);
-    let job = job?;
+    let job = job.with_context(|| format!("job {id}"))?;
     end(client, &job, show, several).await?;
     Ok(job)
 }
@@ -124,13 +153,15 @@ async fn end(client: &Client, job: &Job, show: &Show, several: bool) -> Result<(
         true => dir.join(&job.id),
         false => dir.clone(),
     });
-    if let Some(dir) = &dir {
-        fetch::all(client, job, dir).await?;
-    }
+    let fetched = match &dir {
+        Some(dir) => fetch::all(client, job, dir).await,
+        None => Ok(0),
+    };
     if show.json {
         output::json(&job.document);
     } else {
-        report::print(client, job, dir.as_deref()).await;
+        let fetched = matches!(fetched, Ok(1..));
+        report::print(client, job, dir.as_deref().filter(|_| fetched)).await;
     }
-    Ok(())
+    fetched.map(drop)
 }

@@ -54,6 +54,7 @@ def no_serious_violation_of_accessibility(site):
                 play_to_a_picture(page)
                 # With the little picture above the bar.
                 page.get_by_label("Position").hover()
+                expect(page.locator(".preview-picture")).to_be_visible()
                 site.picture(page, "job.png")
         page.context.close()
 

@@ -1,7 +1,7 @@
 //! What a batch is of: the videos of a folder, or the lines of a manifest.
 
 use crate::{client::content_type, hash::hex};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -39,8 +39,7 @@ struct Line {
     url: Option<String>,
     bucket: Option<String>,
     key: Option<String>,
-    #[serde(default)]
-    options: Map<String, Value>,
+    options: Option<Map<String, Value>>,
 }
 
 /// All videos of a folder, or those that a manifest names, once each. Files below `out` are none: they are results.
@@ -60,7 +59,12 @@ pub fn find(from: &Path, out: Option<&Path>, batch: &str, options: &Value) -> Re
         };
         paths.into_iter().map(named).collect()
     } else {
-        let text = fs::read_to_string(from).with_context(|| format!("read {}", from.display()))?;
+        let text = fs::read_to_string(from).with_context(|| {
+            format!(
+                "read {}, which must be a folder, or a manifest with a line of JSON for each video",
+                from.display()
+            )
+        })?;
         let folder = from.parent().unwrap_or(Path::new(""));
         manifest(&text, folder, batch, options).with_context(|| from.display().to_string())?
     };
@@ -95,12 +99,17 @@ fn walk(folder: &Path, out: Option<&Path>, paths: &mut Vec<PathBuf>) -> io::Resu
 }
 
 fn manifest(text: &str, folder: &Path, batch: &str, options: &Value) -> Result<Vec<Item>> {
+    // Some editors begin a file with a byte order mark.
     let lines = text
+        .trim_start_matches('\u{feff}')
         .lines()
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty());
     let items = lines.map(|(i, line)| {
-        let parsed = serde_json::from_str::<Line>(line).map_err(Into::into);
+        let parsed = match line.trim_start().starts_with('{') {
+            true => serde_json::from_str::<Line>(line).map_err(Into::into),
+            false => Err(anyhow!("expected an object, such as {{\"path\": \"a.mp4\"}}")),
+        };
         let item = parsed.and_then(|line| item(line, folder, batch, options));
         item.with_context(|| format!("line {}", i + 1))
     });
@@ -109,7 +118,7 @@ fn manifest(text: &str, folder: &Path, batch: &str, options: &Value) -> Result<V
 
 fn item(line: Line, folder: &Path, batch: &str, options: &Value) -> Result<Item> {
     let mut merged = options.clone();
-    merge(&mut merged, Value::Object(line.options));
+    merge(&mut merged, Value::Object(line.options.unwrap_or_default()));
     let (name, source) = match line {
         Line {
             path: Some(path),
@@ -148,6 +157,10 @@ fn file(folder: &Path, path: &Path, batch: &str, options: Value) -> Item {
     let name = path.to_string_lossy().into_owned();
     let path = folder.join(path);
     let (source, facts) = match fs::metadata(&path) {
+        Ok(meta) if !meta.is_file() => {
+            let error = io::Error::new(io::ErrorKind::InvalidInput, "not a file");
+            (Source::Missing(error), Value::Null)
+        }
         Ok(meta) => (
             Source::File(path),
             json!([meta.size(), meta.mtime(), meta.mtime_nsec()]),

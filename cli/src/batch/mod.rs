@@ -57,6 +57,14 @@ pub async fn run(command: BatchCommand) -> Result<ExitCode> {
     let mut interrupts = Interrupts::new()?;
     let path = command.state.clone().unwrap_or_else(|| beside(&command.from));
     ensure!(command.from.exists(), "there is no {}", command.from.display());
+    if let Some(out) = &command.out {
+        std::fs::create_dir_all(out).with_context(|| format!("create {}", out.display()))?;
+    }
+    if let Some(file) = &command.csv {
+        summary::prepare(file)?;
+    }
+    // Before the state names it: nothing is sent to a server that is not there.
+    client.reach().await?;
     let (state, known) = State::open(&path, client.server())?;
     let mut options = command.options.document();
     if options["lane"].is_null() {
@@ -65,7 +73,6 @@ pub async fn run(command: BatchCommand) -> Result<ExitCode> {
     }
     let items = items::find(&command.from, command.out.as_deref(), &known.batch, &options)?;
     ensure!(!items.is_empty(), "no videos in {}", command.from.display());
-    client.reach().await?;
     let batch = Batch {
         client,
         state,

@@ -4,7 +4,12 @@ use super::work::Outcome;
 use crate::{exit, output};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, fs, path::Path, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 /// Failures that are named; the rest is in the CSV file.
 const NAMED: usize = 20;
@@ -16,15 +21,20 @@ pub fn document(outcome: &Outcome) -> Value {
         "job": outcome.job,
         "status": outcome.status,
         "error": outcome.code,
-        "seconds": outcome.seconds,
+        "detail": outcome.detail,
+        "seconds": outcome.seconds.map(|seconds| (seconds * 1000.0).round() / 1000.0),
     })
 }
 
 /// A video as a line, for people.
 pub fn line(outcome: &Outcome) -> String {
-    let code = outcome.code.as_ref();
-    let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
-    format!("{}: {}{code}", outcome.name, output::status(&outcome.status))
+    let why = match (&outcome.code, &outcome.detail) {
+        (Some(code), Some(detail)) => format!(" ({code}): {detail}"),
+        (Some(code), None) => format!(" ({code})"),
+        (None, _) => String::new(),
+    };
+    let (name, why) = (output::plain(&outcome.name), output::plain(&why));
+    format!("{name}: {}{why}", output::status(&outcome.status))
 }
 
 /// Prints how many ended how, and some of those that did not succeed.
@@ -57,11 +67,23 @@ pub fn print(outcomes: &[Outcome]) {
     }
 }
 
+/// Whether the table can be written where it is wanted, before all the work that ends in it.
+pub fn prepare(path: &Path) -> Result<()> {
+    let part = part(path);
+    let made = File::create(&part).and_then(|_| fs::remove_file(&part));
+    made.with_context(|| format!("write {}", path.display()))
+}
+
+fn part(path: &Path) -> PathBuf {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    part.into()
+}
+
 /// Writes `path, job, status, error, seconds` of each video. The file is there whole, or not at all.
 pub fn csv(outcomes: &[Outcome], path: &Path) -> Result<()> {
     let write = || -> Result<()> {
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
+        let part = part(path);
         let mut table = csv::Writer::from_path(&part)?;
         table.write_record(["path", "job", "status", "error", "seconds"])?;
         for outcome in outcomes {
@@ -83,15 +105,7 @@ pub fn csv(outcomes: &[Outcome], path: &Path) -> Result<()> {
     write().with_context(|| format!("write {}", path.display()))
 }
 
-/// 0 when all succeeded, 4 when none did, 3 otherwise.
+/// As of jobs that end so; what became none has failed.
 pub fn exit_code(outcomes: &[Outcome]) -> ExitCode {
-    let good = outcomes
-        .iter()
-        .filter(|outcome| outcome.status == "succeeded")
-        .count();
-    match good {
-        _ if good == outcomes.len() => ExitCode::SUCCESS,
-        0 => ExitCode::from(exit::FAILED),
-        _ => ExitCode::from(exit::PARTIAL),
-    }
+    ExitCode::from(exit::code(outcomes.iter().map(|outcome| outcome.status.as_str())))
 }

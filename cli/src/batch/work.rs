@@ -8,7 +8,7 @@ use crate::{
     client::{Client, Failure, Job},
     fetch,
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use reqwest::StatusCode;
 use std::path::{Component, Path, PathBuf};
 
@@ -27,18 +27,21 @@ pub struct Outcome {
     /// The job's status, or `refused`, `unreadable` or `gone`.
     pub status: String,
     pub code: Option<String>,
+    /// What the code means here, for people.
+    pub detail: Option<String>,
     pub seconds: Option<f64>,
     /// Whether it was so before this run.
     pub before: bool,
 }
 
 impl Outcome {
-    fn failed(item: &Item, job: Option<String>, status: &str, code: &str) -> Outcome {
+    fn failed(item: &Item, job: Option<String>, status: &str, code: &str, detail: String) -> Outcome {
         Outcome {
             name: item.name.clone(),
             job,
             status: status.to_owned(),
             code: Some(code.to_owned()),
+            detail: Some(detail),
             seconds: None,
             before: false,
         }
@@ -64,17 +67,13 @@ impl Batch {
                 job: Some(job.clone()),
                 status: status.clone(),
                 code: code.clone(),
+                detail: None,
                 seconds: *seconds,
                 before: true,
             });
         }
         if let Source::Missing(error) = &item.source {
-            return Ok(Outcome::failed(
-                item,
-                None,
-                "unreadable",
-                &error.kind().to_string(),
-            ));
+            return Ok(unreadable(item, error));
         }
         let job = match self.job(item, known).await {
             Ok(job) => job,
@@ -105,12 +104,7 @@ impl Batch {
                 .chain()
                 .find_map(|cause| cause.downcast_ref::<std::io::Error>())
             {
-                Some(cause) => Ok(Outcome::failed(
-                    item,
-                    None,
-                    "unreadable",
-                    &cause.kind().to_string(),
-                )),
+                Some(cause) => Ok(unreadable(item, cause)),
                 None => Err(error),
             };
         };
@@ -119,12 +113,18 @@ impl Batch {
             let (key, code) = (item.key.clone(), code.clone());
             self.state.add(Step::Refused { key, code }).await?;
         }
-        Ok(Outcome::failed(item, None, "refused", &code))
+        Ok(Outcome::failed(item, None, "refused", &code, error.to_string()))
     }
 
     /// Somebody deleted its job, or its time was over. It is not sent again unless --retry-failed says so.
     async fn gone(&self, item: &Item, job: String) -> Result<Outcome> {
-        let outcome = Outcome::failed(item, Some(job.clone()), "gone", "not_found");
+        let outcome = Outcome::failed(
+            item,
+            Some(job.clone()),
+            "gone",
+            "not_found",
+            "its job was deleted".to_owned(),
+        );
         let step = Step::Ended {
             key: item.key.clone(),
             job,
@@ -138,15 +138,16 @@ impl Batch {
     }
 
     async fn ended(&self, item: &Item, job: Job) -> Result<Outcome> {
-        if let Some(out) = &self.out {
-            let fetched = fetch::all(&self.client, &job, &folder(out, &item.name)).await;
-            if let Err(error) = fetched.with_context(|| item.name.clone()) {
-                eprintln!("{error:#}");
-                // It is not recorded as ended: the next run fetches again.
-                return Ok(Outcome::failed(item, Some(job.id), "not_fetched", "download"));
-            }
+        if let Some(out) = &self.out
+            && let Err(error) = fetch::all(&self.client, &job, &folder(out, &item.name)).await
+        {
+            // It is not recorded as ended: the next run fetches again.
+            let (code, detail) = ("not_fetched", format!("{error:#}"));
+            return Ok(Outcome::failed(item, Some(job.id), code, code, detail));
         }
-        let code = job.error_code().map(str::to_owned);
+        let error = job.error();
+        let code = error.map(|error| error.code.clone());
+        let detail = error.and_then(|error| error.detail.clone());
         let step = Step::Ended {
             key: item.key.clone(),
             job: job.id.clone(),
@@ -162,9 +163,15 @@ impl Batch {
             job: Some(job.id),
             status: job.status,
             code,
+            detail,
             before: false,
         })
     }
+}
+
+fn unreadable(item: &Item, error: &std::io::Error) -> Outcome {
+    let code = error.kind().to_string().replace(' ', "_");
+    Outcome::failed(item, None, "unreadable", &code, error.to_string())
 }
 
 /// A folder of its own for each video, below `out` whatever the name is.

@@ -70,7 +70,7 @@ impl Failure {
     pub fn may_pass(error: &anyhow::Error) -> bool {
         match Failure::of(error) {
             Some(Failure::Refused { status, code, .. }) => {
-                status.is_server_error()
+                (status.is_server_error() && *status != StatusCode::NOT_IMPLEMENTED)
                     || *status == StatusCode::TOO_MANY_REQUESTS
                     || code == "idempotency_conflict"
                     || code == "offset_mismatch"

@@ -75,10 +75,10 @@ impl Job {
         self.is_over() && self.source.sha256.as_deref().unwrap_or_default().is_empty()
     }
 
-    /// The code of the first stage that failed.
-    pub fn error_code(&self) -> Option<&str> {
+    /// What was wrong in the first stage that failed.
+    pub fn error(&self) -> Option<&Problem> {
         let mut failed = self.stages.values().filter(|stage| stage.status != "skipped");
-        Some(&failed.find_map(|stage| stage.error.as_ref())?.code)
+        failed.find_map(|stage| stage.error.as_ref())
     }
 
     /// Seconds between its beginning and its last change.

@@ -7,7 +7,7 @@ mod job;
 mod resumable;
 mod upload;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use reqwest::{RequestBuilder, Response, header};
 use serde_json::Value;
 use std::time::Duration;
@@ -41,6 +41,13 @@ impl Client {
             .default_headers(headers)
             .build()?;
         let server = server.trim_end_matches('/').to_owned();
+        let is_url = ["http://", "https://"]
+            .iter()
+            .any(|scheme| server.starts_with(scheme));
+        ensure!(
+            is_url,
+            "a server's address begins with http:// or https://, and this is {server:?}"
+        );
         Ok(Client { http, server })
     }
 

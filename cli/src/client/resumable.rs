@@ -51,6 +51,8 @@ impl Client {
             };
         };
         bar.set_position(offset);
+        // What was there before says nothing of the speed.
+        bar.reset_eta();
         while offset < size {
             opened.seek(SeekFrom::Start(offset)).await?;
             let request = self

@@ -70,7 +70,7 @@ async fn each(jobs: &Jobs, change: impl AsyncFn(&Client, &str) -> Result<Value>)
     for id in &jobs.ids {
         match change(&client, id).await.with_context(|| format!("job {id}")) {
             Ok(document) if jobs.json => output::json(&document),
-            Ok(document) => output::print(format!("{id}  {}", output::field(&document, "status"))),
+            Ok(document) => output::fields(&[id, &output::field(&document, "status")]),
             Err(error) => {
                 exit::complain(&error);
                 code = ExitCode::FAILURE;

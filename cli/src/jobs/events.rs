@@ -6,11 +6,11 @@ use crate::{
     config::Server,
     output,
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
 use std::process::ExitCode;
-use time::{OffsetDateTime, macros::format_description};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
 
 #[derive(Args)]
 pub struct EventsCommand {
@@ -33,29 +33,45 @@ pub async fn run(command: EventsCommand) -> Result<ExitCode> {
         Some(id) => format!("{}/events", job_path(id)?),
         None => "/api/v1/events".to_owned(),
     };
-    let mut events = client.events(path, command.after).await?;
+    let events = client.events(path, command.after).await;
+    let mut events = match &command.id {
+        Some(id) => events.with_context(|| format!("job {id}"))?,
+        None => events?,
+    };
     while let Some(event) = events.next().await? {
         if command.json {
             // One line each, on a terminal too: it is a stream.
             output::print(json!({ "event": event.name, "id": event.id, "data": event.data }));
         } else {
-            output::print(line(event));
+            show(event);
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn line(event: Event) -> String {
-    let now = OffsetDateTime::now_utc();
-    let now = now.format(format_description!("[hour]:[minute]:[second]Z"));
-    let now = now.unwrap_or_default();
+fn show(event: Event) {
     let id = output::field(&event.data, "id");
-    let what = match Job::parse(event.data.clone()) {
-        Ok(job) => format!("{:<9}  {}", output::status(&job.status), long(&job)),
-        // Of a deleted job there is the id alone; a reset says what to do.
-        Err(_) => event.data["detail"].as_str().unwrap_or_default().to_owned(),
+    // Of a deleted job there is the id alone; a reset says what to do.
+    let job = Job::parse(event.data.clone()).ok();
+    let at = job
+        .as_ref()
+        .and_then(|job| OffsetDateTime::parse(&job.updated_at, &Rfc3339).ok());
+    let at = at.unwrap_or_else(OffsetDateTime::now_utc);
+    let at = at
+        .format(format_description!("[hour]:[minute]:[second]Z"))
+        .unwrap_or_default();
+    // In columns for people.
+    let wide = |text: String, width| match output::is_terminal() {
+        true => format!("{text:<width$}"),
+        false => text,
     };
-    format!("{now}  {:<8}  {id}  {what}", event.name)
-        .trim_end()
-        .to_owned()
+    let name = wide(event.name, 8);
+    match &job {
+        Some(job) => {
+            let width = if output::is_terminal() { 9 } else { 0 };
+            let status = output::status_of_width(&job.status, width);
+            output::fields(&[&at, &name, &id, &status, &long(job)]);
+        }
+        None => output::fields(&[&at, &name, &id, event.data["detail"].as_str().unwrap_or_default()]),
+    }
 }

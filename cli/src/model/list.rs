@@ -13,7 +13,7 @@ const AVAILABLE: [(&str, usize); 2] = [("NAME", 20), ("SIZE", 0)];
 #[derive(Args)]
 pub struct List {
     /// Folder of models
-    #[arg(default_value = ".engines/models")]
+    #[arg(default_value_os_t = super::folder())]
     folder: PathBuf,
     /// Those that `vidp model fetch` knows
     #[arg(long, conflicts_with = "folder")]

@@ -59,7 +59,7 @@ pub struct Check {
 #[derive(Args)]
 pub struct Place {
     /// Folder to write to
-    #[arg(long, value_name = "DIR", default_value = ".engines/models")]
+    #[arg(long, value_name = "DIR", default_value_os_t = folder())]
     out: PathBuf,
     /// Print what is there then as JSON
     #[arg(long)]
@@ -85,6 +85,14 @@ pub async fn run(command: ModelCommand) -> Result<()> {
     }
 }
 
+/// Where models are, unless told: as [`find_model`] has it, the engines' folder.
+fn folder() -> PathBuf {
+    let engines = std::env::var_os("VIDP_ENGINES_DIR");
+    engines
+        .map_or_else(|| PathBuf::from(".engines"), PathBuf::from)
+        .join("models")
+}
+
 /// The file name of the model of this name.
 pub fn file_name(name: &str) -> String {
     format!("ggml-{name}.bin")
@@ -100,7 +108,7 @@ pub fn find(named: &str) -> Result<PathBuf> {
         DEFAULT => format!(
             "{file} is not in .engines/models: run `make setup` and `vidp model make`, or set VIDP_WHISPER_MODEL"
         ),
-        _ => format!("{named} is no file, and {file} is not in .engines/models: `vidp model fetch {named}` may bring it"),
+        _ => format!("{named} is no file, and {file} is not in .engines/models: `vidp model list` and `fetch` help"),
     })
 }
 

@@ -98,7 +98,7 @@ pub async fn run(up: Up) -> Result<()> {
         };
         let (url, pid) = (system.url(), std::process::id());
         let ready = match up.json {
-            true => json!({ "url": url, "pid": pid, "data_dir": up.data_dir }).to_string(),
+            true => json!({ "url": url, "pid": pid, "data_dir": system.data_dir() }).to_string(),
             false => format!("ready at {url}"),
         };
         // A reader that went away does not end the system.

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use std::{
     env,
     fs::{self, File},
+    net::TcpListener,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -50,6 +51,11 @@ impl System {
             Vec::new()
         };
 
+        // Before the engines, which take a while.
+        if up.api_port != 0 {
+            TcpListener::bind(("127.0.0.1", up.api_port))
+                .with_context(|| format!("port {}; --api-port chooses another", up.api_port))?;
+        }
         let engines = engines::start(&data_dir, &logs)?;
         if stopping.is_set() {
             return Ok(None);
@@ -103,6 +109,11 @@ impl System {
     /// The API's address.
     pub fn url(&self) -> String {
         self.api.url()
+    }
+
+    /// Where everything is kept; absolute.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
     }
 
     /// Starts again what ends, until the signal.
@@ -221,7 +232,11 @@ fn speech_models(chosen: Option<&str>) -> Result<Vec<(&'static str, String)>> {
     let mut found = Vec::new();
     let mut found_at = |variable, path: PathBuf| found.push((variable, path.display().to_string()));
     match chosen {
-        Some(model) => found_at("VIDP_WHISPER_MODEL", model::find(model)?),
+        Some(model) => {
+            let path = model::find(model)?;
+            model::check(&path)?;
+            found_at("VIDP_WHISPER_MODEL", path);
+        }
         None if env::var_os("VIDP_WHISPER_MODEL").is_some() => {}
         None => found_at("VIDP_WHISPER_MODEL", model::find(model::DEFAULT)?),
     }

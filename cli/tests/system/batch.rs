@@ -178,6 +178,7 @@ fn a_manifest_names_the_videos_and_what_is_wrong_with_them() {
     let lines = [
         json!({ "path": "0.mp4", "options": { "external_id": "mine" } }),
         json!({ "path": "none.mp4" }),
+        json!({ "path": "folder\u{1b}[2J" }),
         // Nobody has allowed it.
         json!({ "bucket": "films", "key": "a.mp4" }),
     ];
@@ -185,7 +186,8 @@ fn a_manifest_names_the_videos_and_what_is_wrong_with_them() {
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
         fs::write(&list, text).unwrap();
     };
-    write(&lines[..2]);
+    fs::create_dir(folder.path().join("folder\u{1b}[2J")).unwrap();
+    write(&lines[..3]);
     let done = batch(stack, &list, &["--stages=detect", "--json"])
         .output()
         .unwrap();
@@ -202,6 +204,7 @@ fn a_manifest_names_the_videos_and_what_is_wrong_with_them() {
     };
     assert_eq!(of("0.mp4")["status"], "succeeded");
     assert_eq!(of("none.mp4")["status"], "unreadable");
+    assert_eq!(of("folder\u{1b}[2J")["detail"], "not a file");
     write(&lines[2..]);
     let refused = batch(stack, &list, &["--stages=detect"]).output().unwrap();
     assert_eq!(refused.status.code(), Some(4));
@@ -210,6 +213,9 @@ fn a_manifest_names_the_videos_and_what_is_wrong_with_them() {
         said.contains("films/a.mp4: refused (source_not_allowed)"),
         "{said}"
     );
+    // Names do not control the terminal.
+    let told = said.contains("folder\\u{1b}[2J: unreadable") && !said.contains('\u{1b}');
+    assert!(told, "{said:?}");
     fs::write(&list, "{\"file\": \"0.mp4\"}").unwrap();
     let wrong = batch(stack, &list, &[]).output().unwrap();
     assert_eq!(wrong.status.code(), Some(1));

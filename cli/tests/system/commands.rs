@@ -84,7 +84,7 @@ async fn jobs_are_listed_cancelled_retried_and_removed() {
     let removed = on(stack, &["rm", "--cancel", &id]);
     assert_eq!(
         (removed.code, removed.out.as_str()),
-        (Some(0), &*format!("{id}  deleted"))
+        (Some(0), &*format!("{id}\tdeleted"))
     );
     let gone = on(stack, &["get", &id]);
     assert_eq!(gone.code, Some(1));
@@ -126,6 +126,57 @@ async fn jobs_are_followed_as_they_come() {
     following.wait().unwrap();
 }
 
+#[tokio::test]
+async fn one_that_is_wrong_keeps_no_other_from_its_turn() {
+    let stack = shared();
+    let folder = tempfile::tempdir().unwrap();
+    let (clip, empty) = (sample("clip.mp4"), folder.path().join("empty.mp4"));
+    fs::write(&empty, "").unwrap();
+    let [clip, empty] = [&clip, &empty].map(|path| path.to_str().unwrap());
+    // Seen before anything is sent.
+    let said = on(stack, &["submit", clip, empty, "--stages=scale"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{}", said.err);
+    assert!(said.err.contains("empty.mp4 is empty"), "{}", said.err);
+    let text = folder.path().join("text.mp4");
+    fs::write(&text, "this is no video").unwrap();
+    let args = [
+        "submit",
+        text.to_str().unwrap(),
+        clip,
+        "--stages=scale",
+        "--renditions=144p",
+        "--external-id=pair",
+    ];
+    let sent = on(stack, &args);
+    let ids: Vec<&str> = sent.out.lines().collect();
+    assert_eq!((sent.code, ids.len()), (Some(0), 2), "{}", sent.err);
+    let nobody = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91";
+    let watched = on(stack, &["watch", ids[0], nobody, ids[1], "--json"]);
+    assert_eq!(watched.code, Some(1));
+    let statuses: Vec<_> = json_lines(&watched.out)
+        .iter()
+        .map(|job| job["status"].clone())
+        .collect();
+    assert_eq!(statuses, ["failed", "succeeded"]);
+    assert!(watched.err.contains(&format!("job {nobody}")), "{}", watched.err);
+    let found = on(stack, &["jobs", "--external-id=pair", "--json"]);
+    assert_eq!(json_lines(&found.out).len(), 2);
+    // There is nowhere to put what comes out: said at once.
+    let said = on(stack, &["submit", clip, "--out=/proc/none"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{}", said.err);
+}
+
+#[test]
+fn a_full_disk_is_told_from_a_reader_that_went_away() {
+    let full = fs::File::create("/dev/full").unwrap();
+    let mut jobs = vidp();
+    jobs.args(["model", "list", "--available"]);
+    let said = jobs.stdout(full).output().unwrap();
+    let told = String::from_utf8_lossy(&said.stderr);
+    assert_eq!(said.status.code(), Some(1));
+    assert!(told.contains("No space left"), "{told}");
+}
+
 /// Publishes a message, in the protocol's own words: a client's library for one message is a lot.
 fn publish(stack: &Stack, subject: &str, text: &str) {
     let state = stack.state();
@@ -164,7 +215,7 @@ async fn dead_letters_are_read_sent_back_and_discarded() {
     let discarded = on(stack, &["dead", "discard", &again, &id]);
     assert_eq!(discarded.code, Some(1));
     assert!(
-        discarded.out.contains(&format!("{again}  discarded")),
+        discarded.out.contains(&format!("{again}\tdiscarded")),
         "{}",
         discarded.out
     );
@@ -177,6 +228,13 @@ fn exit_codes_and_errors_say_what_is_wrong() {
     let stack = shared();
     let usage = on(stack, &["submit"]);
     assert_eq!(usage.code, Some(2));
+    for wrong in ["--renditions=500p", "--max-size-mb=NaN", "--max-size-mb=-1"] {
+        assert_eq!(on(stack, &["submit", "x.mp4", wrong]).code, Some(2), "{wrong}");
+    }
+    let days = on(stack, &["keys", "create", "x", "--expires-days=9999999"]);
+    assert_eq!(days.code, Some(2), "{}", days.err);
+    let address = run(vidp().args(["jobs", "--server", "localhost:8000"]));
+    assert!(address.err.contains("begins with http://"), "{}", address.err);
     let usage = on(stack, &["submit", "x.mp4", "--stages=cook"]);
     assert_eq!(usage.code, Some(2));
     assert!(usage.err.contains("detect, scale, subtitle"), "{}", usage.err);
