@@ -83,7 +83,8 @@ async fn delete_objects(app: &App, job: &Job) -> Result<()> {
 /// Deletes the objects below `prefix` that are `unwanted`, and counts them.
 async fn delete_found(app: &App, prefix: &str, unwanted: impl Fn(&str) -> bool) -> Result<()> {
     let mut found = app.store.list_sizes(prefix).await?;
-    found.retain(|(key, _)| unwanted(key));
+    // A key that was damaged on its way could be that of something else.
+    found.retain(|(key, _)| key.starts_with(prefix) && unwanted(key));
     let (keys, sizes): (Vec<_>, Vec<_>) = found.into_iter().unzip();
     app.store.delete_all(&keys).await?;
     metrics::objects_deleted(keys.len() as u64, sizes.iter().sum());
@@ -137,7 +138,9 @@ pub(super) async fn tidy(app: &Shared, job: &Job) -> Result<()> {
 
 async fn delete_losers(app: &App, job: &Job) -> Result<()> {
     let mut kept = HashSet::new();
-    for stage in job.stages.keys() {
+    for (stage, state) in &job.stages {
+        // What the record lists is never deleted, whatever the store says.
+        kept.extend(state.outputs.iter().map(|output| output.key.clone()));
         let winner = committed(app, job, *stage).await?;
         if let Some(Outcome::Succeeded(success)) = winner.map(|TaskResult { outcome, .. }| outcome) {
             kept.extend(success.outputs.into_iter().map(|output| output.key));

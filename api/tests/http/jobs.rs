@@ -3,6 +3,7 @@ use futures_util::StreamExt;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use uuid::Uuid;
 use vidp_common::{
     contract::{FailureCode, Lane, Outcome, SkipCode, Stage, Work, keys, streams},
     trace::TraceParent,
@@ -361,4 +362,19 @@ async fn a_task_that_the_broker_kept_goes_with_the_tidying() {
     published.await.unwrap();
     assert_eq!(stored().await, 1);
     until(async || stored().await == 0).await;
+}
+
+#[tokio::test]
+async fn what_the_record_lists_survives_the_tidying_without_its_manifest() {
+    let rig = Rig::with(&[("VIDP_TIDY_SECONDS", "1".to_owned())]).await;
+    rig.submit(&json!({ "stages": ["scale"] })).await;
+    let pulled = rig.pull(Stage::Scale).await;
+    let loser = keys::output(&pulled.task.output_prefix, Uuid::now_v7(), "out.bin");
+    rig.store.put(&loser, "lost".into()).await.unwrap();
+    // The store has no manifest of it; one that was damaged on its way would name something else.
+    let Outcome::Succeeded(won) = rig.succeed(&pulled, json!({})).await.outcome else {
+        panic!("it succeeded");
+    };
+    until(async || rig.store.size(&loser).await.unwrap().is_none()).await;
+    assert_eq!(rig.store.size(&won.outputs[0].key).await.unwrap(), Some(10));
 }

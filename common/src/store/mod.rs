@@ -21,11 +21,14 @@ use aws_sdk_s3::{
 };
 use aws_smithy_http_client::{Builder as HttpClient, tls};
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 use std::time::Duration;
 use uuid::Uuid;
 
 /// A store that does not answer a simple question within this time is down.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
+/// Name of a small object's hash among its metadata: lower-case hexadecimal.
+const SHA256: &str = "sha256";
 
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -187,7 +190,7 @@ impl Store {
         Ok(second == PutIfAbsent::Exists)
     }
 
-    /// Stores a small object unless one is there.
+    /// Stores a small object, with its hash, unless one is there.
     pub async fn put_if_absent(&self, key: &str, bytes: Vec<u8>) -> Result<PutIfAbsent, StoreError> {
         let put = self
             .client
@@ -195,6 +198,7 @@ impl Store {
             .bucket(&self.bucket)
             .key(key)
             .content_type("application/json")
+            .metadata(SHA256, hex(&Sha256::digest(&bytes)))
             .if_none_match("*")
             .body(bytes.into())
             .send()
@@ -217,16 +221,28 @@ impl Store {
         put.send().await.map(drop).map_err(refused("put", key))
     }
 
-    /// A small object's bytes; `None` when there is none.
+    /// A small object's bytes; `None` when there is none. They are compared with the hash that they were stored with, if
+    /// there is one: what is decided by them may be what is deleted.
     pub async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         match self.get(key, None).await {
             Ok(object) => {
+                let stored = object
+                    .metadata()
+                    .and_then(|metadata| metadata.get(SHA256))
+                    .cloned();
                 let bytes = object.body.collect().await.map_err(|error| StoreError::Refused {
                     what: "read",
                     key: key.to_owned(),
                     detail: error.to_string(),
                 })?;
-                Ok(Some(bytes.to_vec()))
+                let bytes = bytes.to_vec();
+                match stored {
+                    Some(stored) if stored != hex(&Sha256::digest(&bytes)) => Err(StoreError::Corrupt {
+                        key: key.to_owned(),
+                        detail: "its bytes do not have the SHA-256 that it was stored with".to_owned(),
+                    }),
+                    _ => Ok(Some(bytes)),
+                }
             }
             Err(StoreError::Missing { .. }) => Ok(None),
             Err(error) => Err(error),

@@ -1,7 +1,11 @@
 use crate::harness::{Rig, until};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use vidp_common::store::{Multipart, PutIfAbsent, StoreError, hex};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy},
+    net::{TcpListener, TcpStream},
+};
+use vidp_common::store::{Multipart, PutIfAbsent, Store, StoreError, hex};
 
 /// Bytes that no two positions of a part share.
 fn noise(size: usize) -> Vec<u8> {
@@ -41,6 +45,50 @@ async fn files_come_back_as_they_went() {
         .download("nothing", &rig.folder.path().join("x"), 1, "")
         .await;
     assert!(matches!(missing, Err(StoreError::Missing { .. })), "{missing:?}");
+}
+
+/// A way to the store on which a bit of this text flips, wherever it is in an answer.
+async fn flipping(server: &str, text: &'static [u8]) -> String {
+    let server = server.trim_start_matches("http://").to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut server = TcpStream::connect(&server).await.unwrap();
+            tokio::spawn(async move {
+                let (mut from_client, mut to_client) = client.split();
+                let (mut from_server, mut to_server) = server.split();
+                let down = async {
+                    let mut block = [0; 1 << 16];
+                    while let Ok(read @ 1..) = from_server.read(&mut block).await {
+                        if let Some(at) = block[..read].windows(text.len()).position(|found| found == text) {
+                            block[at] ^= 0x40;
+                        }
+                        to_client.write_all(&block[..read]).await.unwrap();
+                    }
+                };
+                tokio::select! {
+                    _ = copy(&mut from_client, &mut to_server) => {}
+                    () = down => {}
+                }
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_small_object_that_changes_on_its_way_is_not_believed() {
+    let rig = Rig::new().await;
+    rig.store
+        .put_if_absent("k", b"{\"key\": \"outputs/a\"}".to_vec())
+        .await
+        .unwrap();
+    let mut config = rig.config.s3.clone();
+    config.s3_endpoint = flipping(&config.s3_endpoint, b"outputs/a").await;
+    let read = Store::new(&config).read("k").await;
+    assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{read:?}");
+    assert!(rig.store.read("k").await.unwrap().is_some());
 }
 
 #[tokio::test]
