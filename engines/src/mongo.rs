@@ -13,6 +13,8 @@ const REPLICA_SET: &str = "rs0";
 const START: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(20);
 const NOT_YET_INITIALIZED: i32 = 94;
+/// Error code of an initiation that has been done.
+const ALREADY_INITIALIZED: i32 = 23;
 /// OP_MSG, the only message kind in use since MongoDB 5.1.
 const OP_MSG: i32 = 2013;
 const MAX_REPLY: usize = 16 << 20;
@@ -129,7 +131,14 @@ fn join_replica_set(port: u16) -> Result<(), StartError> {
             doc! { "replSetReconfig": config, "force": true }
         }
     };
-    ask(port, command).map(drop).map_err(refused)
+    match ask(port, command) {
+        // By the request before this one, whose answer did not come in time.
+        Err(Refusal {
+            code: Some(ALREADY_INITIALIZED),
+            ..
+        }) => Ok(()),
+        asked => asked.map(drop).map_err(refused),
+    }
 }
 
 /// The stored configuration with its one member at `address`; `None` when it is there already.

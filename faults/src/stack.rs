@@ -22,6 +22,8 @@ use vidp_common::{
 };
 use vidp_engines::{Mongo, Nats, S3, find_model, free_port};
 
+/// Whoever is not ready by then will not be, on a machine that has other work.
+pub const READY: Duration = Duration::from_secs(60);
 /// A short lease, so that what is lost comes back soon. Seconds.
 pub const ACK_WAIT: u64 = 3;
 /// After a job's end, its losing attempts' objects go. Seconds.
@@ -245,7 +247,7 @@ impl Stack {
             engines: Mutex::new(engines),
             disks,
         };
-        stack.until_ready(Duration::from_secs(60)).await?;
+        stack.until_ready(READY).await?;
         Ok(stack)
     }
 

@@ -1,7 +1,10 @@
 //! Disks that are full, and a broker whose power is cut.
 
 use super::{Scene, Skipped};
-use crate::{process::Process, stack::Disks};
+use crate::{
+    process::Process,
+    stack::{Disks, READY},
+};
 use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -22,6 +25,8 @@ fn disks<'a>(scene: &Scene<'a>) -> Result<&'a Disks> {
 pub(super) async fn broker(scene: &mut Scene<'_>) -> Result<()> {
     let (disk, stack) = (&disks(scene)?.broker, &scene.rig.stack);
     let before = crashes(scene);
+    // From the fault before this one.
+    stack.until_ready(READY).await?;
     disk.fill()?;
     // An upload needs the record and the bucket, not the broker.
     let uploaded = scene.load.upload(scene.rig, 0).await;

@@ -1,7 +1,7 @@
 //! A file that needs more memory than its worker has.
 
 use super::{Scene, Skipped};
-use crate::{media, memory::Memory};
+use crate::{media, memory::Memory, stack::READY};
 use anyhow::{Context, Result, ensure};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -23,7 +23,7 @@ pub(super) async fn hungry(scene: &mut Scene<'_>) -> Result<()> {
         groups.push(group);
     }
     stack.api.launch(&[("VIDP_ATTEMPT_LIMIT", ATTEMPTS)])?;
-    stack.until_ready(Duration::from_secs(20)).await?;
+    stack.until_ready(READY).await?;
     let before: u32 = workers.iter().map(|worker| worker.crashes()).sum();
     let id = scene.load.upload(rig, large).await.context("an upload")?;
     let started = Instant::now();
@@ -35,7 +35,7 @@ pub(super) async fn hungry(scene: &mut Scene<'_>) -> Result<()> {
         sleep(Duration::from_millis(100)).await;
     }
     stack.api.launch(&[])?;
-    stack.until_ready(Duration::from_secs(20)).await?;
+    stack.until_ready(READY).await?;
     let kills: u64 = groups.iter().map(Memory::kills).sum();
     let after: u32 = workers.iter().map(|worker| worker.crashes()).sum();
     ensure!(kills > 0, "the kernel had no reason to kill anything");

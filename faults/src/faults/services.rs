@@ -3,7 +3,7 @@
 use super::Scene;
 use crate::{
     proxy::Wire,
-    stack::{ACK_WAIT, DRAIN, Link},
+    stack::{ACK_WAIT, DRAIN, Link, READY},
     watch::History,
 };
 use anyhow::{Context, Result, ensure};
@@ -76,7 +76,7 @@ pub(super) async fn api_kill(scene: &mut Scene<'_>) -> Result<()> {
         sleep(between(scene, 300, 1200)).await;
         scene.rig.stack.api.signal(libc::SIGKILL);
         scene.rig.stack.revive()?;
-        scene.rig.stack.until_ready(Duration::from_secs(20)).await?;
+        scene.rig.stack.until_ready(READY).await?;
     }
     Ok(())
 }
@@ -89,7 +89,7 @@ pub(super) async fn api_kill_upload(scene: &mut Scene<'_>) -> Result<()> {
         sleep(between(scene, 0, 60)).await;
         scene.rig.stack.api.signal(libc::SIGKILL);
         scene.rig.stack.revive()?;
-        scene.rig.stack.until_ready(Duration::from_secs(20)).await?;
+        scene.rig.stack.until_ready(READY).await?;
     }
     Ok(())
 }
@@ -124,7 +124,7 @@ pub(super) async fn rolling(scene: &mut Scene<'_>) -> Result<()> {
     while started.elapsed() < scene.time {
         for (next, last) in [(&stack.spare, &stack.api), (&stack.api, &stack.spare)] {
             next.launch(&[])?;
-            next.until_ready(Duration::from_secs(20)).await?;
+            next.until_ready(READY).await?;
             // A load balancer sends nobody any more to the one that goes, a moment before it is told to.
             stack.front.turn();
             sleep(LEAVE).await;

@@ -1,6 +1,7 @@
 //! A crash at each numbered step of the commit sequences.
 
 use super::Scene;
+use crate::stack::READY;
 use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -27,7 +28,7 @@ pub(super) async fn each(scene: &mut Scene<'_>) -> Result<()> {
             ensure!(started.elapsed() < LATE, "no process came to the step {step}");
             sleep(Duration::from_millis(50)).await;
         }
-        stack.until_ready(Duration::from_secs(20)).await?;
+        stack.until_ready(READY).await?;
     }
     Ok(())
 }
