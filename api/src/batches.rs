@@ -1,71 +1,32 @@
 //! `/api/v1/batches`: many jobs by reference in one request, and what is done to all of them.
 
 pub mod act;
+pub mod create;
 mod items;
 
 use crate::{
     app::Shared,
     batch::{ActionKind, Batch, ItemError},
     caller::Caller,
-    db::{Counts, DbError},
-    idempotency,
-    job::{Job, JobStatus},
-    options,
+    db::Counts,
+    job::JobStatus,
     problem::{Code, Problem},
-    upload::ByReference,
     view,
 };
 use axum::{
     Json,
-    extract::{Path, Query, Request, State, rejection::QueryRejection},
-    http::{StatusCode, header},
+    extract::{Path, State},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
-use items::Items;
 use mongodb::bson::DateTime;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
-use vidp_common::contract::{JobOptions, Lane};
 
-/// Most items of a batch; those behind are refused one by one.
-const MAX_ITEMS: u32 = 10_000;
-/// Jobs that are stored together.
-const TOGETHER: usize = 200;
-/// Errors that are kept; the others are counted.
-const MAX_ERRORS: usize = 100;
 /// The rate is that of so long. Seconds.
 const RATE_WINDOW: Duration = Duration::from_secs(300);
-/// Longest name in characters.
-const MAX_NAME: usize = 256;
-
-/// Query of [`create`] with lines of JSON, which have no place for it.
-#[derive(Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields, default)]
-#[into_params(parameter_in = Query)]
-pub struct NewBatchQuery {
-    /// For people.
-    #[param(example = "spring", max_length = 256)]
-    name: Option<String>,
-    /// Options of all items, as JSON; what an item says itself counts.
-    #[param(example = "{\"stages\":[\"detect\"]}")]
-    options: Option<String>,
-}
-
-/// A batch as one document.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "for the document: items are read one by one")]
-pub struct NewBatch {
-    /// For people.
-    #[schema(max_length = 256)]
-    name: Option<String>,
-    /// Options of all items; what an item says itself counts.
-    options: Option<JobOptions>,
-    #[schema(max_items = 10_000)]
-    items: Vec<ByReference>,
-}
 
 /// Many jobs together.
 #[derive(Serialize, ToSchema)]
@@ -97,155 +58,6 @@ pub struct BatchView<'a> {
     /// Seconds until all have ended, at that rate; null without one.
     #[schema(minimum = 0)]
     seconds_left: Option<f64>,
-}
-
-/// Make many jobs.
-///
-/// One for each item, in the lane `batch`, so that interactive uploads go before them. An item that is wrong does not keep
-/// the others from their jobs: the answer says which ones are. A long list is best sent as lines of JSON, an item each:
-/// they are stored as they come.
-#[utoipa::path(
-    post, path = "", operation_id = "createBatch", tag = "Batches",
-    params(
-        NewBatchQuery,
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes one batch of all requests with this key within \
-            24 hours; one that broke off is gone on with.", example = "\"8e03978e-40d5-43e8-bc93-6894a57f9324\""),
-    ),
-    request_body(content((NewBatch = "application/json"), (ByReference = "application/x-ndjson"))),
-    responses((status = 202, description = "The batch.", body = BatchView,
-        headers(
-            ("Location" = String, description = "The batch's URL."),
-            ("Idempotent-Replayed" = Option<String>, description = "`true` when an earlier request made this batch."),
-        ),
-        links(("batch" = (operation_id = "getBatch", parameters(("id" = "$response.body#/id"))))))),
-    extensions(("x-problems" = json!(["quota_exceeded", "too_slow", "unsupported_content_type", "idempotency_key_reused"]))),
-)]
-pub async fn create(
-    State(app): State<Shared>,
-    caller: Caller,
-    query: Result<Query<NewBatchQuery>, QueryRejection>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let Query(query) = query.map_err(|error| Problem::invalid(error.body_text()))?;
-    let key = idempotency::key(request.headers())?;
-    let (mut items, given) = Items::of(request, query).await?;
-    if given
-        .name
-        .as_ref()
-        .is_some_and(|name| name.chars().count() > MAX_NAME)
-    {
-        return Err(Problem::invalid(format!(
-            "name is longer than {MAX_NAME} characters"
-        )));
-    }
-    if !given.options.is_null() {
-        options::parse(&given.options.to_string())?;
-    }
-    let _permit = app.limits.upload(&app, &caller).await?;
-    let now = DateTime::now();
-    let life = i64::try_from(app.config.max_retention().as_millis()).unwrap_or(i64::MAX);
-    let mut batch = Batch {
-        id: Uuid::now_v7(),
-        tenant: caller.tenant,
-        name: given.name,
-        created_at: now,
-        idempotency_key: key,
-        request_hash: None,
-        total: 0,
-        rejected: 0,
-        errors: Vec::new(),
-        complete: false,
-        action: None,
-        expires_at: DateTime::from_millis(now.timestamp_millis().saturating_add(life)),
-    };
-    if let Some(before) = begin_new(&app, &batch).await? {
-        if before.complete {
-            return replay(&app, before, items).await;
-        }
-        // It broke off, or still comes in beside this one: what it has made is not made again.
-        (batch.id, batch.created_at) = (before.id, before.created_at);
-    }
-    let mut ready = Vec::new();
-    while let Some(item) = items.next().await? {
-        match item.and_then(|item| job(&app, &batch, item, &given.options)) {
-            Ok(job) => ready.push(job),
-            Err(problem) => reject(&mut batch, &problem),
-        }
-        batch.total += 1;
-        if ready.len() == TOGETHER {
-            store(&app, &batch, &mut ready).await?;
-        }
-    }
-    batch.complete = true;
-    batch.request_hash = batch.idempotency_key.as_ref().map(|_| items.hash());
-    store(&app, &batch, &mut ready).await?;
-    tracing::info!(batch = %batch.id, total = batch.total, rejected = batch.rejected, "batch made");
-    let shown = shown(&app, &batch).await?;
-    let headers = [(header::LOCATION, location(&batch))];
-    Ok((StatusCode::ACCEPTED, headers, shown).into_response())
-}
-
-/// Stores a new batch; or gives the one that its key has made.
-async fn begin_new(app: &Shared, batch: &Batch) -> Result<Option<Batch>, Problem> {
-    loop {
-        match app.db.insert_batch(batch).await {
-            Err(DbError::Duplicate) => {}
-            done => return Ok(done.map(|()| None)?),
-        }
-        let key = batch.idempotency_key.as_deref().unwrap_or_default();
-        match app.db.batch_with_key(&batch.tenant, key).await {
-            // It has just been taken from it.
-            Err(DbError::NotFound) => {}
-            Ok(before) if idempotency::is_over(before.created_at) => {
-                app.db.release_batch_key(&before).await?;
-            }
-            found => return Ok(found.map(Some)?),
-        }
-    }
-}
-
-/// The answer to a request that made a batch before, when this one is the same.
-async fn replay(app: &Shared, before: Batch, mut items: Items) -> Result<Response, Problem> {
-    while items.next().await?.is_some() {}
-    idempotency::same(before.request_hash.as_deref(), Some(&items.hash()))?;
-    let shown = shown(app, &before).await?;
-    let headers = [(header::LOCATION, location(&before))];
-    Ok((StatusCode::ACCEPTED, headers, [idempotency::REPLAYED], shown).into_response())
-}
-
-fn location(batch: &Batch) -> String {
-    format!("/api/v1/batches/{}", batch.id)
-}
-
-fn job(app: &Shared, batch: &Batch, item: ByReference, defaults: &Value) -> Result<Job, Problem> {
-    if batch.total >= MAX_ITEMS {
-        return Err(Problem::invalid(format!("a batch has {MAX_ITEMS} items at most")));
-    }
-    let mut job = item.job(&app.config, &batch.tenant, defaults)?;
-    job.id = batch.job_id(batch.total);
-    job.batch_id = Some(batch.id.to_string());
-    job.lane = Lane::Batch;
-    job.options.lane = Lane::Batch;
-    Ok(job)
-}
-
-fn reject(batch: &mut Batch, problem: &Problem) {
-    batch.rejected += 1;
-    if batch.errors.len() < MAX_ERRORS {
-        batch.errors.push(ItemError {
-            index: batch.total,
-            code: problem.code().as_str().to_owned(),
-            detail: problem.detail().to_owned(),
-        });
-    }
-}
-
-async fn store(app: &Shared, batch: &Batch, ready: &mut Vec<Job>) -> Result<(), Problem> {
-    if !ready.is_empty() {
-        app.db.insert_all(std::mem::take(ready)).await?;
-        app.fetches.notify_one();
-    }
-    Ok(app.db.put_batch(batch).await?)
 }
 
 /// Get a batch.

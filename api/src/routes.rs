@@ -72,7 +72,7 @@ fn groups() -> [(Option<Scope>, OpenApiRouter<Shared>); 4] {
     let write = OpenApiRouter::new()
         .routes(at("/api/v1/jobs", routes!(upload::create)))
         .routes(at("/api/v1/processing/{kind}", routes!(processing::create)))
-        .routes(at("/api/v1/batches", routes!(batches::create)))
+        .routes(at("/api/v1/batches", routes!(batches::create::create)))
         .merge(tus)
         // The upload counts its bytes itself: the limit of axum does not cover a streamed body.
         .layer(DefaultBodyLimit::disable())

@@ -6,12 +6,16 @@ from . import compose_variables, programs
 
 NAME = re.compile(r"\b(?:VIDP|OTEL)_[A-Z0-9_]+")
 STREAM = re.compile(r'&str = "(VIDP_\w+)"')
+# The engines of `vidp up` are found without an option.
+READ = re.compile(r'var_os\("(VIDP_\w+)"\)')
 DOCUMENTS = ("README.md", "ARCHITECTURE.md", "docs/*.md")
 STREAMS = "common/src/contract/streams.rs"
+ENGINES = "engines/src/find.rs"
 
 
 def check(tree):
-    known = set(STREAM.findall(tree.text(STREAMS))) | set(compose_variables.sample(tree))
+    known = set(STREAM.findall(tree.text(STREAMS))) | set(READ.findall(tree.text(ENGINES)))
+    known |= set(compose_variables.sample(tree))
     for name, _ in programs.images(tree).values():
         known |= set(programs.program(name).env)
     for path in tree.glob(*DOCUMENTS):

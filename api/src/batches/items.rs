@@ -1,6 +1,6 @@
 //! The items of a request, one after the other: of a document, or of lines as they come in.
 
-use super::NewBatchQuery;
+use super::create::NewBatchQuery;
 use crate::{
     problem::{Code, Problem},
     upload::ByReference,
