@@ -3,6 +3,7 @@
 use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::time::Duration;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -39,6 +40,31 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// One that begins now, without items so far. Its jobs are kept for `kept` at most.
+    pub fn new(
+        tenant: String,
+        name: Option<String>,
+        idempotency_key: Option<String>,
+        kept: Duration,
+    ) -> Batch {
+        let created_at = DateTime::now();
+        let kept = i64::try_from(kept.as_millis()).unwrap_or(i64::MAX);
+        Batch {
+            id: Uuid::now_v7(),
+            tenant,
+            name,
+            created_at,
+            idempotency_key,
+            request_hash: None,
+            total: 0,
+            rejected: 0,
+            errors: Vec::new(),
+            complete: false,
+            action: None,
+            expires_at: DateTime::from_millis(created_at.timestamp_millis().saturating_add(kept)),
+        }
+    }
+
     /// The id of the job of one item: a UUIDv7 of the batch's time that follows from the batch and the place, so that an
     /// item which is sent again makes no second job, and jobs are in the order of their items.
     pub fn job_id(&self, index: u32) -> Uuid {
@@ -91,21 +117,8 @@ mod tests {
 
     #[test]
     fn an_items_job_has_one_id_in_the_order_of_the_items() {
-        let batch = |id| Batch {
-            id,
-            tenant: String::new(),
-            name: None,
-            created_at: DateTime::now(),
-            idempotency_key: None,
-            request_hash: None,
-            total: 0,
-            rejected: 0,
-            errors: Vec::new(),
-            complete: false,
-            action: None,
-            expires_at: DateTime::now(),
-        };
-        let (one, other) = (batch(Uuid::now_v7()), batch(Uuid::now_v7()));
+        let batch = || Batch::new(String::new(), None, None, Duration::ZERO);
+        let (one, other) = (batch(), batch());
         let ids: Vec<_> = (0..10_000).map(|index| one.job_id(index)).collect();
         assert!(ids.is_sorted_by(|a, b| a < b));
         assert_eq!(ids[9_999], one.job_id(9_999));

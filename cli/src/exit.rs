@@ -25,9 +25,9 @@ Configuration: flags, then environment, then the file ~/.config/vidp/config.toml
 /// Ended by Ctrl-C, as shells count it.
 pub const INTERRUPTED: u8 = 130;
 /// Some of several failed.
-pub const PARTIAL: u8 = 3;
+const PARTIAL: u8 = 3;
 /// All of them failed.
-pub const FAILED: u8 = 4;
+const FAILED: u8 = 4;
 const CANCELLED: u8 = 5;
 
 /// What the shell gets to know of jobs that are over.

@@ -76,7 +76,8 @@ async fn stream(client: &Client, output: &Output, part: &Path) -> Result<()> {
     Ok(())
 }
 
-fn part_name(path: &Path) -> PathBuf {
+/// The name that a file has until it is whole.
+pub fn part_name(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".part");
     PathBuf::from(name)

@@ -64,8 +64,7 @@ impl Display {
     /// Brings the screen up to date.
     pub fn show(&mut self, job: &Job) {
         if std::mem::take(&mut self.name) {
-            let name = job.source.filename.as_deref().unwrap_or("the video");
-            eprintln!("{} (job {})", plain(name), job.id);
+            eprintln!("{} (job {})", plain(job.title()), job.id);
         }
         for (name, stage) in &job.stages {
             let shown = self.stages.entry(name.clone()).or_insert_with(|| Shown {

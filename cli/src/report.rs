@@ -18,7 +18,7 @@ const WIDTH: usize = 76;
 
 /// Prints the report. `fetched` is where the outputs were downloaded to.
 pub async fn print(client: &Client, job: &Job, fetched: Option<&Path>) {
-    let name = output::plain(job.source.filename.as_deref().unwrap_or("the video"));
+    let name = output::plain(job.title());
     print_line(format!(
         "{name}: {}  (job {})",
         output::status(&job.status),

@@ -17,11 +17,9 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use mongodb::bson::DateTime;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
 use vidp_common::contract::{JobOptions, Lane};
 
 /// Most items of a batch; those behind are refused one by one.
@@ -102,22 +100,7 @@ pub async fn create(
         options::parse(&given.options.to_string())?;
     }
     let _permit = app.limits.upload(&app, &caller).await?;
-    let now = DateTime::now();
-    let life = i64::try_from(app.config.max_retention().as_millis()).unwrap_or(i64::MAX);
-    let mut batch = Batch {
-        id: Uuid::now_v7(),
-        tenant: caller.tenant,
-        name: given.name,
-        created_at: now,
-        idempotency_key: key,
-        request_hash: None,
-        total: 0,
-        rejected: 0,
-        errors: Vec::new(),
-        complete: false,
-        action: None,
-        expires_at: DateTime::from_millis(now.timestamp_millis().saturating_add(life)),
-    };
+    let mut batch = Batch::new(caller.tenant, given.name, key, app.config.max_retention());
     if let Some(before) = begin_new(&app, &batch).await? {
         if before.complete {
             return replay(&app, before, items).await;
@@ -140,9 +123,21 @@ pub async fn create(
     batch.request_hash = batch.idempotency_key.as_ref().map(|_| items.hash());
     store(&app, &batch, &mut ready).await?;
     tracing::info!(batch = %batch.id, total = batch.total, rejected = batch.rejected, "batch made");
-    let shown = shown(&app, &batch).await?;
-    let headers = [(header::LOCATION, location(&batch))];
-    Ok((StatusCode::ACCEPTED, headers, shown).into_response())
+    accepted(&app, &batch, false).await
+}
+
+/// 202 with the batch and its place.
+async fn accepted(app: &Shared, batch: &Batch, replayed: bool) -> Result<Response, Problem> {
+    let location = format!("/api/v1/batches/{}", batch.id);
+    let replayed = replayed.then_some([idempotency::REPLAYED]);
+    let shown = shown(app, batch).await?;
+    Ok((
+        StatusCode::ACCEPTED,
+        [(header::LOCATION, location)],
+        replayed,
+        shown,
+    )
+        .into_response())
 }
 
 /// Stores a new batch; or gives the one that its key has made.
@@ -168,13 +163,7 @@ async fn begin_new(app: &Shared, batch: &Batch) -> Result<Option<Batch>, Problem
 async fn replay(app: &Shared, before: Batch, mut items: Items) -> Result<Response, Problem> {
     while items.next().await?.is_some() {}
     idempotency::same(before.request_hash.as_deref(), Some(&items.hash()))?;
-    let shown = shown(app, &before).await?;
-    let headers = [(header::LOCATION, location(&before))];
-    Ok((StatusCode::ACCEPTED, headers, [idempotency::REPLAYED], shown).into_response())
-}
-
-fn location(batch: &Batch) -> String {
-    format!("/api/v1/batches/{}", batch.id)
+    accepted(app, &before, true).await
 }
 
 fn job(app: &Shared, batch: &Batch, item: ByReference, defaults: &Value) -> Result<Job, Problem> {

@@ -28,12 +28,8 @@ pub struct Counts {
 impl Db {
     /// Stores a new batch. [`DbError::Duplicate`] when its idempotency key has made one.
     pub async fn insert_batch(&self, batch: &Batch) -> Result<(), DbError> {
-        if batch.idempotency_key.is_some() {
-            self.indexed()?;
-        }
-        let (batches, batch) = (self.batches(), batch.clone());
-        let stored = self.run(async move { batches.insert_one(batch).await.map(drop) });
-        stored.await.map_err(DbError::or_duplicate)
+        let key = batch.idempotency_key.as_deref();
+        self.insert_new(self.batches(), batch.clone(), key).await
     }
 
     /// The batch that a client's idempotency key made.

@@ -60,12 +60,8 @@ pub struct Ages {
 impl Db {
     /// Stores a new job; [`DbError::Duplicate`] when its tenant has another with the same idempotency key.
     pub async fn insert(&self, job: &Job) -> Result<(), DbError> {
-        if job.idempotency_key.is_some() {
-            self.indexed()?;
-        }
-        let (jobs, job) = (self.jobs(), job.clone());
-        let stored = self.run(async move { jobs.insert_one(job).await.map(drop) });
-        stored.await.map_err(DbError::or_duplicate)
+        let key = job.idempotency_key.as_deref();
+        self.insert_new(self.jobs(), job.clone(), key).await
     }
 
     /// The job that a client's idempotency key made, a deleted one too.

@@ -15,6 +15,7 @@ use mongodb::{
     bson::doc,
     options::{Acknowledgment, ClientOptions, WriteConcern},
 };
+use serde::Serialize;
 use std::{
     sync::{
         Arc,
@@ -90,12 +91,16 @@ impl Db {
         self.indexed.load(Ordering::Relaxed)
     }
 
-    /// An error until then, for what has a key.
-    fn indexed(&self) -> Result<(), DbError> {
-        match self.is_indexed() {
-            true => Ok(()),
-            false => Err(DbError::NoAnswer("its indexes are not built yet".to_owned())),
+    /// Stores a new document; [`DbError::Duplicate`] when its tenant has another with the same idempotency `key`.
+    async fn insert_new<T>(&self, into: Collection<T>, new: T, key: Option<&str>) -> Result<(), DbError>
+    where
+        T: Serialize + Send + Sync + 'static,
+    {
+        if key.is_some() && !self.is_indexed() {
+            return Err(DbError::NoAnswer("its indexes are not built yet".to_owned()));
         }
+        let stored = self.run(async move { into.insert_one(new).await.map(drop) });
+        stored.await.map_err(DbError::or_duplicate)
     }
 
     async fn ensure_indexes_of(&self, name: &str, indexes: Vec<IndexModel>) -> Result<(), DbError> {

@@ -1,13 +1,13 @@
 //! What became of a batch: counts for people, a table for spreadsheets, an exit code.
 
 use super::work::Outcome;
-use crate::{exit, output};
+use crate::{exit, fetch::part_name, output};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
 };
 
@@ -69,21 +69,15 @@ pub fn print(outcomes: &[Outcome]) {
 
 /// Whether the table can be written where it is wanted, before all the work that ends in it.
 pub fn prepare(path: &Path) -> Result<()> {
-    let part = part(path);
+    let part = part_name(path);
     let made = File::create(&part).and_then(|_| fs::remove_file(&part));
     made.with_context(|| format!("write {}", path.display()))
-}
-
-fn part(path: &Path) -> PathBuf {
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    part.into()
 }
 
 /// Writes `path, job, status, error, seconds` of each video. The file is there whole, or not at all.
 pub fn csv(outcomes: &[Outcome], path: &Path) -> Result<()> {
     let write = || -> Result<()> {
-        let part = part(path);
+        let part = part_name(path);
         let mut table = csv::Writer::from_path(&part)?;
         table.write_record(["path", "job", "status", "error", "seconds"])?;
         for outcome in outcomes {

@@ -62,6 +62,11 @@ impl Job {
         Ok(Job { document, ..job })
     }
 
+    /// What people call its video.
+    pub fn title(&self) -> &str {
+        self.source.filename.as_deref().unwrap_or("the video")
+    }
+
     /// Whether nothing will change any more.
     pub fn is_over(&self) -> bool {
         matches!(

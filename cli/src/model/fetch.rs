@@ -4,7 +4,10 @@ use super::{
     Place, check, file_name,
     known::{self, Known},
 };
-use crate::hash::hex;
+use crate::{
+    fetch::part_name,
+    hash::{self, hex},
+};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use indicatif::ProgressBar;
@@ -12,14 +15,13 @@ use reqwest::{Client, StatusCode, header};
 use sha1::{Digest, Sha1};
 use std::{io, path::Path, time::Duration};
 use tokio::{
-    fs::{self, File, OpenOptions},
-    io::{AsyncReadExt, AsyncWriteExt},
+    fs::{self, OpenOptions},
+    io::AsyncWriteExt,
 };
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// A server that sends nothing for so long sends no more.
 const SILENCE: Duration = Duration::from_secs(30);
-const BUFFER: usize = 1 << 18;
 
 #[derive(Args)]
 pub struct Fetch {
@@ -60,9 +62,12 @@ impl Fetch {
 
 /// Downloads `url` to `path` by way of `path.part`, which stays when the connection breaks and is gone on with.
 async fn download(url: &str, sha1: &str, path: &Path) -> Result<()> {
-    let part = path.with_extension("bin.part");
+    let part = part_name(path);
     let mut hash = Sha1::new();
-    let have = hash_of(&part, &mut hash).await?;
+    let have = match hash::add_file(&part, &mut hash) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+        have => have.with_context(|| part.display().to_string())?,
+    };
     receive(url, &part, have, &mut hash).await.with_context(|| {
         format!("download {url}; the same command goes on where this one stopped, and `vidp model import` takes a file that you have")
     })?;
@@ -72,23 +77,6 @@ async fn download(url: &str, sha1: &str, path: &Path) -> Result<()> {
     }
     check(&part)?;
     Ok(fs::rename(&part, path).await?)
-}
-
-/// Adds what is there already to the hash; its length.
-async fn hash_of(part: &Path, hash: &mut Sha1) -> Result<u64> {
-    let mut file = match File::open(part).await {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        file => file.with_context(|| part.display().to_string())?,
-    };
-    let (mut buffer, mut have) = (vec![0; BUFFER], 0);
-    loop {
-        let read = file.read(&mut buffer).await?;
-        if read == 0 {
-            return Ok(have);
-        }
-        hash.update(&buffer[..read]);
-        have += read as u64;
-    }
 }
 
 /// Appends what is behind the first `have` bytes; or everything anew, when the server sends no parts.

@@ -43,20 +43,16 @@ impl List {
         paths.retain(|path| path.extension().is_some_and(|end| end == "bin"));
         paths.sort();
         for path in paths {
-            let found = check(&path);
             let name = name_in(&path);
+            let found = check(&path).map_err(|error| error.root_cause().to_string());
             match &table {
                 Some(table) => {
-                    let what =
-                        found.map_or_else(|error| error.root_cause().to_string(), |model| model.to_string());
-                    table.row(&[name, what]);
+                    table.row(&[name, found.map_or_else(|error| error, |model| model.to_string())])
                 }
-                None => output::json(&match found {
-                    Ok(model) => json!({ "name": name, "path": path, "model": model, "error": null }),
-                    Err(error) => {
-                        json!({ "name": name, "path": path, "model": null, "error": error.root_cause().to_string() })
-                    }
-                }),
+                None => {
+                    let (model, error) = (found.as_ref().ok(), found.as_ref().err());
+                    output::json(&json!({ "name": name, "path": path, "model": model, "error": error }));
+                }
             }
         }
         Ok(())
