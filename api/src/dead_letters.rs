@@ -24,7 +24,8 @@ use serde_json::Value;
 use time::format_description::well_known::Rfc3339;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use vidp_common::{contract::Task, queue::DeadLetter};
+use vidp_common::queue::DeadLetter;
+use vidp_contract::Task;
 
 /// Query of [`list`].
 #[derive(Deserialize, IntoParams)]

@@ -26,10 +26,7 @@ use serde_json::Value;
 use std::time::Duration;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vidp_common::{
-    contract::{JobOptions, keys},
-    trace::TraceParent,
-};
+use vidp_contract::{JobOptions, TraceParent, keys};
 
 /// Larger files come in parts.
 const ONE_PUT: u64 = 64 << 20;

@@ -7,7 +7,8 @@ use crate::{
     metrics, plan, webhooks,
 };
 use mongodb::bson::DateTime;
-use vidp_common::{contract::Stage, crash};
+use vidp_common::crash;
+use vidp_contract::Stage;
 
 /// Publishes every task that is due. What fails stays pending, and the sweeper comes back to it.
 pub async fn publish_due(app: &App, job: &Job) {

@@ -5,7 +5,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
 use utoipa::ToSchema;
-use vidp_common::contract::{Lane, Stage};
+use vidp_contract::{Lane, Stage};
 
 /// A dependency that has not answered by then is down, as far as a probe is concerned.
 const LIMIT: Duration = Duration::from_secs(3);

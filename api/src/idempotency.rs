@@ -16,7 +16,7 @@ use serde::Serialize;
 use sfv::{Item, Parser};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
-use vidp_common::store::hex;
+use vidp_contract::hex;
 
 const HEADER: &str = "idempotency-key";
 /// Says that the answer tells of an earlier request's job, and that nothing was made.

@@ -7,10 +7,7 @@ use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fmt};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vidp_common::{
-    contract::{JobOptions, Lane, MediaFacts, Output, Stage, Timings},
-    trace::TraceParent,
-};
+use vidp_contract::{JobOptions, Lane, MediaFacts, Output, Stage, Timings, TraceParent};
 
 /// One upload and what becomes of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -11,11 +11,8 @@ use axum::{
 };
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use std::time::{Duration, Instant};
-use vidp_common::{
-    contract::{Lane, Stage, streams},
-    metrics::Handle,
-    queue::Figures,
-};
+use vidp_common::{metrics::Handle, queue::Figures};
+use vidp_contract::{Lane, Stage, streams};
 
 const DEPTH: &str = "vidp_queue_depth";
 const OLDEST_WAITING: &str = "vidp_oldest_waiting_seconds";

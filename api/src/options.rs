@@ -3,7 +3,7 @@
 use crate::problem::Problem;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
-use vidp_common::contract::{Codec, JobOptions, Timestamp, language_name};
+use vidp_contract::{Codec, JobOptions, Timestamp, language_name};
 
 /// Longest options text in bytes.
 pub const MAX_TEXT: usize = 64 << 10;

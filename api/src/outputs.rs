@@ -22,7 +22,7 @@ use axum::{
 use serde::Serialize;
 use tokio_util::io::ReaderStream;
 use utoipa::ToSchema;
-use vidp_common::contract::{Output, Stage};
+use vidp_contract::{Output, Stage};
 
 /// Bytes read from the store at a time.
 const BLOCK: usize = 64 << 10;

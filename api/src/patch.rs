@@ -23,7 +23,7 @@ use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
-use vidp_common::contract::Timestamp;
+use vidp_contract::Timestamp;
 
 const MERGE_PATCH: &str = "application/merge-patch+json";
 

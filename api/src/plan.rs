@@ -16,9 +16,7 @@ use mongodb::bson::DateTime;
 use serde_json::Value;
 use std::time::Duration;
 use uuid::Uuid;
-use vidp_common::contract::{
-    FailureCode, Outcome, Progress, ScaleReport, SkipCode, Stage, TaskResult, Timestamp,
-};
+use vidp_contract::{FailureCode, Outcome, Progress, ScaleReport, SkipCode, Stage, TaskResult, Timestamp};
 
 /// How long a published task may be silent before the sweeper looks for it, when an ended job's losing attempts are
 /// removed, and how long it is kept.

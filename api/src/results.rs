@@ -13,12 +13,9 @@ use futures_util::StreamExt;
 use mongodb::bson::DateTime;
 use std::time::Duration;
 use tracing::Instrument;
-use vidp_common::{
-    contract::{Progress, TaskResult, streams},
-    crash,
-    queue::Cancel,
-    trace::TraceParent,
-};
+use vidp_common::trace;
+use vidp_common::{crash, queue::Cancel};
+use vidp_contract::{Progress, TaskResult, TraceParent, streams};
 
 /// Results asked for at a time. They take milliseconds each, far less than their lease.
 const BATCH: usize = 64;
@@ -68,13 +65,13 @@ async fn apply(app: &Shared, message: Message) {
     crash::step("result.received");
     let kind = match serde_json::from_slice::<TaskResult>(&message.payload) {
         Ok(result) => {
-            let trace = TraceParent::of_message(message.headers.as_ref())
+            let trace = trace::of_message(message.headers.as_ref())
                 .unwrap_or_else(|| TraceParent::of_job(result.job_id));
             let (job, stage, attempt, trace_id) =
                 (result.job_id, result.stage, result.attempt, trace.trace_id());
             let span =
                 tracing::info_span!("persist", otel.kind = "consumer", %job, %stage, attempt, trace_id);
-            trace.adopt(&span);
+            trace::adopt(&trace, &span);
             persist(app, &result).instrument(span).await
         }
         Err(error) => match app

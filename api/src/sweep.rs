@@ -16,10 +16,8 @@ use anyhow::Result;
 use mongodb::bson::DateTime;
 pub use objects::{abandon, delete, delete_upload};
 use std::time::Duration;
-use vidp_common::{
-    contract::{Stage, TaskResult, keys},
-    crash, manifest,
-};
+use vidp_common::{crash, manifest};
+use vidp_contract::{Stage, TaskResult, keys};
 
 /// Documents looked at in one round of each kind.
 const ROUND: i64 = 500;

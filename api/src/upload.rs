@@ -36,10 +36,8 @@ use std::{collections::BTreeMap, time::Duration};
 use tracing::{Instrument, field::Empty};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use vidp_common::{
-    contract::JobOptions,
-    trace::{self, TraceParent},
-};
+use vidp_common::trace;
+use vidp_contract::{JobOptions, TraceParent};
 
 /// What a multipart body may have around the file.
 const MULTIPART_OVERHEAD: u64 = 1 << 20;
@@ -140,7 +138,7 @@ where
         trace_id = Empty
     );
     if let Some(trace) = clients_trace(request.headers()) {
-        trace.adopt(&span);
+        trace::adopt(&trace, &span);
     }
     let _permit = app.limits.upload(app, caller).await?;
     let received = receive(request).instrument(span).await;

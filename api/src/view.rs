@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vidp_common::contract::{
+use vidp_contract::{
     DetectReport, JobOptions, Lane, MediaFacts, Output, ScaleReport, Stage, SubtitleReport, Timings,
 };
 

@@ -15,7 +15,7 @@ use axum::{
 use reqwest::Url;
 use rust_embed::Embed;
 use tower_http::compression::CompressionLayer;
-use vidp_common::store::hex;
+use vidp_contract::hex;
 
 #[derive(Embed)]
 #[folder = "../web"]

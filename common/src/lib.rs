@@ -1,19 +1,13 @@
 //! What the API and the workers share.
 //!
-//! * [`contract`]: names, messages, keys and options. No I/O.
 //! * [`queue`]: NATS JetStream streams, consumers and publishing.
-//! * [`worker`]: the one loop that every worker runs.
 //! * [`store`]: the S3-compatible object store; [`manifest`]: a stage's committed result in it.
 //! * [`crash`]: steps at which tests end a process.
-//! * [`process`] and [`ffmpeg`]: child programs, started in one place under limits.
+//! * [`process`]: child programs, started in one place under limits.
 //! * [`config`], [`service`], [`telemetry`], [`metrics`], [`trace`]: settings, probes, logs, figures and traces.
 
 pub mod config;
-pub mod contract;
 pub mod crash;
-pub mod ffmpeg;
-#[cfg(test)]
-mod fuzz;
 pub mod manifest;
 pub mod metrics;
 pub mod process;
@@ -22,4 +16,3 @@ pub mod service;
 pub mod store;
 pub mod telemetry;
 pub mod trace;
-pub mod worker;

@@ -1,11 +1,9 @@
 //! The committed result of a stage.
 
-use crate::{
-    contract::{TaskResult, keys},
-    store::Store,
-};
+use crate::store::Store;
 use anyhow::{Context, Result};
 use uuid::Uuid;
+use vidp_contract::{TaskResult, keys};
 
 /// The result that some attempt has committed below `stage_prefix`, as the answer to `task_id`.
 ///

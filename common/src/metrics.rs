@@ -1,12 +1,12 @@
 //! Figures in the Prometheus text format: the recorder, and the names that every worker has. The API's are its own.
 
-use crate::contract::{FailureCode, SkipCode, Stage};
 use anyhow::Result;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 /// Renders the figures as text.
 pub use metrics_exporter_prometheus::PrometheusHandle as Handle;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use std::{path::Path, sync::OnceLock, time::Duration};
+use vidp_contract::{FailureCode, SkipCode, Stage};
 
 const BUILD: &str = "vidp_build_info";
 const TASKS: &str = "vidp_tasks_total";

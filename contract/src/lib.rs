@@ -2,9 +2,10 @@
 //!
 //! Nothing here does I/O. Messages are JSON in `snake_case` with UUIDv7 ids and RFC 3339 UTC times; within a
 //! version only optional fields are added, so a reader ignores fields it does not know. One golden file per message
-//! in `common/wire/` is checked in both directions by the tests below.
+//! in `contract/wire/` is checked in both directions by the tests below.
 
 mod code;
+mod hex;
 pub mod keys;
 mod language;
 mod media;
@@ -15,8 +16,10 @@ mod result;
 mod stage;
 pub mod streams;
 mod task;
+mod trace_parent;
 
 pub use code::{FailureCode, SkipCode};
+pub use hex::hex;
 pub use language::{LANGUAGES, language_name};
 pub use media::{AudioTrack, MediaFacts, VideoTrack};
 pub use options::{
@@ -29,6 +32,7 @@ pub use report::{
 pub use result::{Outcome, Output, Success, TaskResult, Timings};
 pub use stage::{Lane, Stage};
 pub use task::{Source, Task, Work};
+pub use trace_parent::TraceParent;
 
 /// A point in time, written as RFC 3339 in UTC.
 pub type Timestamp = time::OffsetDateTime;

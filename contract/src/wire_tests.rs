@@ -16,11 +16,11 @@ fn check<T: Serialize + DeserializeOwned>(golden: &str) {
 
 #[test]
 fn messages_keep_their_shape() {
-    check::<Task>(include_str!("../../wire/task-detect.json"));
-    check::<Task>(include_str!("../../wire/task-scale.json"));
-    check::<Task>(include_str!("../../wire/task-subtitle.json"));
-    check::<TaskResult>(include_str!("../../wire/result-succeeded.json"));
-    check::<TaskResult>(include_str!("../../wire/result-failed.json"));
-    check::<TaskResult>(include_str!("../../wire/result-skipped.json"));
-    check::<Progress>(include_str!("../../wire/progress.json"));
+    check::<Task>(include_str!("../wire/task-detect.json"));
+    check::<Task>(include_str!("../wire/task-scale.json"));
+    check::<Task>(include_str!("../wire/task-subtitle.json"));
+    check::<TaskResult>(include_str!("../wire/result-succeeded.json"));
+    check::<TaskResult>(include_str!("../wire/result-failed.json"));
+    check::<TaskResult>(include_str!("../wire/result-skipped.json"));
+    check::<Progress>(include_str!("../wire/progress.json"));
 }

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 use uuid::Uuid;
-use vidp_common::{contract::keys, store::hex};
+use vidp_contract::{hex, keys};
 
 /// What a run came to.
 #[derive(Clone, Debug, Default)]

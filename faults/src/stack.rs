@@ -16,10 +16,10 @@ use std::{
 };
 use vidp_common::{
     config::{NatsConfig, S3Config},
-    contract::{Lane, Stage},
     queue::Queue,
     store::Store,
 };
+use vidp_contract::{Lane, Stage};
 use vidp_engines::{Mongo, Nats, S3, find_model, free_port};
 
 /// Whoever is not ready by then will not be, on a machine that has other work.

@@ -9,7 +9,7 @@ STREAM = re.compile(r'&str = "(VIDP_\w+)"')
 # The engines of `vidp up` are found without an option.
 READ = re.compile(r'var_os\("(VIDP_\w+)"\)')
 DOCUMENTS = ("README.md", "ARCHITECTURE.md", "docs/*.md")
-STREAMS = "common/src/contract/streams.rs"
+STREAMS = "contract/src/streams.rs"
 ENGINES = "engines/src/find.rs"
 
 

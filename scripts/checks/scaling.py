@@ -14,8 +14,8 @@ HOST = re.compile(r"(?:https?://)?([a-z0-9-]+)(?:\.[\w.-]+)?:(\d+)")
 
 
 def check(tree):
-    lanes = set(LANE.findall(tree.text("common/src/contract/stage.rs")))
-    (stream,) = STREAM.findall(tree.text("common/src/contract/streams.rs"))
+    lanes = set(LANE.findall(tree.text("contract/src/stage.rs")))
+    (stream,) = STREAM.findall(tree.text("contract/src/streams.rs"))
     known = declared(tree)
     scaled = set()
     for build in tree.overlays:

@@ -13,7 +13,7 @@ import random
 from scaling import hpa
 from scaling.settings import LANES
 
-BATCH_TURN = 5  # common/src/worker/lanes.rs: every fifth pull begins with the batch lane
+BATCH_TURN = 5  # worker/src/lanes.rs: every fifth pull begins with the batch lane
 # Seconds from "one replica more" to the first pull: scheduling, the image on the node or not, the model. An assumption.
 START = (10, 40)
 

@@ -24,7 +24,7 @@ TALL = {"width": 1200, "height": 980}
 
 BREAKING = "document.body.innerText.match(/[^\\n]{0,20} [:;!?»]/g)"
 
-# Every code of `common/src/contract/code.rs`.
+# Every code of `contract/src/code.rs`.
 CODES = """unsupported_media damaged_media no_video_stream media_too_large media_too_long timed_out source_missing
     source_corrupt attempts_exhausted worker_died cancelled internal no_audio no_speech""".split()
 

@@ -11,10 +11,8 @@ use std::{
 };
 use tokio::{io::AsyncReadExt, sync::mpsc};
 use tokio_util::sync::CancellationToken;
-use vidp_common::{
-    ffmpeg::{Input, MediaError, input_bytes, process_limits},
-    process::{self, Child, Limits, ProcessError},
-};
+use vidp_common::process::{self, Child, Limits, ProcessError};
+use vidp_worker::ffmpeg::{Input, MediaError, input_bytes, process_limits};
 
 /// Samples in a block: about 10 s, whole chunks.
 pub const BLOCK: usize = 312 * CHUNK;

@@ -2,11 +2,9 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{path::PathBuf, thread};
-use vidp_common::{
-    config::{ServiceCommand, WorkerConfig},
-    contract::Stage,
-    ffmpeg::{MediaLimits, Tools},
-};
+use vidp_common::config::{ServiceCommand, WorkerConfig};
+use vidp_contract::Stage;
+use vidp_worker::ffmpeg::{MediaLimits, Tools};
 
 /// Finds the spoken language of videos, or subtitles them.
 #[derive(Debug, Parser)]

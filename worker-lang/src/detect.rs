@@ -12,13 +12,13 @@ use crate::{
 use anyhow::{Context, Result};
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
-use vidp_common::{
-    contract::{
-        DetectOptions, DetectReport, FailureCode, Language, LanguageProbability, LanguageWindow, SkipCode,
-        Work, language_name,
-    },
+use vidp_contract::{
+    DetectOptions, DetectReport, FailureCode, Language, LanguageProbability, LanguageWindow, SkipCode, Work,
+    language_name,
+};
+use vidp_worker::{
+    Attempt, TaskError,
     ffmpeg::{self, Input},
-    worker::{Attempt, TaskError},
 };
 
 /// How long the source's URL is valid: longer than the stage could take.

@@ -8,9 +8,9 @@ use crate::{
 };
 use anyhow::{Error, Result};
 use std::{fs, path::PathBuf, sync::Arc, thread};
-use vidp_common::{
+use vidp_worker::{
+    TaskError,
     ffmpeg::{MediaLimits, Tools},
-    worker::TaskError,
 };
 
 /// The loaded model, and where the programs are.

@@ -11,8 +11,9 @@ use std::{
 };
 use vidp_common::{
     config::{S3Config, WorkerConfig},
-    store::{Store, StoreError, hex},
+    store::{Store, StoreError},
 };
+use vidp_contract::hex;
 
 /// Pause between looks at a store that is down.
 const PAUSE: Duration = Duration::from_secs(2);

@@ -7,7 +7,7 @@ use crate::{
 };
 use serde::Serialize;
 use std::fmt::Write;
-use vidp_common::contract::SubtitleFormat;
+use vidp_contract::SubtitleFormat;
 
 /// Seconds of silence at which plain text begins a new paragraph.
 const PARAGRAPH: f64 = 2.0;

@@ -1,7 +1,6 @@
 //! From the probabilities of several looks to one answer.
 
 use crate::whisper::LANGUAGES;
-use vidp_common::contract;
 
 /// Probability from which one more look would hardly change the answer: of clips that reach it in 15 s of speech,
 /// 98 % are right, and the rest are near relatives.
@@ -54,7 +53,7 @@ impl Tally {
     pub fn ranked(&self) -> Vec<(&'static str, f64)> {
         let wanted =
             |code: &str| self.expected.is_empty() || self.expected.iter().any(|wanted| wanted == code);
-        let codes = contract::LANGUAGES.iter().map(|(code, _)| *code);
+        let codes = vidp_contract::LANGUAGES.iter().map(|(code, _)| *code);
         let mut ranked: Vec<_> = codes
             .zip(self.sums.iter().copied())
             .filter(|(code, _)| wanted(code))
@@ -74,7 +73,7 @@ mod tests {
 
     fn look(entries: &[(&str, f64)]) -> Vec<f64> {
         let probability = |code: &str| entries.iter().find(|(c, _)| *c == code).map_or(0.0, |(_, p)| *p);
-        contract::LANGUAGES
+        vidp_contract::LANGUAGES
             .iter()
             .map(|(code, _)| probability(code))
             .collect()
@@ -82,8 +81,8 @@ mod tests {
 
     #[test]
     fn the_contract_lists_whispers_languages() {
-        assert_eq!(contract::LANGUAGES.len(), LANGUAGES);
-        for (id, (code, name)) in (0..).zip(contract::LANGUAGES) {
+        assert_eq!(vidp_contract::LANGUAGES.len(), LANGUAGES);
+        for (id, (code, name)) in (0..).zip(vidp_contract::LANGUAGES) {
             assert_eq!(whisper_rs::get_lang_str(id), Some(*code));
             assert_eq!(
                 whisper_rs::get_lang_str_full(id).map(str::to_lowercase),

@@ -5,12 +5,9 @@ use clap::Parser;
 use serde_json::json;
 use std::{path::PathBuf, sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
-use vidp_common::{
-    config::ServiceCommand,
-    contract::{DetectOptions, SubtitleOptions},
-    ffmpeg::Input,
-    service, telemetry, worker,
-};
+use vidp_common::{config::ServiceCommand, service, telemetry};
+use vidp_contract::{DetectOptions, SubtitleOptions};
+use vidp_worker::ffmpeg::Input;
 use worker_lang::{
     config::{Command, Config, Role},
     detect,
@@ -44,13 +41,13 @@ async fn main() -> Result<()> {
     }
     match config.role {
         Role::Detect => {
-            worker::serve(stage, port, config.worker, shutdown, move |attempt| {
+            vidp_worker::serve(stage, port, config.worker, shutdown, move |attempt| {
                 detect::run(engine.clone(), attempt)
             })
             .await
         }
         Role::Subtitle => {
-            worker::serve(stage, port, config.worker, shutdown, move |attempt| {
+            vidp_worker::serve(stage, port, config.worker, shutdown, move |attempt| {
                 subtitle::run(engine.clone(), attempt)
             })
             .await

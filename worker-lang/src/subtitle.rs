@@ -14,10 +14,10 @@ use anyhow::Context;
 use std::{iter, sync::Arc, time::Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use vidp_common::{
-    contract::{FailureCode, Language, SkipCode, SubtitleOptions, SubtitleReport, Work, language_name},
+use vidp_contract::{FailureCode, Language, SkipCode, SubtitleOptions, SubtitleReport, Work, language_name};
+use vidp_worker::{
+    Attempt, TaskError,
     ffmpeg::{self, Input, MediaError, Probe},
-    worker::{Attempt, TaskError},
 };
 
 /// Share of the attempt's progress that the transcription has; the rest is fetching and storing.

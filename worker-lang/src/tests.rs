@@ -13,11 +13,8 @@ use crate::{
 use media::{Media, engine, repeated, said, sample, serve, tones_then};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
-use vidp_common::{
-    contract::{DetectOptions, DetectReport, FailureCode, SkipCode, SubtitleFormat, SubtitleOptions},
-    ffmpeg::Input,
-    worker::TaskError,
-};
+use vidp_contract::{DetectOptions, DetectReport, FailureCode, SkipCode, SubtitleFormat, SubtitleOptions};
+use vidp_worker::{TaskError, ffmpeg::Input};
 
 async fn language(input: Input<'_>, options: &DetectOptions) -> Result<DetectReport, TaskError> {
     detect(engine(), input, options, |_| {}, &CancellationToken::new()).await

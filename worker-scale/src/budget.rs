@@ -1,7 +1,8 @@
 //! Bits and bytes: what a rendition may spend. Pure.
 
 use crate::ladder::Rung;
-use vidp_common::{contract::ScaleOptions, ffmpeg::Probe};
+use vidp_contract::ScaleOptions;
+use vidp_worker::ffmpeg::Probe;
 
 /// Bits per second of a stereo track.
 const AUDIO: u64 = 128_000;
@@ -72,10 +73,8 @@ pub fn least_bytes(probe: &Probe) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vidp_common::{
-        contract::MediaFacts,
-        ffmpeg::{AudioDetails, VideoDetails},
-    };
+    use vidp_contract::MediaFacts;
+    use vidp_worker::ffmpeg::{AudioDetails, VideoDetails};
 
     fn probe(duration: f64, size: u64, tracks: usize) -> Probe {
         let track = AudioDetails {

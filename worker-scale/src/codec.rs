@@ -1,7 +1,7 @@
 //! Encoder arguments. Pure.
 
 use std::path::Path;
-use vidp_common::contract::Codec;
+use vidp_contract::Codec;
 
 /// How good or how large.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,10 +8,8 @@ use crate::{
     ladder::Rung,
 };
 use std::ffi::OsString;
-use vidp_common::{
-    contract::Codec,
-    ffmpeg::{Input, MediaError},
-};
+use vidp_contract::Codec;
+use vidp_worker::ffmpeg::{Input, MediaError};
 
 impl Job<'_> {
     /// Everything ffmpeg is told. Also what somebody would type who wants the same by hand.

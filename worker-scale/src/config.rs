@@ -1,7 +1,5 @@
-use vidp_common::{
-    config::{ServiceCommand, WorkerConfig},
-    ffmpeg::{MediaLimits, Tools},
-};
+use vidp_common::config::{ServiceCommand, WorkerConfig};
+use vidp_worker::ffmpeg::{MediaLimits, Tools};
 
 /// Settings of the `scale` worker.
 #[derive(clap::Parser, Debug)]

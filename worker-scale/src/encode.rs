@@ -13,11 +13,9 @@ use std::{
     sync::Arc,
 };
 use tokio_util::sync::CancellationToken;
-use vidp_common::{
-    contract::{FailureCode, MediaFacts, ScaleOptions, VideoTrack},
-    ffmpeg::{self, Input, MediaError, Probe, VideoDetails, process_limits},
-    process::Limits,
-};
+use vidp_common::process::Limits;
+use vidp_contract::{FailureCode, MediaFacts, ScaleOptions, VideoTrack};
+use vidp_worker::ffmpeg::{self, Input, MediaError, Probe, VideoDetails, process_limits};
 
 /// Runs in which a rendition may be made smaller before it is given up or kept as it is.
 const ROUNDS: usize = 4;

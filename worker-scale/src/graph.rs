@@ -1,7 +1,8 @@
 //! The filter graph that turns one decoded picture into every rendition. Pure.
 
 use crate::ladder::Rung;
-use vidp_common::{contract::VideoTrack, ffmpeg::VideoDetails};
+use vidp_contract::VideoTrack;
+use vidp_worker::ffmpeg::VideoDetails;
 
 /// Frames per second of a rendition at most.
 const MAX_FPS: f64 = 60.0;
@@ -93,7 +94,7 @@ fn to_sdr(transfer: &str, matrix: Option<&str>, primaries: Option<&str>) -> Stri
 mod tests {
     use super::*;
     use crate::ladder::ladder;
-    use vidp_common::contract::Rendition::{P144, P360, P720};
+    use vidp_contract::Rendition::{P144, P360, P720};
 
     fn source(width: u32, height: u32) -> (VideoTrack, VideoDetails) {
         let track = VideoTrack {

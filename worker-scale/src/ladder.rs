@@ -1,6 +1,6 @@
 //! Which renditions to make of a picture. Pure.
 
-use vidp_common::contract::{Codec, Rendition};
+use vidp_contract::{Codec, Rendition};
 
 /// One rendition to make. Both sides are even.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 use clap::Parser;
 use std::sync::Arc;
-use vidp_common::{config::ServiceCommand, contract::Stage, service, telemetry, worker};
+use vidp_common::{config::ServiceCommand, service, telemetry};
+use vidp_contract::Stage;
 use worker_scale::{Config, scale};
 
 /// The port of the stage's deployment.
@@ -16,7 +17,7 @@ async fn main() -> anyhow::Result<()> {
     }
     let _telemetry = telemetry::init(&config.worker.log, env!("CARGO_PKG_NAME"))?;
     let settings = Arc::new(config.settings);
-    worker::main(Stage::Scale, PORT, config.worker, move |attempt| {
+    vidp_worker::main(Stage::Scale, PORT, config.worker, move |attempt| {
         scale(attempt, settings.clone())
     })
     .await

@@ -8,8 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 use tokio_util::sync::CancellationToken;
-use vidp_common::ffmpeg::{self, Input, MediaError, process_limits};
-use vidp_common::worker::TaskError;
+use vidp_worker::{
+    TaskError,
+    ffmpeg::{self, Input, MediaError, process_limits},
+};
 
 /// Tiles of a storyboard at most.
 const MAX_TILES: u32 = 100;

@@ -7,10 +7,10 @@ use crate::{
 };
 use futures_util::future::try_join_all;
 use std::{path::Path, sync::Arc};
-use vidp_common::{
-    contract::{FailureCode, MediaFacts, RenditionReport, ScaleReport, Work},
+use vidp_contract::{FailureCode, MediaFacts, RenditionReport, ScaleReport, Work};
+use vidp_worker::{
+    Attempt, TaskError,
     ffmpeg::{self, Input},
-    worker::{Attempt, TaskError},
 };
 
 /// Share of the progress bar at which the source has been fetched.

@@ -1,10 +1,8 @@
 //! Whether a rendition holds all of its source. ffmpeg's exit code does not tell: it ends with 0 after half a file.
 
 use crate::{budget::MAX_TRACKS, encode::Job, ladder::Rung};
-use vidp_common::{
-    contract::FailureCode,
-    ffmpeg::{self, Input, MediaError, Probe},
-};
+use vidp_contract::FailureCode;
+use vidp_worker::ffmpeg::{self, Input, MediaError, Probe};
 
 /// Containers that store no duration: what ffprobe says of them is reckoned from the first and last times, which
 /// jump in recordings that were cut or joined.

@@ -9,15 +9,13 @@ use std::{
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
-use vidp_common::{
-    contract::{
-        Codec, FailureCode,
-        Rendition::{self, P144, P240, P360, P480, P720},
-        ScaleOptions,
-    },
-    ffmpeg::{self, Input, MediaError, MediaLimits, Probe, Tools, process_limits},
-    process::ProcessError,
+use vidp_common::process::ProcessError;
+use vidp_contract::{
+    Codec, FailureCode,
+    Rendition::{self, P144, P240, P360, P480, P720},
+    ScaleOptions,
 };
+use vidp_worker::ffmpeg::{self, Input, MediaError, MediaLimits, Probe, Tools, process_limits};
 use worker_scale::{
     Settings,
     encode::{self, Job, OnProgress},

@@ -1,10 +1,5 @@
 //! What a handler is given, and how it answers.
 
-use crate::{
-    contract::{FailureCode, Output, Progress, SkipCode, Task, Timings, keys},
-    crash,
-    store::{Store, StoreError},
-};
 use std::{
     path::{Path, PathBuf},
     sync::Mutex,
@@ -14,6 +9,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
+use vidp_common::{
+    crash,
+    store::{Store, StoreError},
+};
+use vidp_contract::{FailureCode, Output, Progress, SkipCode, Task, Timings, keys};
 
 /// How a handler says that it did not succeed. It decides; the loop acts.
 #[derive(Debug, thiserror::Error)]

@@ -1,15 +1,15 @@
 //! A finished attempt becomes the stage's result, exactly once.
 
 use super::delivery::Delivery;
-use crate::{
-    contract::{FailureCode, Outcome, Task, TaskResult, keys},
+use anyhow::{Context, Result};
+use async_nats::jetstream::AckKind;
+use std::time::Duration;
+use vidp_common::{
     crash, manifest,
     queue::Queue,
     store::{PutIfAbsent, Store},
 };
-use anyhow::{Context, Result};
-use async_nats::jetstream::AckKind;
-use std::time::Duration;
+use vidp_contract::{FailureCode, Outcome, Task, TaskResult, keys};
 
 /// Pause between tries to publish a result.
 const PUBLISH_PAUSE: Duration = Duration::from_millis(500);

@@ -5,13 +5,6 @@ use super::{
     commit,
     lease::Lease,
 };
-use crate::{
-    contract::{FailureCode, Outcome, Stage, Task, TaskResult, Timings},
-    crash, manifest, metrics,
-    queue::{Cancel, Queue},
-    store::Store,
-    trace::{self, TraceParent},
-};
 use async_nats::jetstream::{AckKind, Message};
 use serde::Serialize;
 use std::{
@@ -23,6 +16,13 @@ use time::OffsetDateTime;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
+use vidp_common::{
+    crash, manifest, metrics,
+    queue::{Cancel, Queue},
+    store::Store,
+    trace,
+};
+use vidp_contract::{FailureCode, Outcome, Stage, Task, TaskResult, Timings, TraceParent};
 
 /// Pause between looks at a store that is down.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -82,7 +82,7 @@ where
         };
         let delivery = match decode(self.stage, &message) {
             Ok((task, number, queued)) => Delivery {
-                trace: TraceParent::of_message(message.headers.as_ref())
+                trace: trace::of_message(message.headers.as_ref())
                     .unwrap_or_else(|| TraceParent::of_job(task.job_id)),
                 task,
                 number,
@@ -96,7 +96,7 @@ where
         let trace_id = delivery.trace.trace_id();
         let span =
             tracing::info_span!("task", otel.kind = "consumer", %job, stage = %self.stage, attempt, trace_id);
-        delivery.trace.adopt(&span);
+        trace::adopt(&delivery.trace, &span);
         // Later ones have waited for the attempts before them, which have spans of their own.
         if delivery.number == 1 {
             let (now, waited) = (SystemTime::now(), Duration::from_secs_f64(delivery.queued));

@@ -1,14 +1,11 @@
 //! Everything that reads what others send, given what nobody should send: it must neither panic nor pass on what it
 //! cannot write again.
 
-use crate::{
-    contract::{MediaFacts, Progress, Task, TaskResult, keys},
-    ffmpeg::{Probe, input_bytes, progress},
-    trace::TraceParent,
-};
+use crate::ffmpeg::{Probe, input_bytes, progress};
 use proptest::{collection::vec, prelude::*};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
+use vidp_contract::{MediaFacts, Progress, Task, TaskResult, TraceParent, keys};
 
 /// A golden message with some bytes changed, cut off or put in.
 fn damaged(golden: &'static str) -> impl Strategy<Value = Vec<u8>> {
@@ -139,9 +136,9 @@ proptest! {
 
     #[test]
     fn damaged_messages(
-        task in damaged(include_str!("../wire/task-scale.json")),
-        result in damaged(include_str!("../wire/result-succeeded.json")),
-        progress in damaged(include_str!("../wire/progress.json")),
+        task in damaged(include_str!("../../contract/wire/task-scale.json")),
+        result in damaged(include_str!("../../contract/wire/result-succeeded.json")),
+        progress in damaged(include_str!("../../contract/wire/progress.json")),
     ) {
         there_and_back::<Task>(&task);
         there_and_back::<TaskResult>(&result);

@@ -1,13 +1,11 @@
 //! Which queue the next task comes from.
 
-use crate::{
-    contract::{Lane, Stage},
-    queue::{Queue, QueueError},
-};
 use anyhow::{Context, Result};
 use async_nats::jetstream::{Message, consumer::PullConsumer};
 use futures_util::StreamExt;
 use std::time::Duration;
+use vidp_common::queue::{Queue, QueueError};
+use vidp_contract::{Lane, Stage};
 
 /// Every so many pulls begin with the batch lane, so that neither lane starves.
 const BATCH_TURN: u32 = 5;

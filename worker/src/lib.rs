@@ -10,6 +10,9 @@
 mod attempt;
 mod commit;
 mod delivery;
+pub mod ffmpeg;
+#[cfg(test)]
+mod fuzz;
 mod lanes;
 mod lease;
 mod run;
@@ -17,14 +20,6 @@ mod scratch;
 
 pub use attempt::{Attempt, TaskError};
 
-use crate::{
-    config::WorkerConfig,
-    contract::{Lane, Stage, streams},
-    metrics,
-    queue::{Cancel, Queue},
-    service::{self, Pulse},
-    store::Store,
-};
 use anyhow::{Result, bail};
 use delivery::Worker;
 use futures_util::StreamExt;
@@ -42,6 +37,14 @@ use tokio_util::{
     sync::CancellationToken,
     task::{AbortOnDropHandle, TaskTracker},
 };
+use vidp_common::{
+    config::WorkerConfig,
+    metrics,
+    queue::{Cancel, Queue},
+    service::{self, Pulse},
+    store::Store,
+};
+use vidp_contract::{Lane, Stage, streams};
 
 /// Connections to the probes; kubelet and Prometheus need two.
 const MAX_PROBES: usize = 64;
@@ -94,7 +97,7 @@ where
     let queue = Queue::connect(&config.nats, &format!("worker-{stage}")).await?;
     let store = Store::new(&config.s3);
     if connect(stage, &queue, &store, &shutdown, &pulse).await? {
-        tracing::info!(%stage, slots = config.slots, confined = crate::process::layers(), "ready for tasks");
+        tracing::info!(%stage, slots = config.slots, confined = vidp_common::process::layers(), "ready for tasks");
         let worker = Arc::new(Worker {
             stage,
             name,

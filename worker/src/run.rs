@@ -4,10 +4,6 @@ use super::{
     attempt::{Attempt, TaskError, lock},
     delivery::{Delivery, End, Worker},
 };
-use crate::{
-    contract::{FailureCode, Outcome, Progress, Success, Timings},
-    queue::Queue,
-};
 use anyhow::anyhow;
 use serde::Serialize;
 use std::{
@@ -18,6 +14,8 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::Instrument;
 use uuid::Uuid;
+use vidp_common::queue::Queue;
+use vidp_contract::{FailureCode, Outcome, Progress, Success, Timings};
 
 /// Progress goes out at most once in this time.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);

@@ -1,11 +1,11 @@
 //! The folder for temporary files: one a process, so that what a killed worker left behind can be told apart.
 
-use crate::contract::Stage;
 use anyhow::{Context, Result};
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
+use vidp_contract::Stage;
 
 /// Makes `<root>/<stage>-<pid>` and removes those of processes that are gone.
 pub(super) fn prepare(root: &Path, stage: Stage) -> Result<PathBuf> {

@@ -20,7 +20,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
-use vidp_common::contract::{JobOptions, Lane};
+use vidp_contract::{JobOptions, Lane};
 
 /// Most items of a batch; those behind are refused one by one.
 const MAX_ITEMS: u32 = 10_000;

@@ -18,7 +18,7 @@ use tokio_util::{
     codec::{FramedRead, LinesCodec, LinesCodecError},
     io::StreamReader,
 };
-use vidp_common::store::hex;
+use vidp_contract::hex;
 
 /// Largest document in bytes.
 const MAX_DOCUMENT: usize = 16 << 20;

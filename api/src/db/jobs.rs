@@ -14,7 +14,7 @@ use mongodb::{
 };
 use std::{collections::BTreeMap, time::Duration};
 use uuid::Uuid;
-use vidp_common::contract::Stage;
+use vidp_contract::Stage;
 
 /// The collection's name.
 pub(super) const NAME: &str = "jobs";

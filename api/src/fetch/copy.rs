@@ -16,10 +16,8 @@ use sha2::{Digest, Sha256};
 use std::{pin::pin, time::Duration};
 use tokio::time::timeout;
 use uuid::Uuid;
-use vidp_common::{
-    contract::{FailureCode, keys},
-    store::{Multipart, Store, StoreError, hex},
-};
+use vidp_common::store::{Multipart, Store, StoreError};
+use vidp_contract::{FailureCode, hex, keys};
 
 /// Without a byte for so long a transfer is dead.
 const SILENCE: Duration = Duration::from_secs(30);

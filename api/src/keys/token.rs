@@ -25,7 +25,7 @@ impl Token {
     pub fn random() -> Result<Token> {
         let mut secret = [0; SECRET_BYTES];
         getrandom::fill(&mut secret).context("no random numbers")?;
-        let (id, secret) = (Uuid::now_v7(), vidp_common::store::hex(&secret));
+        let (id, secret) = (Uuid::now_v7(), vidp_contract::hex(&secret));
         Ok(Token {
             id,
             text: format!("{PREFIX}{}_{secret}", id.simple()),
@@ -73,7 +73,7 @@ impl Hasher {
     pub fn hash(&self, token: &Token) -> String {
         let mut mac = self.0.clone();
         mac.update(token.text.as_bytes());
-        vidp_common::store::hex(&mac.finalize().into_bytes())
+        vidp_contract::hex(&mac.finalize().into_bytes())
     }
 
     /// Whether the token is the one with this hash, in a time that does not tell how much of it is right.

@@ -48,7 +48,7 @@ pub struct LinkView {
     get, path = "", operation_id = "getOutputLink", tag = "Outputs",
     params(
         ("id" = Uuid, Path, description = "The job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91"),
-        ("stage" = inline(vidp_common::contract::Stage), Path, description = "The stage that made it.", example = "scale"),
+        ("stage" = inline(vidp_contract::Stage), Path, description = "The stage that made it.", example = "scale"),
         ("name" = String, Path, description = "Its name in the job.", example = "480p.mp4"),
         LinkQuery,
     ),

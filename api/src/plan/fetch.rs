@@ -8,7 +8,7 @@ use crate::{
 };
 use mongodb::bson::DateTime;
 use std::time::Duration;
-use vidp_common::contract::FailureCode;
+use vidp_contract::FailureCode;
 
 /// Tries of a source that may come another time.
 const TRIES: u32 = 6;
@@ -71,7 +71,7 @@ fn waiting(job: &mut Job) -> Option<&mut Fetch> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vidp_common::contract::JobOptions;
+    use vidp_contract::JobOptions;
 
     const LEASE: Duration = Duration::from_secs(20);
 

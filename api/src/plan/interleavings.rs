@@ -8,7 +8,7 @@ use super::{
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use vidp_common::contract::{Output, Success, Timings};
+use vidp_contract::{Output, Success, Timings};
 
 const LIMIT: u32 = 3;
 

@@ -4,7 +4,7 @@ use super::{later, report};
 use crate::job::Job;
 use mongodb::bson::DateTime;
 use std::time::Duration;
-use vidp_common::contract::{DetectReport, Source, Stage, SubtitleOptions, Task, Timestamp, Work, keys};
+use vidp_contract::{DetectReport, Source, Stage, SubtitleOptions, Task, Timestamp, Work, keys};
 
 /// The task of a stage, made from the document alone: publishing it twice publishes the same message.
 pub fn task(job: &Job, stage: Stage, bucket: &str, attempt_limit: u32, deadline: Duration) -> Option<Task> {

@@ -1,6 +1,6 @@
 use super::*;
 use serde_json::{Map, json};
-use vidp_common::contract::{JobOptions, Success, Timings, Work};
+use vidp_contract::{JobOptions, Success, Timings, Work};
 
 pub(super) const TIMES: Times = Times {
     stale: Duration::from_secs(60),

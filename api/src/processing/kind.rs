@@ -8,7 +8,7 @@ use crate::{
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
-use vidp_common::contract::{JobOptions, Stage};
+use vidp_contract::{JobOptions, Stage};
 
 /// What the first VidP did to a video.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]

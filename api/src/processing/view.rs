@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vidp_common::contract::{LANGUAGES, Stage};
+use vidp_contract::{LANGUAGES, Stage};
 
 /// A video and what became of it.
 #[derive(Serialize, ToSchema)]

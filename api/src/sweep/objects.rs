@@ -16,10 +16,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use uuid::Uuid;
-use vidp_common::{
-    contract::{Outcome, TaskResult, keys},
-    crash,
-};
+use vidp_common::crash;
+use vidp_contract::{Outcome, TaskResult, keys};
 
 /// Ends an upload that nobody completes, and removes its bytes.
 pub async fn abandon(app: &Shared, job: &Job) -> Result<()> {

@@ -25,7 +25,8 @@ use axum::{
 use futures_util::StreamExt;
 use mongodb::bson::DateTime;
 use tracing::Instrument;
-use vidp_common::{contract::keys, crash, store::Parts};
+use vidp_common::{crash, store::Parts};
+use vidp_contract::keys;
 
 /// Of a body that goes on where another one ended.
 pub const CONTENT_TYPE: &str = "application/offset+octet-stream";

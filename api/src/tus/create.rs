@@ -24,7 +24,8 @@ use axum::{
 };
 use mongodb::bson::DateTime;
 use uuid::Uuid;
-use vidp_common::{contract::keys, crash, store::part_size};
+use vidp_common::{crash, store::part_size};
+use vidp_contract::keys;
 
 /// Begin a resumable upload.
 ///

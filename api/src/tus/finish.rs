@@ -7,7 +7,8 @@ use super::{
 use crate::{app::Shared, db::DbError, job::Job, sweep};
 use anyhow::{Context, Result, ensure};
 use mongodb::bson::DateTime;
-use vidp_common::{contract::keys, crash};
+use vidp_common::crash;
+use vidp_contract::keys;
 
 /// Makes the object of all parts, and the job. All bytes are stored and recorded: the client has done its own.
 pub async fn finish(app: &Shared, upload: &Resumable) {

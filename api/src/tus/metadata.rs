@@ -10,7 +10,7 @@ use axum::http::HeaderMap;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use std::collections::BTreeMap;
 use uuid::Uuid;
-use vidp_common::contract::JobOptions;
+use vidp_contract::JobOptions;
 
 /// What the client says of its file.
 #[derive(Debug)]

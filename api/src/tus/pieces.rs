@@ -4,7 +4,7 @@
 use super::record::Resumable;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use vidp_common::store::hex;
+use vidp_contract::hex;
 
 /// What an upload left in the store, and what it must be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

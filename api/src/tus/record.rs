@@ -5,10 +5,7 @@ use crate::job::{Fetch, Job};
 use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use vidp_common::{
-    contract::{JobOptions, keys},
-    trace::TraceParent,
-};
+use vidp_contract::{JobOptions, TraceParent, keys};
 
 /// An upload that comes in several requests.
 #[derive(Clone, Debug, Serialize, Deserialize)]

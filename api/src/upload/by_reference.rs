@@ -19,7 +19,8 @@ use serde_json::Value;
 use tracing::Span;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vidp_common::{contract::JobOptions, trace::TraceParent};
+use vidp_common::trace;
+use vidp_contract::JobOptions;
 
 /// A source that the server fetches, and what to make of it.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -91,7 +92,7 @@ pub(super) async fn create(
         }
     }
     let span = Span::current();
-    job.trace = TraceParent::of(&span);
+    job.trace = trace::of_span(&span);
     span.record("job", tracing::field::display(job.id));
     span.record("trace_id", job.trace().trace_id());
     if key.is_some() {

@@ -14,7 +14,7 @@ use sfv::{Dictionary, ListEntry, Parser};
 use sha2::{Digest, Sha256};
 use std::{borrow::Cow, sync::Arc};
 use tokio::sync::Mutex;
-use vidp_common::store::hex;
+use vidp_contract::hex;
 
 /// What the body must have, by each field that was sent. Lower-case hexadecimal.
 #[derive(Debug, PartialEq, Eq)]

@@ -17,12 +17,9 @@ use sha2::{Digest, Sha256};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
-use vidp_common::{
-    contract::{JobOptions, keys},
-    crash,
-    store::{Multipart, hex},
-    trace::TraceParent,
-};
+use vidp_common::trace;
+use vidp_common::{crash, store::Multipart};
+use vidp_contract::{JobOptions, hex, keys};
 
 /// Bytes on their way to the store. Dropping it without a commit undoes everything: a client that vanishes makes
 /// axum drop the handler, and this with it.
@@ -61,7 +58,7 @@ impl Receiver {
     /// Stores the job as `uploading`, then opens the upload: whatever happens from now on, the sweeper finds it.
     pub(super) async fn begin(app: &Shared, mut job: Job) -> Result<Receiver, Problem> {
         let span = Span::current();
-        job.trace = TraceParent::of(&span);
+        job.trace = trace::of_span(&span);
         span.record("job", tracing::field::display(job.id));
         span.record("trace_id", job.trace().trace_id());
         // Before the client has sent everything for nothing.

@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use uuid::Uuid;
-use vidp_common::contract::Stage;
+use vidp_contract::Stage;
 
 /// What each route needs; `None` is open. A route of the document without a row here fails the test.
 const ROUTES: &[(&str, &str, Option<&str>)] = &[

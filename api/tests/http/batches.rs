@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 use uuid::Uuid;
-use vidp_common::contract::{FailureCode, Lane, Outcome, Stage};
+use vidp_contract::{FailureCode, Lane, Outcome, Stage};
 
 /// An API, and a bucket that it reads from.
 async fn with_bucket() -> (Rig, String) {

@@ -3,7 +3,7 @@ use async_nats::{HeaderMap, jetstream};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
-use vidp_common::contract::{FailureCode, Outcome, Stage, Success, streams};
+use vidp_contract::{FailureCode, Outcome, Stage, Success, streams};
 
 async fn ask(rig: &Rig, method: Method, path: &str) -> (StatusCode, Value) {
     let url = format!("{}/api/v1/dead-letters{path}", rig.url);

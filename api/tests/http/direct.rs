@@ -3,10 +3,7 @@
 use crate::harness::{Rig, until};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use vidp_common::{
-    contract::{Stage, keys},
-    store::hex,
-};
+use vidp_contract::{Stage, hex, keys};
 
 impl Rig {
     async fn announce(&self, body: &Value) -> (StatusCode, Value) {

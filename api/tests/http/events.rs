@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use vidp_common::contract::{Outcome, Stage};
+use vidp_contract::{Outcome, Stage};
 
 /// A stream that `httpx-sse` reads.
 struct Client {
@@ -249,7 +249,7 @@ async fn a_client_that_reads_slowly_misses_nothing() {
     rig.answer(
         &scale,
         Outcome::Skipped {
-            code: vidp_common::contract::SkipCode::NoAudio,
+            code: vidp_contract::SkipCode::NoAudio,
         },
     )
     .await;

@@ -4,7 +4,7 @@ use crate::harness::{Rig, until};
 use reqwest::StatusCode;
 use serde_json::json;
 use std::process::Command;
-use vidp_common::contract::Stage;
+use vidp_contract::Stage;
 
 /// The value of a figure, by its whole name with labels.
 async fn figure(rig: &Rig, name: &str) -> Option<f64> {

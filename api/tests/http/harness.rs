@@ -13,10 +13,11 @@ use std::{
 use uuid::Uuid;
 use vidp_common::{
     config::{NatsConfig, S3Config},
-    contract::{Lane, Outcome, Output, Progress, Stage, Success, Task, TaskResult, Timings, keys},
     queue::Queue,
     store::Store,
-    trace::TraceParent,
+};
+use vidp_contract::{
+    Lane, Outcome, Output, Progress, Stage, Success, Task, TaskResult, Timings, TraceParent, keys,
 };
 use vidp_engines::{Mongo, Nats, free_port};
 

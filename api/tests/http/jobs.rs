@@ -4,10 +4,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
-use vidp_common::{
-    contract::{FailureCode, Lane, Outcome, SkipCode, Stage, Work, keys, streams},
-    trace::TraceParent,
-};
+use vidp_contract::{FailureCode, Lane, Outcome, SkipCode, Stage, TraceParent, Work, keys, streams};
 
 fn failed(code: FailureCode) -> Outcome {
     Outcome::Failed {

@@ -1,7 +1,7 @@
 use crate::harness::{Rig, own_mongo, until};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use vidp_common::contract::{Outcome, Stage, Success, keys};
+use vidp_contract::{Outcome, Stage, Success, keys};
 use vidp_engines::{Mongo, Nats, S3};
 
 async fn check_unavailable(answer: reqwest::Response) {
@@ -46,11 +46,7 @@ async fn a_task_that_the_broker_lost_is_published_again() {
     let job = rig.submit(&json!({ "stages": ["scale"] })).await;
     let first = rig.pull(Stage::Scale).await;
     rig.queue
-        .remove_task(
-            Stage::Scale,
-            vidp_common::contract::Lane::Interactive,
-            first.task.task_id,
-        )
+        .remove_task(Stage::Scale, vidp_contract::Lane::Interactive, first.task.task_id)
         .await
         .unwrap();
     let again = rig.pull(Stage::Scale).await;

@@ -1,6 +1,6 @@
 use crate::harness::Rig;
 use serde_json::json;
-use vidp_common::contract::Stage;
+use vidp_contract::Stage;
 
 #[tokio::test]
 async fn outputs_are_served_whole_and_in_part() {

@@ -1,7 +1,7 @@
 use crate::harness::{Rig, until};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
-use vidp_common::contract::Stage;
+use vidp_contract::Stage;
 
 async fn patch(rig: &Rig, id: &str, patch: &Value, more: &[(&str, &str)]) -> Response {
     let mut request = rig

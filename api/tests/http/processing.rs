@@ -1,7 +1,7 @@
 use crate::harness::{Rig, french};
 use reqwest::{Response, StatusCode, multipart};
 use serde_json::{Value, json};
-use vidp_common::contract::{Rendition, Stage, Work};
+use vidp_contract::{Rendition, Stage, Work};
 
 async fn post(rig: &Rig, kind: &str, fields: &[(&'static str, &'static str)]) -> Response {
     let mut form = multipart::Form::new();

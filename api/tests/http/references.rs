@@ -19,10 +19,8 @@ use std::{
     time::Duration,
 };
 use uuid::Uuid;
-use vidp_common::{
-    contract::{Stage, keys},
-    store::Store,
-};
+use vidp_common::store::Store;
+use vidp_contract::{Stage, keys};
 
 const FILM: &[u8] = b"a film of another bucket";
 

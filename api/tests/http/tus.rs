@@ -15,10 +15,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
-use vidp_common::{
-    contract::{Stage, keys},
-    store::hex,
-};
+use vidp_contract::{Stage, hex, keys};
 
 const PART: usize = 5 << 20;
 

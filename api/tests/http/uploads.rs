@@ -2,10 +2,8 @@ use crate::harness::{Rig, until};
 use reqwest::{Body, StatusCode, multipart};
 use serde_json::{Value, json};
 use std::io::Write;
-use vidp_common::{
-    contract::{Stage, keys},
-    store::Multipart,
-};
+use vidp_common::store::Multipart;
+use vidp_contract::{Stage, keys};
 
 /// 6 MB: more than one part.
 fn bytes() -> Vec<u8> {

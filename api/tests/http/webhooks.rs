@@ -6,7 +6,7 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout},
 };
-use vidp_common::contract::{FailureCode, Outcome, Stage};
+use vidp_contract::{FailureCode, Outcome, Stage};
 use vidp_engines::free_port;
 
 /// A receiver that verifies with the library of Standard Webhooks.

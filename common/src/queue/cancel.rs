@@ -1,5 +1,5 @@
-use crate::contract::Task;
 use uuid::Uuid;
+use vidp_contract::Task;
 
 /// Work that nobody wants any more: `vidp.cancel.<job_id>` with a JSON list of task ids.
 ///

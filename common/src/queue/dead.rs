@@ -4,7 +4,6 @@ use super::{
     Queue, QueueError,
     error::{CALL_TIMEOUT, failed, timely},
 };
-use crate::contract::streams;
 use async_nats::{
     HeaderMap,
     header::NATS_MESSAGE_ID,
@@ -16,6 +15,7 @@ use async_nats::{
 };
 use bytes::Bytes;
 use time::OffsetDateTime;
+use vidp_contract::streams;
 
 /// Longest reason of a dead message, in characters.
 const MAX_REASON: usize = 500;

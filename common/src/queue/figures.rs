@@ -1,8 +1,8 @@
 //! The broker's own figures, for metrics and health.
 
 use super::{Queue, QueueError, error::timely};
-use crate::contract::{Lane, Stage, streams};
 use std::collections::BTreeMap;
+use vidp_contract::{Lane, Stage, streams};
 
 /// What the broker holds, counted at nearly the same moment.
 #[derive(Clone, Debug, Default)]

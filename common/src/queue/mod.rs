@@ -11,11 +11,7 @@ pub use dead::DeadLetter;
 pub use error::QueueError;
 pub use figures::Figures;
 
-use crate::{
-    config::NatsConfig,
-    contract::{Lane, Progress, Stage, Task, TaskResult, streams},
-    trace::TraceParent,
-};
+use crate::{config::NatsConfig, trace};
 use async_nats::{
     Client, ConnectOptions, HeaderMap, Subscriber,
     connection::State,
@@ -31,6 +27,7 @@ use error::{CALL_TIMEOUT, failed, timely};
 use std::time::Duration;
 use tracing::Instrument;
 use uuid::Uuid;
+use vidp_contract::{Lane, Progress, Stage, Task, TaskResult, TraceParent, streams};
 
 /// The library's default of 10 s was the longest gap in a broker's restart.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
@@ -155,9 +152,9 @@ impl Queue {
     pub async fn publish_task(&self, lane: Lane, task: &Task, trace: &TraceParent) -> Result<(), QueueError> {
         let stage = task.work.stage();
         let span = tracing::info_span!("publish", otel.kind = "producer", %stage, job = %task.job_id);
-        trace.adopt(&span);
+        trace::adopt(trace, &span);
         let subject = streams::task(stage, lane, task.task_id);
-        let publish = self.publish(subject, trace.headers(&span), encode(task));
+        let publish = self.publish(subject, trace::headers(trace, &span), encode(task));
         match publish.instrument(span).await {
             Err(error) if error.is_already_stored() => Ok(()),
             other => other,
@@ -168,7 +165,7 @@ impl Queue {
     pub async fn publish_result(&self, result: &TaskResult, trace: &TraceParent) -> Result<(), QueueError> {
         let span = tracing::info_span!("result", otel.kind = "producer");
         let subject = streams::result(result.stage, result.task_id);
-        let publish = self.publish(subject, trace.headers(&span), encode(result));
+        let publish = self.publish(subject, trace::headers(trace, &span), encode(result));
         publish.instrument(span).await
     }
 

@@ -1,11 +1,11 @@
 //! The settings of streams and consumers.
 
 use super::Queue;
-use crate::contract::{Lane, Stage, streams};
 use async_nats::jetstream::{
     consumer::{AckPolicy, DeliverPolicy, pull},
     stream::{self, DiscardPolicy, RetentionPolicy, StorageType},
 };
+use vidp_contract::{Lane, Stage, streams};
 
 impl Queue {
     pub(super) fn stream_configs(&self) -> [stream::Config; 3] {

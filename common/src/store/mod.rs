@@ -5,7 +5,7 @@ mod multipart;
 mod parts;
 mod transfer;
 
-pub use multipart::{Multipart, hex};
+pub use multipart::Multipart;
 pub use parts::{Parts, part_size};
 
 use crate::config::S3Config;
@@ -24,6 +24,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 use uuid::Uuid;
+use vidp_contract::hex;
 
 /// A store that does not answer a simple question within this time is down.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(3);

@@ -5,6 +5,7 @@ use aws_sdk_s3::types::CompletedMultipartUpload;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
+use vidp_contract::hex;
 
 /// An open multipart upload. Dropping it aborts it: a client that vanishes leaves nothing behind.
 pub struct Multipart {
@@ -106,9 +107,4 @@ impl Drop for Multipart {
             });
         }
     }
-}
-
-/// Bytes as lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,6 +1,6 @@
 //! Whole files to and from the store, with their hash.
 
-use super::{Multipart, Store, StoreError, Stored, hex, refused};
+use super::{Multipart, Store, StoreError, Stored, refused};
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::BytesMut;
 use sha2::{Digest, Sha256};
@@ -9,6 +9,7 @@ use tokio::{
     fs::File,
     io::{AsyncReadExt, AsyncWriteExt},
 };
+use vidp_contract::hex;
 
 /// Files above this go in parts.
 const SINGLE_PUT: u64 = 16 << 20;

@@ -5,7 +5,8 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy},
     net::{TcpListener, TcpStream},
 };
-use vidp_common::store::{Multipart, PutIfAbsent, Store, StoreError, hex};
+use vidp_common::store::{Multipart, PutIfAbsent, Store, StoreError};
+use vidp_contract::hex;
 
 /// Bytes that no two positions of a part share.
 fn noise(size: usize) -> Vec<u8> {
@@ -84,7 +85,7 @@ async fn a_small_object_that_changes_on_its_way_is_not_believed() {
         .put_if_absent("k", b"{\"key\": \"outputs/a\"}".to_vec())
         .await
         .unwrap();
-    let mut config = rig.config.s3.clone();
+    let mut config = rig.config.clone();
     config.s3_endpoint = flipping(&config.s3_endpoint, b"outputs/a").await;
     let read = Store::new(&config).read("k").await;
     assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{read:?}");

@@ -5,7 +5,7 @@ use crate::process::send;
 use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
-use vidp_common::contract::streams;
+use vidp_contract::streams;
 
 pub(super) async fn kill(scene: &mut Scene<'_>) -> Result<()> {
     let started = Instant::now();

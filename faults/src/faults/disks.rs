@@ -8,7 +8,7 @@ use crate::{
 use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
-use vidp_common::contract::streams;
+use vidp_contract::streams;
 
 /// The broker's own default: what it confirms may be in the kernel's memory only, for so long.
 const DEFAULT_SYNC: &str = "2m";

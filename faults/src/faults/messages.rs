@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 use uuid::Uuid;
-use vidp_common::contract::{Stage, streams};
+use vidp_contract::{Stage, streams};
 
 /// Everything that passes is published twice more: a task once its first copy has been acknowledged, a result always.
 pub(super) async fn echo(scene: &mut Scene<'_>) -> Result<()> {

@@ -5,7 +5,8 @@ use crate::stack::READY;
 use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
-use vidp_common::{contract::Stage, crash};
+use vidp_common::crash;
+use vidp_contract::Stage;
 
 /// Steps that a job's own way does not come to; what makes them happen is done besides.
 const LATE: Duration = Duration::from_secs(30);
@@ -66,10 +67,10 @@ async fn provoke(scene: &mut Scene<'_>, step: &str) -> Result<()> {
                 && let Ok(answer) = stack.http.get(url(&id, "")).send().await
                 && answer.status() == 200
             {
-                for lane in vidp_common::contract::Lane::ALL {
+                for lane in vidp_contract::Lane::ALL {
                     let subject = format!("vidp.tasks.{}.{lane}.*", Stage::Scale);
                     let body = format!("{{\"filter\":\"{subject}\"}}");
-                    let purge = format!("$JS.API.STREAM.PURGE.{}", vidp_common::contract::streams::TASKS);
+                    let purge = format!("$JS.API.STREAM.PURGE.{}", vidp_contract::streams::TASKS);
                     let _ = stack.queue.client().request(purge, body.into()).await;
                 }
                 sleep(Duration::from_secs(2)).await;

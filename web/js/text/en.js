@@ -1,4 +1,4 @@
-// English. `code.…` says what happened, `todo.…` what to do: every code of `common/src/contract/code.rs`, and those
+// English. `code.…` says what happened, `todo.…` what to do: every code of `contract/src/code.rs`, and those
 // of `docs/api.md`, "Problems", that this page can meet.
 
 const many = (count, one, other) => `${count} ${count === 1 ? one : other}`;

@@ -14,10 +14,8 @@ use tokio::{
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
-use vidp_common::{
-    ffmpeg::{Input, MediaLimits, Tools},
-    process::{self, Limits},
-};
+use vidp_common::process::{self, Limits};
+use vidp_worker::ffmpeg::{Input, MediaLimits, Tools};
 
 /// A media file, removed with the value if the test made it.
 pub struct Media {

@@ -1,6 +1,8 @@
 use super::run::NO_ROOM;
-use crate::{contract::FailureCode, process::ProcessError, worker::TaskError};
+use crate::TaskError;
 use std::os::unix::process::ExitStatusExt;
+use vidp_common::process::ProcessError;
+use vidp_contract::FailureCode;
 
 /// Why media could not be read or made.
 #[derive(Debug, thiserror::Error)]

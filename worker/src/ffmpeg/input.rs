@@ -1,5 +1,5 @@
-use crate::process::Limits;
 use std::{ffi::OsString, path::Path};
+use vidp_common::process::Limits;
 
 /// Demuxers: containers that carry their media themselves. Playlists (`hls`, `dash`, `concat`) and pictures
 /// (`image2`, `png_pipe`, `gif` …) are left out on purpose; a name stands for all aliases of its demuxer.

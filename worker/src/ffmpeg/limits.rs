@@ -1,6 +1,7 @@
 use super::{MediaError, Probe};
-use crate::{contract::FailureCode, process::Limits};
 use std::{ffi::OsString, thread, time::Duration};
+use vidp_common::process::Limits;
+use vidp_contract::FailureCode;
 
 /// Bounds on the media that is accepted.
 #[derive(clap::Args, Clone, Debug)]

@@ -1,8 +1,8 @@
 //! ffprobe's JSON, read defensively: numbers come as strings or numbers, and any field may be missing or absurd.
 
-use crate::contract::{AudioTrack, MediaFacts, VideoTrack};
 use ffmpeg_sidecar::log_parser::parse_time_str;
 use serde_json::Value;
+use vidp_contract::{AudioTrack, MediaFacts, VideoTrack};
 
 /// What ffprobe says of a media file.
 #[derive(Clone, Debug, PartialEq)]

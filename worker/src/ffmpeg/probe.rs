@@ -1,8 +1,4 @@
 use super::{Input, MediaError, MediaLimits, Probe, Tools, parse::is_picture, process_limits, run};
-use crate::{
-    contract::FailureCode,
-    process::{self, Limits, ProcessError},
-};
 use serde_json::Value;
 use std::{
     ffi::OsString,
@@ -13,6 +9,8 @@ use std::{
     time::Duration,
 };
 use tokio_util::sync::CancellationToken;
+use vidp_common::process::{self, Limits, ProcessError};
+use vidp_contract::FailureCode;
 
 /// ffprobe reads headers and at most a few frames; what needs more than this was made to.
 const LIMITS: Limits = Limits {

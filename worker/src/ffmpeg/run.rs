@@ -1,5 +1,4 @@
 use super::Tools;
-use crate::process::{self, Limits, ProcessError};
 use ffmpeg_sidecar::log_parser::{parse_time_str, try_parse_progress};
 use std::{
     ffi::OsString,
@@ -10,6 +9,7 @@ use std::{
     },
 };
 use tokio_util::sync::CancellationToken;
+use vidp_common::process::{self, Limits, ProcessError};
 
 /// What the system says when a disk is full.
 pub(super) const NO_ROOM: &str = "No space left on device";

@@ -1,11 +1,7 @@
 //! The guards against real programs and files made for them.
 
 use super::*;
-use crate::{
-    contract::FailureCode,
-    process::{Limits, ProcessError},
-    worker::TaskError,
-};
+use crate::TaskError;
 use std::{
     ffi::OsString,
     fs,
@@ -15,6 +11,8 @@ use std::{
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+use vidp_common::process::{Limits, ProcessError};
+use vidp_contract::FailureCode;
 
 /// A folder with a clip made by ffmpeg; `{}` in the arguments stands for the folder.
 async fn make(name: &str, args: &str) -> (TempDir, PathBuf) {

@@ -11,13 +11,14 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use vidp_common::{
     config::{NatsConfig, WorkerConfig},
-    contract::{DetectOptions, Lane, Source, Stage, Task, TaskResult, Work, keys, streams},
     queue::Queue,
-    store::{Store, hex},
-    trace::TraceParent,
-    worker::{self, Attempt, TaskError},
+    store::Store,
+};
+use vidp_contract::{
+    DetectOptions, Lane, Source, Stage, Task, TaskResult, TraceParent, Work, hex, keys, streams,
 };
 use vidp_engines::{Nats, S3, Users};
+use vidp_worker::{self, Attempt, TaskError};
 
 #[derive(Parser)]
 struct Cli {
@@ -116,7 +117,7 @@ impl Rig {
         let (stop, config) = (CancellationToken::new(), self.config.clone());
         let stopped = stop.clone();
         let run = async move {
-            worker::serve(Stage::Detect, 0, config, stopped, handler)
+            vidp_worker::serve(Stage::Detect, 0, config, stopped, handler)
                 .await
                 .unwrap()
         };

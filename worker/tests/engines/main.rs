@@ -1,6 +1,5 @@
-//! The store and the worker loop against a real S3 server and a real NATS.
+//! The worker loop against a real S3 server and a real NATS.
 
 mod harness;
 mod rights;
-mod store;
 mod worker;

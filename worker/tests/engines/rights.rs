@@ -2,11 +2,8 @@
 
 use crate::harness::{Rig, connect};
 use std::time::Duration;
-use vidp_common::{
-    contract::{Lane, Stage, streams},
-    queue::Cancel,
-    trace::TraceParent,
-};
+use vidp_common::queue::Cancel;
+use vidp_contract::{Lane, Stage, TraceParent, streams};
 
 /// A refused request is not answered.
 const SILENCE: Duration = Duration::from_secs(1);

@@ -1,17 +1,16 @@
 use crate::harness::{LIMIT, Rig, report, until};
 use serde_json::json;
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
 };
-use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
-use vidp_common::{
-    contract::{FailureCode, Lane, Outcome, SkipCode, Stage, TaskResult, keys, streams},
-    queue::Cancel,
-    trace::TraceParent,
-    worker::TaskError,
-};
+use vidp_common::queue::Cancel;
+use vidp_contract::{FailureCode, Lane, Outcome, SkipCode, Stage, TaskResult, TraceParent, keys, streams};
+use vidp_worker::TaskError;
 
 fn code(result: &TaskResult) -> Option<FailureCode> {
     match &result.outcome {
@@ -48,7 +47,7 @@ async fn a_task_becomes_a_result_once() {
     rig.empty().await;
 
     // A retry of the job asks again with a new id: answered from the manifest, without work.
-    let again = vidp_common::contract::Task {
+    let again = vidp_contract::Task {
         task_id: uuid::Uuid::now_v7(),
         ..task.clone()
     };

@@ -1,0 +1,59 @@
+//! A bucket of its own for each test.
+
+use clap::Parser;
+use std::time::Duration;
+use uuid::Uuid;
+use vidp_common::{config::S3Config, store::Store};
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    s3: S3Config,
+}
+
+/// No condition here takes longer, unless something hangs.
+const LIMIT: Duration = Duration::from_secs(30);
+
+pub struct Rig {
+    pub store: Store,
+    pub config: S3Config,
+    pub folder: tempfile::TempDir,
+}
+
+impl Rig {
+    pub async fn new() -> Rig {
+        let s3 = &vidp_engines::shared().s3;
+        let config = Cli::try_parse_from([
+            "store",
+            "--s3-endpoint",
+            &s3.endpoint(),
+            "--s3-access-key",
+            s3.access_key(),
+            "--s3-secret-key",
+            s3.secret_key(),
+            "--s3-bucket",
+            &format!("test-{}", Uuid::now_v7()),
+        ])
+        .unwrap()
+        .s3;
+        let store = Store::new(&config);
+        store.ensure_bucket().await.unwrap();
+        Rig {
+            store,
+            config,
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+}
+
+/// Waits until the condition holds.
+pub async fn until(condition: impl AsyncFn() -> bool) {
+    let wait = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, wait)
+        .await
+        .expect("the condition holds in time");
+}

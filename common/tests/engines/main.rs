@@ -1,0 +1,4 @@
+//! The store against a real S3 server.
+
+mod harness;
+mod store;
