@@ -23,7 +23,7 @@ use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
-use vidp_contract::Timestamp;
+use vidp_contract::{Timestamp, merge_patch};
 
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
@@ -145,69 +145,10 @@ fn patched(job: &Job, wanted: &Map<String, Value>) -> Result<Own, Problem> {
         own.retention_days = None;
     }
     let mut value = serde_json::to_value(own).map_err(Problem::internal)?;
-    merge(&mut value, Value::Object(wanted.clone()));
+    merge_patch(&mut value, Value::Object(wanted.clone()));
     let own: Own = serde_json::from_value(value).map_err(|error| Problem::invalid(error.to_string()))?;
     options::check_metadata(&own.metadata)
         .and_then(|()| options::check_retention(own.retention_days, own.expires_at))
         .map_err(Problem::invalid)?;
     Ok(own)
-}
-
-/// RFC 7396, section 2.
-pub fn merge(target: &mut Value, patch: Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch;
-        return;
-    };
-    if !target.is_object() {
-        *target = Value::Object(Map::new());
-    }
-    let Value::Object(target) = target else { return };
-    for (name, value) in patch {
-        if value.is_null() {
-            target.shift_remove(&name);
-        } else {
-            merge(target.entry(name).or_insert(Value::Null), value);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn patches_are_merged_as_in_the_appendix() {
-        // RFC 7396, appendix A.
-        for (original, patch, expected) in [
-            (json!({"a":"b"}), json!({"a":"c"}), json!({"a":"c"})),
-            (json!({"a":"b"}), json!({"b":"c"}), json!({"a":"b","b":"c"})),
-            (json!({"a":"b"}), json!({"a":null}), json!({})),
-            (json!({"a":"b","b":"c"}), json!({"a":null}), json!({"b":"c"})),
-            (json!({"a":["b"]}), json!({"a":"c"}), json!({"a":"c"})),
-            (json!({"a":"c"}), json!({"a":["b"]}), json!({"a":["b"]})),
-            (
-                json!({"a":{"b":"c"}}),
-                json!({"a":{"b":"d","c":null}}),
-                json!({"a":{"b":"d"}}),
-            ),
-            (json!({"a":[{"b":"c"}]}), json!({"a":[1]}), json!({"a":[1]})),
-            (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
-            (json!({"a":"b"}), json!(["c"]), json!(["c"])),
-            (json!({"a":"foo"}), json!(null), json!(null)),
-            (json!({"a":"foo"}), json!("bar"), json!("bar")),
-            (json!({"e":null}), json!({"a":1}), json!({"e":null,"a":1})),
-            (json!([1, 2]), json!({"a":"b","c":null}), json!({"a":"b"})),
-            (
-                json!({}),
-                json!({"a":{"bb":{"ccc":null}}}),
-                json!({"a":{"bb":{}}}),
-            ),
-        ] {
-            let mut target = original.clone();
-            merge(&mut target, patch.clone());
-            assert_eq!(target, expected, "{original} with {patch}");
-        }
-    }
 }

@@ -14,8 +14,7 @@ use crate::{
     body,
     caller::Caller,
     db::DbError,
-    outbound,
-    patch::{self, merge},
+    outbound, patch,
     problem::{Code, Problem},
     webhook::{EventType, Secret, Webhook},
 };
@@ -33,6 +32,7 @@ use serde_json::Value;
 use std::time::Duration;
 use utoipa::ToSchema;
 use uuid::Uuid;
+use vidp_contract::merge_patch;
 use view::{WebhookList, WebhookView};
 
 /// Webhooks of a tenant.
@@ -210,7 +210,7 @@ pub async fn change(
         secret: None,
     };
     let mut value = serde_json::to_value(now).map_err(Problem::internal)?;
-    merge(&mut value, Value::Object(patch));
+    merge_patch(&mut value, Value::Object(patch));
     let wanted: Wanted =
         serde_json::from_value(value).map_err(|error| Problem::invalid(error.to_string()))?;
     check(&app, &wanted)?;

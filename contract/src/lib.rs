@@ -9,6 +9,8 @@ mod hex;
 pub mod keys;
 mod language;
 mod media;
+mod merge_patch;
+mod named;
 mod options;
 mod progress;
 mod report;
@@ -22,6 +24,7 @@ pub use code::{FailureCode, SkipCode};
 pub use hex::hex;
 pub use language::{LANGUAGES, language_name};
 pub use media::{AudioTrack, MediaFacts, VideoTrack};
+pub use merge_patch::merge_patch;
 pub use options::{
     Codec, DetectOptions, JobOptions, Rendition, ScaleOptions, SubtitleFormat, SubtitleOptions,
 };

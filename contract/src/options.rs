@@ -1,4 +1,5 @@
 use super::{Lane, Stage, Timestamp};
+use crate::named::named;
 use serde::{Deserialize, Serialize};
 
 /// What a client asks for. Every field may be left out.
@@ -114,28 +115,22 @@ impl Default for ScaleOptions {
     }
 }
 
-/// A rung of the ladder, named by the picture's short side in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub enum Rendition {
-    /// 144 pixels.
-    #[serde(rename = "144p")]
-    P144,
-    /// 240 pixels.
-    #[serde(rename = "240p")]
-    P240,
-    /// 360 pixels.
-    #[serde(rename = "360p")]
-    P360,
-    /// 480 pixels.
-    #[serde(rename = "480p")]
-    P480,
-    /// 720 pixels.
-    #[serde(rename = "720p")]
-    P720,
-    /// 1080 pixels.
-    #[serde(rename = "1080p")]
-    P1080,
+named! {
+    /// A rung of the ladder, named by the picture's short side in pixels.
+    pub enum Rendition {
+        /// 144 pixels.
+        P144 = "144p",
+        /// 240 pixels.
+        P240 = "240p",
+        /// 360 pixels.
+        P360 = "360p",
+        /// 480 pixels.
+        P480 = "480p",
+        /// 720 pixels.
+        P720 = "720p",
+        /// 1080 pixels.
+        P1080 = "1080p",
+    }
 }
 
 impl Rendition {
@@ -152,20 +147,20 @@ impl Rendition {
     }
 }
 
-/// The video codec of the renditions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Codec {
-    /// H.264 with AAC in MP4: plays everywhere.
-    #[default]
-    H264,
-    /// H.265 with AAC in MP4.
-    H265,
-    /// AV1 with Opus in MP4.
-    Av1,
-    /// VP9 with Opus in WebM.
-    Vp9,
+named! {
+    /// The video codec of the renditions.
+    #[derive(Default)]
+    pub enum Codec {
+        /// H.264 with AAC in MP4: plays everywhere.
+        #[default]
+        H264 = "h264",
+        /// H.265 with AAC in MP4.
+        H265 = "h265",
+        /// AV1 with Opus in MP4.
+        Av1 = "av1",
+        /// VP9 with Opus in WebM.
+        Vp9 = "vp9",
+    }
 }
 
 /// How to subtitle.
@@ -193,17 +188,16 @@ impl Default for SubtitleOptions {
     }
 }
 
-/// A caption or transcript file format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum SubtitleFormat {
-    /// SubRip.
-    Srt,
-    /// WebVTT.
-    Vtt,
-    /// Segments and words with times.
-    Json,
-    /// Plain text.
-    Txt,
+named! {
+    /// A caption or transcript file format.
+    pub enum SubtitleFormat {
+        /// SubRip.
+        Srt = "srt",
+        /// WebVTT.
+        Vtt = "vtt",
+        /// Segments and words with times.
+        Json = "json",
+        /// Plain text.
+        Txt = "txt",
+    }
 }

@@ -8,13 +8,14 @@ from .names import OURS
 from .settings import environment
 from .tree import kinds, pods, title
 
-LANE = re.compile(r'Lane::\w+ => "(\w+)"')
+LANES = re.compile(r"pub enum Lane \{(.*?)\}", re.S)
+NAME = re.compile(r'= "(\w+)"')
 STREAM = re.compile(r'TASKS: &str = "(\w+)"')
 HOST = re.compile(r"(?:https?://)?([a-z0-9-]+)(?:\.[\w.-]+)?:(\d+)")
 
 
 def check(tree):
-    lanes = set(LANE.findall(tree.text("contract/src/stage.rs")))
+    lanes = set(NAME.findall(LANES.search(tree.text("contract/src/stage.rs"))[1]))
     (stream,) = STREAM.findall(tree.text("contract/src/streams.rs"))
     known = declared(tree)
     scaled = set()
