@@ -1,6 +1,6 @@
 //! Settings of the API.
 
-use crate::reference::Allowed;
+use crate::config::Allowed;
 use anyhow::{Result, ensure};
 use axum::http::HeaderValue;
 use clap::{Parser, ValueEnum};

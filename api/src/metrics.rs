@@ -1,14 +1,9 @@
 //! The API's figures for Prometheus. Every name is declared here.
 
-use crate::{db::Ages, job::JobStatus, upload::Received};
+use vidp_record::{db::Ages, job::JobStatus};
+use crate::handlers::jobs::receiver::Received;
 use anyhow::Result;
-use axum::{
-    body::Body,
-    extract::{MatchedPath, Request},
-    http::Method,
-    middleware::Next,
-    response::Response,
-};
+use axum::{body::Body, extract::{MatchedPath, Request}, http::Method, middleware::Next, response::Response};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use std::time::{Duration, Instant};
 use vidp_common::{metrics::Handle, queue::Figures};
@@ -24,17 +19,10 @@ const STREAM_LIMIT: &str = "vidp_stream_limit_bytes";
 const BROKER_UP: &str = "vidp_broker_up";
 const MONGODB_UP: &str = "vidp_mongodb_up";
 const UPLOADS: &str = "vidp_uploads_total";
-const FETCHES: &str = "vidp_fetches_total";
 const UPLOAD_BYTES: &str = "vidp_upload_bytes_total";
 const UPLOAD_SECONDS: &str = "vidp_upload_seconds";
 const REQUESTS: &str = "vidp_http_requests_total";
 const REQUEST_SECONDS: &str = "vidp_http_request_seconds";
-const REPAIRS: &str = "vidp_sweeper_repairs_total";
-const JOBS: &str = "vidp_jobs_total";
-const WEBHOOKS: &str = "vidp_webhook_attempts_total";
-const DELETED_JOBS: &str = "vidp_deleted_jobs_total";
-const DELETED_OBJECTS: &str = "vidp_deleted_objects_total";
-const DELETED_BYTES: &str = "vidp_deleted_bytes_total";
 
 /// From a status poll to a long poll.
 const REQUEST_BUCKETS: [f64; 9] = [0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
@@ -54,78 +42,6 @@ pub enum Upload {
     Broken,
 }
 
-/// What the sweeper put right, or cleared away.
-#[derive(Clone, Copy, Debug)]
-pub enum Repair {
-    /// A task that stayed pending was published.
-    Republished,
-    /// A result that was missed was applied.
-    ResultApplied,
-    /// A stage passed its deadline.
-    Expired,
-    /// A task that was nowhere was published again.
-    Lost,
-    /// An upload without a sign of life was ended.
-    UploadAbandoned,
-    /// A job at the end of its time was deleted.
-    Deleted,
-    /// The objects of losing attempts were removed.
-    Tidied,
-    /// Webhooks were told of a job's end that nobody had told them of.
-    Announced,
-}
-
-/// What became of a try to tell a webhook.
-#[derive(Clone, Copy, Debug)]
-pub enum Webhook {
-    /// It has the message.
-    Delivered,
-    /// It will be tried again.
-    Retried,
-    /// It was given up.
-    Failed,
-}
-
-impl Webhook {
-    const ALL: [Webhook; 3] = [Webhook::Delivered, Webhook::Retried, Webhook::Failed];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Webhook::Delivered => "delivered",
-            Webhook::Retried => "retried",
-            Webhook::Failed => "failed",
-        }
-    }
-}
-
-/// How one try to fetch a source ended.
-#[derive(Clone, Copy, Debug)]
-pub enum FetchOutcome {
-    /// It is there.
-    Fetched,
-    /// It is tried again.
-    Again,
-    /// It is given up.
-    Failed,
-}
-
-impl FetchOutcome {
-    const ALL: [FetchOutcome; 3] = [FetchOutcome::Fetched, FetchOutcome::Again, FetchOutcome::Failed];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            FetchOutcome::Fetched => "fetched",
-            FetchOutcome::Again => "again",
-            FetchOutcome::Failed => "failed",
-        }
-    }
-}
-
-/// A try to fetch a source has ended.
-pub fn fetched(outcome: FetchOutcome) {
-    counter!(FETCHES, "outcome" => outcome.as_str()).increment(1);
-}
-
 impl Upload {
     const ALL: [Upload; 4] = [
         Upload::Accepted,
@@ -140,32 +56,6 @@ impl Upload {
             Upload::Replayed => "replayed",
             Upload::Refused => "refused",
             Upload::Broken => "broken",
-        }
-    }
-}
-
-impl Repair {
-    const ALL: [Repair; 8] = [
-        Repair::Republished,
-        Repair::ResultApplied,
-        Repair::Expired,
-        Repair::Lost,
-        Repair::UploadAbandoned,
-        Repair::Deleted,
-        Repair::Tidied,
-        Repair::Announced,
-    ];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Repair::Republished => "republished",
-            Repair::ResultApplied => "result_applied",
-            Repair::Expired => "expired",
-            Repair::Lost => "lost",
-            Repair::UploadAbandoned => "upload_abandoned",
-            Repair::Deleted => "deleted",
-            Repair::Tidied => "tidied",
-            Repair::Announced => "announced",
         }
     }
 }
@@ -197,45 +87,16 @@ pub fn install() -> Result<Handle> {
         MONGODB_UP,
         "1 when MongoDB answered this scrape; its figures are NaN otherwise"
     );
-    describe_counter!(
-        FETCHES,
-        "Tries to fetch the source of a job by reference, by outcome"
-    );
     describe_counter!(UPLOADS, "Uploads ended, by outcome");
     describe_counter!(UPLOAD_BYTES, "Bytes of uploads that became a job");
     describe_histogram!(UPLOAD_SECONDS, "Seconds that uploads took that became a job");
     describe_counter!(REQUESTS, "HTTP requests answered, by route");
     describe_histogram!(REQUEST_SECONDS, "Seconds until the head of the answer, by route");
-    describe_counter!(REPAIRS, "What the sweeper put right or cleared away");
-    describe_counter!(JOBS, "Jobs ended, by status");
-    describe_counter!(WEBHOOKS, "Tries to tell a webhook of a job's end, by outcome");
-    describe_counter!(
-        DELETED_JOBS,
-        "Jobs deleted, by a client or at the end of their time"
-    );
-    describe_counter!(
-        DELETED_OBJECTS,
-        "Objects deleted, of deleted jobs and of losing attempts"
-    );
-    describe_counter!(DELETED_BYTES, "Bytes of deleted objects");
     for outcome in Upload::ALL {
         counter!(UPLOADS, "outcome" => outcome.as_str()).absolute(0);
     }
-    for outcome in FetchOutcome::ALL {
-        counter!(FETCHES, "outcome" => outcome.as_str()).absolute(0);
-    }
-    for kind in Repair::ALL {
-        counter!(REPAIRS, "kind" => kind.as_str()).absolute(0);
-    }
-    for outcome in Webhook::ALL {
-        counter!(WEBHOOKS, "outcome" => outcome.as_str()).absolute(0);
-    }
-    for status in JobStatus::TERMINAL {
-        counter!(JOBS, "status" => status.as_str()).absolute(0);
-    }
-    for name in [UPLOAD_BYTES, DELETED_JOBS, DELETED_OBJECTS, DELETED_BYTES] {
-        counter!(name).absolute(0);
-    }
+    counter!(UPLOAD_BYTES).absolute(0);
+    pipeline::describe();
     Ok(handle)
 }
 
@@ -270,32 +131,6 @@ pub fn record(ages: Option<&Ages>) {
 
 fn up(up: bool) -> f64 {
     if up { 1.0 } else { 0.0 }
-}
-
-/// The sweeper did something.
-pub fn repaired(kind: Repair) {
-    counter!(REPAIRS, "kind" => kind.as_str()).increment(1);
-}
-
-/// A job came to its end.
-pub fn job_ended(status: JobStatus) {
-    counter!(JOBS, "status" => status.as_str()).increment(1);
-}
-
-/// A webhook was tried.
-pub fn webhook_tried(outcome: Webhook) {
-    counter!(WEBHOOKS, "outcome" => outcome.as_str()).increment(1);
-}
-
-/// A job was deleted.
-pub fn job_deleted() {
-    counter!(DELETED_JOBS).increment(1);
-}
-
-/// Objects were deleted.
-pub fn objects_deleted(objects: u64, bytes: u64) {
-    counter!(DELETED_OBJECTS).increment(objects);
-    counter!(DELETED_BYTES).increment(bytes);
 }
 
 /// Watches one upload. Unless told otherwise its client has hung up: the handler was dropped with it.

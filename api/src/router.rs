@@ -1,24 +1,13 @@
 //! Every URL on one screen, by the scope that it needs. What an operation takes and answers is said at its handler.
 
-use crate::{
-    app::Shared,
-    batches,
-    caller::{self, Scope},
-    dead_letters, direct, docs, events, headers, health, jobs, keys, metrics,
-    openapi::{self, at},
-    outputs, patch, problem,
-    problem::{Code, Problem},
-    processing, tus, upload, web, webhooks,
-};
-use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    middleware::{from_fn, from_fn_with_state},
-};
+use vidp_pipeline::Shared;
+use crate::{authorize, metrics, auth::keys, handlers::{batches, dead_letters, docs, events, health, outputs, page, processing, tus, uploads, webhooks, jobs::{create, get, patch}}, http::{headers, problem::{self, Code, Problem}}, openapi::{self, at}};
+use vidp_record::api_key::Scope;
+use axum::{Router, extract::DefaultBodyLimit, middleware::{from_fn, from_fn_with_state}};
 use serde_json::Value;
 use tower::util::option_layer;
 use tower_http::compression::CompressionLayer;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::{routes, router::OpenApiRouter};
 
 /// Every route, by the scope that it needs.
 fn groups() -> [(Option<Scope>, OpenApiRouter<Shared>); 4] {

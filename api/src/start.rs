@@ -1,21 +1,13 @@
 //! How the API process starts and ends.
 
-use crate::{
-    app::{App, Shared},
-    changes::Changes,
-    config::ApiConfig,
-    db::Db,
-    fetch,
-    keys::Keys,
-    limits::Limits,
-    metrics, results, routes, sweep, webhooks,
-};
+use vidp_pipeline::{Pipeline, Shared, fetch, results, sweeper};
+use vidp_record::{changes::Changes, db::Db};
+use crate::{metrics, router, auth::keys::Keys, config::ApiConfig, handlers::webhooks, limits::Limits};
 use anyhow::{Result, bail};
 use std::{fmt::Display, sync::Arc, time::Duration};
-use tokio::sync::Notify;
-use tokio::task::{JoinError, JoinSet};
+use tokio::{sync::Notify, task::{JoinError, JoinSet}};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use vidp_common::{queue::Queue, service, store::Store};
+use vidp_common::{service, queue::Queue, store::Store};
 
 /// Commits in progress may take this long after the signal.
 const COMMIT_LIMIT: Duration = Duration::from_secs(10);

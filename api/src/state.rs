@@ -1,6 +1,7 @@
 //! What the API's parts share.
 
-use crate::{changes::Changes, config::ApiConfig, db::Db, keys::Keys, limits::Limits, plan::Times};
+use vidp_record::{changes::Changes, db::Db, plan::Times};
+use crate::{auth::keys::Keys, config::ApiConfig, limits::Limits};
 use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};

@@ -1,77 +1,104 @@
-//! From the record to the queue: what is due in a job document is published and marked as sent.
+//! The one door through which a job is stored and changed.
+//!
+//! A caller says what changes, with a function of `vidp_record::plan`. What follows from it happens here: the end of a
+//! job is counted and announced to webhooks, tasks that became due are published, and the fetcher is woken. Changes that
+//! have no such consequence are listed in [`crate::quiet`].
 
-use crate::{
-    app::{App, Shared},
+use crate::{Pipeline, Shared, metrics, publish, webhooks};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+use vidp_contract::Stage;
+use vidp_record::{
     db::{DbError, Updated},
     job::Job,
-    metrics, plan, webhooks,
+    plan,
 };
-use mongodb::bson::DateTime;
-use vidp_common::crash;
-use vidp_contract::Stage;
 
-/// Publishes every task that is due. What fails stays pending, and the sweeper comes back to it.
-pub async fn publish_due(app: &App, job: &Job) {
-    for stage in plan::due(job) {
-        if let Err(error) = publish(app, job, stage).await {
-            let trace = job.trace();
-            tracing::warn!(job = %job.id, %stage, trace_id = trace.trace_id(), "a task could not be published yet: {error:#}");
+/// Stores a new job; [`DbError::Duplicate`] when its id or its idempotency key is taken.
+pub async fn insert(pipeline: &Pipeline, job: &Job) -> Result<(), DbError> {
+    pipeline.db.insert(job).await?;
+    wake_fetcher(pipeline, job);
+    Ok(())
+}
+
+/// Stores new jobs together; those whose ids are taken stay as they are.
+pub async fn insert_all(pipeline: &Pipeline, jobs: Vec<Job>) -> Result<(), DbError> {
+    let first_to_fetch = jobs.iter().find(|job| job.fetch.is_some()).cloned();
+    pipeline.db.insert_all(jobs).await?;
+    if let Some(job) = first_to_fetch {
+        wake_fetcher(pipeline, &job);
+    }
+    Ok(())
+}
+
+/// Changes a job by compare-and-set, and starts everything that follows from the change. The follow-up work goes on when
+/// the caller is dropped.
+///
+/// `change` says whether it changed anything; it may be called several times.
+///
+/// # Errors
+/// [`DbError::NotFound`] when there is no such job, or it was deleted.
+pub async fn update(
+    pipeline: &Shared,
+    id: Uuid,
+    mut change: impl FnMut(&mut Job) -> bool,
+) -> Result<Updated, DbError> {
+    let mut before = Before::default();
+    let change = |job: &mut Job| {
+        before = Before::of(job);
+        change(job)
+    };
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    let updated = pipeline.db.update(id, change).await?;
+    if let Updated::Changed(job) = &updated {
+        follow_up(pipeline, &before, job);
+    }
+    Ok(updated)
+}
+
+/// The state before a change that decides what follows from it.
+#[derive(Default)]
+struct Before {
+    open: bool,
+    fetching: bool,
+    due: BTreeMap<Stage, Uuid>,
+}
+
+impl Before {
+    fn of(job: &Job) -> Before {
+        Before {
+            open: !job.status.is_terminal(),
+            fetching: job.fetch.is_some(),
+            due: plan::due(job),
         }
     }
 }
 
-async fn publish(app: &App, job: &Job, stage: Stage) -> anyhow::Result<()> {
-    let config = &app.config;
-    let task = plan::task(
-        job,
-        stage,
-        app.store.bucket(),
-        config.attempt_limit,
-        config.deadline(),
-    );
-    let Some(task) = task else {
-        return Ok(());
-    };
-    app.queue.publish_task(job.lane, &task, &job.trace()).await?;
-    crash::step("task.published");
-    let mark = |job: &mut Job| plan::sent(job, stage, task.task_id, app.times(), DateTime::now());
-    app.db.update(job.id, mark).await?;
-    crash::step("task.sent");
-    Ok(())
-}
-
-/// Changes a job, counts its end, has webhooks told of it, and publishes what became due; that goes on when the caller
-/// is dropped.
-pub async fn update(
-    app: &Shared,
-    id: uuid::Uuid,
-    mut change: impl FnMut(&mut Job) -> bool,
-) -> Result<Updated, DbError> {
-    let mut open = false;
-    let change = |job: &mut Job| {
-        open = !job.status.is_terminal();
-        change(job)
-    };
-    let updated = app.db.update(id, change).await?;
-    let Updated::Changed(job) = &updated else {
-        return Ok(updated);
-    };
-    if open && job.status.is_terminal() {
+fn follow_up(pipeline: &Shared, before: &Before, job: &Job) {
+    if before.open && job.status.is_terminal() {
         metrics::job_ended(job.status);
-    }
-    if job.announcement.is_some() && open {
-        let (app, job) = (app.clone(), job.clone());
-        app.commits.clone().spawn(async move {
-            if let Err(error) = webhooks::announce(&app, &job).await {
-                tracing::warn!(job = %job.id, "webhooks are told later: {error:#}");
+        let (pipeline, job) = (pipeline.clone(), job.clone());
+        pipeline.tasks.clone().spawn(async move {
+            if let Err(error) = webhooks::announce(&pipeline, &job).await {
+                tracing::warn!(job = %job.id, "the webhooks of a job's end wait for the sweeper: {error:#}");
             }
         });
     }
-    if !plan::due(job).is_empty() {
-        let (app, job) = (app.clone(), job.clone());
-        app.commits
+    let due = plan::newly_due(&before.due, job);
+    if !due.is_empty() {
+        let (pipeline, job) = (pipeline.clone(), job.clone());
+        pipeline
+            .tasks
             .clone()
-            .spawn(async move { publish_due(&app, &job).await });
+            .spawn(async move { publish::publish(&pipeline, &job, &due).await });
     }
-    Ok(updated)
+    if !before.fetching {
+        wake_fetcher(pipeline, job);
+    }
+}
+
+fn wake_fetcher(pipeline: &Pipeline, job: &Job) {
+    if job.fetch.is_some() {
+        pipeline.fetches_due.notify_one();
+    }
 }

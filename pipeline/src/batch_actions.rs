@@ -1,15 +1,14 @@
 //! Doing something to all jobs of a batch. The batch remembers what, so that another replica goes on when this one dies.
 
-use crate::{
-    app::Shared,
-    batch::{Action, ActionKind, Batch},
-    cancel,
-    db::DbError,
-    dispatch, plan,
-};
+use crate::{Shared, advance, cancel};
 use anyhow::Result;
-use mongodb::bson::DateTime;
 use std::time::Duration;
+use vidp_record::{
+    batch::{Action, ActionKind, Batch},
+    db::DbError,
+    plan,
+    time::{DateTime, after},
+};
 
 /// A claim holds for so long, and is renewed with each round.
 const LEASE: Duration = Duration::from_secs(10);
@@ -17,18 +16,18 @@ const LEASE: Duration = Duration::from_secs(10);
 const ROUND: i64 = 100;
 
 /// Notes it, and begins in the background.
-pub async fn begin(app: &Shared, batch: &mut Batch, kind: ActionKind) -> Result<(), DbError> {
+pub async fn begin(pipeline: &Shared, batch: &mut Batch, kind: ActionKind) -> Result<(), DbError> {
     let now = DateTime::now();
     let action = Action {
         kind,
         at: now,
         next_at: now,
     };
-    app.db.begin_action(batch, &action).await?;
+    pipeline.db.begin_action(batch, &action).await?;
     batch.action = Some(action);
-    let (app, batch) = (app.clone(), batch.clone());
-    app.commits.clone().spawn(async move {
-        if let Err(error) = go_on(&app, batch.clone()).await {
+    let (pipeline, batch) = (pipeline.clone(), batch.clone());
+    pipeline.tasks.clone().spawn(async move {
+        if let Err(error) = resume(&pipeline, batch.clone()).await {
             tracing::warn!(batch = %batch.id, "a batch was left half-way; the sweeper goes on: {error:#}");
         }
     });
@@ -36,23 +35,22 @@ pub async fn begin(app: &Shared, batch: &mut Batch, kind: ActionKind) -> Result<
 }
 
 /// Goes on with what is due, to its end or that of this process.
-pub async fn go_on(app: &Shared, mut batch: Batch) -> Result<()> {
+pub async fn resume(pipeline: &Shared, mut batch: Batch) -> Result<()> {
     while let Some(action) = batch.action.clone() {
-        let now = DateTime::now().timestamp_millis();
-        let until = DateTime::from_millis(now + LEASE.as_millis() as i64);
-        if app.shutdown.is_cancelled() || !app.db.claim_action(&batch, until).await? {
+        let until = after(LEASE);
+        if pipeline.shutdown.is_cancelled() || !pipeline.db.claim_action(&batch, until).await? {
             return Ok(());
         }
-        let jobs = app.db.to_do(&batch, &action, ROUND).await?;
+        let jobs = pipeline.db.to_do(&batch, &action, ROUND).await?;
         if jobs.is_empty() && batch.complete {
-            return Ok(app.db.end_action(&batch, &action).await?);
+            return Ok(pipeline.db.end_action(&batch, &action).await?);
         }
         for job in &jobs {
             let done = match action.kind {
-                ActionKind::Cancel => cancel::cancel(app, job.id).await.map(drop),
+                ActionKind::Cancel => cancel::cancel(pipeline, job.id).await.map(drop),
                 ActionKind::Retry => {
-                    let change = |job: &mut _| plan::retried(job, app.times(), DateTime::now());
-                    dispatch::update(app, job.id, change).await.map(drop)
+                    let change = |job: &mut _| plan::retried(job, pipeline.times(), DateTime::now());
+                    advance::update(pipeline, job.id, change).await.map(drop)
                 }
             };
             match done {
@@ -60,11 +58,8 @@ pub async fn go_on(app: &Shared, mut batch: Batch) -> Result<()> {
                 Err(error) => return Err(error.into()),
             }
         }
-        if action.kind == ActionKind::Retry {
-            app.fetches.notify_one();
-        }
         // One whose items still come in may have more by the next round; what was asked for may have changed.
-        batch = match app.db.batch(&batch.tenant, batch.id).await {
+        batch = match pipeline.db.batch(&batch.tenant, batch.id).await {
             Err(DbError::NotFound) => return Ok(()),
             found => found?,
         };

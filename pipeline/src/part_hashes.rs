@@ -1,32 +1,9 @@
 //! The SHA-256 of each part, from the bytes as the client sent them. What is read of an upload later is compared with them:
 //! a byte that flips on the way from the store must change neither the file nor the hash that is recorded of it.
 
-use super::record::Resumable;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use vidp_contract::hex;
-
-/// What an upload left in the store, and what it must be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pieces {
-    /// The upload's id.
-    pub upload: String,
-    /// Bytes of every part but the last.
-    pub part_size: i64,
-    /// Lower-case hexadecimal, one for each part.
-    pub hashes: Vec<String>,
-}
-
-impl Pieces {
-    /// Of a complete upload.
-    pub fn of(upload: &Resumable) -> Pieces {
-        Pieces {
-            upload: upload.id.to_string(),
-            part_size: upload.part_size,
-            hashes: upload.hashes.clone(),
-        }
-    }
-}
+use vidp_record::source::Pieces;
 
 /// Hashes what goes by, part after part.
 pub struct PartHasher {

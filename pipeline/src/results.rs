@@ -1,21 +1,19 @@
 //! What workers say: results, which are stored and applied exactly once, and progress, which may be lost.
 
-use crate::{
-    app::Shared,
-    db::{DbError, Updated},
-    dispatch,
-    job::Job,
-    plan,
-};
+use crate::{Shared, advance};
 use anyhow::Result;
 use async_nats::jetstream::{AckKind, Message, consumer::PullConsumer};
 use futures_util::StreamExt;
-use mongodb::bson::DateTime;
 use std::time::Duration;
 use tracing::Instrument;
-use vidp_common::trace;
-use vidp_common::{crash, queue::Cancel};
+use vidp_common::{LogOnce, crash, queue::Cancel, trace};
 use vidp_contract::{Progress, TaskResult, TraceParent, streams};
+use vidp_record::{
+    db::{DbError, Updated},
+    job::Job,
+    plan,
+    time::DateTime,
+};
 
 /// Results asked for at a time. They take milliseconds each, far less than their lease.
 const BATCH: usize = 64;
@@ -27,26 +25,26 @@ const PAUSE: Duration = Duration::from_secs(1);
 const GROUP: &str = "vidp-api";
 
 /// Applies results until the shutdown.
-pub async fn follow_results(app: Shared) {
-    let mut told = false;
-    while !app.shutdown.is_cancelled() {
-        match pull(&app, &mut told).await {
-            Err(error) if !told => tracing::warn!("no results can be pulled: {error:#}"),
-            _ => {}
+pub async fn follow_results(pipeline: Shared) {
+    let mut outage = LogOnce::default();
+    while !pipeline.shutdown.is_cancelled() {
+        if let Err(error) = pull(&pipeline, &mut outage).await
+            && outage.first_failure()
+        {
+            tracing::warn!("results cannot be pulled: {error:#}");
         }
-        told = true;
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
-            () = app.shutdown.cancelled() => {}
+            () = pipeline.shutdown.cancelled() => {}
         }
     }
 }
 
-async fn pull(app: &Shared, told: &mut bool) -> Result<()> {
-    app.queue.ensure().await?;
-    let consumer: PullConsumer = app.queue.results_consumer().await?;
-    *told = false;
-    while !app.shutdown.is_cancelled() {
+async fn pull(pipeline: &Shared, outage: &mut LogOnce) -> Result<()> {
+    pipeline.queue.ensure().await?;
+    let consumer: PullConsumer = pipeline.queue.results_consumer().await?;
+    outage.recovered();
+    while !pipeline.shutdown.is_cancelled() {
         let mut batch = consumer
             .batch()
             .max_messages(BATCH)
@@ -54,14 +52,14 @@ async fn pull(app: &Shared, told: &mut bool) -> Result<()> {
             .messages()
             .await?;
         while let Some(message) = batch.next().await {
-            apply(app, message.map_err(anyhow::Error::from_boxed)?).await;
+            apply(pipeline, message.map_err(anyhow::Error::from_boxed)?).await;
         }
     }
     Ok(())
 }
 
 /// Applies one result and acknowledges it once MongoDB has it.
-async fn apply(app: &Shared, message: Message) {
+async fn apply(pipeline: &Shared, message: Message) {
     crash::step("result.received");
     let kind = match serde_json::from_slice::<TaskResult>(&message.payload) {
         Ok(result) => {
@@ -72,9 +70,9 @@ async fn apply(app: &Shared, message: Message) {
             let span =
                 tracing::info_span!("persist", otel.kind = "consumer", %job, %stage, attempt, trace_id);
             trace::adopt(&trace, &span);
-            persist(app, &result).instrument(span).await
+            persist(pipeline, &result).instrument(span).await
         }
-        Err(error) => match app
+        Err(error) => match pipeline
             .queue
             .bury("results", &message, &format!("not a result: {error}"))
             .await
@@ -94,9 +92,9 @@ async fn apply(app: &Shared, message: Message) {
 }
 
 /// Brings a result into the record, and says what the broker is told.
-async fn persist(app: &Shared, result: &TaskResult) -> AckKind {
-    let change = |job: &mut Job| plan::finished(job, result, app.times(), DateTime::now());
-    match dispatch::update(app, result.job_id, change).await {
+async fn persist(pipeline: &Shared, result: &TaskResult) -> AckKind {
+    let change = |job: &mut Job| plan::finished(job, result, pipeline.times(), DateTime::now());
+    match advance::update(pipeline, result.job_id, change).await {
         Ok(Updated::Changed(job)) => {
             crash::step("result.applied");
             tracing::info!(status = %job.status, "stage ended");
@@ -112,13 +110,17 @@ async fn persist(app: &Shared, result: &TaskResult) -> AckKind {
 }
 
 /// Applies progress for as long as the process lives.
-pub async fn follow_progress(app: Shared) {
+pub async fn follow_progress(pipeline: Shared) {
     loop {
-        match app.queue.subscribe(streams::PROGRESS_SUBJECTS, Some(GROUP)).await {
+        match pipeline
+            .queue
+            .subscribe(streams::PROGRESS_SUBJECTS, Some(GROUP))
+            .await
+        {
             Ok(mut messages) => {
                 while let Some(message) = messages.next().await {
                     if let Ok(progress) = serde_json::from_slice::<Progress>(&message.payload) {
-                        apply_progress(&app, &progress).await;
+                        apply_progress(&pipeline, &progress).await;
                     }
                 }
             }
@@ -128,9 +130,9 @@ pub async fn follow_progress(app: Shared) {
     }
 }
 
-async fn apply_progress(app: &Shared, progress: &Progress) {
-    let change = |job: &mut Job| plan::progressed(job, progress, app.times(), DateTime::now());
-    let wanted = match app.db.update(progress.job_id, change).await {
+async fn apply_progress(pipeline: &Shared, progress: &Progress) {
+    let change = |job: &mut Job| plan::progressed(job, progress, pipeline.times(), DateTime::now());
+    let wanted = match advance::update(pipeline, progress.job_id, change).await {
         Ok(Updated::Changed(_)) => true,
         Ok(Updated::Unchanged(job)) => {
             let stage = job.stages.get(&progress.stage);
@@ -148,6 +150,6 @@ async fn apply_progress(app: &Shared, progress: &Progress) {
             job_id: progress.job_id,
             tasks: vec![progress.task_id],
         };
-        let _ = app.queue.cancel(&cancel).await;
+        let _ = pipeline.queue.cancel(&cancel).await;
     }
 }

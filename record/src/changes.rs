@@ -19,9 +19,9 @@ use tokio::sync::broadcast;
 const PAUSE: Duration = Duration::from_secs(1);
 /// Changes kept for those who are slower than the stream. They are whole jobs, so that few are kept: who falls further
 /// behind reads from MongoDB what it has missed.
-const KEPT: usize = 256;
+const RING: usize = 256;
 /// How often those who wait are told how far the stream is when nothing changes.
-const QUIET: Duration = Duration::from_secs(10);
+const QUIET_EVERY: Duration = Duration::from_secs(10);
 
 /// What is announced.
 #[derive(Clone, Debug)]
@@ -39,10 +39,8 @@ pub enum Change {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position(String);
 
-/// One change as MongoDB gives it, its document not decoded.
-pub type RawEvent = ChangeStreamEvent<RawDocumentBuf>;
-/// The stream of them.
-pub type RawChanges = ChangeStream<RawEvent>;
+pub(crate) type RawEvent = ChangeStreamEvent<RawDocumentBuf>;
+pub(crate) type RawChanges = ChangeStream<RawEvent>;
 
 /// Announces changes, and knows how far it has come.
 #[derive(Clone)]
@@ -76,7 +74,7 @@ impl Position {
 impl Default for Changes {
     fn default() -> Self {
         Changes {
-            sender: broadcast::channel(KEPT).0,
+            sender: broadcast::channel(RING).0,
             reached: Arc::default(),
         }
     }
@@ -124,7 +122,7 @@ impl Changes {
                 let told = event.filter(|_| self.sender.receiver_count() > 0);
                 if let Some(job) = told.and_then(|event| stored(&event)) {
                     self.send(Change::Stored(position, Arc::new(job)));
-                } else if spoke.elapsed() >= QUIET {
+                } else if spoke.elapsed() >= QUIET_EVERY {
                     self.send(Change::Quiet(position));
                     spoke = Instant::now();
                 }
@@ -145,7 +143,7 @@ impl Changes {
 }
 
 /// Opens the change stream after a position, or now.
-pub async fn open(db: &Db, after: Option<&Position>) -> mongodb::error::Result<RawChanges> {
+pub(crate) async fn open(db: &Db, after: Option<&Position>) -> mongodb::error::Result<RawChanges> {
     // A job is always stored whole, and then the event has it as it was at that moment. A mere sign of life is not.
     let wanted = doc! { "$match": { "operationType": { "$in": ["insert", "replace"] } } };
     let jobs = db.jobs().clone_with_type::<RawDocumentBuf>();
@@ -154,7 +152,7 @@ pub async fn open(db: &Db, after: Option<&Position>) -> mongodb::error::Result<R
 }
 
 /// Where the stream is after an event, or where it is when there was none.
-pub fn position(event: Option<&RawEvent>, stream: &RawChanges) -> Option<Position> {
+pub(crate) fn position(event: Option<&RawEvent>, stream: &RawChanges) -> Option<Position> {
     match event {
         Some(event) => Position::of(&event.id),
         None => stream.resume_token().as_ref().and_then(Position::of),
@@ -162,7 +160,7 @@ pub fn position(event: Option<&RawEvent>, stream: &RawChanges) -> Option<Positio
 }
 
 /// The job that an event tells of.
-pub fn stored(event: &RawEvent) -> Option<Job> {
+pub(crate) fn stored(event: &RawEvent) -> Option<Job> {
     let whole = matches!(
         event.operation_type,
         OperationType::Insert | OperationType::Replace

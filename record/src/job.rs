@@ -1,13 +1,16 @@
 //! The job document: the record of everything VidP knows about an upload. MongoDB, collection `jobs`.
 
-use crate::{caller::LOCAL_TENANT, reference::Reference, tus::pieces::Pieces};
+use crate::{
+    source::{Direct, Fetch, SourceState},
+    tenant::LOCAL_TENANT,
+};
 use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fmt};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vidp_contract::{JobOptions, Lane, MediaFacts, Output, Stage, Timings, TraceParent};
+use vidp_contract::{JobOptions, Lane, Output, Stage, Timings, TraceParent};
 
 /// One upload and what becomes of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -101,58 +104,6 @@ pub struct Announcement {
     pub at: DateTime,
     /// When the sweeper looks at it.
     pub next_at: DateTime,
-}
-
-/// The uploaded file.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct SourceState {
-    pub filename: String,
-    /// Bytes; while the upload runs, what was announced, or 0.
-    pub size: i64,
-    /// Lower-case hexadecimal; empty while the upload runs.
-    pub sha256: String,
-    pub content_type: String,
-    /// Known once a stage has probed the file.
-    pub media: Option<MediaFacts>,
-    /// Where it was fetched from; none of an upload.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<Reference>,
-    /// Resumable uploads that it is read from, or put together from, one after the other, until it is.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub parts: Vec<Pieces>,
-    /// What the client says of it before it is there: lower-case hexadecimal SHA-256.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub wanted_sha256: Option<String>,
-}
-
-/// A source that its client sends to the store.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Direct {
-    /// Bytes that were announced.
-    pub size: i64,
-    /// Of the multipart upload; none of a file in one piece.
-    pub upload_id: Option<String>,
-    /// It is given up then.
-    pub expires_at: DateTime,
-}
-
-/// A source on its way.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Fetch {
-    /// Nobody begins before: while somebody fetches, and while a failed try is waited after.
-    pub next_at: DateTime,
-    /// Begun so far; names the try that holds the claim.
-    pub tries: u32,
-}
-
-impl Fetch {
-    /// To begin at once.
-    pub fn new(now: DateTime) -> Self {
-        Fetch {
-            next_at: now,
-            tries: 0,
-        }
-    }
 }
 
 /// One stage of a job.

@@ -1,7 +1,9 @@
 //! The record of a resumable upload. MongoDB, collection `files`.
 
-use super::pieces::Pieces;
-use crate::job::{Fetch, Job};
+use crate::{
+    job::Job,
+    source::{Fetch, Pieces},
+};
 use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -16,7 +18,7 @@ pub struct Resumable {
     /// Whose it is.
     pub tenant: String,
     pub kind: Kind,
-    pub state: State,
+    pub state: UploadState,
     /// Bytes that were announced.
     pub size: i64,
     /// Bytes that the store has: whole parts, and a tail that ends here.
@@ -63,7 +65,7 @@ pub enum Kind {
 /// How far it is. Goes down the list and never back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum UploadState {
     /// Bytes are missing.
     Open,
     /// All are there; the object is to be made of them, and the job.
@@ -74,14 +76,14 @@ pub enum State {
     Gone,
 }
 
-impl State {
+impl UploadState {
     /// The name in queries.
     pub fn as_str(self) -> &'static str {
         match self {
-            State::Open => "open",
-            State::Complete => "complete",
-            State::Done => "done",
-            State::Gone => "gone",
+            UploadState::Open => "open",
+            UploadState::Complete => "complete",
+            UploadState::Done => "done",
+            UploadState::Gone => "gone",
         }
     }
 }
@@ -95,6 +97,15 @@ impl Resumable {
     /// The tail that ends at this offset.
     pub fn tail_key(&self, offset: i64) -> String {
         keys::tail(self.id, offset.cast_unsigned())
+    }
+
+    /// What a complete upload has stored, with the hash of every part.
+    pub fn pieces(&self) -> Pieces {
+        Pieces {
+            upload: self.id.to_string(),
+            part_size: self.part_size,
+            hashes: self.hashes.clone(),
+        }
     }
 
     /// The job that it becomes: its bytes are read for their hash, or put together, by whoever fetches sources.

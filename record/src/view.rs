@@ -2,7 +2,7 @@
 
 use crate::{
     job::{Job, JobStatus, StageError, StageState, StageStatus},
-    reference::Reference,
+    source::Reference,
 };
 use mongodb::bson::DateTime;
 use serde::Serialize;

@@ -3,20 +3,12 @@
 pub mod admin;
 mod token;
 
-use crate::{
-    app::Shared,
-    caller::{Caller, LOCAL_TENANT, Scope},
-    config::ApiConfig,
-    problem::{Code, Problem},
-};
+use vidp_pipeline::Shared;
+use crate::{auth::Caller, config::ApiConfig, http::problem::{Code, Problem}};
+use vidp_record::{api_key::Scope, tenant::LOCAL_TENANT, time::DateTime};
 use anyhow::{Context, Result};
-use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{collections::{BTreeSet, HashMap}, sync::{Mutex, PoisonError}, time::{Duration, Instant}};
 use token::{Hasher, Token};
 use uuid::Uuid;
 
@@ -24,34 +16,6 @@ use uuid::Uuid;
 const FRESH: Duration = Duration::from_secs(10);
 /// The last use is recorded this exactly. Milliseconds.
 const USE_GRAIN: i64 = 60_000;
-
-/// What the record knows of a key; MongoDB, collection `keys`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Key {
-    /// UUIDv7, the first part of the key's text.
-    #[serde(rename = "_id", with = "uuid::serde::hyphenated")]
-    pub id: Uuid,
-    /// For people: what the key is used for.
-    pub name: String,
-    pub tenant: String,
-    pub scopes: BTreeSet<Scope>,
-    /// HMAC-SHA-256 of the key's text.
-    pub hash: String,
-    pub created_at: DateTime,
-    pub expires_at: Option<DateTime>,
-    pub revoked_at: Option<DateTime>,
-    /// A minute exactly.
-    pub last_used_at: Option<DateTime>,
-    /// The key of a rotation that takes this one's place.
-    pub replaced_by: Option<String>,
-}
-
-impl Key {
-    /// Neither revoked nor expired.
-    pub fn is_live(&self) -> bool {
-        self.revoked_at.is_none() && self.expires_at.is_none_or(|at| at > DateTime::now())
-    }
-}
 
 /// Checks keys. Those of the record are kept for a moment, so that a busy client does not ask MongoDB each time.
 pub struct Keys {

@@ -1,24 +1,10 @@
 //! `/api/v1/dead-letters`: messages that nobody could work on. For operators: they are of every tenant.
 
-use crate::{
-    app::Shared,
-    caller::Caller,
-    cursor,
-    db::{DbError, Updated},
-    dispatch,
-    job::{Job, StageStatus},
-    jobs::checked,
-    plan,
-    problem::{Code, Problem},
-};
-use axum::{
-    Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use vidp_pipeline::{Shared, advance};
+use crate::{auth::Caller, http::{cursor, extract::checked, problem::{Code, Problem}}};
+use vidp_record::{plan, db::{DbError, Updated}, job::{Job, StageStatus}, time::DateTime};
+use axum::{Json, extract::{Path, Query, State, rejection::QueryRejection}, http::StatusCode, response::{IntoResponse, Response}};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::format_description::well_known::Rfc3339;

@@ -1,10 +1,7 @@
 //! The OpenAPI document and a page that shows it and tries it out. Everything is in the program: it works offline.
 
-use crate::{problem::Problem, routes};
-use axum::{
-    http::{HeaderMap, StatusCode, header},
-    response::{Html, IntoResponse, Response},
-};
+use crate::{router, http::problem::Problem};
+use axum::{http::{HeaderMap, StatusCode, header}, response::{Html, IntoResponse, Response}};
 use std::sync::LazyLock;
 
 /// OpenAPI Explorer; `api/assets/README.md` says where it is from.

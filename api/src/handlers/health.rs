@@ -1,6 +1,7 @@
 //! What probes, Prometheus and operators ask.
 
-use crate::{app::Shared, metrics};
+use vidp_pipeline::Shared;
+use crate::metrics;
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};

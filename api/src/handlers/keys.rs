@@ -1,22 +1,9 @@
 //! `/api/v1/keys`: making, listing, rotating and revoking keys. For operators: they see every tenant's.
 
-use super::{Key, Token};
-use crate::{
-    app::Shared,
-    caller::{Caller, Scope},
-    problem::{Code, Problem},
-    view,
-};
-use axum::{
-    Json,
-    extract::{
-        Path, Query, State,
-        rejection::{JsonRejection, QueryRejection},
-    },
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
-};
-use mongodb::bson::DateTime;
+use vidp_record::{view, api_key::{Key, Scope}, time::DateTime};
+use crate::{auth::{Caller, keys::Token}, http::problem::{Code, Problem}};
+use vidp_pipeline::Shared;
+use axum::{Json, extract::{Path, Query, State, rejection::{JsonRejection, QueryRejection}}, http::{StatusCode, header}, response::{IntoResponse, Response}};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use time::OffsetDateTime;

@@ -1,17 +1,9 @@
 //! The web page at `/`. Its files are in the program; a debug build reads them from `web/` at each request, so that a
 //! change shows without compiling.
 
-use crate::{
-    app::{App, Shared},
-    problem::{Code, Problem},
-};
-use axum::{
-    Router,
-    extract::{Path, State},
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
-    routing::get,
-};
+use vidp_pipeline::{Pipeline, Shared};
+use crate::http::problem::{Code, Problem};
+use axum::{Router, extract::{Path, State}, http::{HeaderMap, StatusCode, header}, response::{IntoResponse, Response}, routing::get};
 use reqwest::Url;
 use rust_embed::Embed;
 use tower_http::compression::CompressionLayer;

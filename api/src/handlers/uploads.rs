@@ -1,26 +1,10 @@
 //! `/api/v1/uploads`: files that clients send to the object store themselves. The job is the record of the upload: it is
 //! `uploading`, and its id is the upload's, until the client says that all is there.
 
-use crate::{
-    app::Shared,
-    caller::Caller,
-    db::{DbError, Updated},
-    idempotency::{self, Begun},
-    job::{Direct, Fetch, Job, JobStatus},
-    options, plan,
-    problem::{Code, Problem},
-    sweep,
-    upload::{plain_name, plain_type, too_large, wanted_hash},
-    view::{self, JobView},
-};
-use axum::{
-    Json,
-    body::Bytes,
-    extract::{Path, State, rejection::BytesRejection},
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
-};
-use mongodb::bson::DateTime;
+use vidp_pipeline::{Shared, sweeper};
+use crate::{auth::Caller, http::{options, digest::wanted_hash, idempotency::{self, Begun}, problem::{Code, Problem, too_large}}};
+use vidp_record::{plan, db::{DbError, Updated}, job::{Job, JobStatus}, source::{Direct, Fetch, plain_name, plain_type}, time::DateTime, view::{self, JobView}};
+use axum::{Json, body::Bytes, extract::{Path, State, rejection::BytesRejection}, http::{HeaderMap, StatusCode, header}, response::{IntoResponse, Response}};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
@@ -111,7 +95,7 @@ pub async fn create(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let idempotency_key = idempotency::key(&headers)?;
-    let new: NewUpload = crate::body::json(body)?;
+    let new: NewUpload = crate::http::body::json(body)?;
     if new.size == 0 {
         return Err(Problem::invalid("size must be at least 1"));
     }

@@ -2,7 +2,7 @@
 //!
 //! It names the last item, not a number of items, so that what is stored meanwhile moves nothing.
 
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use uuid::Uuid;
 

@@ -4,11 +4,8 @@
 //! SHA-256 counts. Other algorithms are ignored, as RFC 9530 §2 lets a recipient do; a field that cannot be read is an
 //! error, as RFC 9651 §4.2 lets it be: whoever sends one wants it checked.
 
-use crate::problem::{Code, Problem};
-use axum::{
-    body::{Body, BodyDataStream, Bytes},
-    http::HeaderMap,
-};
+use crate::http::problem::{Code, Problem};
+use axum::{body::{Body, BodyDataStream, Bytes}, http::HeaderMap};
 use futures_util::StreamExt;
 use sfv::{Dictionary, ListEntry, Parser};
 use sha2::{Digest, Sha256};
@@ -114,7 +111,7 @@ impl Hashed {
 
     /// Reads what was left, and gives the hash of all of it.
     pub(super) async fn finish(self) -> Result<String, Problem> {
-        while super::timely(async { self.next().await.transpose() })
+        while crate::http::pace::timely(async { self.next().await.transpose() })
             .await?
             .is_some()
         {}

@@ -1,12 +1,7 @@
 //! Header fields that every answer has: what browsers may do with it.
 
-use crate::tus;
-use axum::{
-    extract::Request,
-    http::{HeaderName, HeaderValue, Method, header},
-    middleware::Next,
-    response::Response,
-};
+use crate::handlers::tus;
+use axum::{extract::Request, http::{HeaderName, HeaderValue, Method, header}, middleware::Next, response::Response};
 use std::time::Duration;
 use tower_http::cors::{AllowHeaders, CorsLayer};
 

@@ -4,14 +4,10 @@
 //! is no second record that could say something else than the job. The request's hash is stored in the same step that
 //! makes the job complete. An upload that comes to nothing gives its key back, however it ended.
 
-use crate::{
-    app::Shared,
-    db::DbError,
-    job::{Job, JobStatus},
-    problem::{Code, Problem},
-};
+use vidp_pipeline::Shared;
+use vidp_record::{db::DbError, job::{Job, JobStatus}, time::DateTime};
+use crate::http::problem::{Code, Problem};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use mongodb::bson::DateTime;
 use serde::Serialize;
 use sfv::{Item, Parser};
 use sha2::{Digest, Sha256};

@@ -1,6 +1,6 @@
 //! What a client asks for: read strictly and checked before anything is stored.
 
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 use vidp_contract::{Codec, JobOptions, Timestamp, language_name};
@@ -136,12 +136,8 @@ fn known_language(field: &str, code: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::Job;
-    use proptest::{
-        collection::{hash_map, vec},
-        prelude::*,
-        sample::{Index, select},
-    };
+    use vidp_record::job::Job;
+    use proptest::{collection::{hash_map, vec}, prelude::*, sample::{Index, select}};
 
     fn check(text: &str, expected: &str) {
         match parse(text) {

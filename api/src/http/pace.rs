@@ -1,7 +1,7 @@
 //! The least rate at which an upload may come in.
 
-use super::too_slow;
-use crate::{app::App, problem::Problem};
+use crate::http::{pace::too_slow, problem::Problem};
+use vidp_pipeline::Pipeline;
 use std::time::{Duration, Instant};
 
 /// The rate holds over windows of this length.

@@ -1,10 +1,7 @@
 //! Sources by reference: an object of another bucket, or a URL. What a client may name, and how it is read.
 
-use crate::{
-    config::ApiConfig,
-    outbound,
-    problem::{Code, Problem},
-};
+use crate::{config::ApiConfig, http::problem::{Code, Problem}};
+use vidp_pipeline::outbound;
 use anyhow::{Result, ensure};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
@@ -15,48 +12,6 @@ use utoipa::ToSchema;
 const TENANT: &str = "{tenant}";
 /// Longest key of an object, by S3's rules, and longest URL. Bytes.
 const MAX_LENGTH: usize = 1024;
-
-/// Where a source is fetched from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged, deny_unknown_fields)]
-pub enum Reference {
-    /// An object of the same object store.
-    Object {
-        /// A bucket that the server's settings allow.
-        bucket: String,
-        /// The object's key, below the allowed prefix.
-        key: String,
-    },
-    /// A file on the web.
-    Url {
-        /// `https`, and a public address.
-        #[schema(max_length = 1024, pattern = "^https?://")]
-        url: String,
-    },
-}
-
-impl Reference {
-    /// The last part of its path, as a file's name.
-    pub fn file_name(&self) -> String {
-        match self {
-            Reference::Object { key, .. } => key.rsplit('/').next().unwrap_or_default().to_owned(),
-            Reference::Url { url } => Url::parse(url)
-                .ok()
-                .and_then(|url| Some(url.path_segments()?.next_back()?.to_owned()))
-                .unwrap_or_default(),
-        }
-    }
-}
-
-impl fmt::Display for Reference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Reference::Object { bucket, key } => write!(f, "{bucket}/{key}"),
-            // What follows the path may be a secret, as in a presigned URL.
-            Reference::Url { url } => f.write_str(url.split(['?', '#']).next().unwrap_or_default()),
-        }
-    }
-}
 
 /// Objects that clients may name: those of a bucket, below a prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,22 +96,5 @@ mod tests {
         check("films/{tenant}/", "acme2/a.mp4", false);
         check("other", "a.mp4", false);
         assert!("/in".parse::<Allowed>().is_err());
-    }
-
-    #[test]
-    fn a_reference_is_one_of_two() {
-        let read = |text: &str| serde_json::from_str::<Reference>(text).ok();
-        let object = read(r#"{"bucket": "films", "key": "a/b.mp4"}"#).unwrap();
-        assert_eq!(
-            (object.file_name(), object.to_string()),
-            ("b.mp4".into(), "films/a/b.mp4".into())
-        );
-        let url = read(r#"{"url": "https://example.com/a/b.mp4?token=secret"}"#).unwrap();
-        assert_eq!(
-            (url.file_name(), url.to_string()),
-            ("b.mp4".into(), "https://example.com/a/b.mp4".into())
-        );
-        assert_eq!(read(r#"{"url": "https://example.com/a", "key": "b"}"#), None);
-        assert_eq!(read(r#"{"bucket": "films"}"#), None);
     }
 }

@@ -1,24 +1,11 @@
 //! What a tenant has waiting: jobs that have not ended, and the bytes of their sources.
 
-use crate::{
-    app::App,
-    problem::{Code, Problem},
-};
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use vidp_pipeline::Pipeline;
+use crate::http::problem::{Code, Problem};
+use std::{collections::HashMap, sync::{Mutex, PoisonError}, time::{Duration, Instant}};
 
 /// How long a count is believed. What begins meanwhile is not counted, so that the limit is right to a second's uploads.
 const FRESH: Duration = Duration::from_secs(1);
-
-/// The jobs of one tenant that have not ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Open {
-    pub jobs: u64,
-    pub bytes: u64,
-}
 
 /// Keeps the counts for a moment.
 pub struct Backlog {

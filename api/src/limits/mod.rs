@@ -11,7 +11,8 @@ pub use backlog::Open;
 pub use rate::Allowance;
 pub use uploads::Permit;
 
-use crate::{app::App, caller::Caller, config::ApiConfig, problem::Problem};
+use vidp_pipeline::Pipeline;
+use crate::{auth::Caller, config::ApiConfig, http::problem::Problem};
 use backlog::Backlog;
 use rate::Rate;
 use std::net::IpAddr;

@@ -4,19 +4,10 @@
 //! `RateLimit` what remains (`r`) and the seconds `t` until all of it is there again. The counting is GCRA (ITU-T I.371):
 //! what was used comes back evenly, and not at the end of a window.
 
-use crate::problem::{Code, Problem};
+use crate::http::problem::{Code, Problem};
 use axum::http::{HeaderMap, HeaderValue};
-use governor::{
-    DefaultKeyedRateLimiter, Quota, RateLimiter,
-    clock::{Clock, DefaultClock},
-    middleware::StateInformationMiddleware,
-};
-use std::{
-    hash::Hash,
-    num::NonZeroU32,
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::{Clock, DefaultClock}, middleware::StateInformationMiddleware};
+use std::{hash::Hash, num::NonZeroU32, sync::atomic::{AtomicU32, Ordering}, time::Duration};
 
 /// Seconds.
 const WINDOW: u32 = 60;

@@ -1,10 +1,7 @@
 //! Uploads that go on at the same time, by tenant.
 
-use crate::problem::{Code, Problem};
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use crate::http::problem::{Code, Problem};
+use std::{collections::HashMap, sync::{Arc, Mutex, PoisonError}};
 
 type Counts = Arc<Mutex<HashMap<String, usize>>>;
 

@@ -4,7 +4,8 @@
 mod operation;
 mod parts;
 
-use crate::{app::Shared, caller::Scope};
+use vidp_pipeline::Shared;
+use vidp_record::api_key::Scope;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value};
 use utoipa::{ToSchema, openapi::OpenApi};
@@ -61,9 +62,9 @@ fn object(value: &mut Value) -> Result<&mut Map<String, Value>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::routes;
+    use crate::router;
     use serde_json::Value;
-    use std::{collections::HashSet, fs, path::Path};
+    use std::{fs, collections::HashSet, path::Path};
 
     fn operations(document: &Value) -> impl Iterator<Item = (String, &Value)> {
         let items = document["paths"].as_object().unwrap().iter();

@@ -1,7 +1,8 @@
 //! What the annotations of handlers leave out because it holds for all: problems, request id, key, examples.
 
 use super::{object, parts::REQUEST_ID};
-use crate::{caller::Scope, problem::Code};
+use vidp_record::api_key::Scope;
+use crate::http::problem::Code;
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! The parts of the document that belong to no operation.
 
-use crate::problem::ProblemBody;
+use crate::http::problem::ProblemBody;
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;

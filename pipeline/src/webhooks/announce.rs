@@ -4,20 +4,20 @@
 //! next, and then the announcement is taken away. Whoever dies in between leaves it to the sweeper, and an index sees to
 //! it that no webhook is told twice of one end.
 
-use crate::{
-    app::Shared,
-    job::Job,
-    view,
-    webhook::{Delivery, DeliveryState, EventType},
-};
+use crate::Shared;
 use anyhow::Result;
-use mongodb::bson::DateTime;
 use serde_json::json;
 use uuid::Uuid;
 use vidp_common::crash;
+use vidp_record::{
+    job::Job,
+    time::DateTime,
+    view,
+    webhook::{Delivery, DeliveryState, EventType},
+};
 
 /// Stores the messages of a job's end.
-pub async fn announce(app: &Shared, job: &Job) -> Result<()> {
+pub async fn announce(pipeline: &Shared, job: &Job) -> Result<()> {
     let Some(announcement) = &job.announcement else {
         return Ok(());
     };
@@ -43,12 +43,12 @@ pub async fn announce(app: &Shared, job: &Job) -> Result<()> {
             created_at: DateTime::now(),
             expires_at: None,
         };
-        let webhooks = app.db.webhooks_for(&job.tenant, event).await?;
+        let webhooks = pipeline.db.webhooks_for(&job.tenant, event).await?;
         let deliveries = webhooks.iter().map(|webhook| message(webhook.id)).collect();
-        app.db.insert_deliveries(deliveries).await?;
-        app.deliveries.notify_one();
+        pipeline.db.insert_deliveries(deliveries).await?;
+        pipeline.deliveries_due.notify_one();
     }
     crash::step("announce.stored");
-    app.db.announced(job.id, announcement.id).await?;
+    pipeline.db.announced(job.id, announcement.id).await?;
     Ok(())
 }

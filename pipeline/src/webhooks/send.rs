@@ -1,13 +1,7 @@
 //! Sends what is due. Every replica does; a compare-and-set on the delivery decides which one. A message is sent at
 //! least once: whoever dies with one on its way leaves it to another.
 
-use crate::{
-    app::Shared,
-    db::{DbError, Next},
-    metrics, outbound,
-    webhook::{Attempt, Delivery, DeliveryState, DisabledReason, Webhook, pause},
-};
-use mongodb::bson::DateTime;
+use crate::{Shared, metrics, outbound};
 use reqwest::{Client, StatusCode, Url};
 use std::{
     collections::HashMap,
@@ -15,10 +9,16 @@ use std::{
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
+use vidp_common::LogOnce;
+use vidp_record::{
+    db::{DbError, Next},
+    time::{DateTime, after},
+    webhook::{Attempt, Delivery, DeliveryState, DisabledReason, Webhook, pause},
+};
 
 /// Messages on their way from this process, and to one webhook: a slow receiver does not hold up the others.
-const MOST: usize = 32;
-const MOST_TO_ONE: usize = 4;
+const MAX_SENDING: usize = 32;
+const MAX_SENDING_TO_ONE: usize = 4;
 /// A receiver must have answered by then; the specification asks for 15 to 30 s.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
 /// Longer than a try: then somebody else may think that this process has died.
@@ -29,8 +29,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const LOG: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Sends until the shutdown, then waits for what is on its way.
-pub async fn run(app: Shared) {
-    let client = outbound::client(&app.config.outbound_allow)
+pub async fn run(pipeline: Shared) {
+    let client = outbound::client(&pipeline.settings.outbound_allow)
         .timeout(TIME_LIMIT)
         .build();
     let client = match client {
@@ -40,20 +40,19 @@ pub async fn run(app: Shared) {
             return;
         }
     };
-    let (mut sending, mut told) = (Sending::default(), false);
-    while !app.shutdown.is_cancelled() {
-        let started = sending.start(&app, &client).await;
-        match &started {
-            Err(error) if !told => tracing::warn!("webhooks wait: {error}"),
-            _ => {}
+    let (mut sending, mut outage) = (Sending::default(), LogOnce::default());
+    while !pipeline.shutdown.is_cancelled() {
+        match sending.start(&pipeline, &client).await {
+            Ok(()) => drop(outage.recovered()),
+            Err(error) if outage.first_failure() => tracing::warn!("webhooks wait: {error}"),
+            Err(_) => {}
         }
-        told = started.is_err();
         tokio::select! {
             // Others may wait for this place.
             Some(ended) = sending.tasks.join_next() => sending.ended(ended.ok()),
-            () = app.deliveries.notified() => {}
+            () = pipeline.deliveries_due.notified() => {}
             () = tokio::time::sleep(PAUSE) => {}
-            () = app.shutdown.cancelled() => {}
+            () = pipeline.shutdown.cancelled() => {}
         }
     }
     sending.tasks.join_all().await;
@@ -67,24 +66,24 @@ struct Sending {
 }
 
 impl Sending {
-    async fn start(&mut self, app: &Shared, client: &Client) -> Result<(), DbError> {
-        let room = MOST.saturating_sub(self.tasks.len());
+    async fn start(&mut self, pipeline: &Shared, client: &Client) -> Result<(), DbError> {
+        let room = MAX_SENDING.saturating_sub(self.tasks.len());
         if room == 0 {
             return Ok(());
         }
-        let busy = self.to.iter().filter(|(_, count)| **count >= MOST_TO_ONE);
+        let busy = self.to.iter().filter(|(_, count)| **count >= MAX_SENDING_TO_ONE);
         let busy = busy.map(|(id, _)| id.to_string()).collect();
         let limit = i64::try_from(room).unwrap_or(1);
-        for delivery in app.db.deliveries_due(busy, limit).await? {
+        for delivery in pipeline.db.deliveries_due(busy, limit).await? {
             let count = self.to.entry(delivery.webhook_id).or_default();
-            if *count >= MOST_TO_ONE {
+            if *count >= MAX_SENDING_TO_ONE {
                 continue;
             }
-            if let Some(delivery) = app.db.claim_delivery(&delivery, after(CLAIM)).await? {
+            if let Some(delivery) = pipeline.db.claim_delivery(&delivery, after(CLAIM)).await? {
                 *count += 1;
-                let (app, client) = (app.clone(), client.clone());
+                let (pipeline, client) = (pipeline.clone(), client.clone());
                 self.tasks.spawn(async move {
-                    if let Err(error) = attempt(&app, &client, &delivery).await {
+                    if let Err(error) = attempt(&pipeline, &client, &delivery).await {
                         tracing::warn!(delivery = %delivery.id, "a try was not recorded, and will be repeated: {error}");
                     }
                     delivery.webhook_id
@@ -107,12 +106,12 @@ impl Sending {
 }
 
 /// One try, and what follows from it.
-async fn attempt(app: &Shared, client: &Client, delivery: &Delivery) -> Result<(), DbError> {
-    let webhook = match app.db.webhook(&delivery.tenant, delivery.webhook_id).await {
+async fn attempt(pipeline: &Shared, client: &Client, delivery: &Delivery) -> Result<(), DbError> {
+    let webhook = match pipeline.db.webhook(&delivery.tenant, delivery.webhook_id).await {
         Ok(webhook) => webhook,
         // Deleted while this delivery was being stored.
         Err(DbError::NotFound) => {
-            let removed = app.db.remove_webhook(&delivery.tenant, delivery.webhook_id);
+            let removed = pipeline.db.remove_webhook(&delivery.tenant, delivery.webhook_id);
             return removed.await.map(drop);
         }
         Err(error) => return Err(error),
@@ -120,7 +119,7 @@ async fn attempt(app: &Shared, client: &Client, delivery: &Delivery) -> Result<(
     let at = DateTime::now();
     let started = Instant::now();
     let answer = match webhook.enabled {
-        true => send(app, client, &webhook, delivery).await,
+        true => send(pipeline, client, &webhook, delivery).await,
         false => Err("the webhook is disabled".to_owned()),
     };
     let status = answer.as_ref().ok().copied();
@@ -130,7 +129,7 @@ async fn attempt(app: &Shared, client: &Client, delivery: &Delivery) -> Result<(
         error: answer.err(),
         milliseconds: i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX),
     };
-    let schedule = &app.config.webhook_retry_seconds;
+    let schedule = &pipeline.settings.webhook_retry_seconds;
     let retry = pause(schedule, delivery.attempt, fastrand::f64()).filter(|_| webhook.enabled);
     let (next, outcome) = match status {
         Some(status) if status.is_success() => (
@@ -138,7 +137,7 @@ async fn attempt(app: &Shared, client: &Client, delivery: &Delivery) -> Result<(
             metrics::Webhook::Delivered,
         ),
         Some(StatusCode::GONE) => {
-            disable(app, &webhook, DisabledReason::Gone).await?;
+            disable(pipeline, &webhook, DisabledReason::Gone).await?;
             (
                 Next::End(DeliveryState::Failed, after(LOG)),
                 metrics::Webhook::Failed,
@@ -148,12 +147,12 @@ async fn attempt(app: &Shared, client: &Client, delivery: &Delivery) -> Result<(
             Some(pause) => (Next::Retry(after(pause)), metrics::Webhook::Retried),
             None => {
                 if webhook.enabled
-                    && !app
+                    && !pipeline
                         .db
                         .has_delivered_since(webhook.id, delivery.created_at)
                         .await?
                 {
-                    disable(app, &webhook, DisabledReason::Failing).await?;
+                    disable(pipeline, &webhook, DisabledReason::Failing).await?;
                 }
                 (
                     Next::End(DeliveryState::Failed, after(LOG)),
@@ -162,21 +161,21 @@ async fn attempt(app: &Shared, client: &Client, delivery: &Delivery) -> Result<(
             }
         },
     };
-    app.db.delivery_tried(delivery, &tried, next).await?;
+    pipeline.db.delivery_tried(delivery, &tried, next).await?;
     metrics::webhook_tried(outcome);
     Ok(())
 }
 
 /// Gives the answer's status, or a sentence for the webhook's owner.
 async fn send(
-    app: &Shared,
+    pipeline: &Shared,
     client: &Client,
     webhook: &Webhook,
     delivery: &Delivery,
 ) -> Result<StatusCode, String> {
     let url = Url::parse(&webhook.url).map_err(|error| error.to_string())?;
     // The settings may have changed since it was registered.
-    outbound::check(&url, &app.config.outbound_allow).map_err(|error| error.to_string())?;
+    outbound::check(&url, &pipeline.settings.outbound_allow).map_err(|error| error.to_string())?;
     let timestamp = DateTime::now().timestamp_millis() / 1000;
     let request = client
         .post(url)
@@ -200,19 +199,18 @@ async fn send(
     }
 }
 
-async fn disable(app: &Shared, webhook: &Webhook, reason: DisabledReason) -> Result<(), DbError> {
+async fn disable(pipeline: &Shared, webhook: &Webhook, reason: DisabledReason) -> Result<(), DbError> {
     tracing::info!(webhook = %webhook.id, ?reason, "a webhook was disabled");
     let change = |webhook: &mut Webhook| {
         webhook.enabled = false;
         webhook.disabled_reason = Some(reason);
     };
-    match app.db.update_webhook(&webhook.tenant, webhook.id, change).await {
+    match pipeline
+        .db
+        .update_webhook(&webhook.tenant, webhook.id, change)
+        .await
+    {
         Ok(_) | Err(DbError::NotFound) => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-fn after(time: Duration) -> DateTime {
-    let time = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-    DateTime::from_millis(DateTime::now().timestamp_millis().saturating_add(time))
 }

@@ -1,6 +1,6 @@
 //! The collection `batches`, and the jobs of a batch together.
 
-use super::{Db, DbError};
+use super::client::{Db, DbError};
 use crate::{
     batch::{Action, ActionKind, Batch},
     job::{Job, JobStatus},

@@ -1,10 +1,10 @@
 //! The collection `jobs`: one document a job.
 
-use super::{Db, DbError};
+use super::client::{Db, DbError};
+use super::open::Open;
 use crate::{
-    caller::LOCAL_TENANT,
     job::{Job, JobStatus},
-    limits::Open,
+    tenant::LOCAL_TENANT,
 };
 use futures_util::TryStreamExt;
 use mongodb::{
@@ -257,12 +257,7 @@ impl Db {
             doc! { "$group": { "_id": null, "jobs": { "$sum": 1_i64 }, "bytes": { "$sum": "$source.size" } } },
         ];
         let counted = self.run(async move { jobs.aggregate(count).await?.try_next().await });
-        let counted = counted.await?.unwrap_or_default();
-        let number = |name| counted.get_i64(name).unwrap_or(0).cast_unsigned();
-        Ok(Open {
-            jobs: number("jobs"),
-            bytes: number("bytes"),
-        })
+        Ok(Open::read(counted.await?))
     }
 
     /// Removes a deleted job's document if it still is at `rev`.

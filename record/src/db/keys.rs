@@ -1,7 +1,7 @@
 //! The collection `keys`: one document an API key. It has no job and no secret in it.
 
-use super::{Db, DbError};
-use crate::keys::Key;
+use super::client::{Db, DbError};
+use crate::api_key::Key;
 use futures_util::TryStreamExt;
 use mongodb::{
     Collection, IndexModel,

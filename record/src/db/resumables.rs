@@ -1,10 +1,8 @@
 //! The collection `files`: resumable uploads. A request appends under a claim: every change is made only while it holds.
 
-use super::{Db, DbError};
-use crate::{
-    limits::Open,
-    tus::record::{Resumable, State},
-};
+use super::client::{Db, DbError};
+use super::open::Open;
+use crate::resumable::{Resumable, UploadState};
 use futures_util::TryStreamExt;
 use mongodb::{
     Collection, IndexModel,
@@ -34,7 +32,7 @@ impl Db {
     /// A client's upload, as long as it is not gone.
     pub async fn resumable(&self, tenant: &str, id: Uuid) -> Result<Resumable, DbError> {
         let query =
-            doc! { "_id": id.to_string(), "tenant": tenant, "state": { "$ne": State::Gone.as_str() } };
+            doc! { "_id": id.to_string(), "tenant": tenant, "state": { "$ne": UploadState::Gone.as_str() } };
         let files = self.files();
         let found = self.run(async move { files.find_one(query).await }).await?;
         found.ok_or(DbError::NotFound)
@@ -42,14 +40,14 @@ impl Db {
 
     /// Anybody's upload, as long as it is not gone.
     pub async fn find_resumable(&self, id: Uuid) -> Result<Option<Resumable>, DbError> {
-        let query = doc! { "_id": id.to_string(), "state": { "$ne": State::Gone.as_str() } };
+        let query = doc! { "_id": id.to_string(), "state": { "$ne": UploadState::Gone.as_str() } };
         let files = self.files();
         self.run(async move { files.find_one(query).await }).await
     }
 
     /// Takes the claim of an upload that is open and has come to `offset`.
     pub async fn claim_resumable(&self, id: Uuid, offset: i64) -> Result<Option<Resumable>, DbError> {
-        let query = doc! { "_id": id.to_string(), "state": State::Open.as_str(), "offset": offset };
+        let query = doc! { "_id": id.to_string(), "state": UploadState::Open.as_str(), "offset": offset };
         let files = self.files();
         self.run(async move {
             files
@@ -63,7 +61,7 @@ impl Db {
     /// Records how far it has come, and the `hashes` of the parts that are new; false when the claim does not hold any more.
     pub async fn advance_resumable(&self, upload: &Resumable, hashes: Vec<String>) -> Result<bool, DbError> {
         let held =
-            doc! { "_id": upload.id.to_string(), "state": State::Open.as_str(), "claim": upload.claim };
+            doc! { "_id": upload.id.to_string(), "state": UploadState::Open.as_str(), "claim": upload.claim };
         let mut set = doc! {
             "offset": upload.offset,
             "expires_at": upload.expires_at,
@@ -80,15 +78,15 @@ impl Db {
 
     /// The object is there, and the job.
     pub async fn done_resumable(&self, id: Uuid) -> Result<bool, DbError> {
-        let complete = doc! { "_id": id.to_string(), "state": State::Complete.as_str() };
-        let done = doc! { "$set": { "state": State::Done.as_str() }, "$unset": { "finish_at": "" } };
+        let complete = doc! { "_id": id.to_string(), "state": UploadState::Complete.as_str() };
+        let done = doc! { "$set": { "state": UploadState::Done.as_str() }, "$unset": { "finish_at": "" } };
         self.update_file(complete, done).await
     }
 
     /// Nobody sees it any more, nor appends, and the sweeper removes it; false when it is in another state by now.
     pub async fn gone_resumable(&self, upload: &Resumable) -> Result<bool, DbError> {
         let same = doc! { "_id": upload.id.to_string(), "state": upload.state.as_str() };
-        let set = doc! { "state": State::Gone.as_str(), "expires_at": DateTime::now() };
+        let set = doc! { "state": UploadState::Gone.as_str(), "expires_at": DateTime::now() };
         self.update_file(same, doc! { "$set": set, "$unset": { "finish_at": "" } })
             .await
     }
@@ -104,7 +102,7 @@ impl Db {
     pub async fn resumables_due(&self, now: DateTime, limit: i64) -> Result<Vec<Resumable>, DbError> {
         let due = doc! { "$or": [
             { "finish_at": { "$lte": now } },
-            { "expires_at": { "$lte": now }, "state": { "$ne": State::Complete.as_str() } },
+            { "expires_at": { "$lte": now }, "state": { "$ne": UploadState::Complete.as_str() } },
         ] };
         let files = self.files();
         self.run(async move { files.find(due).limit(limit).await?.try_collect().await })
@@ -114,17 +112,12 @@ impl Db {
     /// A tenant's uploads that are not finished.
     pub async fn open_resumables(&self, tenant: &str) -> Result<Open, DbError> {
         let count = [
-            doc! { "$match": { "tenant": tenant, "state": State::Open.as_str() } },
+            doc! { "$match": { "tenant": tenant, "state": UploadState::Open.as_str() } },
             doc! { "$group": { "_id": null, "jobs": { "$sum": 1_i64 }, "bytes": { "$sum": "$offset" } } },
         ];
         let files = self.files();
         let counted = self.run(async move { files.aggregate(count).await?.try_next().await });
-        let counted: Document = counted.await?.unwrap_or_default();
-        let number = |name| counted.get_i64(name).unwrap_or(0).cast_unsigned();
-        Ok(Open {
-            jobs: number("jobs"),
-            bytes: number("bytes"),
-        })
+        Ok(Open::read(counted.await?))
     }
 
     async fn update_file(&self, filter: Document, change: Document) -> Result<bool, DbError> {

@@ -1,6 +1,6 @@
 //! The collections `webhooks` and `deliveries`.
 
-use super::{DUPLICATE_KEY, Db, DbError};
+use super::client::{DUPLICATE_KEY, Db, DbError};
 use crate::webhook::{Attempt, Delivery, DeliveryState, EventType, Webhook};
 use futures_util::TryStreamExt;
 use mongodb::{

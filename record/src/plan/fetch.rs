@@ -1,22 +1,51 @@
 //! What becomes of a job whose source is still to be fetched.
 
-use super::{end, error, later, settle};
+use super::settle::{end, error, settle};
 use crate::{
-    fetch::Failed,
-    job::{Fetch, Job, JobStatus, StageStatus},
+    job::{Job, JobStatus, StageStatus},
     plan::Times,
+    source::Fetch,
+    time::later,
 };
 use mongodb::bson::DateTime;
 use std::time::Duration;
 use vidp_contract::FailureCode;
 
 /// Tries of a source that may come another time.
-const TRIES: u32 = 6;
+const MAX_TRIES: u32 = 6;
 /// After the first try; doubled after each.
-const PAUSE: Duration = Duration::from_secs(5);
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Why a source did not come.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// It will not come another time either.
+    #[error("{detail}")]
+    Final {
+        /// Of the stages.
+        code: FailureCode,
+        /// A sentence for people.
+        detail: String,
+    },
+    /// It may come another time.
+    #[error("{0}")]
+    Transient(String),
+}
+
+impl Failed {
+    pub fn permanent(code: FailureCode, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Failed::Final { code, detail }
+    }
+
+    /// It may come another time.
+    pub fn transient(why: impl std::fmt::Display) -> Self {
+        Failed::Transient(why.to_string())
+    }
+}
 
 /// Somebody fetches the source: nobody else does for `lease`.
-pub fn claimed(job: &mut Job, lease: Duration, now: DateTime) -> bool {
+pub fn claim(job: &mut Job, lease: Duration, now: DateTime) -> bool {
     match waiting(job).filter(|fetch| fetch.next_at <= now) {
         Some(fetch) => {
             fetch.tries += 1;
@@ -33,7 +62,7 @@ pub fn is_claimed(job: &mut Job, try_number: u32) -> bool {
 }
 
 /// Whoever fetches is alive.
-pub fn renewed(job: &mut Job, lease: Duration, now: DateTime) -> bool {
+pub fn renew(job: &mut Job, lease: Duration, now: DateTime) -> bool {
     let fetch = waiting(job);
     fetch.map(|fetch| fetch.next_at = later(now, lease)).is_some()
 }
@@ -45,11 +74,11 @@ pub fn failed(job: &mut Job, failed: &Failed, times: Times, now: DateTime) -> bo
     };
     let tries = fetch.tries;
     let (code, detail) = match failed {
-        Failed::Passing(_) if tries < TRIES => {
-            fetch.next_at = later(now, PAUSE * 2_u32.pow(tries.saturating_sub(1)));
+        Failed::Transient(_) if tries < MAX_TRIES => {
+            fetch.next_at = later(now, FIRST_PAUSE * 2_u32.pow(tries.saturating_sub(1)));
             return true;
         }
-        Failed::Passing(detail) => (FailureCode::SourceMissing, detail),
+        Failed::Transient(detail) => (FailureCode::SourceMissing, detail),
         Failed::Final { code, detail } => (*code, detail),
     };
     for stage in job.stages.values_mut() {
@@ -102,11 +131,11 @@ mod tests {
     fn one_at_a_time_fetches_and_the_next_after_its_lease() {
         let now = DateTime::from_millis(1_000_000);
         let mut job = job(now);
-        assert!(claimed(&mut job, LEASE, now) && !claimed(&mut job, LEASE, now));
+        assert!(claim(&mut job, LEASE, now) && !claim(&mut job, LEASE, now));
         assert!(is_claimed(&mut job, 1));
-        assert!(renewed(&mut job, LEASE, later(now, LEASE / 2)));
-        assert!(!claimed(&mut job, LEASE, later(now, LEASE)));
-        assert!(claimed(&mut job, LEASE, later(now, LEASE * 2)));
+        assert!(renew(&mut job, LEASE, later(now, LEASE / 2)));
+        assert!(!claim(&mut job, LEASE, later(now, LEASE)));
+        assert!(claim(&mut job, LEASE, later(now, LEASE * 2)));
         assert!(!is_claimed(&mut job, 1) && is_claimed(&mut job, 2));
     }
 
@@ -114,12 +143,12 @@ mod tests {
     fn what_may_pass_is_tried_again_and_then_fails() {
         let mut now = DateTime::from_millis(1_000_000);
         let mut job = job(now);
-        let broken = Failed::Passing("it broke off".into());
-        for tries in 1..=TRIES {
-            assert!(claimed(&mut job, LEASE, now), "{tries}");
+        let broken = Failed::Transient("it broke off".into());
+        for tries in 1..=MAX_TRIES {
+            assert!(claim(&mut job, LEASE, now), "{tries}");
             assert!(failed(&mut job, &broken, times(), now));
-            assert_eq!(job.status == JobStatus::Failed, tries == TRIES);
-            assert!(!claimed(&mut job, LEASE, now));
+            assert_eq!(job.status == JobStatus::Failed, tries == MAX_TRIES);
+            assert!(!claim(&mut job, LEASE, now));
             now = later(now, Duration::from_secs(600));
         }
         let stage = job.stages.values().next().unwrap();
@@ -131,7 +160,7 @@ mod tests {
     fn what_will_not_pass_fails_at_once_and_a_cancelled_job_is_not_fetched() {
         let now = DateTime::from_millis(1_000_000);
         let mut gone = job(now);
-        assert!(claimed(&mut gone, LEASE, now));
+        assert!(claim(&mut gone, LEASE, now));
         let failure = Failed::Final {
             code: FailureCode::MediaTooLarge,
             detail: "too large".into(),
@@ -139,7 +168,7 @@ mod tests {
         assert!(failed(&mut gone, &failure, times(), now));
         assert_eq!(gone.status, JobStatus::Failed);
         let mut cancelled = job(now);
-        assert!(super::super::cancelled(&mut cancelled, times(), now));
-        assert!(!claimed(&mut cancelled, LEASE, now));
+        assert!(crate::plan::cancelled(&mut cancelled, times(), now));
+        assert!(!claim(&mut cancelled, LEASE, now));
     }
 }

@@ -8,17 +8,19 @@ use super::{
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use vidp_contract::{Output, Success, Timings};
+use vidp_contract::{Output, SkipCode, Success, Timings};
 
 const LIMIT: u32 = 3;
 
 /// What happens next. The number chooses among what is there.
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    /// What is due is published, and marked as sent.
+    /// A process publishes the stages that its change made due, and marks them as sent.
     Publish,
-    /// What is due is published, and the API dies before it says so.
+    /// A process publishes them, and dies before it marks them.
     PublishAndDie,
+    /// A process dies between its change and the publish.
+    DieBeforePublish,
     /// The broker delivers a task that nobody holds.
     Deliver(usize),
     /// An attempt goes on by a step, whether it still holds its lease or not.
@@ -71,6 +73,12 @@ enum At {
 struct World {
     now: i64,
     job: Job,
+    /// Stages that live processes have made due and not published yet.
+    publishing: BTreeSet<(Stage, Uuid)>,
+    /// Tasks that the stream has stored at some time.
+    published: BTreeSet<Uuid>,
+    /// Tasks that the sweeper may publish once more.
+    republishing: BTreeSet<Uuid>,
     /// The task stream, with how often each was delivered.
     tasks: BTreeMap<(Stage, Uuid), u32>,
     results: Vec<TaskResult>,
@@ -87,9 +95,13 @@ struct World {
 
 impl World {
     fn new(stages: &[Stage]) -> World {
+        let job = job(stages);
         World {
             now: 0,
-            job: job(stages),
+            publishing: due(&job).into_iter().collect(),
+            published: BTreeSet::new(),
+            republishing: BTreeSet::new(),
+            job,
             tasks: BTreeMap::new(),
             results: Vec::new(),
             taken: 0,
@@ -111,6 +123,7 @@ impl World {
         match event {
             Event::Publish => self.publish(true),
             Event::PublishAndDie => self.publish(false),
+            Event::DieBeforePublish => self.publishing.clear(),
             Event::Deliver(n) => self.deliver(n),
             Event::Step(n, way) => self.step(n, way),
             Event::Expire(n) => {
@@ -125,22 +138,22 @@ impl World {
             }
             Event::Apply => {
                 if let Some(result) = self.results.get(self.taken).cloned() {
-                    finished(&mut self.job, &result, TIMES, now);
+                    self.change(|job| finished(job, &result, TIMES, now));
                     self.taken += 1;
                 }
             }
             Event::Replay(n) => {
                 if !self.results.is_empty() {
                     let result = self.results[n % self.results.len()].clone();
-                    finished(&mut self.job, &result, TIMES, now);
+                    self.change(|job| finished(job, &result, TIMES, now));
                 }
             }
             Event::Sweep(minutes) => self.sweep(minutes),
             Event::Cancel => {
-                cancelled(&mut self.job, TIMES, now);
+                self.change(|job| cancelled(job, TIMES, now));
             }
             Event::Retry => {
-                if retried(&mut self.job, TIMES, now) {
+                if self.change(|job| retried(job, TIMES, now)) {
                     self.ended = None;
                 }
             }
@@ -158,16 +171,35 @@ impl World {
         self.attempts.get_mut(n % count)
     }
 
-    /// As `dispatch::publish_due`.
-    fn publish(&mut self, says_so: bool) {
-        let now = self.time();
-        for stage in due(&self.job) {
-            let id = self.job.stages[&stage].task_id;
-            // One message per subject: a second copy is refused.
-            self.tasks.entry((stage, id)).or_insert(0);
-            if says_so {
-                sent(&mut self.job, stage, id, TIMES, now);
-            }
+    /// As `advance::update`: the process that stores a change publishes what the change made due.
+    fn change(&mut self, change: impl FnOnce(&mut Job) -> bool) -> bool {
+        let before = due(&self.job);
+        let changed = change(&mut self.job);
+        let tasks = due(&self.job);
+        let new = newly_due(&before, &self.job);
+        self.publishing
+            .extend(new.into_iter().map(|stage| (stage, tasks[&stage])));
+        changed
+    }
+
+    /// As `publish::publish`, for every stage that a live process has made due.
+    fn publish(&mut self, marks: bool) {
+        for (stage, id) in std::mem::take(&mut self.publishing) {
+            self.publish_task(stage, id, marks);
+        }
+    }
+
+    fn publish_task(&mut self, stage: Stage, id: Uuid, marks: bool) {
+        let first = self.published.insert(id);
+        assert!(
+            first || self.republishing.contains(&id),
+            "{stage}: two processes published one task"
+        );
+        // One message per subject: a second copy is refused.
+        self.tasks.entry((stage, id)).or_insert(0);
+        if marks {
+            let now = self.time();
+            sent(&mut self.job, stage, id, TIMES, now);
         }
     }
 
@@ -259,15 +291,19 @@ impl World {
         }
     }
 
-    /// As `sweep::look_after`, for every stage whose time has come.
+    /// As `sweeper::reconcile_stage`, for every stage whose time has come.
     fn sweep(&mut self, minutes: i64) {
         self.now += minutes * 60_000;
         for stage in self.job.stages.keys().copied().collect::<Vec<_>>() {
             let now = self.time();
-            match claimed(&mut self.job, stage, TIMES, now) {
+            match claim_stage(&mut self.job, stage, TIMES, now) {
                 None => continue,
                 Some(DispatchState::Pending) => {
-                    self.publish(true);
+                    let id = self.job.stages[&stage].task_id;
+                    // Its process has died, or takes longer than its claim.
+                    self.publishing.remove(&(stage, id));
+                    self.republishing.insert(id);
+                    self.publish_task(stage, id, true);
                     continue;
                 }
                 Some(DispatchState::Sent) => {}
@@ -285,10 +321,11 @@ impl World {
                         task_id: id,
                         ..result
                     };
-                    finished(&mut self.job, &result, TIMES, now);
+                    self.change(|job| finished(job, &result, TIMES, now));
                 }
                 None => {
-                    lost(&mut self.job, stage, id, now);
+                    self.republishing.insert(id);
+                    self.change(|job| lost(job, stage, id, now));
                 }
             }
         }
@@ -396,6 +433,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         3 => Just(Event::Publish),
         1 => Just(Event::PublishAndDie),
+        1 => Just(Event::DieBeforePublish),
         5 => (0..4_usize).prop_map(Event::Deliver),
         9 => (0..6_usize, way).prop_map(|(n, way)| Event::Step(n, way)),
         2 => (0..6_usize).prop_map(Event::Expire),

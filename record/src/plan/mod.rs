@@ -4,19 +4,22 @@
 //! late, twice or for another task change nothing: terminal states absorb.
 
 pub mod fetch;
+mod settle;
 mod task;
 
 pub use task::task;
 
-use crate::job::{
-    Announcement, Dispatch, DispatchState, Fetch, Job, JobStatus, SourceState, StageError, StageState,
-    StageStatus,
+use crate::time::later;
+use crate::{
+    job::{Dispatch, DispatchState, Job, JobStatus, StageState, StageStatus},
+    source::{Fetch, SourceState},
 };
 use mongodb::bson::DateTime;
 use serde_json::Value;
-use std::time::Duration;
+use settle::{current, end, error, expiry, pending, report, settle, skip};
+use std::{collections::BTreeMap, time::Duration};
 use uuid::Uuid;
-use vidp_contract::{FailureCode, Outcome, Progress, ScaleReport, SkipCode, Stage, TaskResult, Timestamp};
+use vidp_contract::{FailureCode, Outcome, Progress, ScaleReport, Stage, TaskResult, Timestamp};
 
 /// How long a published task may be silent before the sweeper looks for it, when an ended job's losing attempts are
 /// removed, and how long it is kept.
@@ -33,9 +36,9 @@ pub struct Times {
 }
 
 /// A deleted job's document stays for so long: longer than any worker goes on after its cancellation.
-const BURIAL: Duration = Duration::from_secs(600);
+const TOMBSTONE_LIFE: Duration = Duration::from_secs(600);
 /// A task that waits in the queue is looked for less often than one that is being worked on.
-const PATIENCE: u32 = 5;
+const QUEUED_STALE_FACTOR: u32 = 5;
 /// A publish that is not confirmed by then is repeated.
 const REPUBLISH_AFTER: Duration = Duration::from_secs(10);
 
@@ -87,7 +90,7 @@ pub fn sent(job: &mut Job, stage: Stage, task_id: Uuid, times: Times, now: DateT
 }
 
 /// The sweeper looks after a stage: nobody else does until `REPUBLISH_AFTER` or `stale` has passed.
-pub fn claimed(job: &mut Job, stage: Stage, times: Times, now: DateTime) -> Option<DispatchState> {
+pub fn claim_stage(job: &mut Job, stage: Stage, times: Times, now: DateTime) -> Option<DispatchState> {
     let state = job.stages.get_mut(&stage)?;
     let dispatch = state
         .dispatch
@@ -96,7 +99,9 @@ pub fn claimed(job: &mut Job, stage: Stage, times: Times, now: DateTime) -> Opti
     dispatch.next_at = match dispatch.state {
         DispatchState::Pending => later(now, REPUBLISH_AFTER),
         // It only waits, most likely: thousands may.
-        DispatchState::Sent if state.status == StageStatus::Queued => later(now, times.stale * PATIENCE),
+        DispatchState::Sent if state.status == StageStatus::Queued => {
+            later(now, times.stale * QUEUED_STALE_FACTOR)
+        }
         DispatchState::Sent => later(now, times.stale),
     };
     Some(dispatch.state)
@@ -129,13 +134,13 @@ pub fn deleted(job: &mut Job, now: DateTime) -> bool {
         return false;
     }
     job.deleted_at = Some(now);
-    job.expires_at = Some(later(now, BURIAL));
+    job.expires_at = Some(later(now, TOMBSTONE_LIFE));
     job.tidy_at = None;
     true
 }
 
 /// The time of the job's tidying has come; it is done by whoever gets this stored.
-pub fn tidying(job: &mut Job, times: Times, now: DateTime) -> bool {
+pub fn claim_cleanup(job: &mut Job, times: Times, now: DateTime) -> bool {
     let due = job.status.is_terminal() && job.tidy_at.is_some_and(|time| time <= now);
     if due {
         // Again, should whoever does it die.
@@ -145,7 +150,7 @@ pub fn tidying(job: &mut Job, times: Times, now: DateTime) -> bool {
 }
 
 /// The job is tidy. False when it runs again, and will have to be tidied again.
-pub fn tidied(job: &mut Job) -> bool {
+pub fn cleaned_up(job: &mut Job) -> bool {
     job.status.is_terminal() && job.tidy_at.take().is_some()
 }
 
@@ -258,7 +263,7 @@ pub fn retried(job: &mut Job, times: Times, now: DateTime) -> bool {
 }
 
 /// The sweeper looks after an announcement: nobody else does for a while.
-pub fn announcing(job: &mut Job, now: DateTime) -> bool {
+pub fn claim_announcement(job: &mut Job, now: DateTime) -> bool {
     let due = job
         .announcement
         .as_mut()
@@ -270,7 +275,13 @@ pub fn announcing(job: &mut Job, now: DateTime) -> bool {
 }
 
 /// The client says how long the job is to be kept after its end.
-pub fn kept(job: &mut Job, days: Option<u32>, until: Option<Timestamp>, times: Times, now: DateTime) {
+pub fn set_retention(
+    job: &mut Job,
+    days: Option<u32>,
+    until: Option<Timestamp>,
+    times: Times,
+    now: DateTime,
+) {
     job.options.retention_days = days;
     job.options.expires_at = until;
     if job.status.is_terminal() {
@@ -279,165 +290,27 @@ pub fn kept(job: &mut Job, days: Option<u32>, until: Option<Timestamp>, times: T
     }
 }
 
-/// Stages whose task is to be published now.
-pub fn due(job: &Job) -> Vec<Stage> {
+/// Stages whose task must be published, with the task's id.
+pub fn due(job: &Job) -> BTreeMap<Stage, Uuid> {
     let pending =
         |state: &StageState| matches!(&state.dispatch, Some(d) if d.state == DispatchState::Pending);
     job.stages
         .iter()
         .filter(|(_, state)| pending(state))
-        .map(|(stage, _)| *stage)
+        .map(|(stage, state)| (*stage, state.task_id))
         .collect()
 }
 
-/// A finished stage's own report.
-fn report<R: serde::de::DeserializeOwned>(job: &Job, stage: Stage) -> Option<R> {
-    let result = job.stages.get(&stage)?.result.clone()?;
-    serde_json::from_value(result).ok()
-}
-
-/// Makes due what can begin, and draws the job's status from its stages'.
-fn settle(job: &mut Job, times: Times, now: DateTime) {
-    if !matches!(job.status, JobStatus::Uploading | JobStatus::Cancelled) {
-        begin_waiting(job, now);
-    }
-    let status = overall(job);
-    if status.is_terminal() {
-        job.fetch = None;
-        job.direct = None;
-    }
-    if status.is_terminal() && job.source.sha256.is_empty() {
-        // It came to nothing: the client may try again with the same key.
-        job.idempotency_key = None;
-    }
-    if status.is_terminal() && job.expires_at.is_none() {
-        let expires_at = expiry(job, now, times);
-        job.expires_at = Some(expires_at);
-        job.tidy_at = Some(later(now, times.tidy).min(expires_at));
-        job.announcement = Some(Announcement {
-            id: Uuid::now_v7(),
-            status,
-            at: now,
-            // Told at once by whoever stored it; the sweeper comes when that did not happen.
-            next_at: later(now, Duration::from_secs(2)),
-        });
-    }
-    job.status = status;
-}
-
-/// When the time of a job is over that has ended then: as its client wants it, as long as the settings allow.
-fn expiry(job: &Job, ended: DateTime, times: Times) -> DateTime {
-    const DAY: Duration = Duration::from_secs(24 * 3600);
-    let millis = |time: Timestamp| i64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
-    let wanted = match (job.options.expires_at, job.options.retention_days) {
-        (Some(until), _) => DateTime::from_millis(millis(until)),
-        (None, Some(days)) => later(ended, DAY * days),
-        (None, None) => later(ended, times.retention),
-    };
-    wanted.min(later(ended, times.max_retention))
-}
-
-fn begin_waiting(job: &mut Job, now: DateTime) {
-    let needs_detect = job.options.subtitle.language == "auto";
-    let detect = job
-        .stages
-        .get(&Stage::Detect)
-        .map(|state| (state.status, skip_code(state)));
-    for (stage, state) in &mut job.stages {
-        if state.status != StageStatus::Waiting {
-            continue;
-        }
-        match detect {
-            Some((status, _)) if *stage == Stage::Subtitle && needs_detect && !status.is_terminal() => {}
-            // Without sound or speech there is nothing to write down either.
-            Some((StageStatus::Skipped, Some(code))) if *stage == Stage::Subtitle && needs_detect => {
-                skip(state, code, now);
-            }
-            _ => {
-                state.status = StageStatus::Queued;
-                state.queued_at = Some(now);
-                state.dispatch = Some(pending(now));
-            }
-        }
-    }
-}
-
-/// The job's status, as its stages' statuses have it.
-fn overall(job: &Job) -> JobStatus {
-    let any = |wanted: fn(StageStatus) -> bool| job.stages.values().any(|state| wanted(state.status));
-    let all = |wanted: fn(StageStatus) -> bool| job.stages.values().all(|state| wanted(state.status));
-    match job.status {
-        JobStatus::Cancelled => JobStatus::Cancelled,
-        JobStatus::Uploading if !all(StageStatus::is_terminal) => JobStatus::Uploading,
-        _ if !all(StageStatus::is_terminal) => {
-            let begun = |status| !matches!(status, StageStatus::Waiting | StageStatus::Queued);
-            if any(begun) {
-                JobStatus::Running
-            } else {
-                JobStatus::Queued
-            }
-        }
-        _ if all(|status| status == StageStatus::Failed) => JobStatus::Failed,
-        _ if any(|status| status == StageStatus::Failed) => JobStatus::Partial,
-        _ => JobStatus::Succeeded,
-    }
-}
-
-/// The stage, if `task_id` is the task that may change it.
-fn current(job: &mut Job, stage: Stage, task_id: Uuid) -> Option<&mut StageState> {
-    job.stages
-        .get_mut(&stage)
-        .filter(|state| state.task_id == task_id && state.status.is_dispatched())
-}
-
-fn end(state: &mut StageState, status: StageStatus, error: Option<StageError>, now: DateTime) {
-    state.status = status;
-    state.error = error;
-    state.finished_at = Some(now);
-    state.phase = None;
-    state.speed = None;
-    state.dispatch = None;
-}
-
-fn skip(state: &mut StageState, code: SkipCode, now: DateTime) {
-    let detail = match code {
-        SkipCode::NoAudio => "the file has no audio track",
-        SkipCode::NoSpeech => "nobody speaks in this file",
-    };
-    end(
-        state,
-        StageStatus::Skipped,
-        Some(error(code.as_str(), detail)),
-        now,
-    );
-}
-
-fn skip_code(state: &StageState) -> Option<SkipCode> {
-    let code = &state.error.as_ref()?.code;
-    [SkipCode::NoAudio, SkipCode::NoSpeech]
+/// Stages that one change made due: `before` are those that were due before it.
+///
+/// Storing that change is the claim to publish them, so that one process publishes each task. A stage that was due
+/// before belongs to another publisher, or to the sweeper once `next_at` has passed.
+pub fn newly_due(before: &BTreeMap<Stage, Uuid>, job: &Job) -> Vec<Stage> {
+    due(job)
         .into_iter()
-        .find(|known| known.as_str() == code)
-}
-
-fn error(code: &str, detail: &str) -> StageError {
-    StageError {
-        code: code.to_owned(),
-        detail: detail.to_owned(),
-    }
-}
-
-fn pending(now: DateTime) -> Dispatch {
-    Dispatch {
-        state: DispatchState::Pending,
-        // Published at once by whoever stored it; the sweeper comes when that did not happen.
-        next_at: later(now, Duration::from_secs(2)),
-    }
-}
-
-/// The time `by` after `now`.
-pub fn later(now: DateTime, by: Duration) -> DateTime {
-    let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-    DateTime::from_millis(now.timestamp_millis().saturating_add(by))
+        .filter(|(stage, task)| before.get(stage) != Some(task))
+        .map(|(stage, _)| stage)
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The task message of a stage.
 
-use super::{later, report};
-use crate::job::Job;
+use super::settle::report;
+use crate::{job::Job, time::later};
 use mongodb::bson::DateTime;
 use std::time::Duration;
 use vidp_contract::{DetectReport, Source, Stage, SubtitleOptions, Task, Timestamp, Work, keys};

@@ -1,6 +1,6 @@
 use super::*;
 use serde_json::{Map, json};
-use vidp_contract::{JobOptions, Success, Timings, Work};
+use vidp_contract::{JobOptions, SkipCode, Success, Timings, Work};
 
 pub(super) const TIMES: Times = Times {
     stale: Duration::from_secs(60),
@@ -61,6 +61,10 @@ pub(super) fn progress(job: &Job, stage: Stage, attempt: u32, share: f64) -> Pro
     }
 }
 
+fn stages_due(job: &Job) -> Vec<Stage> {
+    due(job).into_keys().collect()
+}
+
 type Make = fn() -> Outcome;
 
 const OK: Make = || Outcome::Succeeded(Success::default());
@@ -98,7 +102,7 @@ fn the_jobs_status_follows_its_stages() {
 #[test]
 fn subtitles_wait_for_the_language_unless_it_is_given() {
     let mut job = job(&Stage::ALL);
-    assert_eq!(due(&job), [Stage::Detect, Stage::Scale]);
+    assert_eq!(stages_due(&job), [Stage::Detect, Stage::Scale]);
     let mut message = result(&job, Stage::Detect, OK());
     let report = json!({
         "language": { "code": "fr", "name": "French" }, "confidence": 1.0, "probabilities": [], "windows": [],
@@ -109,7 +113,7 @@ fn subtitles_wait_for_the_language_unless_it_is_given() {
         ..Success::default()
     });
     finished(&mut job, &message, TIMES, at(1));
-    assert!(due(&job).contains(&Stage::Subtitle));
+    assert!(due(&job).contains_key(&Stage::Subtitle));
     let task_of =
         |job: &Job| task(job, Stage::Subtitle, "b", 5, Duration::from_secs(60)).map(|task| task.work);
     assert!(matches!(task_of(&job), Some(Work::Subtitle(options)) if options.language == "fr"));
@@ -141,7 +145,7 @@ fn terminal_states_absorb() {
     assert!(!cancelled(&mut job, TIMES, at(2)));
     assert!(!retried(&mut job, TIMES, at(2)));
     assert!(!abandoned(&mut job, TIMES, at(2)));
-    assert!(claimed(&mut job, Stage::Scale, TIMES, at(2000)).is_none());
+    assert!(claim_stage(&mut job, Stage::Scale, TIMES, at(2000)).is_none());
     assert_eq!(serde_json::to_value(&job).unwrap(), before);
 }
 
@@ -170,22 +174,38 @@ fn progress_of_an_older_attempt_is_not_heard() {
 fn the_sweeper_claims_each_look_once() {
     let mut job = job(&[Stage::Scale]);
     let task_id = job.stages[&Stage::Scale].task_id;
-    // Not before whoever stored the job has had the time to publish.
-    assert!(claimed(&mut job, Stage::Scale, TIMES, at(1)).is_none());
+    // Not before the process that stored the job has had the time to publish.
+    assert!(claim_stage(&mut job, Stage::Scale, TIMES, at(5)).is_none());
     assert_eq!(
-        claimed(&mut job, Stage::Scale, TIMES, at(2)),
+        claim_stage(&mut job, Stage::Scale, TIMES, at(6)),
         Some(DispatchState::Pending)
     );
-    assert!(claimed(&mut job, Stage::Scale, TIMES, at(2)).is_none());
-    assert!(sent(&mut job, Stage::Scale, task_id, TIMES, at(3)));
+    assert!(claim_stage(&mut job, Stage::Scale, TIMES, at(6)).is_none());
+    assert!(sent(&mut job, Stage::Scale, task_id, TIMES, at(7)));
     assert!(due(&job).is_empty());
-    assert!(claimed(&mut job, Stage::Scale, TIMES, at(62)).is_none());
+    assert!(claim_stage(&mut job, Stage::Scale, TIMES, at(66)).is_none());
     assert_eq!(
-        claimed(&mut job, Stage::Scale, TIMES, at(63)),
+        claim_stage(&mut job, Stage::Scale, TIMES, at(67)),
         Some(DispatchState::Sent)
     );
-    assert!(lost(&mut job, Stage::Scale, task_id, at(64)));
-    assert_eq!(due(&job), [Stage::Scale]);
+    assert!(lost(&mut job, Stage::Scale, task_id, at(68)));
+    assert_eq!(stages_due(&job), [Stage::Scale]);
+}
+
+#[test]
+fn a_stage_that_was_due_before_a_change_is_not_published_again() {
+    let mut job = job(&[Stage::Detect, Stage::Scale]);
+    assert_eq!(newly_due(&BTreeMap::new(), &job), [Stage::Detect, Stage::Scale]);
+    // Both are with their publisher, and one ends before the other is marked as sent.
+    let before = due(&job);
+    let message = result(&job, Stage::Detect, OK());
+    assert!(finished(&mut job, &message, TIMES, at(1)));
+    assert_eq!(stages_due(&job), [Stage::Scale]);
+    assert!(newly_due(&before, &job).is_empty());
+    // A retry is another task.
+    let (before, message) = (due(&job), result(&job, Stage::Scale, BAD()));
+    assert!(finished(&mut job, &message, TIMES, at(2)) && retried(&mut job, TIMES, at(3)));
+    assert_eq!(newly_due(&before, &job), [Stage::Scale]);
 }
 
 #[test]
@@ -199,7 +219,7 @@ fn a_retry_gets_a_new_task_and_leaves_the_rest() {
     finished(&mut job, &bad, TIMES, at(1));
     assert!(retried(&mut job, TIMES, at(2)));
     assert_eq!(
-        (job.status, job.expires_at, due(&job)),
+        (job.status, job.expires_at, stages_due(&job)),
         (JobStatus::Running, None, vec![Stage::Scale])
     );
     assert_ne!(job.stages[&Stage::Scale].task_id, bad.task_id);
@@ -209,7 +229,7 @@ fn a_retry_gets_a_new_task_and_leaves_the_rest() {
     assert!(cancelled(&mut job, TIMES, at(4)));
     assert_eq!(job.status, JobStatus::Cancelled);
     assert!(retried(&mut job, TIMES, at(5)));
-    assert_eq!(due(&job), [Stage::Scale]);
+    assert_eq!(stages_due(&job), [Stage::Scale]);
 }
 
 #[test]
@@ -236,10 +256,13 @@ fn a_deleted_job_is_gone_and_its_document_stays_for_a_while() {
     assert!(!deleted(&mut job, at(1)), "it runs");
     let message = result(&job, Stage::Scale, BAD());
     assert!(finished(&mut job, &message, TIMES, at(1)));
-    assert!(!tidying(&mut job, TIMES, at(2)), "not yet");
-    assert!(tidying(&mut job, TIMES, at(1001)) && !tidying(&mut job, TIMES, at(1001)));
-    assert!(tidying(&mut job, TIMES, at(1061)), "whoever did it has died");
-    assert!(tidied(&mut job) && !tidied(&mut job));
+    assert!(!claim_cleanup(&mut job, TIMES, at(2)), "not yet");
+    assert!(claim_cleanup(&mut job, TIMES, at(1001)) && !claim_cleanup(&mut job, TIMES, at(1001)));
+    assert!(
+        claim_cleanup(&mut job, TIMES, at(1061)),
+        "whoever did it has died"
+    );
+    assert!(cleaned_up(&mut job) && !cleaned_up(&mut job));
     assert!(deleted(&mut job, at(2000)));
     assert_eq!((job.deleted_at, job.expires_at), (Some(at(2000)), Some(at(2600))));
 }
@@ -264,11 +287,11 @@ fn an_ended_job_is_kept_as_its_client_wants() {
         for before in [true, false] {
             let mut job = job(&[Stage::Scale]);
             if before {
-                kept(&mut job, days, until, TIMES, at(1));
+                set_retention(&mut job, days, until, TIMES, at(1));
                 assert_eq!(job.expires_at, None);
             }
             assert!(cancelled(&mut job, TIMES, at(10)));
-            kept(&mut job, days, until, TIMES, at(20));
+            set_retention(&mut job, days, until, TIMES, at(20));
             assert_eq!(job.expires_at, Some(at(expected)), "{days:?} {until:?}");
         }
     };

@@ -1,22 +1,10 @@
 //! A batch is made: its items are read one after the other, and stored as jobs as they come.
 
-use super::{BatchView, items::Items, shown};
-use crate::{
-    app::Shared,
-    batch::{Batch, ItemError},
-    caller::Caller,
-    db::DbError,
-    idempotency,
-    job::Job,
-    options,
-    problem::Problem,
-    upload::ByReference,
-};
-use axum::{
-    extract::{Query, Request, State, rejection::QueryRejection},
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use super::{BatchView, shown, items::Items};
+use vidp_pipeline::Shared;
+use vidp_record::{batch::{Batch, ItemError}, db::DbError, job::Job};
+use crate::{auth::Caller, handlers::jobs::by_reference::ByReference, http::{idempotency, options, problem::Problem}};
+use axum::{extract::{Query, Request, State, rejection::QueryRejection}, http::{StatusCode, header}, response::{IntoResponse, Response}};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};

@@ -1,23 +1,14 @@
 //! The items of a request, one after the other: of a document, or of lines as they come in.
 
 use super::create::NewBatchQuery;
-use crate::{
-    problem::{Code, Problem},
-    upload::ByReference,
-};
-use axum::{
-    body::{self, BodyDataStream},
-    extract::Request,
-};
+use crate::{handlers::jobs::by_reference::ByReference, http::problem::{Code, Problem}};
+use axum::{body::{self, BodyDataStream}, extract::Request};
 use futures_util::{StreamExt, TryStreamExt};
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::{collections::VecDeque, io, time::Duration};
-use tokio_util::{
-    codec::{FramedRead, LinesCodec, LinesCodecError},
-    io::StreamReader,
-};
+use std::{io, collections::VecDeque, time::Duration};
+use tokio_util::{codec::{FramedRead, LinesCodec, LinesCodecError}, io::StreamReader};
 use vidp_contract::hex;
 
 /// Largest document in bytes.
@@ -64,7 +55,7 @@ struct Document {
 impl Items {
     /// Of a request.
     pub async fn of(request: Request, query: NewBatchQuery) -> Result<(Items, Given), Problem> {
-        match crate::body::content_type(request.headers()).as_str() {
+        match crate::http::body::content_type(request.headers()).as_str() {
             "application/json" => {
                 let body = body::to_bytes(request.into_body(), MAX_DOCUMENT).await;
                 let body = body.map_err(|error| {

@@ -4,22 +4,10 @@ pub mod act;
 pub mod create;
 mod items;
 
-use crate::{
-    app::Shared,
-    batch::{ActionKind, Batch, ItemError},
-    caller::Caller,
-    db::Counts,
-    job::JobStatus,
-    problem::{Code, Problem},
-    view,
-};
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
-use mongodb::bson::DateTime;
+use vidp_pipeline::Shared;
+use vidp_record::{view, batch::{ActionKind, Batch, ItemError}, db::Counts, job::JobStatus, time::DateTime};
+use crate::{auth::Caller, http::problem::{Code, Problem}};
+use axum::{Json, extract::{Path, State}, http::StatusCode, response::{IntoResponse, Response}};
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
 use utoipa::ToSchema;
@@ -124,7 +112,7 @@ async fn own(app: &Shared, caller: &Caller, id: &str) -> Result<Batch, Problem> 
     let none = || Problem::new(Code::NotFound, "there is no batch with this id");
     let id = id.parse().map_err(|_| none())?;
     match app.db.batch(&caller.tenant, id).await {
-        Err(crate::db::DbError::NotFound) => Err(none()),
+        Err(vidp_record::db::DbError::NotFound) => Err(none()),
         found => Ok(found?),
     }
 }

@@ -1,19 +1,10 @@
 //! The events of all jobs.
 
 use super::{answer, event, foreign_id, last_event_id, opening};
-use crate::{
-    app::Shared,
-    caller::Caller,
-    changes::{self, Change, Position, RawChanges},
-    db::DbError,
-    job::Job,
-    problem::Problem,
-};
-use axum::{
-    extract::State,
-    http::HeaderMap,
-    response::{Response, sse::Event},
-};
+use vidp_pipeline::Shared;
+use crate::{auth::Caller, http::problem::Problem};
+use vidp_record::{changes::{self, Change, Position, RawChanges}, db::DbError, job::Job};
+use axum::{extract::State, http::HeaderMap, response::{Response, sse::Event}};
 use futures_util::{StreamExt, stream};
 use mongodb::error::ErrorKind;
 use serde_json::json;

@@ -1,20 +1,10 @@
 //! The events of one job.
 
 use super::{answer, event, foreign_id, last_event_id, opening};
-use crate::{
-    app::Shared,
-    caller::Caller,
-    changes::Change,
-    db::DbError,
-    job::{EventKind, Job},
-    jobs::parse_id,
-    problem::Problem,
-};
-use axum::{
-    extract::{Path, State},
-    http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Response, sse::Event},
-};
+use vidp_pipeline::Shared;
+use crate::{auth::Caller, http::{extract::parse_id, problem::Problem}};
+use vidp_record::{changes::Change, db::DbError, job::{EventKind, Job}};
+use axum::{extract::{Path, State}, http::{HeaderMap, StatusCode}, response::{IntoResponse, Response, sse::Event}};
 use futures_util::{StreamExt, stream};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::broadcast;

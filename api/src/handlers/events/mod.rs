@@ -6,14 +6,10 @@
 pub mod feed;
 pub mod job;
 
-use crate::{app::App, job::Job, problem::Problem, view};
-use axum::{
-    http::{HeaderMap, HeaderName, HeaderValue},
-    response::{
-        IntoResponse, Response,
-        sse::{Event, KeepAlive, Sse},
-    },
-};
+use vidp_pipeline::Pipeline;
+use vidp_record::{view, job::Job};
+use crate::http::problem::Problem;
+use axum::{http::{HeaderMap, HeaderName, HeaderValue}, response::{IntoResponse, Response, sse::{Event, KeepAlive, Sse}}};
 use futures_util::Stream;
 use serde_json::json;
 use std::{convert::Infallible, time::Duration};

@@ -1,19 +1,10 @@
 //! A job whose source is fetched by the server. The job is the record of what is to be fetched: it is stored, and then
 //! the client has its answer.
 
-use super::{Received, plain_name, wanted_hash};
-use crate::{
-    app::Shared,
-    caller::Caller,
-    config::ApiConfig,
-    idempotency::{self, Begun},
-    job::{Fetch, Job},
-    options,
-    problem::{Code, Problem},
-    reference::{self, Reference},
-};
+use crate::{auth::Caller, config::ApiConfig, handlers::jobs::receiver::Received, http::{options, source_policy, digest::wanted_hash, idempotency::{self, Begun}, problem::{Code, Problem}}};
+use vidp_record::{job::Job, source::{Fetch, Reference, plain_name}, time::DateTime};
+use vidp_pipeline::Shared;
 use axum::body::Bytes;
-use mongodb::bson::DateTime;
 use serde::Deserialize;
 use serde_json::Value;
 use tracing::Span;

@@ -5,29 +5,13 @@ mod digest;
 mod pace;
 mod receiver;
 
-use crate::{
-    app::Shared,
-    body,
-    caller::Caller,
-    idempotency,
-    job::Job,
-    metrics::UploadWatch,
-    openapi::Binary,
-    options,
-    problem::{Code, Problem},
-    view::{self, JobView},
-};
-use axum::{
-    Json,
-    body::Body,
-    extract::{FromRequest, Multipart, Query, Request, State, multipart::Field},
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use vidp_pipeline::Shared;
+use crate::{auth::Caller, http::{body, idempotency, options, problem::{Code, Problem}}, metrics::UploadWatch, openapi::Binary};
+use vidp_record::{job::Job, time::DateTime, view::{self, JobView}};
+use axum::{Json, body::Body, extract::{FromRequest, Multipart, Query, Request, State, multipart::Field}, http::{HeaderMap, StatusCode, header}, response::{IntoResponse, Response}};
 pub use by_reference::ByReference;
 use digest::{Expected, Hashed};
 use futures_util::StreamExt;
-use mongodb::bson::DateTime;
 pub use pace::Pace;
 pub use receiver::Received;
 use receiver::Receiver;
@@ -43,10 +27,6 @@ use vidp_contract::{JobOptions, TraceParent};
 const MULTIPART_OVERHEAD: u64 = 1 << 20;
 /// Longest pause between two pieces of a body.
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
-/// Longest content type kept, in characters.
-const MAX_TYPE: usize = 100;
-/// Longest file name kept, in characters.
-const MAX_NAME: usize = 255;
 
 /// Query of an upload with a raw body.
 #[derive(Default, Deserialize, IntoParams)]
@@ -352,52 +332,11 @@ async fn text(name: &str, mut field: Field<'_>) -> Result<String, Problem> {
     String::from_utf8(bytes).map_err(|_| Problem::invalid(format!("{name} is not UTF-8")))
 }
 
-/// A content type as clients and servers give it, fit for a header and the record.
-pub fn plain_type(content_type: &str) -> String {
-    content_type
-        .chars()
-        .filter(char::is_ascii_graphic)
-        .take(MAX_TYPE)
-        .collect()
-}
-
 /// What a client says a file's SHA-256 is, in lower case.
 pub fn wanted_hash(sha256: Option<String>) -> Result<Option<String>, Problem> {
     let is_hex = |hash: &String| hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit());
     match sha256 {
         Some(hash) if !is_hex(&hash) => Err(Problem::invalid("sha256: 64 hexadecimal digits are expected")),
         hash => Ok(hash.map(|hash| hash.to_ascii_lowercase())),
-    }
-}
-
-/// The last component of a client's file name without control characters: shown to people, never a path or key.
-pub fn plain_name(name: &str) -> String {
-    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let plain: String = last.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect();
-    match plain.trim() {
-        "" | "." | ".." => "video".to_owned(),
-        plain => plain.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(name: &str, expected: &str) {
-        assert_eq!(plain_name(name), expected);
-    }
-
-    #[test]
-    fn names_of_files_are_plain() {
-        check("holiday.mp4", "holiday.mp4");
-        check("../../etc/passwd", "passwd");
-        check("C:\\films\\a \"b\".mov", "a \"b\".mov");
-        check("line\nbreak\r\0.mp4", "linebreak.mp4");
-        check("🎬 été.mkv", "🎬 été.mkv");
-        check("", "video");
-        check("..", "video");
-        check("a/", "video");
-        check(&"é".repeat(300), &"é".repeat(255));
     }
 }

@@ -1,26 +1,9 @@
 //! Jobs: read, listed, cancelled, tried again, deleted.
 
-use crate::{
-    app::Shared,
-    caller::Caller,
-    cancel,
-    changes::Change,
-    cursor,
-    db::{Filter, Updated},
-    dispatch,
-    job::{Job, JobStatus},
-    plan,
-    problem::Problem,
-    sweep,
-    view::{self, JobView},
-};
-use axum::{
-    Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
-};
-use mongodb::bson::DateTime;
+use vidp_pipeline::{Shared, advance, cancel, sweeper};
+use crate::{auth::Caller, http::{cursor, problem::Problem}};
+use vidp_record::{plan, changes::Change, db::{Filter, Updated}, job::{Job, JobStatus}, time::DateTime, view::{self, JobView}};
+use axum::{Json, extract::{Path, Query, State, rejection::QueryRejection}, http::{HeaderMap, StatusCode, header}, response::{IntoResponse, Response}};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::time::Instant;

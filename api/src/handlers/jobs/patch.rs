@@ -1,25 +1,10 @@
 //! `PATCH /jobs/{id}`: changes what is the client's own: metadata, and how long the job is kept. JSON Merge Patch, RFC
 //! 7396.
 
-use crate::{
-    app::Shared,
-    body,
-    caller::Caller,
-    db::Updated,
-    job::Job,
-    jobs::{etag, own},
-    options, plan,
-    problem::{Code, Problem},
-    view::{self, JobView},
-};
-use axum::{
-    Json,
-    body::Bytes,
-    extract::{Path, State, rejection::BytesRejection},
-    http::{HeaderMap, header},
-    response::{IntoResponse, Response},
-};
-use mongodb::bson::DateTime;
+use vidp_pipeline::Shared;
+use crate::{auth::Caller, http::{body, options, extract::{etag, own}, problem::{Code, Problem}}};
+use vidp_record::{plan, db::Updated, job::Job, time::DateTime, view::{self, JobView}};
+use axum::{Json, body::Bytes, extract::{Path, State, rejection::BytesRejection}, http::{HeaderMap, header}, response::{IntoResponse, Response}};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;

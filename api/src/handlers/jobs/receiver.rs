@@ -1,24 +1,14 @@
 //! One upload in progress, and its commit.
 
-use super::{Pace, too_large};
-use crate::{
-    app::Shared,
-    db::Updated,
-    dispatch,
-    idempotency::{self, Begun},
-    job::{Job, SourceState},
-    plan,
-    problem::{Code, Problem},
-    sweep,
-};
+use crate::http::{idempotency::{self, Begun}, pace::Pace, problem::{Code, Problem, too_large}};
+use vidp_pipeline::{Shared, advance, sweeper};
+use vidp_record::{plan, db::Updated, job::Job, source::SourceState, time::DateTime};
 use axum::body::Bytes;
-use mongodb::bson::DateTime;
 use sha2::{Digest, Sha256};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
-use vidp_common::trace;
-use vidp_common::{crash, store::Multipart};
+use vidp_common::{crash, trace, store::Multipart};
 use vidp_contract::{JobOptions, hex, keys};
 
 /// Bytes on their way to the store. Dropping it without a commit undoes everything: a client that vanishes makes

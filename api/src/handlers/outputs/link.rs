@@ -1,14 +1,10 @@
 //! Links to outputs for who has no key: a browser, a player, a friend.
 
 use super::find;
-use crate::{app::Shared, caller::Caller, jobs::parse_id, problem::Problem, view};
-use axum::{
-    Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
-    http::header,
-    response::{IntoResponse, Response},
-};
-use mongodb::bson::DateTime;
+use vidp_pipeline::Shared;
+use crate::{auth::Caller, http::{extract::parse_id, problem::Problem}};
+use vidp_record::{view, time::DateTime};
+use axum::{Json, extract::{Path, Query, State, rejection::QueryRejection}, http::header, response::{IntoResponse, Response}};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use utoipa::{IntoParams, ToSchema};

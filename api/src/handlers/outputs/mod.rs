@@ -2,23 +2,10 @@
 
 pub mod link;
 
-use crate::{
-    app::Shared,
-    caller::Caller,
-    job::Job,
-    jobs::parse_id,
-    openapi::Binary,
-    problem::{Code, Problem},
-    range::{self, Part},
-    view::{self, OutputView},
-};
-use axum::{
-    Json,
-    body::Body,
-    extract::{Path, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use vidp_pipeline::Shared;
+use crate::{auth::Caller, http::{extract::parse_id, problem::{Code, Problem}, range::{self, Part}}, openapi::Binary};
+use vidp_record::{job::Job, view::{self, OutputView}};
+use axum::{Json, body::Body, extract::{Path, State}, http::{HeaderMap, HeaderValue, StatusCode, header}, response::{IntoResponse, Response}};
 use serde::Serialize;
 use tokio_util::io::ReaderStream;
 use utoipa::ToSchema;

@@ -1,10 +1,6 @@
 //! What the first VidP did to a video, and the options of a job that it is now.
 
-use crate::{
-    options,
-    problem::{Code, Problem},
-    upload::Texts,
-};
+use crate::{handlers::jobs::create::Texts, http::{options, problem::{Code, Problem}}};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;

@@ -3,23 +3,10 @@
 mod kind;
 mod view;
 
-use crate::{
-    app::Shared,
-    caller::Caller,
-    cursor,
-    db::Filter,
-    idempotency,
-    job::JobStatus,
-    jobs::{checked, parse_id},
-    problem::{Code, Problem},
-    upload,
-};
-use axum::{
-    Json,
-    extract::{Path, Query, Request, State, rejection::QueryRejection},
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use vidp_pipeline::Shared;
+use crate::{auth::Caller, handlers::jobs::create, http::{cursor, idempotency, extract::{checked, parse_id}, problem::{Code, Problem}}};
+use vidp_record::{db::Filter, job::JobStatus};
+use axum::{Json, extract::{Path, Query, Request, State, rejection::QueryRejection}, http::{StatusCode, header}, response::{IntoResponse, Response}};
 use kind::Kind;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};

@@ -1,10 +1,7 @@
 //! Videos as clients of the first VidP see them.
 
 use super::Kind;
-use crate::{
-    job::{Job, JobStatus, StageState},
-    view::{self, OutputView},
-};
+use vidp_record::{job::{Job, JobStatus, StageState}, view::{self, OutputView}};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;

@@ -1,29 +1,12 @@
 //! `PATCH /files/{id}`: more bytes. Each whole part is recorded as soon as the store has it; what is left at the end, or
 //! when the connection breaks, is stored as the tail.
 
-use super::{
-    checksum::Checksum,
-    finish, headers, own,
-    pieces::PartHasher,
-    record::{Kind, Resumable, State as Stage},
-};
-use crate::{
-    app::Shared,
-    body,
-    caller::Caller,
-    openapi::Binary,
-    plan,
-    problem::{Code, Problem},
-    upload::{Pace, timely},
-};
-use axum::{
-    body::Body,
-    extract::{Path, Request, State},
-    http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Response},
-};
+use super::{headers, own, checksum::Checksum};
+use vidp_pipeline::{Shared, resumables, part_hashes::PartHasher};
+use vidp_record::{plan, resumable::{Kind, Resumable, State as Stage}, time::DateTime};
+use crate::{auth::Caller, http::{body, pace::{Pace, timely}, problem::{Code, Problem}}, openapi::Binary};
+use axum::{body::Body, extract::{Path, Request, State}, http::{HeaderMap, StatusCode}, response::{IntoResponse, Response}};
 use futures_util::StreamExt;
-use mongodb::bson::DateTime;
 use tracing::Instrument;
 use vidp_common::{crash, store::Parts};
 use vidp_contract::keys;
@@ -280,7 +263,7 @@ impl Append {
         }
         // Given up meanwhile: what this request has stored since then belongs to nobody.
         if let Ok(None) = self.app.db.find_resumable(self.upload.id).await
-            && let Err(error) = crate::sweep::delete_upload(&self.app, self.upload.id).await
+            && let Err(error) = vidp_pipeline::removal::delete_upload(&self.app, self.upload.id).await
         {
             tracing::warn!(upload = %self.upload.id, "bytes of an upload that was given up remain: {error:#}");
         }

@@ -1,7 +1,7 @@
 //! `Upload-Checksum`: what the body of one request must be.
 
 use super::headers::CHECKSUM;
-use crate::problem::{Code, Problem};
+use crate::http::problem::{Code, Problem};
 use axum::http::HeaderMap;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use sha1::Sha1;

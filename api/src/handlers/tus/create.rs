@@ -1,28 +1,10 @@
 //! `POST /files`: an upload begins, with its first bytes if the client sends some along.
 
-use super::{
-    append::{self, Append},
-    checksum::Checksum,
-    finish, headers,
-    metadata::{Concat, Metadata},
-    own,
-    record::{Kind, Resumable, State as Stage},
-};
-use crate::{
-    app::Shared,
-    body,
-    caller::Caller,
-    openapi::Binary,
-    plan,
-    problem::{Code, Problem},
-    upload::too_large,
-};
-use axum::{
-    extract::{Request, State},
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
-};
-use mongodb::bson::DateTime;
+use super::{headers, own, append::{self, Append}, checksum::Checksum, metadata::{Concat, Metadata}};
+use vidp_pipeline::{Shared, resumables};
+use vidp_record::{plan, resumable::{Kind, Resumable, State as Stage}, time::DateTime};
+use crate::{auth::Caller, http::{body, problem::{Code, Problem, too_large}}, openapi::Binary};
+use axum::{extract::{Request, State}, http::{HeaderMap, StatusCode, header}, response::{IntoResponse, Response}};
 use uuid::Uuid;
 use vidp_common::{crash, store::part_size};
 use vidp_contract::keys;

@@ -1,19 +1,10 @@
 //! The header fields of the protocol, and what every answer of it has.
 
-use super::{
-    checksum::ALGORITHMS,
-    record::{Resumable, State},
-};
-use crate::{
-    app::Shared,
-    problem::{Code, Problem},
-};
-use axum::{
-    extract::{Request, State as Shares},
-    http::{HeaderMap, HeaderName, HeaderValue, Method},
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
+use super::checksum::ALGORITHMS;
+use vidp_record::resumable::{Resumable, State};
+use vidp_pipeline::Shared;
+use crate::http::problem::{Code, Problem};
+use axum::{extract::{Request, State as Shares}, http::{HeaderMap, HeaderName, HeaderValue, Method}, middleware::Next, response::{IntoResponse, Response}};
 use std::fmt::Display;
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 

@@ -1,11 +1,8 @@
 //! `Upload-Metadata` and `Upload-Concat`: what an upload is to become.
 
 use super::{headers, none};
-use crate::{
-    options,
-    problem::Problem,
-    upload::{plain_name, plain_type, wanted_hash},
-};
+use crate::http::{options, digest::wanted_hash, problem::Problem};
+use vidp_record::source::{plain_name, plain_type};
 use axum::http::HeaderMap;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use std::collections::BTreeMap;

@@ -14,17 +14,10 @@ mod metadata;
 pub mod pieces;
 pub mod record;
 
-use crate::{
-    app::Shared,
-    caller::Caller,
-    db::DbError,
-    problem::{Code, Problem},
-};
-use axum::{
-    extract::{Path, Request, State},
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use vidp_pipeline::Shared;
+use crate::{auth::Caller, http::problem::{Code, Problem}};
+use vidp_record::db::DbError;
+use axum::{extract::{Path, Request, State}, http::{HeaderMap, StatusCode, header}, response::{IntoResponse, Response}};
 pub use headers::{EXPOSED, announce, speak};
 use record::{Kind, Resumable};
 

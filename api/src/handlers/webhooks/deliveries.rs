@@ -1,24 +1,10 @@
 //! The log of a webhook's messages, and sending one again.
 
-use super::{
-    none, own,
-    view::{self, DeliveryList, DeliveryView},
-};
-use crate::{
-    app::Shared,
-    caller::Caller,
-    cursor,
-    db::DbError,
-    jobs::checked,
-    problem::{Code, Problem},
-    webhook::DeliveryState,
-};
-use axum::{
-    Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use super::{none, own, view::{self, DeliveryList, DeliveryView}};
+use vidp_pipeline::Shared;
+use crate::{auth::Caller, http::{cursor, extract::checked, problem::{Code, Problem}}};
+use vidp_record::{db::DbError, webhook::DeliveryState};
+use axum::{Json, extract::{Path, Query, State, rejection::QueryRejection}, http::StatusCode, response::{IntoResponse, Response}};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

@@ -9,23 +9,10 @@ mod view;
 pub use announce::announce;
 pub use send::run;
 
-use crate::{
-    app::Shared,
-    body,
-    caller::Caller,
-    db::DbError,
-    outbound, patch,
-    problem::{Code, Problem},
-    webhook::{EventType, Secret, Webhook},
-};
-use axum::{
-    Json,
-    body::Bytes,
-    extract::{Path, State, rejection::BytesRejection},
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
-};
-use mongodb::bson::DateTime;
+use vidp_pipeline::{Shared, outbound};
+use crate::{auth::Caller, handlers::jobs::patch, http::{body, problem::{Code, Problem}}};
+use vidp_record::{db::DbError, time::DateTime, webhook::{EventType, Secret, Webhook}};
+use axum::{Json, body::Bytes, extract::{Path, State, rejection::BytesRejection}, http::{HeaderMap, StatusCode, header}, response::{IntoResponse, Response}};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,9 +1,6 @@
 //! Webhooks and deliveries as clients see them.
 
-use crate::{
-    view::time,
-    webhook::{Attempt, Delivery, DeliveryState, DisabledReason, EventType, Webhook},
-};
+use vidp_record::{view::time, webhook::{Attempt, Delivery, DeliveryState, DisabledReason, EventType, Webhook}};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;

@@ -2,15 +2,8 @@
 
 mod codes;
 
-use crate::db::DbError;
-use axum::{
-    Json,
-    body::Body,
-    extract::Request,
-    http::{HeaderValue, Response, StatusCode, header},
-    middleware::Next,
-    response::IntoResponse,
-};
+use vidp_record::db::DbError;
+use axum::{Json, body::Body, extract::Request, http::{HeaderValue, Response, StatusCode, header}, middleware::Next, response::IntoResponse};
 pub use codes::Code;
 use serde::Serialize;
 use utoipa::ToSchema;

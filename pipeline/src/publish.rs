@@ -1,0 +1,30 @@
+//! From the record to the queue: publishes tasks and marks them as sent.
+
+use crate::{Pipeline, quiet};
+use vidp_common::crash;
+use vidp_contract::Stage;
+use vidp_record::{job::Job, plan};
+
+/// Publishes the tasks of these stages. The caller holds the claim: it stored the change that made them due, or took the
+/// stage over as the sweeper. A task that cannot be published stays pending, and the sweeper retries it.
+pub(crate) async fn publish(pipeline: &Pipeline, job: &Job, stages: &[Stage]) {
+    for stage in stages {
+        if let Err(error) = publish_one(pipeline, job, *stage).await {
+            let trace = job.trace();
+            tracing::warn!(job = %job.id, %stage, trace_id = trace.trace_id(), "a task could not be published yet: {error:#}");
+        }
+    }
+}
+
+async fn publish_one(pipeline: &Pipeline, job: &Job, stage: Stage) -> anyhow::Result<()> {
+    let settings = &pipeline.settings;
+    let bucket = pipeline.store.bucket();
+    let Some(task) = plan::task(job, stage, bucket, settings.attempt_limit, settings.deadline) else {
+        return Ok(());
+    };
+    pipeline.queue.publish_task(job.lane, &task, &job.trace()).await?;
+    crash::step("task.published");
+    quiet::sent(pipeline, job.id, stage, task.task_id).await?;
+    crash::step("task.sent");
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! The quiet changes of a job: claims and notes of the API's own, from which nothing follows. All others go through
+//! [`crate::advance`].
+//!
+//! Each function returns the job when the change was stored, and `None` when the record refuses it: another process was
+//! first, the job has moved on, or it was deleted.
+
+use crate::Pipeline;
+use std::time::Duration;
+use uuid::Uuid;
+use vidp_contract::Stage;
+use vidp_record::{
+    db::{DbError, Updated},
+    job::{DispatchState, Job},
+    plan,
+    time::DateTime,
+};
+
+/// Marks a task as stored by the broker.
+pub(crate) async fn sent(
+    pipeline: &Pipeline,
+    job: Uuid,
+    stage: Stage,
+    task: Uuid,
+) -> Result<Option<Job>, DbError> {
+    change(pipeline, job, |job| {
+        plan::sent(job, stage, task, pipeline.times(), DateTime::now())
+    })
+    .await
+}
+
+/// Claims a stage for one look of the sweeper; returns the job and the state of the stage's task.
+pub(crate) async fn claim_stage(
+    pipeline: &Pipeline,
+    job: Uuid,
+    stage: Stage,
+) -> Result<Option<(Job, DispatchState)>, DbError> {
+    let mut state = None;
+    let claimed = change(pipeline, job, |job| {
+        state = plan::claim_stage(job, stage, pipeline.times(), DateTime::now());
+        state.is_some()
+    });
+    Ok(claimed.await?.zip(state))
+}
+
+/// Claims the announcement of a job's end, which the process that ended the job did not get to.
+pub(crate) async fn claim_announcement(pipeline: &Pipeline, job: Uuid) -> Result<Option<Job>, DbError> {
+    change(pipeline, job, |job| {
+        plan::claim_announcement(job, DateTime::now())
+    })
+    .await
+}
+
+/// Claims a job for the cleanup of objects that losing attempts stored.
+pub(crate) async fn claim_cleanup(pipeline: &Pipeline, job: Uuid) -> Result<Option<Job>, DbError> {
+    change(pipeline, job, |job| {
+        plan::claim_cleanup(job, pipeline.times(), DateTime::now())
+    })
+    .await
+}
+
+/// Notes that the cleanup is done.
+pub(crate) async fn cleaned_up(pipeline: &Pipeline, job: Uuid) -> Result<Option<Job>, DbError> {
+    change(pipeline, job, plan::cleaned_up).await
+}
+
+/// Claims the fetch of a job's source for `lease`.
+pub(crate) async fn claim_fetch(
+    pipeline: &Pipeline,
+    job: Uuid,
+    lease: Duration,
+) -> Result<Option<Job>, DbError> {
+    change(pipeline, job, |job| {
+        plan::fetch::claim(job, lease, DateTime::now())
+    })
+    .await
+}
+
+/// Renews the claim of this try for `lease`.
+pub(crate) async fn renew_fetch(
+    pipeline: &Pipeline,
+    job: Uuid,
+    try_number: u32,
+    lease: Duration,
+) -> Result<Option<Job>, DbError> {
+    change(pipeline, job, |job| {
+        plan::fetch::is_claimed(job, try_number) && plan::fetch::renew(job, lease, DateTime::now())
+    })
+    .await
+}
+
+/// Notes the multipart upload that a client sends its parts to.
+pub async fn opened_upload(pipeline: &Pipeline, job: Uuid, upload_id: &str) -> Result<Option<Job>, DbError> {
+    change(pipeline, job, |job| {
+        let direct = job.direct.as_mut();
+        direct
+            .map(|direct| direct.upload_id = Some(upload_id.to_owned()))
+            .is_some()
+    })
+    .await
+}
+
+#[expect(clippy::disallowed_methods, reason = "the list above is the exception")]
+async fn change(
+    pipeline: &Pipeline,
+    job: Uuid,
+    change: impl FnMut(&mut Job) -> bool,
+) -> Result<Option<Job>, DbError> {
+    match pipeline.db.update(job, change).await {
+        Ok(Updated::Changed(job)) => Ok(Some(job)),
+        Ok(Updated::Unchanged(_)) | Err(DbError::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,176 @@
+//! The source of a job: the uploaded or fetched file, and how it arrives.
+
+use mongodb::bson::DateTime;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use url::Url;
+use utoipa::ToSchema;
+use vidp_contract::MediaFacts;
+
+/// Longest stored content type, in characters.
+const MAX_TYPE: usize = 100;
+/// Longest stored file name, in characters.
+const MAX_NAME: usize = 255;
+
+/// The uploaded file.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SourceState {
+    pub filename: String,
+    /// Bytes; while the upload runs, what was announced, or 0.
+    pub size: i64,
+    /// Lower-case hexadecimal; empty while the upload runs.
+    pub sha256: String,
+    pub content_type: String,
+    /// Known once a stage has probed the file.
+    pub media: Option<MediaFacts>,
+    /// Where it was fetched from; none of an upload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
+    /// Resumable uploads that it is read from, or put together from, one after the other, until it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Pieces>,
+    /// What the client says of it before it is there: lower-case hexadecimal SHA-256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted_sha256: Option<String>,
+}
+
+/// A source that its client sends to the store.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Direct {
+    /// Bytes that were announced.
+    pub size: i64,
+    /// Of the multipart upload; none of a file in one piece.
+    pub upload_id: Option<String>,
+    /// It is given up then.
+    pub expires_at: DateTime,
+}
+
+/// A source on its way.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Fetch {
+    /// Nobody begins before: while somebody fetches, and while a failed try is waited after.
+    pub next_at: DateTime,
+    /// Begun so far; names the try that holds the claim.
+    pub tries: u32,
+}
+
+impl Fetch {
+    /// To begin at once.
+    pub fn new(now: DateTime) -> Self {
+        Fetch {
+            next_at: now,
+            tries: 0,
+        }
+    }
+}
+
+/// Where a source is fetched from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged, deny_unknown_fields)]
+pub enum Reference {
+    /// An object of the same object store.
+    Object {
+        /// A bucket that the server's settings allow.
+        bucket: String,
+        /// The object's key, below the allowed prefix.
+        key: String,
+    },
+    /// A file on the web.
+    Url {
+        /// `https`, and a public address.
+        #[schema(max_length = 1024, pattern = "^https?://")]
+        url: String,
+    },
+}
+
+impl Reference {
+    /// The last part of its path, as a file's name.
+    pub fn file_name(&self) -> String {
+        match self {
+            Reference::Object { key, .. } => key.rsplit('/').next().unwrap_or_default().to_owned(),
+            Reference::Url { url } => Url::parse(url)
+                .ok()
+                .and_then(|url| Some(url.path_segments()?.next_back()?.to_owned()))
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reference::Object { bucket, key } => write!(f, "{bucket}/{key}"),
+            // What follows the path may be a secret, as in a presigned URL.
+            Reference::Url { url } => f.write_str(url.split(['?', '#']).next().unwrap_or_default()),
+        }
+    }
+}
+
+/// What an upload left in the store, and what it must be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pieces {
+    /// The upload's id.
+    pub upload: String,
+    /// Bytes of every part but the last.
+    pub part_size: i64,
+    /// Lower-case hexadecimal, one for each part.
+    pub hashes: Vec<String>,
+}
+
+/// A content type as clients and servers give it, fit for a header and the record.
+pub fn plain_type(content_type: &str) -> String {
+    content_type
+        .chars()
+        .filter(char::is_ascii_graphic)
+        .take(MAX_TYPE)
+        .collect()
+}
+
+/// The last component of a client's file name without control characters: shown to people, never a path or key.
+pub fn plain_name(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let plain: String = last.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect();
+    match plain.trim() {
+        "" | "." | ".." => "video".to_owned(),
+        plain => plain.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, expected: &str) {
+        assert_eq!(plain_name(name), expected);
+    }
+
+    #[test]
+    fn names_of_files_are_plain() {
+        check("holiday.mp4", "holiday.mp4");
+        check("../../etc/passwd", "passwd");
+        check("C:\\films\\a \"b\".mov", "a \"b\".mov");
+        check("line\nbreak\r\0.mp4", "linebreak.mp4");
+        check("🎬 été.mkv", "🎬 été.mkv");
+        check("", "video");
+        check("..", "video");
+        check("a/", "video");
+        check(&"é".repeat(300), &"é".repeat(255));
+    }
+
+    #[test]
+    fn a_reference_is_one_of_two() {
+        let read = |text: &str| serde_json::from_str::<Reference>(text).ok();
+        let object = read(r#"{"bucket": "films", "key": "a/b.mp4"}"#).unwrap();
+        assert_eq!(
+            (object.file_name(), object.to_string()),
+            ("b.mp4".into(), "films/a/b.mp4".into())
+        );
+        let url = read(r#"{"url": "https://example.com/a/b.mp4?token=secret"}"#).unwrap();
+        assert_eq!(
+            (url.file_name(), url.to_string()),
+            ("b.mp4".into(), "https://example.com/a/b.mp4".into())
+        );
+        assert_eq!(read(r#"{"url": "https://example.com/a", "key": "b"}"#), None);
+        assert_eq!(read(r#"{"bucket": "films"}"#), None);
+    }
+}

@@ -1,0 +1,36 @@
+//! Arithmetic with MongoDB's times, which have millisecond precision. Sums saturate.
+
+pub use mongodb::bson::DateTime;
+use std::time::Duration;
+use vidp_contract::Timestamp;
+
+/// The time `by` after `time`.
+pub fn later(time: DateTime, by: Duration) -> DateTime {
+    DateTime::from_millis(time.timestamp_millis().saturating_add(millis(by)))
+}
+
+/// The time `by` before now.
+pub fn ago(by: Duration) -> DateTime {
+    DateTime::from_millis(DateTime::now().timestamp_millis().saturating_sub(millis(by)))
+}
+
+/// The time `by` after now.
+pub fn after(by: Duration) -> DateTime {
+    later(DateTime::now(), by)
+}
+
+/// The time since `time`; zero when it lies in the future.
+pub fn since(time: DateTime) -> Duration {
+    let millis = DateTime::now().timestamp_millis() - time.timestamp_millis();
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
+/// A client's time, cut to milliseconds.
+pub fn from_timestamp(time: Timestamp) -> DateTime {
+    let millis = time.unix_timestamp_nanos() / 1_000_000;
+    DateTime::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+}
+
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}
