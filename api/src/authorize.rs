@@ -1,27 +1,35 @@
 //! Who asks, and what for: every route of `/api/v1` needs a scope, and every client sees its own tenant alone.
 
-use vidp_pipeline::Shared;
-use crate::{limits, auth::keys, config::AuthMode, http::problem::{Code, Problem}};
-use axum::{extract::{FromRequestParts, Request, State}, http::{HeaderMap, HeaderValue, header, request::Parts}, middleware::Next, response::{IntoResponse, Response}};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
-use utoipa::ToSchema;
+use crate::{
+    auth::{Caller, keys},
+    config::AuthMode,
+    http::problem::{Code, Problem},
+    limits,
+    state::AppState,
+};
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use vidp_record::api_key::Scope;
 
 /// Middleware of the routes that need a scope: lets in whoever has it, and tells the handler who it is.
 pub async fn authorize(
-    State((app, scope)): State<(Shared, Scope)>,
+    State((state, scope)): State<(AppState, Scope)>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let caller = match identify(&app, request.headers(), scope).await {
+    let caller = match identify(&state, request.headers(), scope).await {
         Ok(caller) => caller,
         Err(problem) if problem.code() == Code::Unauthenticated => {
-            let address = limits::of_client(&request, &app.config.trusted_proxies);
-            return challenge(app.limits.failed(address, problem), scope);
+            let address = limits::of_client(&request, &state.config.trusted_proxies);
+            return challenge(state.limits.failed(address, problem), scope);
         }
         Err(problem) => return challenge(problem, scope),
     };
-    let allowance = app.limits.request(&caller);
+    let allowance = state.limits.request(&caller);
     let mut response = match &allowance {
         Some(allowance) if allowance.is_used_up() => allowance
             .problem("too many requests with this key")
@@ -37,10 +45,10 @@ pub async fn authorize(
     response
 }
 
-async fn identify(app: &Shared, headers: &HeaderMap, scope: Scope) -> Result<Caller, Problem> {
-    let caller = match app.config.auth {
+async fn identify(state: &AppState, headers: &HeaderMap, scope: Scope) -> Result<Caller, Problem> {
+    let caller = match state.config.auth {
         AuthMode::Off => Caller::local(),
-        AuthMode::Keys => keys::caller(app, shown_key(headers)?).await?,
+        AuthMode::Keys => keys::caller(&state.keys, &state.pipeline, shown_key(headers)?).await?,
     };
     if caller.scopes.contains(&scope) {
         return Ok(caller);

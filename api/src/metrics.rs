@@ -1,13 +1,18 @@
 //! The API's figures for Prometheus. Every name is declared here.
 
-use vidp_record::{db::Ages, job::JobStatus};
-use crate::handlers::jobs::receiver::Received;
 use anyhow::Result;
-use axum::{body::Body, extract::{MatchedPath, Request}, http::Method, middleware::Next, response::Response};
+use axum::{
+    body::Body,
+    extract::{MatchedPath, Request},
+    http::Method,
+    middleware::Next,
+    response::Response,
+};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use std::time::{Duration, Instant};
 use vidp_common::{metrics::Handle, queue::Figures};
 use vidp_contract::{Lane, Stage, streams};
+use vidp_record::db::Ages;
 
 const DEPTH: &str = "vidp_queue_depth";
 const OLDEST_WAITING: &str = "vidp_oldest_waiting_seconds";
@@ -96,7 +101,7 @@ pub fn install() -> Result<Handle> {
         counter!(UPLOADS, "outcome" => outcome.as_str()).absolute(0);
     }
     counter!(UPLOAD_BYTES).absolute(0);
-    pipeline::describe();
+    vidp_pipeline::metrics::describe();
     Ok(handle)
 }
 
@@ -148,18 +153,21 @@ impl UploadWatch {
         }
     }
 
-    /// The upload was answered: with a job, or with an error.
-    pub fn answered(&mut self, received: Option<&Received>) {
-        self.outcome = match received {
-            None => Upload::Refused,
-            Some(received) if received.replayed => Upload::Replayed,
-            Some(_) => Upload::Accepted,
-        };
-        let (Upload::Accepted, Some(received)) = (self.outcome, received) else {
-            return;
-        };
-        counter!(UPLOAD_BYTES).increment(received.job.source.size.cast_unsigned());
+    /// The upload became a job; `bytes` of its source.
+    pub fn accepted(&mut self, bytes: u64) {
+        self.outcome = Upload::Accepted;
+        counter!(UPLOAD_BYTES).increment(bytes);
         histogram!(UPLOAD_SECONDS).record(self.started.elapsed().as_secs_f64());
+    }
+
+    /// An earlier request with the same idempotency key had made the job.
+    pub fn replayed(&mut self) {
+        self.outcome = Upload::Replayed;
+    }
+
+    /// The upload was answered with an error.
+    pub fn refused(&mut self) {
+        self.outcome = Upload::Refused;
     }
 }
 

@@ -1,16 +1,32 @@
 //! Every URL on one screen, by the scope that it needs. What an operation takes and answers is said at its handler.
 
-use vidp_pipeline::Shared;
-use crate::{authorize, metrics, auth::keys, handlers::{batches, dead_letters, docs, events, health, outputs, page, processing, tus, uploads, webhooks, jobs::{create, get, patch}}, http::{headers, problem::{self, Code, Problem}}, openapi::{self, at}};
-use vidp_record::api_key::Scope;
-use axum::{Router, extract::DefaultBodyLimit, middleware::{from_fn, from_fn_with_state}};
+use crate::{
+    authorize::authorize,
+    handlers::{
+        batches, dead_letters, docs, events, health, jobs, keys, outputs, page, processing, tus, uploads,
+        webhooks,
+    },
+    http::{
+        headers,
+        problem::{self, Code, Problem},
+    },
+    metrics,
+    openapi::{self, at},
+    state::AppState,
+};
+use axum::{
+    Extension, Router,
+    extract::DefaultBodyLimit,
+    middleware::{from_fn, from_fn_with_state},
+};
 use serde_json::Value;
 use tower::util::option_layer;
 use tower_http::compression::CompressionLayer;
-use utoipa_axum::{routes, router::OpenApiRouter};
+use utoipa_axum::{router::OpenApiRouter, routes};
+use vidp_record::api_key::Scope;
 
 /// Every route, by the scope that it needs.
-fn groups() -> [(Option<Scope>, OpenApiRouter<Shared>); 4] {
+fn groups() -> [(Option<Scope>, OpenApiRouter<AppState>); 4] {
     // Probes and Prometheus have no keys: network policies and the ingress keep others from these.
     let open = OpenApiRouter::new()
         .routes(at("/api/v1/processing/health", routes!(health::processing)))
@@ -22,14 +38,14 @@ fn groups() -> [(Option<Scope>, OpenApiRouter<Shared>); 4] {
         .routes(at("/docs/openapi-explorer.js", routes!(docs::script)))
         .routes(at("/files", routes!(tus::options)));
     let read = OpenApiRouter::new()
-        .routes(at("/api/v1/jobs", routes!(jobs::list)))
+        .routes(at("/api/v1/jobs", routes!(jobs::list::list)))
         // A job says much, and the next one says it again: a tenth is left.
         .layer(CompressionLayer::new())
-        .routes(at("/api/v1/jobs/{id}", routes!(jobs::get)))
+        .routes(at("/api/v1/jobs/{id}", routes!(jobs::get::get)))
         .routes(at("/api/v1/jobs/{id}/events", routes!(events::job::of_job)))
         .routes(at("/api/v1/events", routes!(events::feed::of_all)))
         .routes(at("/api/v1/batches/{id}", routes!(batches::get)))
-        .routes(at("/api/v1/uploads/{id}", routes!(direct::get)))
+        .routes(at("/api/v1/uploads/{id}", routes!(uploads::get)))
         .routes(at("/api/v1/webhooks", routes!(webhooks::list)))
         .routes(at("/api/v1/webhooks/{id}", routes!(webhooks::get)))
         .routes(at(
@@ -55,22 +71,25 @@ fn groups() -> [(Option<Scope>, OpenApiRouter<Shared>); 4] {
         .routes(at("/files", routes!(tus::create::create)))
         .routes(at(
             "/files/{id}",
-            routes!(tus::head, tus::append::append, tus::delete, tus::instead),
+            routes!(tus::head, tus::append::append, tus::delete, tus::override_method),
         ))
-        .layer(from_fn(tus::speak));
+        .layer(from_fn(tus::headers::require_version));
     let write = OpenApiRouter::new()
-        .routes(at("/api/v1/jobs", routes!(upload::create)))
+        .routes(at("/api/v1/jobs", routes!(jobs::create::create)))
         .routes(at("/api/v1/processing/{kind}", routes!(processing::create)))
         .routes(at("/api/v1/batches", routes!(batches::create::create)))
         .merge(tus)
         // The upload counts its bytes itself: the limit of axum does not cover a streamed body.
         .layer(DefaultBodyLimit::disable())
-        .routes(at("/api/v1/jobs/{id}", routes!(jobs::delete, patch::patch)))
-        .routes(at("/api/v1/jobs/{id}/cancel", routes!(jobs::cancel)))
-        .routes(at("/api/v1/jobs/{id}/retry", routes!(jobs::retry)))
-        .routes(at("/api/v1/uploads", routes!(direct::create)))
-        .routes(at("/api/v1/uploads/{id}", routes!(direct::delete)))
-        .routes(at("/api/v1/uploads/{id}/complete", routes!(direct::complete)))
+        .routes(at(
+            "/api/v1/jobs/{id}",
+            routes!(jobs::actions::delete, jobs::patch::patch),
+        ))
+        .routes(at("/api/v1/jobs/{id}/cancel", routes!(jobs::actions::cancel)))
+        .routes(at("/api/v1/jobs/{id}/retry", routes!(jobs::actions::retry)))
+        .routes(at("/api/v1/uploads", routes!(uploads::create)))
+        .routes(at("/api/v1/uploads/{id}", routes!(uploads::delete)))
+        .routes(at("/api/v1/uploads/{id}/complete", routes!(uploads::complete)))
         .routes(at("/api/v1/batches/{id}/cancel", routes!(batches::cancel)))
         .routes(at("/api/v1/batches/{id}/retry", routes!(batches::retry)))
         .routes(at("/api/v1/webhooks", routes!(webhooks::create)))
@@ -84,15 +103,9 @@ fn groups() -> [(Option<Scope>, OpenApiRouter<Shared>); 4] {
             routes!(webhooks::deliveries::replay),
         ));
     let admin = OpenApiRouter::new()
-        .routes(at(
-            "/api/v1/keys",
-            routes!(keys::admin::list, keys::admin::create),
-        ))
-        .routes(at(
-            "/api/v1/keys/{id}",
-            routes!(keys::admin::get, keys::admin::revoke),
-        ))
-        .routes(at("/api/v1/keys/{id}/rotate", routes!(keys::admin::rotate)))
+        .routes(at("/api/v1/keys", routes!(keys::list, keys::create)))
+        .routes(at("/api/v1/keys/{id}", routes!(keys::get, keys::revoke)))
+        .routes(at("/api/v1/keys/{id}/rotate", routes!(keys::rotate)))
         .routes(at("/api/v1/dead-letters", routes!(dead_letters::list)))
         .routes(at(
             "/api/v1/dead-letters/{id}",
@@ -116,24 +129,33 @@ pub fn document() -> anyhow::Result<Value> {
 }
 
 /// The API's router.
-pub fn all(app: Shared) -> Router {
+///
+/// # Errors
+/// When an annotation of a handler is wrong; a test builds the document too.
+pub fn all(state: AppState) -> anyhow::Result<Router> {
+    let document = docs::Document::new(&document()?);
     let mut all = Router::new();
     for (scope, group) in groups() {
         let (group, _) = group.split_for_parts();
         all = all.merge(match scope {
-            Some(scope) => group.route_layer(from_fn_with_state((app.clone(), scope), caller::authorize)),
+            Some(scope) => group.route_layer(from_fn_with_state((state.clone(), scope), authorize)),
             None => group,
         });
     }
-    all.merge(web::router())
+    Ok(all
+        .merge(page::router())
         .fallback(async || Problem::new(Code::NotFound, "there is nothing at this address"))
         .method_not_allowed_fallback(async || {
             Problem::new(Code::MethodNotAllowed, "this address does not take that method")
         })
         .layer(from_fn(problem::render))
-        .layer(option_layer(headers::cors(&app.config.cors_origins)))
-        .layer(from_fn_with_state(app.clone(), tus::announce))
+        .layer(option_layer(headers::cors(
+            &state.config.cors_origins,
+            &tus::headers::EXPOSED,
+        )))
+        .layer(from_fn_with_state(state.clone(), tus::headers::announce))
         .layer(from_fn(headers::secure))
         .layer(from_fn(metrics::observe))
-        .with_state(app)
+        .layer(Extension(document))
+        .with_state(state))
 }

@@ -1,13 +1,22 @@
 //! How the API process starts and ends.
 
-use vidp_pipeline::{Pipeline, Shared, fetch, results, sweeper};
-use vidp_record::{changes::Changes, db::Db};
-use crate::{metrics, router, auth::keys::Keys, config::ApiConfig, handlers::webhooks, limits::Limits};
+use crate::{
+    auth::keys::Keys,
+    config::ApiConfig,
+    limits::Limits,
+    metrics, router,
+    state::{AppState, PublicStore},
+};
 use anyhow::{Result, bail};
 use std::{fmt::Display, sync::Arc, time::Duration};
-use tokio::{sync::Notify, task::{JoinError, JoinSet}};
+use tokio::{
+    sync::Notify,
+    task::{JoinError, JoinSet},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use vidp_common::{service, queue::Queue, store::Store};
+use vidp_common::{LogOnce, queue::Queue, service, store::Store};
+use vidp_pipeline::{Pipeline, Settings, Shared, fetch, results, sweeper, webhooks};
+use vidp_record::{changes::Changes, db::Db, plan::Times};
 
 /// Commits in progress may take this long after the signal.
 const COMMIT_LIMIT: Duration = Duration::from_secs(10);
@@ -20,30 +29,34 @@ pub async fn run(config: ApiConfig) -> Result<()> {
     give_back_large_buffers();
     let shutdown = service::shutdown_signal()?;
     let listener = service::bind(config.bind).await?;
-    let app = Arc::new(App {
+    let pipeline = Arc::new(Pipeline {
         db: Db::connect(&config.mongodb_url, &config.mongodb_database).await?,
         queue: Queue::connect(&config.nats, "vidp-api").await?,
         store: Store::new(&config.s3),
-        public_store: Store::new(&config.public_s3()),
-        keys: Keys::new(&config)?,
-        limits: Limits::new(&config),
         changes: Changes::default(),
-        commits: TaskTracker::new(),
-        deliveries: Notify::new(),
-        fetches: Notify::new(),
+        tasks: TaskTracker::new(),
+        deliveries_due: Notify::new(),
+        fetches_due: Notify::new(),
         shutdown: shutdown.clone(),
-        metrics: metrics::install()?,
-        config,
+        settings: settings(&config),
     });
-    tokio::spawn(prepare(app.clone()));
+    let state = AppState {
+        pipeline: pipeline.clone(),
+        keys: Arc::new(Keys::new(&config)?),
+        limits: Arc::new(Limits::new(&config)),
+        public_store: PublicStore(Store::new(&config.public_s3())),
+        metrics: metrics::install()?,
+        config: Arc::new(config),
+    };
+    tokio::spawn(prepare(pipeline.clone()));
     let mut endless = JoinSet::new();
-    endless.spawn(app.changes.clone().follow(app.db.clone()));
-    endless.spawn(results::follow_progress(app.clone()));
+    endless.spawn(pipeline.changes.clone().follow(pipeline.db.clone()));
+    endless.spawn(results::follow_progress(pipeline.clone()));
     let mut loops = JoinSet::new();
-    loops.spawn(results::follow_results(app.clone()));
-    loops.spawn(sweep::run(app.clone()));
-    loops.spawn(webhooks::run(app.clone()));
-    loops.spawn(fetch::run(app.clone()));
+    loops.spawn(results::follow_results(pipeline.clone()));
+    loops.spawn(sweeper::run(pipeline.clone()));
+    loops.spawn(webhooks::run(pipeline.clone()));
+    loops.spawn(fetch::run(pipeline.clone()));
     tracing::info!(address = %listener.local_addr()?, "listening");
     let died = async {
         tokio::select! {
@@ -53,8 +66,8 @@ pub async fn run(config: ApiConfig) -> Result<()> {
     };
     let serving = service::serve(
         listener,
-        routes::all(app.clone()),
-        app.config.max_connections,
+        router::all(state.clone())?,
+        state.config.max_connections,
         shutdown.clone(),
     );
     tokio::select! {
@@ -63,8 +76,8 @@ pub async fn run(config: ApiConfig) -> Result<()> {
         ended = died => bail!("a loop of the API has ended: {ended:?}"),
     }
     let _ = tokio::time::timeout(COMMIT_LIMIT, loops.join_all()).await;
-    app.commits.close();
-    if tokio::time::timeout(COMMIT_LIMIT, app.commits.wait())
+    pipeline.tasks.close();
+    if tokio::time::timeout(COMMIT_LIMIT, pipeline.tasks.wait())
         .await
         .is_err()
     {
@@ -96,24 +109,42 @@ fn give_back_large_buffers() {
 }
 
 /// Brings the dependencies to the shape that VidP needs, each as soon as it is up.
-async fn prepare(app: Shared) {
-    let bucket = until_done("the bucket", || app.store.ensure_bucket());
-    let indexes = until_done("the indexes", || app.db.ensure_indexes());
-    let streams = until_done("the streams", || app.queue.ensure());
+async fn prepare(pipeline: Shared) {
+    let bucket = until_done("the bucket", || pipeline.store.ensure_bucket());
+    let indexes = until_done("the indexes", || pipeline.db.ensure_indexes());
+    let streams = until_done("the streams", || pipeline.queue.ensure());
     tokio::join!(bucket, indexes, streams);
 }
 
-/// Repeats `work` until it succeeds; the first failure is logged, and the success after one.
+/// Retries `work` until it succeeds; the first failure is logged, and the success after it.
 async fn until_done<E: Display, F: Future<Output = Result<(), E>>>(what: &str, mut work: impl FnMut() -> F) {
-    let mut failed = false;
+    let mut outage = LogOnce::default();
     while let Err(error) = work().await {
-        if !failed {
+        if outage.first_failure() {
             tracing::warn!("waiting for {what}: {error}");
         }
-        failed = true;
         tokio::time::sleep(PAUSE).await;
     }
-    if failed {
+    if outage.recovered() {
         tracing::info!("{what}: done");
+    }
+}
+
+/// The settings of the pipeline.
+fn settings(config: &ApiConfig) -> Settings {
+    Settings {
+        times: Times {
+            stale: config.stale(),
+            tidy: config.tidy(),
+            retention: config.retention(),
+            max_retention: config.max_retention(),
+        },
+        attempt_limit: config.attempt_limit,
+        deadline: config.deadline(),
+        sweep_every: Duration::from_secs(config.sweep_seconds),
+        fetches: config.fetches,
+        max_source_mb: config.max_upload_mb,
+        outbound_allow: config.outbound_allow.clone(),
+        webhook_retry_seconds: config.webhook_retry_seconds.clone(),
     }
 }

@@ -18,7 +18,7 @@ pub struct Caller {
 
 impl Caller {
     /// Everybody, when nobody is asked.
-    fn local() -> Self {
+    pub fn local() -> Self {
         Caller {
             tenant: LOCAL_TENANT.to_owned(),
             key_id: None,

@@ -1,21 +1,31 @@
 //! API keys: who a request comes from.
 
-pub mod admin;
-mod token;
-
-use vidp_pipeline::Shared;
-use crate::{auth::Caller, config::ApiConfig, http::problem::{Code, Problem}};
-use vidp_record::{api_key::Scope, tenant::LOCAL_TENANT, time::DateTime};
+use super::{
+    Caller,
+    token::{Hasher, Token},
+};
+use crate::{
+    config::ApiConfig,
+    http::problem::{Code, Problem},
+};
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
-use std::{collections::{BTreeSet, HashMap}, sync::{Mutex, PoisonError}, time::{Duration, Instant}};
-use token::{Hasher, Token};
+use parking_lot::{Mutex, MutexGuard};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 use uuid::Uuid;
+use vidp_pipeline::Shared;
+use vidp_record::{
+    api_key::{Key, Scope},
+    tenant::LOCAL_TENANT,
+    time::{DateTime, since},
+};
 
 /// How long a key that was read is believed: a revoked one is refused by every replica after so long.
-const FRESH: Duration = Duration::from_secs(10);
-/// The last use is recorded this exactly. Milliseconds.
-const USE_GRAIN: i64 = 60_000;
+const CACHE_LIFE: Duration = Duration::from_secs(10);
+/// The last use is recorded this exactly.
+const USE_GRAIN: Duration = Duration::from_secs(60);
 
 /// Checks keys. Those of the record are kept for a moment, so that a busy client does not ask MongoDB each time.
 pub struct Keys {
@@ -40,39 +50,40 @@ impl Keys {
         })
     }
 
-    fn hasher(&self) -> Result<&Hasher, Problem> {
+    /// Turns keys into hashes; a 409 when the server has no secret for that.
+    pub fn hasher(&self) -> Result<&Hasher, Problem> {
         self.hasher
             .as_ref()
             .ok_or_else(|| Problem::conflict("the server has no VIDP_KEY_SECRET, and without one no keys"))
     }
 
     /// Forgets what it knows of a key.
-    fn forget(&self, id: Uuid) {
+    pub fn forget(&self, id: Uuid) {
         self.known().remove(&id);
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, (Key, Instant)>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, HashMap<Uuid, (Key, Instant)>> {
+        self.known.lock()
     }
 
     fn fresh(&self, id: Uuid) -> Option<Key> {
         let known = self.known();
         let (key, read) = known.get(&id)?;
-        (read.elapsed() < FRESH).then(|| key.clone())
+        (read.elapsed() < CACHE_LIFE).then(|| key.clone())
     }
 
     fn remember(&self, key: &Key) {
         let mut known = self.known();
-        known.retain(|_, (_, read)| read.elapsed() < FRESH);
+        known.retain(|_, (_, read)| read.elapsed() < CACHE_LIFE);
         known.insert(key.id, (key.clone(), Instant::now()));
     }
 }
 
 /// Who shows this key.
-pub async fn caller(app: &Shared, text: &str) -> Result<Caller, Problem> {
+pub async fn caller(keys: &Keys, pipeline: &Shared, text: &str) -> Result<Caller, Problem> {
     let token = Token::parse(text).ok_or_else(invalid)?;
-    let hasher = app.keys.hasher()?;
-    if let Some(bootstrap) = &app.keys.bootstrap
+    let hasher = keys.hasher()?;
+    if let Some(bootstrap) = &keys.bootstrap
         && hasher.matches(&token, &hasher.hash(bootstrap))
     {
         return Ok(Caller {
@@ -81,9 +92,9 @@ pub async fn caller(app: &Shared, text: &str) -> Result<Caller, Problem> {
             scopes: [Scope::Admin].into(),
         });
     }
-    let key = match app.keys.fresh(token.id) {
+    let key = match keys.fresh(token.id) {
         Some(key) => key,
-        None => read(app, token.id).await?,
+        None => read(keys, pipeline, token.id).await?,
     };
     if !hasher.matches(&token, &key.hash) {
         return Err(invalid());
@@ -95,7 +106,7 @@ pub async fn caller(app: &Shared, text: &str) -> Result<Caller, Problem> {
     if !key.is_live() {
         return Err(Problem::new(Code::Unauthenticated, "this key has expired"));
     }
-    note_use(app, &key);
+    note_use(keys, pipeline, &key);
     Ok(Caller {
         tenant: key.tenant,
         key_id: Some(key.id.to_string()),
@@ -103,25 +114,24 @@ pub async fn caller(app: &Shared, text: &str) -> Result<Caller, Problem> {
     })
 }
 
-async fn read(app: &Shared, id: Uuid) -> Result<Key, Problem> {
-    let key = app.db.key(id).await?.ok_or_else(invalid)?;
-    app.keys.remember(&key);
+async fn read(keys: &Keys, pipeline: &Shared, id: Uuid) -> Result<Key, Problem> {
+    let key = pipeline.db.key(id).await?.ok_or_else(invalid)?;
+    keys.remember(&key);
     Ok(key)
 }
 
 /// Records the use in the background, once a minute: what is known is younger, so that few requests come here.
-fn note_use(app: &Shared, key: &Key) {
+fn note_use(keys: &Keys, pipeline: &Shared, key: &Key) {
     let now = DateTime::now();
-    let since = |at: DateTime| now.timestamp_millis() - at.timestamp_millis();
     if key.last_used_at.is_some_and(|at| since(at) < USE_GRAIN) {
         return;
     }
-    if let Some((known, _)) = app.keys.known().get_mut(&key.id) {
+    if let Some((known, _)) = keys.known().get_mut(&key.id) {
         known.last_used_at = Some(now);
     }
-    let (app, id) = (app.clone(), key.id);
-    app.commits.clone().spawn(async move {
-        if let Err(error) = app.db.key_used(id, now).await {
+    let (pipeline, id) = (pipeline.clone(), key.id);
+    pipeline.tasks.clone().spawn(async move {
+        if let Err(error) = pipeline.db.key_used(id, now).await {
             tracing::debug!(key = %id, %error, "a key's use was not recorded");
         }
     });

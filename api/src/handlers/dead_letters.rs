@@ -1,17 +1,35 @@
 //! `/api/v1/dead-letters`: messages that nobody could work on. For operators: they are of every tenant.
 
-use vidp_pipeline::{Shared, advance};
-use crate::{auth::Caller, http::{cursor, extract::checked, problem::{Code, Problem}}};
-use vidp_record::{plan, db::{DbError, Updated}, job::{Job, StageStatus}, time::DateTime};
-use axum::{Json, extract::{Path, Query, State, rejection::QueryRejection}, http::StatusCode, response::{IntoResponse, Response}};
+use crate::{
+    auth::Caller,
+    http::{
+        cursor,
+        extract::{Find, Owned, Params},
+        problem::Problem,
+    },
+    state::AppState,
+};
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::format_description::well_known::Rfc3339;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use vidp_common::queue::DeadLetter;
+use vidp_common::queue::{DeadLetter, Queue};
 use vidp_contract::Task;
+use vidp_pipeline::{Shared, advance};
+use vidp_record::{
+    db::{DbError, Updated},
+    job::{Job, StageStatus},
+    plan,
+    time::DateTime,
+};
 
 /// Query of [`list`].
 #[derive(Deserialize, IntoParams)]
@@ -81,15 +99,14 @@ pub struct DeadLetterList {
     responses((status = 200, description = "A page.", body = DeadLetterList)),
 )]
 pub async fn list(
-    State(app): State<Shared>,
-    query: Result<Query<ListQuery>, QueryRejection>,
+    State(queue): State<Queue>,
+    Params(query): Params<ListQuery>,
 ) -> Result<Json<DeadLetterList>, Problem> {
-    let query = checked(query)?;
     let limit = cursor::limit(query.limit)?;
     let behind = query.cursor.as_deref().map(cursor::parse).transpose()?;
     // A cursor names an UUID: this one is the number of a message.
     let behind = behind.map_or(0, |id| u64::try_from(id.as_u128()).unwrap_or(u64::MAX));
-    let found = app.queue.dead_letters(behind, limit as usize + 1).await?;
+    let found = queue.dead_letters(behind, limit as usize + 1).await?;
     let (found, next_cursor) = cursor::page(found, limit, |letter| Uuid::from_u128(letter.sequence.into()));
     let data = found.iter().map(view).collect();
     Ok(Json(DeadLetterList { data, next_cursor }))
@@ -104,8 +121,7 @@ pub async fn list(
     responses((status = 200, description = "The dead letter.", body = DeadLetterView)),
     extensions(("x-problems" = json!(["not_found"]))),
 )]
-pub async fn get(State(app): State<Shared>, Path(id): Path<String>) -> Result<Json<DeadLetterView>, Problem> {
-    let letter = find(&app, &id).await?;
+pub async fn get(Owned(letter): Owned<DeadLetter>) -> Result<Json<DeadLetterView>, Problem> {
     let payload = Some(payload(&letter));
     Ok(Json(DeadLetterView {
         payload,
@@ -124,15 +140,14 @@ pub async fn get(State(app): State<Shared>, Path(id): Path<String>) -> Result<Js
     extensions(("x-problems" = json!(["not_found", "conflict"]))),
 )]
 pub async fn redrive(
-    State(app): State<Shared>,
+    State(pipeline): State<Shared>,
     caller: Caller,
-    Path(id): Path<String>,
+    Owned(letter): Owned<DeadLetter>,
 ) -> Result<Response, Problem> {
-    let letter = find(&app, &id).await?;
     let answer = view(&letter);
     // Not half of it when the client hangs up.
-    let work = app.commits.clone();
-    let sent = work.spawn(async move { send_back(&app, &letter).await });
+    let work = pipeline.tasks.clone();
+    let sent = work.spawn(async move { send_back(&pipeline, &letter).await });
     sent.await.map_err(Problem::internal)??;
     tracing::info!(
         dead_letter = answer.id,
@@ -152,19 +167,19 @@ pub async fn redrive(
     extensions(("x-problems" = json!(["not_found"]))),
 )]
 pub async fn discard(
-    State(app): State<Shared>,
+    State(queue): State<Queue>,
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let id = parse_id(&id)?;
-    if !app.queue.discard(id).await? {
+    if !queue.discard(id).await? {
         return Err(none());
     }
     tracing::info!(dead_letter = id, by = caller.key_id, "dead letter discarded");
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn send_back(app: &Shared, letter: &DeadLetter) -> Result<(), Problem> {
+async fn send_back(pipeline: &Shared, letter: &DeadLetter) -> Result<(), Problem> {
     if let Ok(task) = serde_json::from_slice::<Task>(&letter.payload) {
         let stage = task.work.stage();
         let status = |job: &Job| {
@@ -174,12 +189,12 @@ async fn send_back(app: &Shared, letter: &DeadLetter) -> Result<(), Problem> {
                 .map(|state| state.status)
         };
         let again = |job: &mut Job| {
-            status(job) == Some(StageStatus::Failed) && plan::retried(job, app.times(), DateTime::now())
+            status(job) == Some(StageStatus::Failed) && plan::retried(job, pipeline.times(), DateTime::now())
         };
-        match dispatch::update(app, task.job_id, again).await {
+        match advance::update(pipeline, task.job_id, again).await {
             // Whoever tries the same finds another task in the job.
             Ok(Updated::Changed(_)) => {
-                app.queue.discard(letter.sequence).await?;
+                pipeline.queue.discard(letter.sequence).await?;
                 return Ok(());
             }
             Ok(Updated::Unchanged(job)) => match status(&job) {
@@ -200,7 +215,7 @@ async fn send_back(app: &Shared, letter: &DeadLetter) -> Result<(), Problem> {
             "nobody takes messages of this subject; discard it",
         ));
     }
-    match app.queue.redrive(letter).await? {
+    match pipeline.queue.redrive(letter).await? {
         true => Ok(()),
         false => Err(Problem::conflict(
             "this task is queued already; discard its dead letter",
@@ -212,16 +227,20 @@ fn unwanted() -> Problem {
     Problem::conflict("no job waits for this task any more; discard it")
 }
 
-fn parse_id(id: &str) -> Result<u64, Problem> {
-    id.parse().map_err(|_| none())
-}
-
-async fn find(app: &Shared, id: &str) -> Result<DeadLetter, Problem> {
-    app.queue.dead_letter(parse_id(id)?).await?.ok_or_else(none)
+/// Operators see the dead letters of every tenant.
+impl Find for DeadLetter {
+    async fn find(state: &AppState, _: &Caller, id: &str) -> Result<Self, Problem> {
+        let found = state.pipeline.queue.dead_letter(parse_id(id)?).await?;
+        found.ok_or_else(none)
+    }
 }
 
 fn none() -> Problem {
-    Problem::new(Code::NotFound, "there is no dead letter with this id")
+    Problem::none("dead letter")
+}
+
+fn parse_id(id: &str) -> Result<u64, Problem> {
+    id.parse().map_err(|_| none())
 }
 
 fn view(letter: &DeadLetter) -> DeadLetterView {

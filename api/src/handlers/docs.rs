@@ -1,16 +1,31 @@
 //! The OpenAPI document and a page that shows it and tries it out. Everything is in the program: it works offline.
 
-use crate::{router, http::problem::Problem};
-use axum::{http::{HeaderMap, StatusCode, header}, response::{Html, IntoResponse, Response}};
-use std::sync::LazyLock;
+use axum::{
+    Extension,
+    http::{HeaderMap, StatusCode, header},
+    response::{Html, IntoResponse, Response},
+};
+use serde_json::Value;
+use std::sync::Arc;
 
 /// OpenAPI Explorer; `api/assets/README.md` says where it is from.
-const EXPLORER: &str = include_str!("../assets/openapi-explorer.min.js");
+const EXPLORER: &str = include_str!("../../assets/openapi-explorer.min.js");
 const EXPLORER_TAG: &str = "\"openapi-explorer-2.4.820\"";
-const PAGE: &str = include_str!("../assets/docs.html");
+const PAGE: &str = include_str!("../../assets/docs.html");
 /// Nothing from elsewhere, and nothing to elsewhere. The component writes its styles into its own elements.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The text of the OpenAPI document, which the router makes once.
+#[derive(Clone)]
+pub struct Document(Arc<str>);
+
+impl Document {
+    /// The text of this document.
+    pub fn new(document: &Value) -> Self {
+        Document(document.to_string().into())
+    }
+}
 
 /// Give this document.
 ///
@@ -20,14 +35,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
     responses((status = 200, description = "This document.", body = Object,
         example = json!({ "openapi": "3.1.0", "info": { "title": "VidP" } }))),
 )]
-pub async fn document() -> Result<Response, Problem> {
-    static TEXT: LazyLock<Result<String, String>> = LazyLock::new(|| {
-        routes::document()
-            .map(|it| it.to_string())
-            .map_err(|error| format!("{error:#}"))
-    });
-    let text = TEXT.as_ref().map_err(Problem::internal)?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], text.as_str()).into_response())
+pub async fn document(Extension(document): Extension<Document>) -> Response {
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    (json, document.0.to_string()).into_response()
 }
 
 /// Show this document.

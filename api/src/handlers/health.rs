@@ -1,12 +1,13 @@
 //! What probes, Prometheus and operators ask.
 
-use vidp_pipeline::Shared;
 use crate::metrics;
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
 use utoipa::ToSchema;
+use vidp_common::metrics::Handle;
 use vidp_contract::{Lane, Stage};
+use vidp_pipeline::{Pipeline, Shared};
 
 /// A dependency that has not answered by then is down, as far as a probe is concerned.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -94,14 +95,14 @@ pub async fn health() -> Json<Health> {
         (status = 503, description = "They can not.", body = Readiness),
     ),
 )]
-pub async fn ready(State(app): State<Shared>) -> (StatusCode, Json<Readiness>) {
-    let (mongodb, s3) = tokio::join!(mongodb(&app), s3(&app));
+pub async fn ready(State(pipeline): State<Shared>) -> (StatusCode, Json<Readiness>) {
+    let (mongodb, s3) = tokio::join!(mongodb(&pipeline), s3(&pipeline));
     // Without its indexes the record would take one request twice.
-    let (code, status) = match mongodb && s3 && app.db.is_indexed() {
+    let (code, status) = match mongodb && s3 && pipeline.db.is_indexed() {
         true => (StatusCode::OK, "ready"),
         false => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
     };
-    let dependencies = Dependencies::new(mongodb, s3, app.queue.is_connected());
+    let dependencies = Dependencies::new(mongodb, s3, pipeline.queue.is_connected());
     (code, Json(Readiness { status, dependencies }))
 }
 
@@ -112,11 +113,11 @@ pub async fn ready(State(app): State<Shared>) -> (StatusCode, Json<Readiness>) {
     get, path = "", operation_id = "getProcessingHealth", tag = "Service",
     responses((status = 200, description = "The state of the whole.", body = Processing)),
 )]
-pub async fn processing(State(app): State<Shared>) -> Json<Processing> {
-    let (mongodb, s3) = tokio::join!(mongodb(&app), s3(&app));
-    let nats = app.queue.is_connected();
+pub async fn processing(State(pipeline): State<Shared>) -> Json<Processing> {
+    let (mongodb, s3) = tokio::join!(mongodb(&pipeline), s3(&pipeline));
+    let nats = pipeline.queue.is_connected();
     let load = async |stage, lane| match nats {
-        true => app.queue.load(stage, lane).await.ok(),
+        true => pipeline.queue.load(stage, lane).await.ok(),
         false => None,
     };
     let stage = async |stage: Stage| {
@@ -152,24 +153,27 @@ pub async fn processing(State(app): State<Shared>) -> Json<Processing> {
     responses((status = 200, description = "Every figure.", body = String,
         example = json!("vidp_queue_depth{stage=\"scale\",lane=\"interactive\"} 3\n"))),
 )]
-pub async fn metrics(State(app): State<Shared>) -> String {
+pub async fn metrics(State(pipeline): State<Shared>, State(handle): State<Handle>) -> String {
     let broker = async {
-        let asked = app.queue.is_connected().then(|| app.queue.figures());
+        let asked = pipeline.queue.is_connected().then(|| pipeline.queue.figures());
         tokio::time::timeout(LIMIT, asked?).await.ok()?.ok()
     };
-    let record = async { tokio::time::timeout(LIMIT, app.db.ages()).await.ok()?.ok() };
+    let record = async { tokio::time::timeout(LIMIT, pipeline.db.ages()).await.ok()?.ok() };
     let (broker, record) = tokio::join!(broker, record);
     metrics::broker(broker.as_ref());
     metrics::record(record.as_ref());
-    app.metrics.render()
+    handle.render()
 }
 
-async fn mongodb(app: &Shared) -> bool {
-    matches!(tokio::time::timeout(LIMIT, app.db.ping()).await, Ok(Ok(())))
+async fn mongodb(pipeline: &Pipeline) -> bool {
+    matches!(tokio::time::timeout(LIMIT, pipeline.db.ping()).await, Ok(Ok(())))
 }
 
-async fn s3(app: &Shared) -> bool {
-    matches!(tokio::time::timeout(LIMIT, app.store.check()).await, Ok(Ok(())))
+async fn s3(pipeline: &Pipeline) -> bool {
+    matches!(
+        tokio::time::timeout(LIMIT, pipeline.store.check()).await,
+        Ok(Ok(()))
+    )
 }
 
 impl Dependencies {

@@ -1,14 +1,30 @@
 //! `/api/v1/keys`: making, listing, rotating and revoking keys. For operators: they see every tenant's.
 
-use vidp_record::{view, api_key::{Key, Scope}, time::DateTime};
-use crate::{auth::{Caller, keys::Token}, http::problem::{Code, Problem}};
-use vidp_pipeline::Shared;
-use axum::{Json, extract::{Path, Query, State, rejection::{JsonRejection, QueryRejection}}, http::{StatusCode, header}, response::{IntoResponse, Response}};
+use crate::{
+    auth::{Caller, Token, keys::Keys},
+    http::{
+        extract::{Find, Owned, Params},
+        problem::Problem,
+    },
+    state::AppState,
+};
+use axum::{
+    Json,
+    extract::{State, rejection::JsonRejection},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
+use vidp_record::{
+    api_key::{Key, Scope},
+    db::Db,
+    time::{DateTime, after, from_timestamp},
+    view,
+};
 
 /// How long the old key of a rotation goes on, unless told. Seconds.
 const OVERLAP: u32 = 24 * 3600;
@@ -122,7 +138,8 @@ struct KeyList<'a> {
     extensions(("x-problems" = json!(["conflict", "unsupported_content_type"]))),
 )]
 pub async fn create(
-    State(app): State<Shared>,
+    State(db): State<Db>,
+    State(keys): State<Arc<Keys>>,
     caller: Caller,
     body: Result<Json<NewKey>, JsonRejection>,
 ) -> Result<Response, Problem> {
@@ -149,10 +166,10 @@ pub async fn create(
         Some(at) if at <= OffsetDateTime::now_utc() => {
             return Err(Problem::invalid("expires_at is over already"));
         }
-        at => at.map(|at| DateTime::from_millis((at.unix_timestamp_nanos() / 1_000_000) as i64)),
+        at => at.map(from_timestamp),
     };
-    let (key, token) = make(&app, new.name, tenant, scopes, expires_at)?;
-    app.db.insert_key(&key).await?;
+    let (key, token) = make(&keys, new.name, tenant, scopes, expires_at)?;
+    db.insert_key(&key).await?;
     tracing::info!(key = %key.id, tenant = key.tenant, by = caller.key_id, "key made");
     Ok(made(&key, &token))
 }
@@ -164,12 +181,8 @@ pub async fn create(
     get, path = "", operation_id = "listKeys", tag = "Keys", params(ListQuery),
     responses((status = 200, description = "A page.", body = KeyList)),
 )]
-pub async fn list(
-    State(app): State<Shared>,
-    query: Result<Query<ListQuery>, QueryRejection>,
-) -> Result<Response, Problem> {
-    let Query(query) = query.map_err(|error| Problem::invalid(error.body_text()))?;
-    let keys = app.db.keys(query.tenant, query.cursor, PAGE).await?;
+pub async fn list(State(db): State<Db>, Params(query): Params<ListQuery>) -> Result<Response, Problem> {
+    let keys = db.keys(query.tenant, query.cursor, PAGE).await?;
     let next_cursor = keys
         .last()
         .filter(|_| keys.len() as i64 == PAGE)
@@ -187,8 +200,8 @@ pub async fn list(
     responses((status = 200, description = "The key.", body = KeyView)),
     extensions(("x-problems" = json!(["not_found"]))),
 )]
-pub async fn get(State(app): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
-    Ok(Json(KeyView::of(&find(&app, &id).await?)).into_response())
+pub async fn get(Owned(key): Owned<Key>) -> Result<Response, Problem> {
+    Ok(Json(KeyView::of(&key)).into_response())
 }
 
 /// Revoke a key.
@@ -201,13 +214,13 @@ pub async fn get(State(app): State<Shared>, Path(id): Path<String>) -> Result<Re
     extensions(("x-problems" = json!(["not_found"]))),
 )]
 pub async fn revoke(
-    State(app): State<Shared>,
+    State(db): State<Db>,
+    State(keys): State<Arc<Keys>>,
     caller: Caller,
-    Path(id): Path<String>,
+    Owned(key): Owned<Key>,
 ) -> Result<StatusCode, Problem> {
-    let key = find(&app, &id).await?;
-    app.db.revoke_key(key.id, DateTime::now()).await?;
-    app.keys.forget(key.id);
+    db.revoke_key(key.id, DateTime::now()).await?;
+    keys.forget(key.id);
     tracing::info!(key = %key.id, tenant = key.tenant, by = caller.key_id, "key revoked");
     Ok(StatusCode::NO_CONTENT)
 }
@@ -225,9 +238,10 @@ pub async fn revoke(
     extensions(("x-problems" = json!(["not_found", "conflict", "unsupported_content_type"]))),
 )]
 pub async fn rotate(
-    State(app): State<Shared>,
+    State(db): State<Db>,
+    State(keys): State<Arc<Keys>>,
     caller: Caller,
-    Path(id): Path<String>,
+    Owned(old): Owned<Key>,
     body: Result<Option<Json<Rotation>>, JsonRejection>,
 ) -> Result<Response, Problem> {
     let rotation = body.map_err(|error| Problem::invalid(error.body_text()))?;
@@ -239,37 +253,36 @@ pub async fn rotate(
             "overlap_seconds must be 0 to {MAX_OVERLAP}"
         )));
     }
-    let old = find(&app, &id).await?;
     if !old.is_live() || old.replaced_by.is_some() {
         return Err(Problem::conflict("the key has ended or was rotated before"));
     }
-    if app.db.predecessor(old.id).await?.is_some_and(|key| key.is_live()) {
+    if db.predecessor(old.id).await?.is_some_and(|key| key.is_live()) {
         return Err(Problem::conflict(
             "the key before this one is still good: revoke it first",
         ));
     }
     let (key, token) = make(
-        &app,
+        &keys,
         old.name.clone(),
         old.tenant.clone(),
         old.scopes.clone(),
         old.expires_at,
     )?;
-    let ends = DateTime::from_millis(DateTime::now().timestamp_millis() + i64::from(overlap) * 1000);
+    let ends = after(Duration::from_secs(overlap.into()));
     let ends = old.expires_at.map_or(ends, |at| at.min(ends));
-    app.db.insert_key(&key).await?;
+    db.insert_key(&key).await?;
     // Of two rotations at the same time one wins; the other's key was never shown to anybody.
-    if !app.db.replace_key(old.id, key.id, ends).await? {
-        app.db.revoke_key(key.id, DateTime::now()).await?;
+    if !db.replace_key(old.id, key.id, ends).await? {
+        db.revoke_key(key.id, DateTime::now()).await?;
         return Err(Problem::conflict("the key was rotated or revoked just now"));
     }
-    app.keys.forget(old.id);
+    keys.forget(old.id);
     tracing::info!(key = %old.id, new = %key.id, tenant = key.tenant, by = caller.key_id, "key rotated");
     Ok(made(&key, &token))
 }
 
 fn make(
-    app: &Shared,
+    keys: &Keys,
     name: String,
     tenant: String,
     scopes: BTreeSet<Scope>,
@@ -281,7 +294,7 @@ fn make(
         name,
         tenant,
         scopes,
-        hash: app.keys.hasher()?.hash(&token),
+        hash: keys.hasher()?.hash(&token),
         created_at: DateTime::now(),
         expires_at,
         revoked_at: None,
@@ -289,12 +302,6 @@ fn make(
         replaced_by: None,
     };
     Ok((key, token))
-}
-
-async fn find(app: &Shared, id: &str) -> Result<Key, Problem> {
-    let none = || Problem::new(Code::NotFound, "there is no key with this id");
-    let id = id.parse().map_err(|_| none())?;
-    app.db.key(id).await?.ok_or_else(none)
 }
 
 fn made(key: &Key, token: &Token) -> Response {
@@ -307,4 +314,13 @@ fn made(key: &Key, token: &Token) -> Response {
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
     (StatusCode::CREATED, headers, Json(body)).into_response()
+}
+
+/// Operators see the keys of every tenant.
+impl Find for Key {
+    async fn find(state: &AppState, _: &Caller, id: &str) -> Result<Self, Problem> {
+        let none = || Problem::none("key");
+        let id = id.parse().map_err(|_| none())?;
+        state.pipeline.db.key(id).await?.ok_or_else(none)
+    }
 }

@@ -1,11 +1,21 @@
 //! The web page at `/`. Its files are in the program; a debug build reads them from `web/` at each request, so that a
 //! change shows without compiling.
 
-use vidp_pipeline::{Pipeline, Shared};
-use crate::http::problem::{Code, Problem};
-use axum::{Router, extract::{Path, State}, http::{HeaderMap, StatusCode, header}, response::{IntoResponse, Response}, routing::get};
+use crate::{
+    config::ApiConfig,
+    http::problem::{Code, Problem},
+    state::AppState,
+};
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
 use reqwest::Url;
 use rust_embed::Embed;
+use std::sync::Arc;
 use tower_http::compression::CompressionLayer;
 use vidp_contract::hex;
 
@@ -15,24 +25,26 @@ use vidp_contract::hex;
 struct Files;
 
 /// `/` and the files below `/web/`. No part of the API's document.
-pub fn router() -> Router<Shared> {
+pub fn router() -> Router<AppState> {
     Router::new()
         .route(
             "/",
-            get(async |State(app): State<Shared>, headers: HeaderMap| file(&app, &headers, "index.html")),
+            get(async |State(config): State<Arc<ApiConfig>>, headers: HeaderMap| {
+                file(&config, &headers, "index.html")
+            }),
         )
         .route(
             "/web/{*path}",
             get(
-                async |State(app): State<Shared>, headers: HeaderMap, Path(path): Path<String>| {
-                    file(&app, &headers, &path)
+                async |State(config): State<Arc<ApiConfig>>, headers: HeaderMap, Path(path): Path<String>| {
+                    file(&config, &headers, &path)
                 },
             ),
         )
         .layer(CompressionLayer::new())
 }
 
-fn file(app: &App, headers: &HeaderMap, path: &str) -> Response {
+fn file(config: &ApiConfig, headers: &HeaderMap, path: &str) -> Response {
     let Some(file) = Files::get(path) else {
         return Problem::new(Code::NotFound, "there is nothing at this address").into_response();
     };
@@ -40,7 +52,7 @@ fn file(app: &App, headers: &HeaderMap, path: &str) -> Response {
     // Weak: what is sent may be compressed.
     let tag = format!("W/{tag}");
     // With the policy, also of a page that the client has: browsers take the fields of the latest answer.
-    let policy = policy(&app.config.public_s3().s3_endpoint);
+    let policy = policy(&config.public_s3().s3_endpoint);
     let common = [
         (header::ETAG, tag.as_str()),
         (header::CACHE_CONTROL, "no-cache"),

@@ -1,16 +1,38 @@
 //! `/api/v1/uploads`: files that clients send to the object store themselves. The job is the record of the upload: it is
 //! `uploading`, and its id is the upload's, until the client says that all is there.
 
-use vidp_pipeline::{Shared, sweeper};
-use crate::{auth::Caller, http::{options, digest::wanted_hash, idempotency::{self, Begun}, problem::{Code, Problem, too_large}}};
-use vidp_record::{plan, db::{DbError, Updated}, job::{Job, JobStatus}, source::{Direct, Fetch, plain_name, plain_type}, time::DateTime, view::{self, JobView}};
-use axum::{Json, body::Bytes, extract::{Path, State, rejection::BytesRejection}, http::{HeaderMap, StatusCode, header}, response::{IntoResponse, Response}};
+use crate::{
+    auth::Caller,
+    http::{
+        digest::wanted_hash,
+        extract::{Find, Owned},
+        idempotency::{self, Begun},
+        options,
+        problem::{Code, Problem},
+    },
+    state::{AppState, Intake, PublicStore},
+};
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{State, rejection::BytesRejection},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use vidp_contract::{JobOptions, TraceParent, keys};
+use vidp_pipeline::{Shared, advance, quiet, removal};
+use vidp_record::{
+    db::{DbError, Updated},
+    job::{Job, JobStatus},
+    source::{Direct, Fetch, plain_name, plain_type},
+    time::{DateTime, later},
+    view::{self, JobView},
+};
 
 /// Larger files come in parts.
 const ONE_PUT: u64 = 64 << 20;
@@ -89,7 +111,8 @@ struct PartView {
         "idempotency_conflict", "idempotency_key_reused"]))),
 )]
 pub async fn create(
-    State(app): State<Shared>,
+    State(intake): State<Intake>,
+    State(public_store): State<PublicStore>,
     caller: Caller,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
@@ -99,8 +122,8 @@ pub async fn create(
     if new.size == 0 {
         return Err(Problem::invalid("size must be at least 1"));
     }
-    if new.size > app.config.max_upload() {
-        return Err(too_large(&app));
+    if new.size > intake.config.max_upload() {
+        return Err(Problem::too_large(intake.config.max_upload_mb));
     }
     let wanted_sha256 = wanted_hash(new.sha256)?;
     let options = match new.options {
@@ -109,8 +132,9 @@ pub async fn create(
     };
     let kind = new.content_type.unwrap_or("application/octet-stream".to_owned());
     let kind = plain_type(&kind);
-    let _permit = app.limits.upload(&app, &caller).await?;
-    app.store.check().await?;
+    let _permit = intake.limits.upload(&intake.pipeline.db, &caller).await?;
+    let pipeline = &intake.pipeline;
+    pipeline.store.check().await?;
     let (id, now) = (Uuid::now_v7(), DateTime::now());
     let name = plain_name(&new.filename);
     let mut job = Job::uploading(id, caller.tenant, options, name, kind, now);
@@ -119,7 +143,7 @@ pub async fn create(
     job.direct = Some(Direct {
         size: new.size.cast_signed(),
         upload_id: None,
-        expires_at: plan::later(now, app.config.direct_upload()),
+        expires_at: later(now, intake.config.direct_upload()),
     });
     if idempotency_key.is_some() {
         let request = (&job.options, &job.source, new.size);
@@ -127,9 +151,9 @@ pub async fn create(
         job.idempotency_key = idempotency_key;
     }
     // The record first: whatever happens from now on, the sweeper finds it.
-    let replayed = match idempotency::begin(&app, &job).await? {
+    let replayed = match idempotency::begin(pipeline, &job).await? {
         Begun::New => None,
-        Begun::Before(before) => {
+        Begun::Existing(before) => {
             job = idempotency::replay(*before, &job)?;
             Some([idempotency::REPLAYED])
         }
@@ -140,22 +164,16 @@ pub async fn create(
             .as_ref()
             .is_some_and(|direct| direct.upload_id.is_none())
     {
-        let upload_id = app
+        let upload_id = pipeline
             .store
             .open_multipart(&keys::source(job.id), &job.source.content_type)
             .await?;
-        let note = |job: &mut Job| {
-            let direct = job.direct.as_mut();
-            direct
-                .map(|direct| direct.upload_id = Some(upload_id.clone()))
-                .is_some()
-        };
-        if let Updated::Changed(changed) = app.db.update(job.id, note).await? {
+        if let Some(changed) = quiet::opened_upload(pipeline, job.id, &upload_id).await? {
             job = changed;
         }
     }
     let location = format!("/api/v1/uploads/{}", job.id);
-    let shown = Json(shown(&app, &job).await?);
+    let shown = Json(shown(&public_store, &job).await?);
     Ok((
         StatusCode::CREATED,
         [(header::LOCATION, location)],
@@ -175,12 +193,10 @@ pub async fn create(
     extensions(("x-problems" = json!(["not_found"]))),
 )]
 pub async fn get(
-    State(app): State<Shared>,
-    caller: Caller,
-    Path(id): Path<String>,
+    State(public_store): State<PublicStore>,
+    Owned(OpenUpload(job)): Owned<OpenUpload>,
 ) -> Result<Response, Problem> {
-    let job = own(&app, &caller, &id).await?;
-    Ok(Json(shown(&app, &job).await?).into_response())
+    Ok(Json(shown(&public_store, &job).await?).into_response())
 }
 
 /// Complete an upload.
@@ -195,21 +211,19 @@ pub async fn get(
     extensions(("x-problems" = json!(["not_found", "conflict", "incomplete_upload"]))),
 )]
 pub async fn complete(
-    State(app): State<Shared>,
-    caller: Caller,
-    Path(id): Path<String>,
+    State(pipeline): State<Shared>,
+    Owned(OpenUpload(job)): Owned<OpenUpload>,
 ) -> Result<Response, Problem> {
-    let job = own(&app, &caller, &id).await?;
     let key = keys::source(job.id);
     let direct = job.direct.clone().ok_or_else(none)?;
     if let Some(upload_id) = &direct.upload_id {
-        let completed = app.store.complete_sent(&key, upload_id).await;
+        let completed = pipeline.store.complete_sent(&key, upload_id).await;
         // A store may refuse to make an object of no parts, or of parts that are too small.
         if let Err(error) = completed {
             tracing::info!(job = %job.id, "an upload could not be completed: {error}");
         }
     }
-    let size = app.store.size(&key).await?;
+    let size = pipeline.store.size(&key).await?;
     if size != Some(direct.size.cast_unsigned()) {
         let has = size.map_or("nothing of the file".to_owned(), |size| format!("{size} bytes"));
         return Err(Problem::new(
@@ -222,11 +236,10 @@ pub async fn complete(
         job.fetch = open.then(|| Fetch::new(DateTime::now()));
         open
     };
-    let job = match app.db.update(job.id, change).await? {
+    let job = match advance::update(&pipeline, job.id, change).await? {
         Updated::Changed(job) => job,
         Updated::Unchanged(_) => return Err(Problem::conflict("the upload has ended meanwhile")),
     };
-    app.fetches.notify_one();
     let location = format!("/api/v1/jobs/{}", job.id);
     Ok((
         StatusCode::ACCEPTED,
@@ -246,26 +259,28 @@ pub async fn complete(
     extensions(("x-problems" = json!(["not_found"]))),
 )]
 pub async fn delete(
-    State(app): State<Shared>,
-    caller: Caller,
-    Path(id): Path<String>,
+    State(pipeline): State<Shared>,
+    Owned(OpenUpload(job)): Owned<OpenUpload>,
 ) -> Result<StatusCode, Problem> {
-    let job = own(&app, &caller, &id).await?;
-    let work = app.commits.clone();
+    let work = pipeline.tasks.clone();
     // Not half of it when the client hangs up.
-    let giving_up = work.spawn(async move { sweep::abandon(&app, &job).await });
+    let giving_up = work.spawn(async move { removal::abandon(&pipeline, &job).await });
     let done = giving_up.await.map_err(Problem::internal)?;
     done.map_err(|error| Problem::unavailable("the object store", format!("{error:#}")))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The upload as long as it is one: a job that is complete, or has ended, is none any more.
-async fn own(app: &Shared, caller: &Caller, id: &str) -> Result<Job, Problem> {
-    let id = id.parse().map_err(|_| none())?;
-    match app.db.get(&caller.tenant, id).await {
-        Ok(job) if job.status == JobStatus::Uploading && job.direct.is_some() => Ok(job),
-        Ok(_) | Err(DbError::NotFound) => Err(none()),
-        Err(error) => Err(error.into()),
+/// An upload that its client has not completed. A completed one is a job, and not found here.
+pub struct OpenUpload(Job);
+
+impl Find for OpenUpload {
+    async fn find(state: &AppState, caller: &Caller, id: &str) -> Result<Self, Problem> {
+        let id = id.parse().map_err(|_| none())?;
+        match state.pipeline.db.get(&caller.tenant, id).await {
+            Ok(job) if job.status == JobStatus::Uploading && job.direct.is_some() => Ok(OpenUpload(job)),
+            Ok(_) | Err(DbError::NotFound) => Err(none()),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -273,7 +288,7 @@ fn none() -> Problem {
     Problem::new(Code::NotFound, "there is no open upload with this id")
 }
 
-async fn shown(app: &Shared, job: &Job) -> Result<UploadView, Problem> {
+async fn shown(public_store: &PublicStore, job: &Job) -> Result<UploadView, Problem> {
     let direct = job.direct.as_ref().ok_or_else(none)?;
     let (key, size) = (keys::source(job.id), direct.size.cast_unsigned());
     let left = direct.expires_at.timestamp_millis() - DateTime::now().timestamp_millis();
@@ -281,13 +296,13 @@ async fn shown(app: &Shared, job: &Job) -> Result<UploadView, Problem> {
     let mut parts = Vec::new();
     match &direct.upload_id {
         None => parts.push(PartView {
-            url: app.public_store.presign_put(&key, valid).await?,
+            url: public_store.presign_put(&key, valid).await?,
             offset: 0,
             size,
         }),
         Some(upload_id) => {
             for (number, (offset, size)) in (1..).zip(pieces(size)) {
-                let url = app.public_store.presign_part(&key, upload_id, number, valid);
+                let url = public_store.presign_part(&key, upload_id, number, valid);
                 let url = url.await?;
                 parts.push(PartView { url, offset, size });
             }

@@ -1,7 +1,11 @@
 //! What bodies are, and small ones of JSON.
 
 use crate::http::{options, problem::Problem};
-use axum::{body::Bytes, extract::rejection::BytesRejection, http::{HeaderMap, header}};
+use axum::{
+    body::Bytes,
+    extract::rejection::BytesRejection,
+    http::{HeaderMap, header},
+};
 use serde::de::DeserializeOwned;
 
 /// Reads a body; what is too large or not as expected is a 400 that says why.

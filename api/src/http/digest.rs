@@ -5,7 +5,10 @@
 //! error, as RFC 9651 §4.2 lets it be: whoever sends one wants it checked.
 
 use crate::http::problem::{Code, Problem};
-use axum::{body::{Body, BodyDataStream, Bytes}, http::HeaderMap};
+use axum::{
+    body::{Body, BodyDataStream, Bytes},
+    http::HeaderMap,
+};
 use futures_util::StreamExt;
 use sfv::{Dictionary, ListEntry, Parser};
 use sha2::{Digest, Sha256};
@@ -15,11 +18,11 @@ use vidp_contract::hex;
 
 /// What the body must have, by each field that was sent. Lower-case hexadecimal.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Expected(Vec<String>);
+pub struct Expected(Vec<String>);
 
 impl Expected {
     /// Reads the fields.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Expected, Problem> {
+    pub fn of(headers: &HeaderMap) -> Result<Expected, Problem> {
         let mut found = Vec::new();
         for name in ["repr-digest", "content-digest", "digest"] {
             let values: Vec<_> = headers
@@ -46,12 +49,12 @@ impl Expected {
     }
 
     /// Whether there is anything to compare with.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// 422 unless `found` is what was announced.
-    pub(super) fn check(&self, found: &str) -> Result<(), Problem> {
+    pub fn check(&self, found: &str) -> Result<(), Problem> {
         match self.0.iter().find(|expected| *expected != found) {
             None => Ok(()),
             Some(expected) => Err(Problem::new(
@@ -86,15 +89,15 @@ fn as_dictionary(field: &str) -> String {
 
 /// A body that is hashed while somebody else reads it.
 #[derive(Clone)]
-pub(super) struct Hashed(Arc<Mutex<(BodyDataStream, Sha256)>>);
+pub struct Hashed(Arc<Mutex<(BodyDataStream, Sha256)>>);
 
 impl Hashed {
-    pub(super) fn new(body: Body) -> Self {
+    pub fn new(body: Body) -> Self {
         Hashed(Arc::new(Mutex::new((body.into_data_stream(), Sha256::new()))))
     }
 
     /// The body for whoever reads it.
-    pub(super) fn body(&self) -> Body {
+    pub fn body(&self) -> Body {
         Body::from_stream(futures_util::stream::unfold(self.clone(), async |hashed| {
             Some((hashed.next().await?, hashed))
         }))
@@ -110,12 +113,21 @@ impl Hashed {
     }
 
     /// Reads what was left, and gives the hash of all of it.
-    pub(super) async fn finish(self) -> Result<String, Problem> {
+    pub async fn finish(self) -> Result<String, Problem> {
         while crate::http::pace::timely(async { self.next().await.transpose() })
             .await?
             .is_some()
         {}
         Ok(hex(&self.0.lock().await.1.clone().finalize()))
+    }
+}
+
+/// What a client says a file's SHA-256 is, in lower case.
+pub fn wanted_hash(sha256: Option<String>) -> Result<Option<String>, Problem> {
+    let is_hex = |hash: &String| hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+    match sha256 {
+        Some(hash) if !is_hex(&hash) => Err(Problem::invalid("sha256: 64 hexadecimal digits are expected")),
+        hash => Ok(hash.map(|hash| hash.to_ascii_lowercase())),
     }
 }
 

@@ -1,7 +1,11 @@
 //! Header fields that every answer has: what browsers may do with it.
 
-use crate::handlers::tus;
-use axum::{extract::Request, http::{HeaderName, HeaderValue, Method, header}, middleware::Next, response::Response};
+use axum::{
+    extract::Request,
+    http::{HeaderName, HeaderValue, Method, header},
+    middleware::Next,
+    response::Response,
+};
 use std::time::Duration;
 use tower_http::cors::{AllowHeaders, CorsLayer};
 
@@ -10,11 +14,11 @@ const PREFLIGHT: Duration = Duration::from_secs(3600);
 
 /// Lets the pages of these origins use the API; of no others. Keys travel in a header that a page must set itself, so
 /// that there are no cookies to let in.
-pub fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
+pub fn cors(origins: &[HeaderValue], exposed: &[HeaderName]) -> Option<CorsLayer> {
     if origins.is_empty() {
         return None;
     }
-    let exposed = ["ratelimit", "ratelimit-policy", "x-request-id"].map(HeaderName::from_static);
+    let own = ["ratelimit", "ratelimit-policy", "x-request-id"].map(HeaderName::from_static);
     let standard = [
         header::LOCATION,
         header::ETAG,
@@ -32,7 +36,7 @@ pub fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
             Method::DELETE,
         ])
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([&standard[..], &exposed, &tus::EXPOSED].concat())
+        .expose_headers([&standard[..], &own, exposed].concat())
         .max_age(PREFLIGHT);
     Some(layer)
 }

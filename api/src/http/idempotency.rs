@@ -4,8 +4,6 @@
 //! is no second record that could say something else than the job. The request's hash is stored in the same step that
 //! makes the job complete. An upload that comes to nothing gives its key back, however it ended.
 
-use vidp_pipeline::Shared;
-use vidp_record::{db::DbError, job::{Job, JobStatus}, time::DateTime};
 use crate::http::problem::{Code, Problem};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
@@ -13,6 +11,12 @@ use sfv::{Item, Parser};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 use vidp_contract::hex;
+use vidp_pipeline::{Pipeline, advance};
+use vidp_record::{
+    db::DbError,
+    job::{Job, JobStatus},
+    time::{DateTime, since},
+};
 
 const HEADER: &str = "idempotency-key";
 /// Says that the answer tells of an earlier request's job, and that nothing was made.
@@ -30,7 +34,7 @@ pub enum Begun {
     /// It is stored.
     New,
     /// Its key has made this one before, and nothing is stored.
-    Before(Box<Job>),
+    Existing(Box<Job>),
 }
 
 /// The request's key: a string of RFC 9651, or plainly the text, as many clients send it.
@@ -67,20 +71,20 @@ pub fn request_hash(request: &impl Serialize) -> Result<String, Problem> {
 
 /// Stores a job that begins, unless its key has made one before. A key whose first request is still being worked on
 /// is a 409.
-pub async fn begin(app: &Shared, job: &Job) -> Result<Begun, Problem> {
+pub async fn begin(pipeline: &Pipeline, job: &Job) -> Result<Begun, Problem> {
     loop {
-        match app.db.insert(job).await {
+        match advance::insert(pipeline, job).await {
             Err(DbError::Duplicate) => {}
             done => return Ok(done.map(|()| Begun::New)?),
         }
         let key = job.idempotency_key.as_deref().unwrap_or_default();
-        let before = match app.db.with_key(&job.tenant, key).await {
+        let before = match pipeline.db.with_key(&job.tenant, key).await {
             // It has just been given back.
             Err(DbError::NotFound) => continue,
             found => found?,
         };
         if is_over(before.created_at) {
-            app.db.release_key(&before).await?;
+            pipeline.db.release_key(&before).await?;
             continue;
         }
         // One by reference is known whole before its source is there.
@@ -90,14 +94,13 @@ pub async fn begin(app: &Shared, job: &Job) -> Result<Begun, Problem> {
                 "the first request with this key has not ended: wait, and send it again",
             ));
         }
-        return Ok(Begun::Before(Box::new(before)));
+        return Ok(Begun::Existing(Box::new(before)));
     }
 }
 
 /// Whether the key of what was made at this time is free again.
 pub fn is_over(created_at: DateTime) -> bool {
-    let age = DateTime::now().timestamp_millis() - created_at.timestamp_millis();
-    i128::from(age) >= LIFE.as_millis().cast_signed()
+    since(created_at) >= LIFE
 }
 
 /// Refuses a request that is not the same as the one before with its key.

@@ -136,8 +136,12 @@ fn known_language(field: &str, code: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::{
+        collection::{hash_map, vec},
+        prelude::*,
+        sample::{Index, select},
+    };
     use vidp_record::job::Job;
-    use proptest::{collection::{hash_map, vec}, prelude::*, sample::{Index, select}};
 
     fn check(text: &str, expected: &str) {
         match parse(text) {
@@ -248,11 +252,11 @@ mod tests {
     fn storable_when_taken(text: &str) {
         let Ok(options) = parse(text) else { return };
         let id = uuid::Uuid::now_v7();
-        let now = mongodb::bson::DateTime::now();
+        let now = vidp_record::time::DateTime::now();
         let (tenant, name) = ("t".to_owned(), "a".to_owned());
         let job = Job::uploading(id, tenant, options, name.clone(), name, now);
-        let bytes = mongodb::bson::serialize_to_vec(&job).expect("it can be stored");
-        let back: Job = mongodb::bson::deserialize_from_slice(&bytes).expect("it can be read");
+        let bytes = bson::serialize_to_vec(&job).expect("it can be stored");
+        let back: Job = bson::deserialize_from_slice(&bytes).expect("it can be read");
         assert_eq!(back.options, job.options, "{text}");
         assert_eq!(back.metadata, job.metadata, "{text}");
     }

@@ -1,40 +1,57 @@
-//! The least rate at which an upload may come in.
+//! The slowest rate at which a body may arrive.
 
-use crate::http::{pace::too_slow, problem::Problem};
-use vidp_pipeline::Pipeline;
+use crate::http::problem::{Code, Problem};
 use std::time::{Duration, Instant};
 
 /// The rate holds over windows of this length.
 const WINDOW: Duration = Duration::from_secs(30);
+/// Longest pause between two pieces of a body.
+const IDLE_LIMIT: Duration = Duration::from_secs(30);
 
-/// Counts what comes in one request.
+/// Measures the rate of one request's body.
 pub struct Pace {
+    min_kib_per_second: u64,
     since: Instant,
     bytes: u64,
 }
 
-impl Default for Pace {
-    fn default() -> Self {
+impl Pace {
+    /// Starts the first window.
+    pub fn start(min_kib_per_second: u64) -> Self {
         Pace {
+            min_kib_per_second,
             since: Instant::now(),
             bytes: 0,
         }
     }
-}
 
-impl Pace {
-    /// So many bytes more; 408 when they were too few for too long.
-    pub fn came(&mut self, app: &App, bytes: usize) -> Result<(), Problem> {
+    /// Counts bytes that arrived; fails with 408 when a window ends below the minimum rate.
+    pub fn record(&mut self, bytes: usize) -> Result<(), Problem> {
         self.bytes += bytes as u64;
         let time = self.since.elapsed();
         if time < WINDOW {
             return Ok(());
         }
-        let wanted = app.config.min_upload_kib_per_second * 1024 * time.as_secs();
-        if self.bytes < wanted {
+        if self.bytes < self.min_kib_per_second * 1024 * time.as_secs() {
             return Err(too_slow());
         }
-        *self = Pace::default();
+        *self = Pace::start(self.min_kib_per_second);
         Ok(())
     }
+}
+
+/// The next piece of a body; fails with 408 when it does not arrive in time, and with 400 when the body ends
+/// unexpectedly.
+pub async fn timely<T, E: std::fmt::Display>(
+    next: impl Future<Output = Result<Option<T>, E>>,
+) -> Result<Option<T>, Problem> {
+    match tokio::time::timeout(IDLE_LIMIT, next).await {
+        Ok(Ok(piece)) => Ok(piece),
+        Ok(Err(error)) => Err(Problem::invalid(format!("the body broke off: {error}"))),
+        Err(_) => Err(too_slow()),
+    }
+}
+
+fn too_slow() -> Problem {
+    Problem::new(Code::TooSlow, "the upload came in too slowly")
 }

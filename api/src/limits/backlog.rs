@@ -1,11 +1,15 @@
 //! What a tenant has waiting: jobs that have not ended, and the bytes of their sources.
 
-use vidp_pipeline::Pipeline;
 use crate::http::problem::{Code, Problem};
-use std::{collections::HashMap, sync::{Mutex, PoisonError}, time::{Duration, Instant}};
+use parking_lot::Mutex;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+use vidp_record::db::{Db, Open};
 
 /// How long a count is believed. What begins meanwhile is not counted, so that the limit is right to a second's uploads.
-const FRESH: Duration = Duration::from_secs(1);
+const CACHE_LIFE: Duration = Duration::from_secs(1);
 
 /// Keeps the counts for a moment.
 pub struct Backlog {
@@ -25,23 +29,20 @@ impl Backlog {
     }
 
     /// Refuses when there is too much.
-    pub async fn check(&self, app: &App, tenant: &str) -> Result<(), Problem> {
+    pub async fn check(&self, db: &Db, tenant: &str) -> Result<(), Problem> {
         if self.jobs == 0 && self.bytes == 0 {
             return Ok(());
         }
         let open = match self.fresh(tenant) {
             Some(open) => open,
             None => {
-                let (jobs, files) = (
-                    app.db.open_of(tenant).await?,
-                    app.db.open_resumables(tenant).await?,
-                );
+                let (jobs, files) = (db.open_of(tenant).await?, db.open_resumables(tenant).await?);
                 let open = Open {
                     jobs: jobs.jobs + files.jobs,
                     bytes: jobs.bytes + files.bytes,
                 };
-                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-                known.retain(|_, (_, read)| read.elapsed() < FRESH);
+                let mut known = self.known.lock();
+                known.retain(|_, (_, read)| read.elapsed() < CACHE_LIFE);
                 known.insert(tenant.to_owned(), (open, Instant::now()));
                 open
             }
@@ -61,8 +62,8 @@ impl Backlog {
     }
 
     fn fresh(&self, tenant: &str) -> Option<Open> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.lock();
         let (open, read) = known.get(tenant)?;
-        (read.elapsed() < FRESH).then_some(*open)
+        (read.elapsed() < CACHE_LIFE).then_some(*open)
     }
 }

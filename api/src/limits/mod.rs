@@ -7,16 +7,15 @@ mod rate;
 mod uploads;
 
 pub use address::of_client;
-pub use backlog::Open;
 pub use rate::Allowance;
 pub use uploads::Permit;
 
-use vidp_pipeline::Pipeline;
 use crate::{auth::Caller, config::ApiConfig, http::problem::Problem};
 use backlog::Backlog;
 use rate::Rate;
 use std::net::IpAddr;
 use uploads::Uploads;
+use vidp_record::db::Db;
 
 /// What is counted.
 pub struct Limits {
@@ -55,12 +54,12 @@ impl Limits {
 
     /// Lets an upload begin, if its tenant has few others going on and not too much waiting. The upload holds the permit
     /// until its end.
-    pub async fn upload(&self, app: &App, caller: &Caller) -> Result<Option<Permit>, Problem> {
+    pub async fn upload(&self, db: &Db, caller: &Caller) -> Result<Option<Permit>, Problem> {
         // Who is asked for no key is counted by nobody.
         if caller.key_id.is_none() {
             return Ok(None);
         }
-        self.backlog.check(app, &caller.tenant).await?;
+        self.backlog.check(db, &caller.tenant).await?;
         self.uploads.begin(&caller.tenant)
     }
 }

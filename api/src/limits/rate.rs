@@ -6,8 +6,17 @@
 
 use crate::http::problem::{Code, Problem};
 use axum::http::{HeaderMap, HeaderValue};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::{Clock, DefaultClock}, middleware::StateInformationMiddleware};
-use std::{hash::Hash, num::NonZeroU32, sync::atomic::{AtomicU32, Ordering}, time::Duration};
+use governor::{
+    DefaultKeyedRateLimiter, Quota, RateLimiter,
+    clock::{Clock, DefaultClock},
+    middleware::StateInformationMiddleware,
+};
+use std::{
+    hash::Hash,
+    num::NonZeroU32,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 /// Seconds.
 const WINDOW: u32 = 60;

@@ -1,7 +1,8 @@
 //! Uploads that go on at the same time, by tenant.
 
 use crate::http::problem::{Code, Problem};
-use std::{collections::HashMap, sync::{Arc, Mutex, PoisonError}};
+use parking_lot::Mutex;
+use std::{collections::HashMap, sync::Arc};
 
 type Counts = Arc<Mutex<HashMap<String, usize>>>;
 
@@ -32,7 +33,7 @@ impl Uploads {
         if self.limit == 0 {
             return Ok(None);
         }
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.running.lock();
         let count = running.entry(tenant.to_owned()).or_default();
         if *count >= self.limit {
             let detail = format!("{count} uploads are going on already, and more are not taken at once");
@@ -48,7 +49,7 @@ impl Uploads {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.running.lock();
         if let Some(count) = running.get_mut(&self.tenant) {
             *count -= 1;
             if *count == 0 {
@@ -72,6 +73,6 @@ mod tests {
         drop(first);
         assert!(begin("a").is_ok());
         drop(second);
-        assert!(uploads.running.lock().unwrap().is_empty());
+        assert!(uploads.running.lock().is_empty());
     }
 }

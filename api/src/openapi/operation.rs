@@ -1,11 +1,11 @@
 //! What the annotations of handlers leave out because it holds for all: problems, request id, key, examples.
 
 use super::{object, parts::REQUEST_ID};
-use vidp_record::api_key::Scope;
 use crate::http::problem::Code;
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use vidp_record::api_key::Scope;
 
 /// Where an annotation lists the operation's own problem codes. Responses take its place.
 const PROBLEMS: &str = "x-problems";

@@ -1,36 +1,39 @@
 //! A batch is made: its items are read one after the other, and stored as jobs as they come.
 
-use super::{BatchView, shown, items::Items};
-use vidp_pipeline::Shared;
-use vidp_record::{batch::{Batch, ItemError}, db::DbError, job::Job};
-use crate::{auth::Caller, handlers::jobs::by_reference::ByReference, http::{idempotency, options, problem::Problem}};
-use axum::{extract::{Query, Request, State, rejection::QueryRejection}, http::{StatusCode, header}, response::{IntoResponse, Response}};
-use serde::Deserialize;
+use super::{
+    BatchView,
+    items::{Items, NewBatchQuery},
+    shown,
+};
+use crate::{
+    auth::Caller,
+    handlers::jobs::by_reference::ByReference,
+    http::{extract::Params, idempotency, options, problem::Problem},
+    state::Intake,
+};
+use axum::{
+    extract::{Request, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use vidp_contract::{JobOptions, Lane};
+use vidp_pipeline::advance;
+use vidp_record::{
+    batch::{Batch, ItemError},
+    db::{Db, DbError},
+    job::Job,
+};
 
 /// Most items of a batch; those behind are refused one by one.
 const MAX_ITEMS: u32 = 10_000;
 /// Jobs that are stored together.
-const TOGETHER: usize = 200;
+const JOBS_PER_INSERT: usize = 200;
 /// Errors that are kept; the others are counted.
 const MAX_ERRORS: usize = 100;
 /// Longest name in characters.
 const MAX_NAME: usize = 256;
-
-/// Query of [`create`] with lines of JSON, which have no place for it.
-#[derive(Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields, default)]
-#[into_params(parameter_in = Query)]
-pub struct NewBatchQuery {
-    /// For people.
-    #[param(example = "spring", max_length = 256)]
-    pub(super) name: Option<String>,
-    /// Options of all items, as JSON; what an item says itself counts.
-    #[param(example = "{\"stages\":[\"detect\"]}")]
-    pub(super) options: Option<String>,
-}
 
 /// A batch as one document.
 #[derive(ToSchema)]
@@ -67,12 +70,11 @@ pub struct NewBatch {
     extensions(("x-problems" = json!(["quota_exceeded", "too_slow", "unsupported_content_type", "idempotency_key_reused"]))),
 )]
 pub async fn create(
-    State(app): State<Shared>,
+    State(intake): State<Intake>,
     caller: Caller,
-    query: Result<Query<NewBatchQuery>, QueryRejection>,
+    Params(query): Params<NewBatchQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let Query(query) = query.map_err(|error| Problem::invalid(error.body_text()))?;
     let key = idempotency::key(request.headers())?;
     let (mut items, given) = Items::of(request, query).await?;
     if given
@@ -87,38 +89,39 @@ pub async fn create(
     if !given.options.is_null() {
         options::parse(&given.options.to_string())?;
     }
-    let _permit = app.limits.upload(&app, &caller).await?;
-    let mut batch = Batch::new(caller.tenant, given.name, key, app.config.max_retention());
-    if let Some(before) = begin_new(&app, &batch).await? {
+    let _permit = intake.limits.upload(&intake.pipeline.db, &caller).await?;
+    let db = &intake.pipeline.db;
+    let mut batch = Batch::new(caller.tenant, given.name, key, intake.config.max_retention());
+    if let Some(before) = begin_new(db, &batch).await? {
         if before.complete {
-            return replay(&app, before, items).await;
+            return replay(db, before, items).await;
         }
         // It broke off, or still comes in beside this one: what it has made is not made again.
         (batch.id, batch.created_at) = (before.id, before.created_at);
     }
     let mut ready = Vec::new();
     while let Some(item) = items.next().await? {
-        match item.and_then(|item| job(&app, &batch, item, &given.options)) {
+        match item.and_then(|item| job(&intake, &batch, item, &given.options)) {
             Ok(job) => ready.push(job),
             Err(problem) => reject(&mut batch, &problem),
         }
         batch.total += 1;
-        if ready.len() == TOGETHER {
-            store(&app, &batch, &mut ready).await?;
+        if ready.len() == JOBS_PER_INSERT {
+            store(&intake, &batch, &mut ready).await?;
         }
     }
     batch.complete = true;
     batch.request_hash = batch.idempotency_key.as_ref().map(|_| items.hash());
-    store(&app, &batch, &mut ready).await?;
+    store(&intake, &batch, &mut ready).await?;
     tracing::info!(batch = %batch.id, total = batch.total, rejected = batch.rejected, "batch made");
-    accepted(&app, &batch, false).await
+    accepted(db, &batch, false).await
 }
 
 /// 202 with the batch and its place.
-async fn accepted(app: &Shared, batch: &Batch, replayed: bool) -> Result<Response, Problem> {
+async fn accepted(db: &Db, batch: &Batch, replayed: bool) -> Result<Response, Problem> {
     let location = format!("/api/v1/batches/{}", batch.id);
     let replayed = replayed.then_some([idempotency::REPLAYED]);
-    let shown = shown(app, batch).await?;
+    let shown = shown(db, batch).await?;
     Ok((
         StatusCode::ACCEPTED,
         [(header::LOCATION, location)],
@@ -129,18 +132,18 @@ async fn accepted(app: &Shared, batch: &Batch, replayed: bool) -> Result<Respons
 }
 
 /// Stores a new batch; or gives the one that its key has made.
-async fn begin_new(app: &Shared, batch: &Batch) -> Result<Option<Batch>, Problem> {
+async fn begin_new(db: &Db, batch: &Batch) -> Result<Option<Batch>, Problem> {
     loop {
-        match app.db.insert_batch(batch).await {
+        match db.insert_batch(batch).await {
             Err(DbError::Duplicate) => {}
             done => return Ok(done.map(|()| None)?),
         }
         let key = batch.idempotency_key.as_deref().unwrap_or_default();
-        match app.db.batch_with_key(&batch.tenant, key).await {
+        match db.batch_with_key(&batch.tenant, key).await {
             // It has just been taken from it.
             Err(DbError::NotFound) => {}
             Ok(before) if idempotency::is_over(before.created_at) => {
-                app.db.release_batch_key(&before).await?;
+                db.release_batch_key(&before).await?;
             }
             found => return Ok(found.map(Some)?),
         }
@@ -148,17 +151,17 @@ async fn begin_new(app: &Shared, batch: &Batch) -> Result<Option<Batch>, Problem
 }
 
 /// The answer to a request that made a batch before, when this one is the same.
-async fn replay(app: &Shared, before: Batch, mut items: Items) -> Result<Response, Problem> {
+async fn replay(db: &Db, before: Batch, mut items: Items) -> Result<Response, Problem> {
     while items.next().await?.is_some() {}
     idempotency::same(before.request_hash.as_deref(), Some(&items.hash()))?;
-    accepted(app, &before, true).await
+    accepted(db, &before, true).await
 }
 
-fn job(app: &Shared, batch: &Batch, item: ByReference, defaults: &Value) -> Result<Job, Problem> {
+fn job(intake: &Intake, batch: &Batch, item: ByReference, defaults: &Value) -> Result<Job, Problem> {
     if batch.total >= MAX_ITEMS {
         return Err(Problem::invalid(format!("a batch has {MAX_ITEMS} items at most")));
     }
-    let mut job = item.job(&app.config, &batch.tenant, defaults)?;
+    let mut job = item.job(&intake.config, &batch.tenant, defaults)?;
     job.id = batch.job_id(batch.total);
     job.batch_id = Some(batch.id.to_string());
     job.lane = Lane::Batch;
@@ -177,10 +180,9 @@ fn reject(batch: &mut Batch, problem: &Problem) {
     }
 }
 
-async fn store(app: &Shared, batch: &Batch, ready: &mut Vec<Job>) -> Result<(), Problem> {
+async fn store(intake: &Intake, batch: &Batch, ready: &mut Vec<Job>) -> Result<(), Problem> {
     if !ready.is_empty() {
-        app.db.insert_all(std::mem::take(ready)).await?;
-        app.fetches.notify_one();
+        advance::insert_all(&intake.pipeline, std::mem::take(ready)).await?;
     }
-    Ok(app.db.put_batch(batch).await?)
+    Ok(intake.pipeline.db.put_batch(batch).await?)
 }

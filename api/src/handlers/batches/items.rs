@@ -1,14 +1,23 @@
 //! The items of a request, one after the other: of a document, or of lines as they come in.
 
-use super::create::NewBatchQuery;
-use crate::{handlers::jobs::by_reference::ByReference, http::problem::{Code, Problem}};
-use axum::{body::{self, BodyDataStream}, extract::Request};
+use crate::{
+    handlers::jobs::by_reference::ByReference,
+    http::problem::{Code, Problem},
+};
+use axum::{
+    body::{self, BodyDataStream},
+    extract::Request,
+};
 use futures_util::{StreamExt, TryStreamExt};
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::{io, collections::VecDeque, time::Duration};
-use tokio_util::{codec::{FramedRead, LinesCodec, LinesCodecError}, io::StreamReader};
+use std::{collections::VecDeque, io, time::Duration};
+use tokio_util::{
+    codec::{FramedRead, LinesCodec, LinesCodecError},
+    io::StreamReader,
+};
+use utoipa::IntoParams;
 use vidp_contract::hex;
 
 /// Largest document in bytes.
@@ -17,6 +26,19 @@ const MAX_DOCUMENT: usize = 16 << 20;
 const MAX_LINE: usize = 64 << 10;
 /// Between two lines.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// Query of a batch with lines of JSON, which have no place for it.
+#[derive(Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct NewBatchQuery {
+    /// For people.
+    #[param(example = "spring", max_length = 256)]
+    pub name: Option<String>,
+    /// Options of all items, as JSON; what an item says itself counts.
+    #[param(example = "{\"stages\":[\"detect\"]}")]
+    pub options: Option<String>,
+}
 
 type Lines = FramedRead<
     StreamReader<futures_util::stream::MapErr<BodyDataStream, fn(axum::Error) -> io::Error>, body::Bytes>,

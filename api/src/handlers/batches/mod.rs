@@ -1,17 +1,27 @@
 //! `/api/v1/batches`: many jobs by reference in one request, and what is done to all of them.
 
-pub mod act;
 pub mod create;
 mod items;
 
-use vidp_pipeline::Shared;
-use vidp_record::{view, batch::{ActionKind, Batch, ItemError}, db::Counts, job::JobStatus, time::DateTime};
-use crate::{auth::Caller, http::problem::{Code, Problem}};
-use axum::{Json, extract::{Path, State}, http::StatusCode, response::{IntoResponse, Response}};
+use crate::http::{extract::Owned, problem::Problem};
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
 use utoipa::ToSchema;
 use uuid::Uuid;
+use vidp_pipeline::{Shared, batch_actions};
+use vidp_record::{
+    batch::{ActionKind, Batch, ItemError},
+    db::{Counts, Db},
+    job::JobStatus,
+    time::DateTime,
+    view,
+};
 
 /// The rate is that of so long. Seconds.
 const RATE_WINDOW: Duration = Duration::from_secs(300);
@@ -58,13 +68,8 @@ pub struct BatchView<'a> {
     responses((status = 200, description = "The batch.", body = BatchView)),
     extensions(("x-problems" = json!(["not_found"]))),
 )]
-pub async fn get(
-    State(app): State<Shared>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let batch = own(&app, &caller, &id).await?;
-    shown(&app, &batch).await
+pub async fn get(State(db): State<Db>, Owned(batch): Owned<Batch>) -> Result<Response, Problem> {
+    shown(&db, &batch).await
 }
 
 /// Cancel all jobs of a batch.
@@ -76,12 +81,8 @@ pub async fn get(
     responses((status = 202, description = "The batch.", body = BatchView)),
     extensions(("x-problems" = json!(["not_found"]))),
 )]
-pub async fn cancel(
-    State(app): State<Shared>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    begin(app, caller, &id, ActionKind::Cancel).await
+pub async fn cancel(State(pipeline): State<Shared>, Owned(batch): Owned<Batch>) -> Result<Response, Problem> {
+    begin(&pipeline, batch, ActionKind::Cancel).await
 }
 
 /// Try the failed jobs of a batch again.
@@ -93,35 +94,21 @@ pub async fn cancel(
     responses((status = 202, description = "The batch.", body = BatchView)),
     extensions(("x-problems" = json!(["not_found"]))),
 )]
-pub async fn retry(
-    State(app): State<Shared>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    begin(app, caller, &id, ActionKind::Retry).await
+pub async fn retry(State(pipeline): State<Shared>, Owned(batch): Owned<Batch>) -> Result<Response, Problem> {
+    begin(&pipeline, batch, ActionKind::Retry).await
 }
 
-async fn begin(app: Shared, caller: Caller, id: &str, kind: ActionKind) -> Result<Response, Problem> {
-    let mut batch = own(&app, &caller, id).await?;
-    act::begin(&app, &mut batch, kind).await?;
-    let shown = shown(&app, &batch).await?;
+async fn begin(pipeline: &Shared, mut batch: Batch, kind: ActionKind) -> Result<Response, Problem> {
+    batch_actions::begin(pipeline, &mut batch, kind).await?;
+    let shown = shown(&pipeline.db, &batch).await?;
     Ok((StatusCode::ACCEPTED, shown).into_response())
 }
 
-async fn own(app: &Shared, caller: &Caller, id: &str) -> Result<Batch, Problem> {
-    let none = || Problem::new(Code::NotFound, "there is no batch with this id");
-    let id = id.parse().map_err(|_| none())?;
-    match app.db.batch(&caller.tenant, id).await {
-        Err(vidp_record::db::DbError::NotFound) => Err(none()),
-        found => Ok(found?),
-    }
-}
-
-async fn shown(app: &Shared, batch: &Batch) -> Result<Response, Problem> {
+async fn shown(db: &Db, batch: &Batch) -> Result<Response, Problem> {
     let now = DateTime::now().timestamp_millis();
     let window = RATE_WINDOW.as_secs_f64();
     let since = now - RATE_WINDOW.as_millis() as i64;
-    let counts = app.db.counts(batch, DateTime::from_millis(since)).await?;
+    let counts = db.counts(batch, DateTime::from_millis(since)).await?;
     let age = (now - batch.created_at.timestamp_millis()) as f64 / 1000.0;
     let (jobs_per_minute, seconds_left) = pace(&counts, age.clamp(1.0, window));
     let name = |status: JobStatus| {

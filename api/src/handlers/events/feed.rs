@@ -1,19 +1,22 @@
 //! The events of all jobs.
 
 use super::{answer, event, foreign_id, last_event_id, opening};
-use vidp_pipeline::Shared;
-use crate::{auth::Caller, http::problem::Problem};
-use vidp_record::{changes::{self, Change, Position, RawChanges}, db::DbError, job::Job};
-use axum::{extract::State, http::HeaderMap, response::{Response, sse::Event}};
+use crate::{auth::Caller, config::ApiConfig, http::problem::Problem};
+use axum::{
+    extract::State,
+    http::HeaderMap,
+    response::{Response, sse::Event},
+};
 use futures_util::{StreamExt, stream};
-use mongodb::error::ErrorKind;
 use serde_json::json;
 use std::sync::Arc;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
-
-/// `ChangeStreamFatalError` and `ChangeStreamHistoryLost` in MongoDB's list of error codes: the position is not in its
-/// oplog, or is older.
-const FORGOTTEN: [i32; 2] = [280, 286];
+use vidp_pipeline::Shared;
+use vidp_record::{
+    changes::{Change, Position},
+    job::Job,
+    missed::{Missed, MissedError},
+};
 
 /// Follow all jobs.
 ///
@@ -26,7 +29,8 @@ const FORGOTTEN: [i32; 2] = [280, 286];
         body = String, example = json!("id: 826A\nevent: status\ndata: {\"id\":\"0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91\"}\n\n"))),
 )]
 pub async fn of_all(
-    State(app): State<Shared>,
+    State(pipeline): State<Shared>,
+    State(config): State<Arc<ApiConfig>>,
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -34,14 +38,14 @@ pub async fn of_all(
         Some(id) => Some(Position::parse(id).ok_or_else(foreign_id)?),
         None => None,
     };
-    let live = app.changes.subscribe();
-    let reached = app.changes.reached().ok_or_else(|| {
+    let live = pipeline.changes.subscribe();
+    let reached = pipeline.changes.reached().ok_or_else(|| {
         Problem::unavailable("the change stream", "it has not been opened yet, or not again")
     })?;
     let seen = known.clone().unwrap_or_else(|| reached.clone());
     let start = Event::id(opening(), seen.as_str());
     let mut feed = Feed {
-        app: app.clone(),
+        pipeline,
         tenant: caller.tenant,
         live,
         seen,
@@ -55,36 +59,31 @@ pub async fn of_all(
     let events = stream::unfold(feed, async |mut feed| {
         feed.next().await.map(|event| (event, feed))
     });
-    Ok(answer(&app, stream::iter(first).chain(events)))
+    Ok(answer(&config, stream::iter(first).chain(events)))
 }
 
 struct Feed {
-    app: Shared,
+    pipeline: Shared,
     tenant: String,
     live: Receiver<Change>,
     /// The client has everything up to here.
     seen: Position,
-    missed: Option<Missed>,
-}
-
-/// Changes that are read from MongoDB, because they came before the client or faster than it reads.
-struct Missed {
-    stream: RawChanges,
-    /// From here on the shared stream has them.
-    until: Position,
+    /// Changes that are read from MongoDB, because they came before the client or faster than it reads; and the position
+    /// from which on the shared stream has them.
+    missed: Option<(Missed, Position)>,
 }
 
 impl Feed {
     /// The next event. The stream ends with the process, and when MongoDB cannot tell what was missed now: the client
     /// comes again with the id that it has.
     async fn next(&mut self) -> Option<Event> {
-        let shutdown = self.app.shutdown.clone();
+        let shutdown = self.pipeline.shutdown.clone();
         loop {
-            if let Some(missed) = self.missed.take() {
+            if let Some((missed, until)) = self.missed.take() {
                 if shutdown.is_cancelled() {
                     return None;
                 }
-                match self.read(missed).await {
+                match self.read(missed, until).await {
                     Ok(Some(event)) => return Some(event),
                     Ok(None) => continue,
                     Err(error) => {
@@ -112,8 +111,8 @@ impl Feed {
                 Ok(Change::Stored(..) | Change::Quiet(_)) => {}
                 Ok(Change::Gap) | Err(RecvError::Lagged(_)) => {
                     // What is in the ring is also in MongoDB.
-                    self.live = self.app.changes.subscribe();
-                    let until = self.app.changes.reached()?;
+                    self.live = self.pipeline.changes.subscribe();
+                    let until = self.pipeline.changes.reached()?;
                     if until <= self.seen {
                         continue;
                     }
@@ -130,20 +129,14 @@ impl Feed {
 
     /// Begins to read what was missed. What MongoDB has forgotten is told by an event, and is to be listed instead.
     async fn catch_up(&mut self, until: Position) -> Result<Option<Event>, Problem> {
-        let (db, from) = (self.app.db.clone(), self.seen.clone());
-        let opened = self
-            .app
-            .db
-            .run(async move { changes::open(&db, Some(&from)).await })
-            .await;
-        match opened {
-            Ok(stream) => {
-                self.missed = Some(Missed { stream, until });
+        match Missed::open(&self.pipeline.db, &self.seen).await {
+            Ok(missed) => {
+                self.missed = Some((missed, until));
                 Ok(None)
             }
-            Err(DbError::Driver(error)) if is_forgotten(&error) => Ok(Some(self.reset(until))),
-            Err(DbError::Driver(error)) if is_refusal(&error) => Err(foreign_id()),
-            Err(error) => Err(error.into()),
+            Err(MissedError::Forgotten) => Ok(Some(self.reset(until))),
+            Err(MissedError::Refused) => Err(foreign_id()),
+            Err(MissedError::Db(error)) => Err(error.into()),
         }
     }
 
@@ -155,25 +148,18 @@ impl Feed {
     }
 
     /// One change that was missed, if it is the client's; puts the rest back when there is more.
-    async fn read(&mut self, mut missed: Missed) -> Result<Option<Event>, DbError> {
-        let until = missed.until.clone();
-        let read = self.app.db.run(async move {
-            let found = missed.stream.next_if_any().await?;
-            Ok((found, missed))
-        });
-        let (found, missed) = match read.await {
-            Err(DbError::Driver(error)) if is_forgotten(&error) => return Ok(Some(self.reset(until))),
-            read => read?,
+    async fn read(&mut self, missed: Missed, until: Position) -> Result<Option<Event>, MissedError> {
+        let step = match missed.next().await {
+            Err(MissedError::Forgotten) => return Ok(Some(self.reset(until))),
+            step => step?,
         };
-        let position = changes::position(found.as_ref(), &missed.stream);
-        if let Some(position) = position.filter(|position| *position > self.seen) {
+        if let Some(position) = step.position.filter(|position| *position > self.seen) {
             self.seen = position;
         }
-        if self.seen < missed.until {
-            self.missed = Some(missed);
+        if self.seen < until {
+            self.missed = Some((step.rest, until));
         }
-        let job = found.as_ref().and_then(changes::stored).map(Arc::new);
-        Ok(job.and_then(|job| self.event(&job)))
+        Ok(step.job.and_then(|job| self.event(&job)))
     }
 
     /// The event of a change; none of one that clients do not see, or of somebody else's job.
@@ -181,14 +167,4 @@ impl Feed {
         let visible = job.event.rev == job.rev && job.tenant == self.tenant;
         visible.then(|| event(job.event.kind.as_str(), job).id(self.seen.as_str()))
     }
-}
-
-fn is_forgotten(error: &mongodb::error::Error) -> bool {
-    matches!(&*error.kind, ErrorKind::Command(command) if FORGOTTEN.contains(&command.code))
-}
-
-/// The server understood, and did not want it: no resume token.
-fn is_refusal(error: &mongodb::error::Error) -> bool {
-    let resumable = error.contains_label("ResumableChangeStreamError");
-    matches!(&*error.kind, ErrorKind::Command(_) if !resumable)
 }

@@ -1,14 +1,26 @@
 //! The events of one job.
 
 use super::{answer, event, foreign_id, last_event_id, opening};
-use vidp_pipeline::Shared;
-use crate::{auth::Caller, http::{extract::parse_id, problem::Problem}};
-use vidp_record::{changes::Change, db::DbError, job::{EventKind, Job}};
-use axum::{extract::{Path, State}, http::{HeaderMap, StatusCode}, response::{IntoResponse, Response, sse::Event}};
+use crate::{
+    auth::Caller,
+    config::ApiConfig,
+    http::{extract::job_id, problem::Problem},
+};
+use axum::{
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response, sse::Event},
+};
 use futures_util::{StreamExt, stream};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::broadcast;
 use uuid::Uuid;
+use vidp_pipeline::Shared;
+use vidp_record::{
+    changes::Change,
+    db::DbError,
+    job::{EventKind, Job},
+};
 
 /// The job is looked at this often, should the change stream be late.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -31,7 +43,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
     extensions(("x-problems" = json!(["not_found"]))),
 )]
 pub async fn of_job(
-    State(app): State<Shared>,
+    State(pipeline): State<Shared>,
+    State(config): State<Arc<ApiConfig>>,
     caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -41,14 +54,14 @@ pub async fn of_job(
         .map(|known| known.parse().map_err(|_| foreign_id()))
         .transpose()?;
     // Before the look, so that no change falls between the two.
-    let changes = app.changes.subscribe();
-    let job = app.db.get(&caller.tenant, parse_id(&id)?).await?;
+    let changes = pipeline.changes.subscribe();
+    let job = pipeline.db.get(&caller.tenant, job_id(&id)?).await?;
     // An `EventSource` comes again after the end of a stream, and stops at this answer.
     if job.status.is_terminal() && known.is_some_and(|known| known >= job.event.rev) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let watch = Watch {
-        app: app.clone(),
+        pipeline: pipeline.clone(),
         id: job.id,
         tenant: caller.tenant,
         changes,
@@ -59,11 +72,11 @@ pub async fn of_job(
     let events = stream::unfold(watch, async |mut watch| {
         watch.next().await.map(|event| (event, watch))
     });
-    Ok(answer(&app, stream::once(async { opening() }).chain(events)))
+    Ok(answer(&config, stream::once(async { opening() }).chain(events)))
 }
 
 struct Watch {
-    app: Shared,
+    pipeline: Shared,
     id: Uuid,
     tenant: String,
     changes: broadcast::Receiver<Change>,
@@ -91,7 +104,7 @@ impl Watch {
                 None => match self.wait().await {
                     Seen::Over => return None,
                     Seen::Change(job) => (job.event.kind, job),
-                    Seen::Unsure => match self.app.db.get(&self.tenant, self.id).await {
+                    Seen::Unsure => match self.pipeline.db.get(&self.tenant, self.id).await {
                         // It may stand for several changes, and the status is the one that matters most.
                         Ok(job) => (EventKind::Status, Arc::new(job)),
                         Err(DbError::NotFound) => return None,
@@ -118,7 +131,7 @@ impl Watch {
             let change = tokio::select! {
                 change = self.changes.recv() => change,
                 () = &mut look_again => return Seen::Unsure,
-                () = self.app.shutdown.cancelled() => return Seen::Over,
+                () = self.pipeline.shutdown.cancelled() => return Seen::Over,
             };
             match change {
                 Ok(Change::Stored(_, job)) if job.id == self.id => return Seen::Change(job),

@@ -6,13 +6,18 @@
 pub mod feed;
 pub mod job;
 
-use vidp_pipeline::Pipeline;
-use vidp_record::{view, job::Job};
-use crate::http::problem::Problem;
-use axum::{http::{HeaderMap, HeaderName, HeaderValue}, response::{IntoResponse, Response, sse::{Event, KeepAlive, Sse}}};
+use crate::{config::ApiConfig, http::problem::Problem};
+use axum::{
+    http::{HeaderMap, HeaderName, HeaderValue},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
 use futures_util::Stream;
 use serde_json::json;
 use std::{convert::Infallible, time::Duration};
+use vidp_record::{job::Job, view};
 
 /// When a client comes again after its connection broke.
 const RETRY: Duration = Duration::from_secs(2);
@@ -31,8 +36,8 @@ fn foreign_id() -> Problem {
 
 /// Streams events for as long as the client listens. It is asked for the next one only when the last is on its way:
 /// a slow client holds one event.
-fn answer(app: &App, events: impl Stream<Item = Event> + Send + 'static) -> Response {
-    let heartbeat = Duration::from_secs(app.config.event_heartbeat_seconds);
+fn answer(config: &ApiConfig, events: impl Stream<Item = Event> + Send + 'static) -> Response {
+    let heartbeat = Duration::from_secs(config.event_heartbeat_seconds);
     let events = futures_util::StreamExt::map(events, Ok::<_, Infallible>);
     let mut response = Sse::new(events)
         .keep_alive(KeepAlive::new().interval(heartbeat))

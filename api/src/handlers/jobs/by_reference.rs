@@ -1,9 +1,19 @@
 //! A job whose source is fetched by the server. The job is the record of what is to be fetched: it is stored, and then
 //! the client has its answer.
 
-use crate::{auth::Caller, config::ApiConfig, handlers::jobs::receiver::Received, http::{options, source_policy, digest::wanted_hash, idempotency::{self, Begun}, problem::{Code, Problem}}};
-use vidp_record::{job::Job, source::{Fetch, Reference, plain_name}, time::DateTime};
-use vidp_pipeline::Shared;
+use super::received::Received;
+use crate::{
+    auth::Caller,
+    config::ApiConfig,
+    http::{
+        digest::wanted_hash,
+        idempotency::{self, Begun},
+        options,
+        problem::{Code, Problem},
+        source_policy,
+    },
+    state::Intake,
+};
 use axum::body::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,7 +21,12 @@ use tracing::Span;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use vidp_common::trace;
-use vidp_contract::JobOptions;
+use vidp_contract::{JobOptions, merge_patch};
+use vidp_record::{
+    job::Job,
+    source::{Fetch, Reference, plain_name},
+    time::DateTime,
+};
 
 /// A source that the server fetches, and what to make of it.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -36,14 +51,16 @@ impl ByReference {
 
     /// The job, checked but not stored; what it leaves out is as in `defaults`.
     pub fn job(self, config: &ApiConfig, tenant: &str, defaults: &Value) -> Result<Job, Problem> {
-        reference::check(config, tenant, &self.source)?;
+        source_policy::check(config, tenant, &self.source)?;
         let wanted_sha256 = wanted_hash(self.sha256)?;
-        let mut wanted = defaults.clone();
-        match (&mut wanted, self.options) {
-            (Value::Object(wanted), Some(Value::Object(own))) => wanted.extend(own),
-            (_, None) => {}
-            (wanted, Some(own)) => *wanted = own,
-        }
+        let wanted = match (defaults.clone(), self.options) {
+            (defaults, None) => defaults,
+            (Value::Null, Some(own)) => own,
+            (mut both, Some(own)) => {
+                merge_patch(&mut both, own);
+                both
+            }
+        };
         let options = match wanted {
             Value::Null => JobOptions::default(),
             wanted => options::parse(&wanted.to_string())?,
@@ -67,14 +84,14 @@ impl ByReference {
 
 /// Stores the job of one request.
 pub(super) async fn create(
-    app: &Shared,
+    intake: &Intake,
     caller: &Caller,
     key: Option<String>,
     body: Bytes,
 ) -> Result<Received, Problem> {
-    let mut job = ByReference::parse(&body)?.job(&app.config, &caller.tenant, &Value::Null)?;
+    let mut job = ByReference::parse(&body)?.job(&intake.config, &caller.tenant, &Value::Null)?;
     if let Some(Reference::Object { bucket, key }) = &job.source.reference {
-        let found = app.store.beside(bucket).size(key).await?;
+        let found = intake.pipeline.store.beside(bucket).size(key).await?;
         if found.is_none() {
             return Err(Problem::new(
                 Code::NotFound,
@@ -97,14 +114,11 @@ pub(super) async fn create(
         job.request_hash = Some(idempotency::request_hash(&request)?);
         job.idempotency_key = key;
     }
-    match idempotency::begin(app, &job).await? {
-        Begun::Before(before) => {
+    match idempotency::begin(&intake.pipeline, &job).await? {
+        Begun::Existing(before) => {
             let job = idempotency::replay(*before, &job)?;
             Ok(Received { job, replayed: true })
         }
-        Begun::New => {
-            app.fetches.notify_one();
-            Ok(Received { job, replayed: false })
-        }
+        Begun::New => Ok(Received { job, replayed: false }),
     }
 }

@@ -1,16 +1,31 @@
 //! `PATCH /jobs/{id}`: changes what is the client's own: metadata, and how long the job is kept. JSON Merge Patch, RFC
 //! 7396.
 
-use vidp_pipeline::Shared;
-use crate::{auth::Caller, http::{body, options, extract::{etag, own}, problem::{Code, Problem}}};
-use vidp_record::{plan, db::Updated, job::Job, time::DateTime, view::{self, JobView}};
-use axum::{Json, body::Bytes, extract::{Path, State, rejection::BytesRejection}, http::{HeaderMap, header}, response::{IntoResponse, Response}};
+use crate::http::{
+    etag::{etag, matches},
+    extract::Owned,
+    merge_patch, options,
+    problem::{Code, Problem},
+};
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{State, rejection::BytesRejection},
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
-use vidp_contract::{Timestamp, merge_patch};
-
-const MERGE_PATCH: &str = "application/merge-patch+json";
+use vidp_contract::{Timestamp, merge_patch as merge};
+use vidp_pipeline::{Shared, advance};
+use vidp_record::{
+    db::Updated,
+    job::Job,
+    plan,
+    time::DateTime,
+    view::{self, JobView},
+};
 
 /// What may be changed.
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -45,14 +60,12 @@ struct Own {
     extensions(("x-problems" = json!(["not_found", "precondition_failed", "unsupported_content_type"]))),
 )]
 pub async fn patch(
-    State(app): State<Shared>,
-    caller: Caller,
-    Path(id): Path<String>,
+    State(pipeline): State<Shared>,
+    Owned(job): Owned<Job>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let id = own(&app, &caller, &id).await?;
-    let wanted = match read(&headers, body)? {
+    let wanted = match merge_patch::read(&headers, body)? {
         Ok(patch) => patch,
         Err(refused) => return Ok(refused),
     };
@@ -72,11 +85,11 @@ pub async fn patch(
             Ok(own) => {
                 job.metadata = own.metadata.clone();
                 job.options.metadata = own.metadata;
-                plan::kept(
+                plan::set_retention(
                     job,
                     own.retention_days,
                     own.expires_at,
-                    app.times(),
+                    pipeline.times(),
                     DateTime::now(),
                 );
                 true
@@ -87,33 +100,12 @@ pub async fn patch(
             }
         }
     };
-    let (Updated::Changed(job) | Updated::Unchanged(job)) = app.db.update(id, change).await?;
+    let (Updated::Changed(job) | Updated::Unchanged(job)) =
+        advance::update(&pipeline, job.id, change).await?;
     match refused {
         Some(problem) => Err(problem),
         None => Ok(([(header::ETAG, etag(&job))], Json(view::job(&job))).into_response()),
     }
-}
-
-/// The patch of a request; a body of another type has an answer of its own, which names the right one (RFC 5789,
-/// section 2.2).
-pub fn read(
-    headers: &HeaderMap,
-    sent: Result<Bytes, BytesRejection>,
-) -> Result<Result<Map<String, Value>, Response>, Problem> {
-    if body::content_type(headers) != MERGE_PATCH {
-        let problem = Problem::new(Code::UnsupportedContentType, format!("send {MERGE_PATCH}"));
-        return Ok(Err(([("accept-patch", MERGE_PATCH)], problem).into_response()));
-    }
-    match body::json(sent)? {
-        Value::Object(patch) => Ok(Ok(patch)),
-        _ => Err(Problem::invalid("expected a JSON object")),
-    }
-}
-
-/// `If-Match`, RFC 9110, section 13.1.1.
-fn matches(tags: &str, tag: &str) -> bool {
-    tags.split(',')
-        .any(|one| matches!(one.trim(), "*") || one.trim() == tag)
 }
 
 fn patched(job: &Job, wanted: &Map<String, Value>) -> Result<Own, Problem> {
@@ -130,7 +122,7 @@ fn patched(job: &Job, wanted: &Map<String, Value>) -> Result<Own, Problem> {
         own.retention_days = None;
     }
     let mut value = serde_json::to_value(own).map_err(Problem::internal)?;
-    merge_patch(&mut value, Value::Object(wanted.clone()));
+    merge(&mut value, Value::Object(wanted.clone()));
     let own: Own = serde_json::from_value(value).map_err(|error| Problem::invalid(error.to_string()))?;
     options::check_metadata(&own.metadata)
         .and_then(|()| options::check_retention(own.retention_days, own.expires_at))

@@ -1,20 +1,32 @@
 //! One upload in progress, and its commit.
 
-use crate::http::{idempotency::{self, Begun}, pace::Pace, problem::{Code, Problem, too_large}};
-use vidp_pipeline::{Shared, advance, sweeper};
-use vidp_record::{plan, db::Updated, job::Job, source::SourceState, time::DateTime};
+use super::received::Received;
+use crate::http::{
+    idempotency::{self, Begun},
+    pace::Pace,
+    problem::{Code, Problem},
+};
+use crate::{auth::Caller, state::Intake};
 use axum::body::Bytes;
 use sha2::{Digest, Sha256};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
-use vidp_common::{crash, trace, store::Multipart};
+use vidp_common::{crash, store::Multipart, trace};
 use vidp_contract::{JobOptions, hex, keys};
+use vidp_pipeline::{Shared, advance, removal};
+use vidp_record::{
+    db::Updated,
+    job::Job,
+    plan,
+    source::{SourceState, plain_name, plain_type},
+    time::DateTime,
+};
 
 /// Bytes on their way to the store. Dropping it without a commit undoes everything: a client that vanishes makes
 /// axum drop the handler, and this with it.
 pub(super) struct Receiver {
-    app: Shared,
+    intake: Intake,
     job: Job,
     sink: Sink,
     /// Signs of life, for as long as this lives: also while the store is slow.
@@ -36,32 +48,45 @@ enum Sink {
     Closed,
 }
 
-/// What became of an upload.
-pub struct Received {
-    /// The job, queued.
-    pub job: Job,
-    /// It is the job of an earlier request.
-    pub replayed: bool,
-}
-
 impl Receiver {
+    /// Stores a new job for this upload and opens it.
+    pub(super) async fn start(
+        intake: &Intake,
+        caller: &Caller,
+        key: Option<String>,
+        options: JobOptions,
+        name: &str,
+        content_type: &str,
+    ) -> Result<Receiver, Problem> {
+        let mut job = Job::uploading(
+            Uuid::now_v7(),
+            caller.tenant.clone(),
+            options,
+            plain_name(name),
+            plain_type(content_type),
+            DateTime::now(),
+        );
+        job.idempotency_key = key;
+        Receiver::begin(intake, job).await
+    }
+
     /// Stores the job as `uploading`, then opens the upload: whatever happens from now on, the sweeper finds it.
-    pub(super) async fn begin(app: &Shared, mut job: Job) -> Result<Receiver, Problem> {
+    async fn begin(intake: &Intake, mut job: Job) -> Result<Receiver, Problem> {
         let span = Span::current();
         job.trace = trace::of_span(&span);
         span.record("job", tracing::field::display(job.id));
         span.record("trace_id", job.trace().trace_id());
         // Before the client has sent everything for nothing.
-        app.store.check().await?;
-        let begun = idempotency::begin(app, &job).await?;
+        intake.pipeline.store.check().await?;
+        let begun = idempotency::begin(&intake.pipeline, &job).await?;
         let mut receiver = Receiver {
-            app: app.clone(),
+            intake: intake.clone(),
             job,
             sink: Sink::Closed,
             _touching: None,
-            pace: Pace::default(),
+            pace: Pace::start(intake.config.min_upload_kib_per_second),
         };
-        if let Begun::Before(before) = begun {
+        if let Begun::Existing(before) = begun {
             let hash = Sha256::new();
             receiver.sink = Sink::Compare {
                 before,
@@ -71,19 +96,19 @@ impl Receiver {
             return Ok(receiver);
         }
         crash::step("upload.inserted");
-        let touching = tokio::spawn(touch(app.clone(), receiver.job.id));
+        let touching = tokio::spawn(touch(intake.pipeline.clone(), receiver.job.id));
         receiver._touching = Some(AbortOnDropHandle::new(touching));
         let key = keys::source(receiver.job.id);
         let upload = Multipart::start(
-            &app.store,
+            &intake.pipeline.store,
             &key,
             &receiver.job.source.content_type,
-            app.config.max_upload(),
+            intake.config.max_upload(),
         );
         match upload.await {
             Ok(upload) => receiver.sink = Sink::Store(Box::new(upload)),
             Err(error) => {
-                undo(app, &receiver.job).await;
+                undo(&intake.pipeline, &receiver.job).await;
                 return Err(error.into());
             }
         }
@@ -93,10 +118,10 @@ impl Receiver {
 
     /// Adds a piece of the file.
     pub(super) async fn write(&mut self, bytes: Bytes) -> Result<(), Problem> {
-        if self.size() + bytes.len() as u64 > self.app.config.max_upload() {
-            return Err(too_large(&self.app));
+        if self.size() + bytes.len() as u64 > self.intake.config.max_upload() {
+            return Err(Problem::too_large(self.intake.config.max_upload_mb));
         }
-        self.pace.came(&self.app, bytes.len())?;
+        self.pace.record(bytes.len())?;
         match &mut self.sink {
             Sink::Store(upload) => {
                 upload.write(bytes).await?;
@@ -147,17 +172,17 @@ impl Receiver {
             }
             Sink::Closed => return Err(Problem::internal("an upload was committed twice")),
         };
-        let app = self.app.clone();
+        let tasks = self.intake.pipeline.tasks.clone();
         let commit = async move {
             match self.record(upload, options).await {
                 Ok(job) => Ok(Received { job, replayed: false }),
                 Err(problem) => {
-                    undo(&self.app, &self.job).await;
+                    undo(&self.intake.pipeline, &self.job).await;
                     Err(problem)
                 }
             }
         };
-        let commit = app.commits.spawn(commit.in_current_span());
+        let commit = tasks.spawn(commit.in_current_span());
         commit.await.map_err(Problem::internal)?
     }
 
@@ -173,9 +198,9 @@ impl Receiver {
         let change = |job: &mut Job| {
             job.set_options(options.clone());
             job.request_hash = self.job.request_hash.clone();
-            plan::uploaded(job, source.clone(), self.app.times(), DateTime::now())
+            plan::uploaded(job, source.clone(), self.intake.pipeline.times(), DateTime::now())
         };
-        match dispatch::update(&self.app, self.job.id, change).await? {
+        match advance::update(&self.intake.pipeline, self.job.id, change).await? {
             Updated::Changed(job) => {
                 crash::step("upload.recorded");
                 tracing::info!(size = job.source.size, "uploaded");
@@ -186,17 +211,17 @@ impl Receiver {
     }
 }
 
-async fn undo(app: &Shared, job: &Job) {
-    if let Err(error) = sweep::abandon(app, job).await {
+async fn undo(pipeline: &Shared, job: &Job) {
+    if let Err(error) = removal::abandon(pipeline, job).await {
         tracing::warn!(job = %job.id, "an upload could not be undone; the sweeper will: {error:#}");
     }
 }
 
 /// The sweeper takes an upload for abandoned after eight times this long.
-async fn touch(app: Shared, id: Uuid) {
+async fn touch(pipeline: Shared, id: Uuid) {
     loop {
-        tokio::time::sleep(app.config.stale() / 4).await;
-        if let Err(error) = app.db.touch(id).await {
+        tokio::time::sleep(pipeline.times().stale / 4).await;
+        if let Err(error) = pipeline.db.touch(id).await {
             tracing::debug!(job = %id, %error, "no sign of life");
         }
     }
@@ -209,10 +234,10 @@ impl Drop for Receiver {
             return;
         };
         drop(upload);
-        let (app, job) = (self.app.clone(), self.job.clone());
-        self.app.commits.spawn(async move {
+        let (pipeline, job) = (self.intake.pipeline.clone(), self.job.clone());
+        self.intake.pipeline.tasks.spawn(async move {
             tracing::info!(job = %job.id, "an upload broke off");
-            undo(&app, &job).await;
+            undo(&pipeline, &job).await;
         });
     }
 }

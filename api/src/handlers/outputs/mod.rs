@@ -1,15 +1,35 @@
 //! What the stages made: listed, and handed out with ranges and entity tags.
 
+mod file_name;
+mod find;
 pub mod link;
 
-use vidp_pipeline::Shared;
-use crate::{auth::Caller, http::{extract::parse_id, problem::{Code, Problem}, range::{self, Part}}, openapi::Binary};
-use vidp_record::{job::Job, view::{self, OutputView}};
-use axum::{Json, body::Body, extract::{Path, State}, http::{HeaderMap, HeaderValue, StatusCode, header}, response::{IntoResponse, Response}};
+use crate::{
+    http::{
+        extract::Owned,
+        problem::{Code, Problem},
+        range::{self, Part},
+    },
+    openapi::Binary,
+};
+use axum::{
+    Json,
+    body::Body,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use file_name::file_name;
+use find::find;
 use serde::Serialize;
 use tokio_util::io::ReaderStream;
 use utoipa::ToSchema;
+use vidp_common::store::Store;
 use vidp_contract::{Output, Stage};
+use vidp_record::{
+    job::Job,
+    view::{self, OutputView},
+};
 
 /// Bytes read from the store at a time.
 const BLOCK: usize = 64 << 10;
@@ -29,12 +49,7 @@ pub struct OutputList<'a> {
     responses((status = 200, description = "The outputs.", body = OutputList)),
     extensions(("x-problems" = json!(["not_found"]))),
 )]
-pub async fn list(
-    State(app): State<Shared>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let job = app.db.get(&caller.tenant, parse_id(&id)?).await?;
+pub async fn list(Owned(job): Owned<Job>) -> Result<Response, Problem> {
     Ok(Json(OutputList {
         data: view::outputs(&job),
     })
@@ -69,12 +84,11 @@ pub async fn list(
     extensions(("x-problems" = json!(["not_found", "range_not_satisfiable"]))),
 )]
 pub async fn get(
-    State(app): State<Shared>,
-    caller: Caller,
-    Path((id, stage, name)): Path<(String, String, String)>,
+    State(store): State<Store>,
+    Owned(job): Owned<Job>,
+    Path((_, stage, name)): Path<(String, String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let job = app.db.get(&caller.tenant, parse_id(&id)?).await?;
     let output = find(&job, &stage, &name)?;
 
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
@@ -96,13 +110,13 @@ pub async fn get(
             Ok(response)
         }
         Part::Whole => {
-            let body = read(&app, output, None).await?;
+            let body = read(&store, output, None).await?;
             let mut response = answer(StatusCode::OK, &job, output, &tag, body)?;
             set(&mut response, header::CONTENT_LENGTH, &output.size.to_string())?;
             Ok(response)
         }
         Part::Bytes(first, last) => {
-            let body = read(&app, output, Some(format!("bytes={first}-{last}"))).await?;
+            let body = read(&store, output, Some(format!("bytes={first}-{last}"))).await?;
             let mut response = answer(StatusCode::PARTIAL_CONTENT, &job, output, &tag, body)?;
             set(
                 &mut response,
@@ -119,16 +133,8 @@ pub async fn get(
     }
 }
 
-/// The output of this name.
-fn find<'a>(job: &'a Job, stage: &str, name: &str) -> Result<&'a Output, Problem> {
-    let stage = stage.parse::<Stage>().ok();
-    let state = stage.and_then(|stage| job.stages.get(&stage));
-    let output = state.and_then(|state| state.outputs.iter().find(|output| output.name == name));
-    output.ok_or_else(|| Problem::new(Code::NotFound, "there is no such output, or not yet"))
-}
-
-async fn read(app: &Shared, output: &Output, range: Option<String>) -> Result<Body, Problem> {
-    let object = app.store.get(&output.key, range).await?;
+async fn read(store: &Store, output: &Output, range: Option<String>) -> Result<Body, Problem> {
+    let object = store.get(&output.key, range).await?;
     let stream = ReaderStream::with_capacity(object.body.into_async_read(), BLOCK);
     Ok(Body::from_stream(stream))
 }
@@ -146,7 +152,7 @@ fn answer(
     set(&mut response, header::ACCEPT_RANGES, "bytes")?;
     // An output never changes; a job that is tried again may get another one under the same name.
     set(&mut response, header::CACHE_CONTROL, "private, no-cache")?;
-    let name = link::file_name(&job.source.filename, &output.name);
+    let name = file_name(&job.source.filename, &output.name);
     set(
         &mut response,
         header::CONTENT_DISPOSITION,

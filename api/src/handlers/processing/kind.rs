@@ -1,6 +1,12 @@
 //! What the first VidP did to a video, and the options of a job that it is now.
 
-use crate::{handlers::jobs::create::Texts, http::{options, problem::{Code, Problem}}};
+use crate::{
+    handlers::jobs::form::Texts,
+    http::{
+        options,
+        problem::{Code, Problem},
+    },
+};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;

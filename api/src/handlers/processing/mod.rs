@@ -3,13 +3,30 @@
 mod kind;
 mod view;
 
-use vidp_pipeline::Shared;
-use crate::{auth::Caller, handlers::jobs::create, http::{cursor, idempotency, extract::{checked, parse_id}, problem::{Code, Problem}}};
-use vidp_record::{db::Filter, job::JobStatus};
-use axum::{Json, extract::{Path, Query, Request, State, rejection::QueryRejection}, http::{StatusCode, header}, response::{IntoResponse, Response}};
+use crate::{
+    auth::Caller,
+    handlers::jobs::{form::from_form, trace::watched},
+    http::{
+        cursor,
+        extract::{Owned, Params},
+        idempotency,
+        problem::{Code, Problem},
+    },
+    state::Intake,
+};
+use axum::{
+    Json,
+    extract::{Path, Request, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use kind::Kind;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
+use vidp_record::{
+    db::{Db, Filter},
+    job::{Job, JobStatus},
+};
 use view::{LanguageList, VideoList, VideoView, video};
 
 /// The part of a form that is the video.
@@ -75,15 +92,18 @@ pub struct ListQuery {
         "upload_too_large", "digest_mismatch", "idempotency_key_reused"]))),
 )]
 pub async fn create(
-    State(app): State<Shared>,
+    State(intake): State<Intake>,
     caller: Caller,
     Path(kind): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
     let kind = Kind::parse(&kind)?;
-    let receive =
-        |request| upload::from_form(&app, &caller, request, FILE, &FIELDS, |texts| kind.options(texts));
-    let received = upload::watched(&app, &caller, request, receive).await?;
+    let receive = |request| {
+        from_form(&intake, &caller, request, FILE, &FIELDS, |texts| {
+            kind.options(texts)
+        })
+    };
+    let received = watched(&intake, &caller, request, receive).await?;
     let location = format!("/api/v1/processing/{}/{}", kind.as_str(), received.job.id);
     let replayed = received.replayed.then_some([idempotency::REPLAYED]);
     let video = Json(video(kind, &received.job));
@@ -106,13 +126,12 @@ pub async fn create(
     extensions(("x-problems" = json!(["not_found"]))),
 )]
 pub async fn list(
-    State(app): State<Shared>,
+    State(db): State<Db>,
     caller: Caller,
     Path(kind): Path<String>,
-    query: Result<Query<ListQuery>, QueryRejection>,
+    Params(query): Params<ListQuery>,
 ) -> Result<Response, Problem> {
     let kind = Kind::parse(&kind)?;
-    let query = checked(query)?;
     let limit = cursor::limit(query.limit)?;
     let filter = Filter {
         tenant: caller.tenant,
@@ -123,7 +142,7 @@ pub async fn list(
         limit: i64::from(limit) + 1,
         ..Filter::default()
     };
-    let (jobs, next_cursor) = cursor::page(app.db.list(filter).await?, limit, |job| job.id);
+    let (jobs, next_cursor) = cursor::page(db.list(filter).await?, limit, |job| job.id);
     let data = jobs.iter().map(|job| video(kind, job)).collect();
     Ok(Json(VideoList { data, next_cursor }).into_response())
 }
@@ -141,12 +160,10 @@ pub async fn list(
     extensions(("x-problems" = json!(["not_found"]))),
 )]
 pub async fn get(
-    State(app): State<Shared>,
-    caller: Caller,
-    Path((kind, id)): Path<(String, String)>,
+    Path((kind, _)): Path<(String, String)>,
+    Owned(job): Owned<Job>,
 ) -> Result<Response, Problem> {
     let kind = Kind::parse(&kind)?;
-    let job = app.db.get(&caller.tenant, parse_id(&id)?).await?;
     if !job.stages.keys().eq(kind.stages()) {
         return Err(Problem::new(
             Code::NotFound,

@@ -1,12 +1,15 @@
 //! Videos as clients of the first VidP see them.
 
-use super::Kind;
-use vidp_record::{job::{Job, JobStatus, StageState}, view::{self, OutputView}};
+use super::kind::Kind;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use vidp_contract::{LANGUAGES, Stage};
+use vidp_record::{
+    job::{Job, JobStatus, StageState},
+    view::{self, OutputView},
+};
 
 /// A video and what became of it.
 #[derive(Serialize, ToSchema)]

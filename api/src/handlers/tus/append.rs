@@ -1,15 +1,33 @@
 //! `PATCH /files/{id}`: more bytes. Each whole part is recorded as soon as the store has it; what is left at the end, or
 //! when the connection breaks, is stored as the tail.
 
-use super::{headers, own, checksum::Checksum};
-use vidp_pipeline::{Shared, resumables, part_hashes::PartHasher};
-use vidp_record::{plan, resumable::{Kind, Resumable, State as Stage}, time::DateTime};
-use crate::{auth::Caller, http::{body, pace::{Pace, timely}, problem::{Code, Problem}}, openapi::Binary};
-use axum::{body::Body, extract::{Path, Request, State}, http::{HeaderMap, StatusCode}, response::{IntoResponse, Response}};
+use super::{checksum::Checksum, headers};
+use crate::{
+    auth::Caller,
+    http::{
+        body,
+        extract::Owned,
+        pace::{Pace, timely},
+        problem::{Code, Problem},
+    },
+    openapi::Binary,
+    state::Intake,
+};
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
 use futures_util::StreamExt;
 use tracing::Instrument;
 use vidp_common::{crash, store::Parts};
 use vidp_contract::keys;
+use vidp_pipeline::{part_hashes::PartHasher, removal, resumables};
+use vidp_record::{
+    resumable::{Kind, Resumable, UploadState},
+    time::{DateTime, later},
+};
 
 /// Of a body that goes on where another one ended.
 pub const CONTENT_TYPE: &str = "application/offset+octet-stream";
@@ -35,12 +53,11 @@ pub const CONTENT_TYPE: &str = "application/offset+octet-stream";
         "final_upload", "checksum_mismatch", "too_many_uploads", "quota_exceeded"]))),
 )]
 pub async fn append(
-    State(app): State<Shared>,
+    State(intake): State<Intake>,
     caller: Caller,
-    Path(id): Path<String>,
+    Owned(upload): Owned<Resumable>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let upload = own(&app, &caller, &id).await?;
     if let Kind::Final { .. } = upload.kind {
         return Err(Problem::new(
             Code::FinalUpload,
@@ -53,8 +70,8 @@ pub async fn append(
     let offset = headers::bytes(request.headers(), &headers::OFFSET)?;
     let offset = offset.ok_or_else(|| Problem::invalid("Upload-Offset is missing: where the body begins"))?;
     let checksum = Checksum::of(request.headers())?;
-    let _permit = app.limits.upload(&app, &caller).await?;
-    let append = Append::claim(&app, &upload, offset, checksum).await?;
+    let _permit = intake.limits.upload(&intake.pipeline.db, &caller).await?;
+    let append = Append::claim(&intake, &upload, offset, checksum).await?;
     let upload = append.receive(request.into_body()).await?;
     let mut fields = HeaderMap::new();
     headers::set(&mut fields, headers::OFFSET, upload.offset);
@@ -72,7 +89,7 @@ pub fn wrong_type() -> Problem {
 
 /// One request that appends.
 pub struct Append {
-    app: Shared,
+    intake: Intake,
     upload: Resumable,
     parts: Parts,
     /// Whole parts before this request.
@@ -89,14 +106,14 @@ pub struct Append {
 impl Append {
     /// From now on this request appends, and one before it does no more. 409 when the upload has another offset.
     pub async fn claim(
-        app: &Shared,
+        intake: &Intake,
         upload: &Resumable,
         offset: i64,
         checksum: Option<Checksum>,
     ) -> Result<Append, Problem> {
-        let claimed = app.db.claim_resumable(upload.id, offset).await?;
+        let claimed = intake.pipeline.db.claim_resumable(upload.id, offset).await?;
         let upload = claimed.ok_or_else(|| match upload.state {
-            Stage::Open => mismatch("the upload has another offset than that: ask for it by HEAD"),
+            UploadState::Open => mismatch("the upload has another offset than that: ask for it by HEAD"),
             _ => mismatch("the upload is complete"),
         })?;
         let (before, tail) = upload.parts_and_tail();
@@ -104,7 +121,7 @@ impl Append {
         let first = i32::try_from(before).map_err(Problem::internal)?;
         let mut parts = Parts::after(
             first,
-            &app.store,
+            &intake.pipeline.store,
             &key,
             &upload.upload_id,
             upload.part_size.cast_unsigned(),
@@ -112,7 +129,7 @@ impl Append {
         let mut hasher = PartHasher::new(upload.part_size);
         if tail > 0 {
             let key = upload.tail_key(upload.offset);
-            let bytes = app.store.read(&key).await?.unwrap_or_default();
+            let bytes = intake.pipeline.store.read(&key).await?.unwrap_or_default();
             hasher.update(&bytes);
             if hasher.rest() != upload.tail_sha256 {
                 // It may have changed on the way: the client asks again.
@@ -124,7 +141,7 @@ impl Append {
             parts.write(bytes.into()).await?;
         }
         Ok(Append {
-            app: app.clone(),
+            intake: intake.clone(),
             began: upload.offset,
             parts,
             before,
@@ -137,7 +154,7 @@ impl Append {
 
     /// Takes the body, in a task of its own: what came is stored even when the client has hung up.
     pub async fn receive(self, body: Body) -> Result<Resumable, Problem> {
-        let work = self.app.commits.clone();
+        let work = self.intake.pipeline.tasks.clone();
         let received = work.spawn(self.all(body).in_current_span());
         received.await.map_err(Problem::internal)?
     }
@@ -159,17 +176,20 @@ impl Append {
         }
         self.store_rest(came).await?;
         ended?;
-        if self.upload.state == Stage::Complete {
-            finish::finish(&self.app, &self.upload).await;
+        if self.upload.state == UploadState::Complete {
+            resumables::finish(&self.intake.pipeline, &self.upload).await;
         }
         Ok(self.upload)
     }
 
     /// Sends the body's bytes on, and records parts that are whole; gives the offset that was reached, and why not more.
     async fn stream(&mut self, body: Body) -> (i64, Result<(), Problem>) {
-        let (mut came, mut pace) = (self.began, Pace::default());
+        let (mut came, mut pace) = (
+            self.began,
+            Pace::start(self.intake.config.min_upload_kib_per_second),
+        );
         let mut body = body.into_data_stream();
-        let shutdown = self.app.shutdown.clone();
+        let shutdown = self.intake.pipeline.shutdown.clone();
         loop {
             let next = tokio::select! {
                 next = timely(async { body.next().await.transpose() }) => next,
@@ -185,7 +205,7 @@ impl Append {
                 let problem = Problem::invalid("the body is longer than what is missing of the upload");
                 return (came, Err(problem));
             }
-            if let Err(problem) = pace.came(&self.app, bytes.len()) {
+            if let Err(problem) = pace.record(bytes.len()) {
                 return (came, Err(problem));
             }
             if let Some(checksum) = &mut self.checksum {
@@ -224,14 +244,23 @@ impl Append {
             self.parts.settle().await?;
             let rest = self.parts.rest();
             if !rest.is_empty() {
-                self.app.store.put(&self.upload.tail_key(came), rest).await?;
+                self.intake
+                    .pipeline
+                    .store
+                    .put(&self.upload.tail_key(came), rest)
+                    .await?;
                 crash::step("resumable.tail-stored");
             }
         }
         self.advance(came).await?;
         if self.began % self.upload.part_size > 0 {
             // The old tail. It is removed at the end in any case.
-            let _ = self.app.store.delete(&self.upload.tail_key(self.began)).await;
+            let _ = self
+                .intake
+                .pipeline
+                .store
+                .delete(&self.upload.tail_key(self.began))
+                .await;
         }
         Ok(())
     }
@@ -249,21 +278,21 @@ impl Append {
         }
         upload.hashes.extend(hashes.iter().cloned());
         upload.offset = offset;
-        upload.expires_at = plan::later(now, self.app.config.direct_upload());
+        upload.expires_at = later(now, self.intake.config.direct_upload());
         if offset == upload.size {
-            upload.state = Stage::Complete;
+            upload.state = UploadState::Complete;
             // The sweeper's, should this process not come to it.
-            upload.finish_at = Some(plan::later(now, self.app.config.stale()));
+            upload.finish_at = Some(later(now, self.intake.pipeline.times().stale));
         }
-        if self.app.db.advance_resumable(&upload, hashes).await? {
+        if self.intake.pipeline.db.advance_resumable(&upload, hashes).await? {
             crash::step("resumable.advanced");
             self.upload = upload;
             self.recorded = known;
             return Ok(());
         }
         // Given up meanwhile: what this request has stored since then belongs to nobody.
-        if let Ok(None) = self.app.db.find_resumable(self.upload.id).await
-            && let Err(error) = vidp_pipeline::removal::delete_upload(&self.app, self.upload.id).await
+        if let Ok(None) = self.intake.pipeline.db.find_resumable(self.upload.id).await
+            && let Err(error) = removal::delete_upload(&self.intake.pipeline, self.upload.id).await
         {
             tracing::warn!(upload = %self.upload.id, "bytes of an upload that was given up remain: {error:#}");
         }

@@ -1,14 +1,11 @@
 //! `Upload-Checksum`: what the body of one request must be.
 
-use super::headers::CHECKSUM;
+use super::headers::{ALGORITHMS, CHECKSUM};
 use crate::http::problem::{Code, Problem};
 use axum::http::HeaderMap;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
-
-/// Their names, as `Tus-Checksum-Algorithm` has them. The protocol asks for SHA-1 at least.
-pub const ALGORITHMS: &str = "sha1,sha256";
 
 /// The hash so far, and what it must come to.
 pub struct Checksum {

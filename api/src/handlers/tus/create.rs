@@ -1,13 +1,35 @@
 //! `POST /files`: an upload begins, with its first bytes if the client sends some along.
 
-use super::{headers, own, append::{self, Append}, checksum::Checksum, metadata::{Concat, Metadata}};
-use vidp_pipeline::{Shared, resumables};
-use vidp_record::{plan, resumable::{Kind, Resumable, State as Stage}, time::DateTime};
-use crate::{auth::Caller, http::{body, problem::{Code, Problem, too_large}}, openapi::Binary};
-use axum::{extract::{Request, State}, http::{HeaderMap, StatusCode, header}, response::{IntoResponse, Response}};
+use super::{
+    append::{self, Append},
+    checksum::Checksum,
+    find::find,
+    headers,
+    metadata::{Concat, Metadata},
+};
+use crate::{
+    auth::Caller,
+    http::{
+        body,
+        problem::{Code, Problem},
+    },
+    openapi::Binary,
+    state::Intake,
+};
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use uuid::Uuid;
 use vidp_common::{crash, store::part_size};
 use vidp_contract::keys;
+use vidp_pipeline::resumables;
+use vidp_record::{
+    db::Db,
+    resumable::{Kind, Resumable, UploadState},
+    time::{DateTime, later},
+};
 
 /// Begin a resumable upload.
 ///
@@ -36,7 +58,7 @@ use vidp_contract::keys;
         "offset_mismatch"]))),
 )]
 pub async fn create(
-    State(app): State<Shared>,
+    State(intake): State<Intake>,
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -54,7 +76,7 @@ pub async fn create(
                 "a final upload has no Upload-Length: its parts have",
             ));
         }
-        (Concat::Final(ids), None) => joined(&app, &caller, &ids).await?,
+        (Concat::Final(ids), None) => joined(&intake.pipeline.db, &caller, &ids).await?,
         (_, None) => {
             return Err(Problem::invalid(
                 "Upload-Length is missing: the whole length in bytes",
@@ -66,15 +88,15 @@ pub async fn create(
     if size == 0 {
         return Err(Problem::new(Code::EmptyFile, "the file is empty"));
     }
-    if size.cast_unsigned() > app.config.max_upload() {
-        return Err(too_large(&app));
+    if size.cast_unsigned() > intake.config.max_upload() {
+        return Err(Problem::too_large(intake.config.max_upload_mb));
     }
-    let _permit = app.limits.upload(&app, &caller).await?;
-    let now = DateTime::now();
+    let _permit = intake.limits.upload(&intake.pipeline.db, &caller).await?;
+    let (pipeline, now) = (&intake.pipeline, DateTime::now());
     let mut upload = Resumable {
         id: Uuid::now_v7(),
         tenant: caller.tenant,
-        state: Stage::Open,
+        state: UploadState::Open,
         offset: 0,
         part_size: part_size(size.cast_unsigned()).cast_signed(),
         upload_id: String::new(),
@@ -87,28 +109,28 @@ pub async fn create(
         wanted_sha256: metadata.wanted_sha256,
         options: metadata.options,
         created_at: now,
-        expires_at: plan::later(now, app.config.direct_upload()),
+        expires_at: later(now, intake.config.direct_upload()),
         finish_at: None,
         size,
         kind,
     };
     if let Kind::Final { .. } = upload.kind {
         upload.offset = size;
-        upload.state = Stage::Complete;
+        upload.state = UploadState::Complete;
         upload.finish_at = Some(now);
-        app.db.insert_resumable(&upload).await?;
-        finish::finish(&app, &upload).await;
+        pipeline.db.insert_resumable(&upload).await?;
+        resumables::finish(pipeline, &upload).await;
         return Ok(created(&upload));
     }
-    app.store.check().await?;
+    pipeline.store.check().await?;
     // The record first: whatever happens from now on, the sweeper finds it.
-    app.db.insert_resumable(&upload).await?;
+    pipeline.db.insert_resumable(&upload).await?;
     let key = keys::source(upload.id);
-    upload.upload_id = app.store.open_multipart(&key, &upload.content_type).await?;
+    upload.upload_id = pipeline.store.open_multipart(&key, &upload.content_type).await?;
     crash::step("resumable.opened");
-    app.db.opened_resumable(&upload).await?;
+    pipeline.db.opened_resumable(&upload).await?;
     if with_body {
-        let append = Append::claim(&app, &upload, 0, checksum).await?;
+        let append = Append::claim(&intake, &upload, 0, checksum).await?;
         upload = append.receive(request.into_body()).await?;
     }
     Ok(created(&upload))
@@ -129,17 +151,17 @@ fn has_no_body(fields: &HeaderMap) -> bool {
 }
 
 /// The caller's partial uploads together, all of them finished.
-async fn joined(app: &Shared, caller: &Caller, ids: &[Uuid]) -> Result<(Kind, i64), Problem> {
+async fn joined(db: &Db, caller: &Caller, ids: &[Uuid]) -> Result<(Kind, i64), Problem> {
     let (mut parts, mut size) = (Vec::new(), 0_i64);
     for id in ids {
-        let part = own(app, caller, &id.to_string()).await?;
+        let part = find(db, caller, &id.to_string()).await?;
         if part.kind != Kind::Partial {
             return Err(Problem::invalid(format!(
                 "{} is no partial upload",
                 headers::url(id)
             )));
         }
-        if part.state != Stage::Done {
+        if part.state != UploadState::Done {
             return Err(Problem::new(
                 Code::IncompleteUpload,
                 format!("{} has {} of {} bytes", headers::url(id), part.offset, part.size),

@@ -1,12 +1,18 @@
 //! The header fields of the protocol, and what every answer of it has.
 
-use super::checksum::ALGORITHMS;
-use vidp_record::resumable::{Resumable, State};
-use vidp_pipeline::Shared;
-use crate::http::problem::{Code, Problem};
-use axum::{extract::{Request, State as Shares}, http::{HeaderMap, HeaderName, HeaderValue, Method}, middleware::Next, response::{IntoResponse, Response}};
-use std::fmt::Display;
+use crate::{
+    config::ApiConfig,
+    http::problem::{Code, Problem},
+};
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use std::{fmt::Display, sync::Arc};
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
+use vidp_record::resumable::{Resumable, UploadState};
 
 pub const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 pub const LENGTH: HeaderName = HeaderName::from_static("upload-length");
@@ -19,7 +25,9 @@ const VERSION: HeaderName = HeaderName::from_static("tus-version");
 /// What pages of other origins may read.
 pub const EXPOSED: [HeaderName; 7] = [OFFSET, LENGTH, METADATA, CONCAT, EXPIRES, RESUMABLE, VERSION];
 /// The one version that there is.
-const SPOKEN: &str = "1.0.0";
+const SUPPORTED: &str = "1.0.0";
+/// The checksum algorithms, as `Tus-Checksum-Algorithm` lists them. The protocol asks for SHA-1 at least.
+pub const ALGORITHMS: &str = "sha1,sha256";
 const EXTENSIONS: &str = "creation,creation-with-upload,termination,checksum,expiration,concatenation";
 /// RFC 9110 §5.6.7.
 const HTTP_DATE: &[BorrowedFormatItem<'_>] =
@@ -40,7 +48,7 @@ pub fn set(fields: &mut HeaderMap, name: HeaderName, value: impl ToString) {
 /// Says when an upload that is not finished is given up.
 pub fn set_expiry(fields: &mut HeaderMap, upload: &Resumable) {
     let at = OffsetDateTime::from(upload.expires_at.to_system_time());
-    if let (State::Open, Ok(at)) = (upload.state, at.format(HTTP_DATE)) {
+    if let (UploadState::Open, Ok(at)) = (upload.state, at.format(HTTP_DATE)) {
         set(fields, EXPIRES, at);
     }
 }
@@ -65,38 +73,38 @@ fn is_ours(request: &Request) -> bool {
 }
 
 /// Middleware: answers requests of other versions with the one that is spoken, and does nothing for them.
-pub async fn speak(request: Request, next: Next) -> Response {
+pub async fn require_version(request: Request, next: Next) -> Response {
     let spoken = request
         .headers()
         .get(RESUMABLE)
-        .is_some_and(|version| version == SPOKEN);
+        .is_some_and(|version| version == SUPPORTED);
     if spoken {
         return next.run(request).await;
     }
     Problem::new(
         Code::UnsupportedVersion,
-        format!("Tus-Resumable must be {SPOKEN}, the one version that is spoken here"),
+        format!("Tus-Resumable must be {SUPPORTED}, the one version that is spoken here"),
     )
     .into_response()
 }
 
 /// Middleware around everything: the protocol's fields of every answer, those of CORS and of other middleware too.
-pub async fn announce(Shares(app): Shares<Shared>, request: Request, next: Next) -> Response {
+pub async fn announce(State(config): State<Arc<ApiConfig>>, request: Request, next: Next) -> Response {
     let (ours, asks) = (is_ours(&request), request.method() == Method::OPTIONS);
     let mut response = next.run(request).await;
     if ours {
         let status = response.status();
         let fields = response.headers_mut();
-        set(fields, RESUMABLE, SPOKEN);
+        set(fields, RESUMABLE, SUPPORTED);
         if asks || status == Code::UnsupportedVersion.status() {
-            set(fields, VERSION, SPOKEN);
+            set(fields, VERSION, SUPPORTED);
         }
         if asks {
             set(fields, HeaderName::from_static("tus-extension"), EXTENSIONS);
             set(
                 fields,
                 HeaderName::from_static("tus-max-size"),
-                app.config.max_upload(),
+                config.max_upload(),
             );
             set(
                 fields,

@@ -1,13 +1,13 @@
 //! `Upload-Metadata` and `Upload-Concat`: what an upload is to become.
 
-use super::{headers, none};
-use crate::http::{options, digest::wanted_hash, problem::Problem};
-use vidp_record::source::{plain_name, plain_type};
+use super::{find::none, headers};
+use crate::http::{digest::wanted_hash, options, problem::Problem};
 use axum::http::HeaderMap;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 use vidp_contract::JobOptions;
+use vidp_record::source::{plain_name, plain_type};
 
 /// What the client says of its file.
 #[derive(Debug)]

@@ -8,18 +8,22 @@
 pub mod append;
 mod checksum;
 pub mod create;
-pub mod finish;
-mod headers;
+mod find;
+pub mod headers;
 mod metadata;
-pub mod pieces;
-pub mod record;
 
-use vidp_pipeline::Shared;
-use crate::{auth::Caller, http::problem::{Code, Problem}};
-use vidp_record::db::DbError;
-use axum::{extract::{Path, Request, State}, http::{HeaderMap, StatusCode, header}, response::{IntoResponse, Response}};
-pub use headers::{EXPOSED, announce, speak};
-use record::{Kind, Resumable};
+use crate::{
+    auth::Caller,
+    http::{extract::Owned, problem::Problem},
+    state::{AppState, Intake},
+};
+use axum::{
+    extract::{FromRef, Request, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use vidp_pipeline::{Shared, resumables};
+use vidp_record::resumable::{Kind, Resumable};
 
 /// Say what of tus this server speaks.
 ///
@@ -56,12 +60,7 @@ pub async fn options() -> StatusCode {
     ))),
     extensions(("x-problems" = json!(["not_found", "unsupported_version"]))),
 )]
-pub async fn head(
-    State(app): State<Shared>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let upload = own(&app, &caller, &id).await?;
+pub async fn head(Owned(upload): Owned<Resumable>) -> Result<Response, Problem> {
     let mut fields = HeaderMap::new();
     headers::set(&mut fields, headers::OFFSET, upload.offset);
     headers::set(&mut fields, headers::LENGTH, upload.size);
@@ -94,14 +93,12 @@ pub async fn head(
     extensions(("x-problems" = json!(["not_found", "unsupported_version"]))),
 )]
 pub async fn delete(
-    State(app): State<Shared>,
-    caller: Caller,
-    Path(id): Path<String>,
+    State(pipeline): State<Shared>,
+    Owned(upload): Owned<Resumable>,
 ) -> Result<StatusCode, Problem> {
-    let upload = own(&app, &caller, &id).await?;
-    let work = app.commits.clone();
+    let work = pipeline.tasks.clone();
     // Not half of it when the client hangs up.
-    let removing = work.spawn(async move { finish::remove(&app, &upload).await });
+    let removing = work.spawn(async move { resumables::remove(&pipeline, &upload).await });
     let done = removing.await.map_err(Problem::internal)?;
     done.map_err(|error| Problem::unavailable("the object store", format!("{error:#}")))?;
     Ok(StatusCode::NO_CONTENT)
@@ -124,38 +121,24 @@ pub async fn delete(
     extensions(("x-problems" = json!(["not_found", "offset_mismatch", "unsupported_version", "unsupported_content_type",
         "final_upload", "checksum_mismatch", "too_many_uploads", "quota_exceeded"]))),
 )]
-pub async fn instead(
-    app: State<Shared>,
+pub async fn override_method(
+    State(state): State<AppState>,
     caller: Caller,
-    path: Path<String>,
+    // The upload is loaded first: a stranger learns nothing from a wrong request.
+    upload: Owned<Resumable>,
     request: Request,
 ) -> Result<Response, Problem> {
-    // Whose it is first: a stranger learns nothing by asking wrongly.
-    own(&app, &caller, &path).await?;
-    let meant = request.headers().get("x-http-method-override");
-    match meant.map(header::HeaderValue::as_bytes) {
-        Some(b"PATCH") => append::append(app, caller, path, request).await,
-        Some(b"HEAD") => head(app, caller, path).await,
-        Some(b"DELETE") => Ok(delete(app, caller, path).await?.into_response()),
+    let intake = State(Intake::from_ref(&state));
+    let method = request.headers().get("x-http-method-override");
+    match method.map(header::HeaderValue::as_bytes) {
+        Some(b"PATCH") => append::append(intake, caller, upload, request).await,
+        Some(b"HEAD") => head(upload).await,
+        Some(b"DELETE") => {
+            let pipeline = State(Shared::from_ref(&state));
+            Ok(delete(pipeline, upload).await?.into_response())
+        }
         _ => Err(Problem::invalid(
             "X-HTTP-Method-Override must be PATCH, HEAD or DELETE: a POST of its own has no meaning here",
         )),
     }
-}
-
-/// The caller's upload.
-async fn own(app: &Shared, caller: &Caller, id: &str) -> Result<Resumable, Problem> {
-    let id = id.parse().map_err(|_| none())?;
-    match app.db.resumable(&caller.tenant, id).await {
-        Ok(upload) => Ok(upload),
-        Err(DbError::NotFound) => Err(none()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn none() -> Problem {
-    Problem::new(
-        Code::NotFound,
-        "there is no upload at this address, or not any more",
-    )
 }

@@ -1,12 +1,27 @@
 //! The log of a webhook's messages, and sending one again.
 
-use super::{none, own, view::{self, DeliveryList, DeliveryView}};
-use vidp_pipeline::Shared;
-use crate::{auth::Caller, http::{cursor, extract::checked, problem::{Code, Problem}}};
-use vidp_record::{db::DbError, webhook::DeliveryState};
-use axum::{Json, extract::{Path, Query, State, rejection::QueryRejection}, http::StatusCode, response::{IntoResponse, Response}};
+use super::view::{self, DeliveryList, DeliveryView};
+use crate::http::{
+    cursor,
+    extract::{Owned, Params, error_or_none},
+    problem::Problem,
+};
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use serde::Deserialize;
 use utoipa::IntoParams;
+use uuid::Uuid;
+use vidp_pipeline::Shared;
+use vidp_record::{
+    db::Db,
+    webhook::{DeliveryState, Webhook},
+};
+
+const DELIVERY: &str = "delivery";
 
 /// Query of [`list`].
 #[derive(Deserialize, IntoParams)]
@@ -34,18 +49,14 @@ pub struct ListQuery {
     extensions(("x-problems" = json!(["not_found"]))),
 )]
 pub async fn list(
-    State(app): State<Shared>,
-    caller: Caller,
-    Path(id): Path<String>,
-    query: Result<Query<ListQuery>, QueryRejection>,
+    State(db): State<Db>,
+    Params(query): Params<ListQuery>,
+    Owned(webhook): Owned<Webhook>,
 ) -> Result<Json<DeliveryList>, Problem> {
-    let query = checked(query)?;
-    let webhook = own(&app, &caller, &id).await?;
     let limit = cursor::limit(query.limit)?;
     let behind = query.cursor.as_deref().map(cursor::parse).transpose()?;
     // One more tells whether there is a next page.
-    let found = app
-        .db
+    let found = db
         .deliveries_of(&webhook, query.state, behind, i64::from(limit) + 1)
         .await?;
     let (found, next_cursor) = cursor::page(found, limit, |delivery| delivery.id);
@@ -66,24 +77,16 @@ pub async fn list(
     extensions(("x-problems" = json!(["not_found", "conflict"]))),
 )]
 pub async fn replay(
-    State(app): State<Shared>,
-    caller: Caller,
-    Path((id, delivery)): Path<(String, String)>,
+    State(pipeline): State<Shared>,
+    Owned(webhook): Owned<Webhook>,
+    Path((_, delivery)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    let webhook = own(&app, &caller, &id).await?;
     if !webhook.enabled {
         return Err(Problem::conflict("the webhook is disabled: enable it first"));
     }
-    let no_delivery = || Problem::new(Code::NotFound, "there is no delivery with this id");
-    let delivery = delivery.parse().map_err(|_| no_delivery())?;
-    let delivery = app
-        .db
-        .replay_delivery(&webhook, delivery)
-        .await
-        .map_err(|error| match error {
-            DbError::NotFound => no_delivery(),
-            error => none(error),
-        })?;
-    app.deliveries.notify_one();
+    let delivery: Uuid = delivery.parse().map_err(|_| Problem::none(DELIVERY))?;
+    let replayed = pipeline.db.replay_delivery(&webhook, delivery).await;
+    let delivery = replayed.map_err(|error| error_or_none(error, DELIVERY))?;
+    pipeline.deliveries_due.notify_one();
     Ok((StatusCode::ACCEPTED, Json(view::delivery(delivery))).into_response())
 }

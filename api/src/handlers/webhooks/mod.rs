@@ -1,29 +1,44 @@
 //! Webhooks by Standard Webhooks 1.0.0: who is told when a job ends. Registered here; [`mod@announce`] makes the messages,
 //! [`send`] brings them, [`deliveries`] shows what became of them.
 
-mod announce;
 pub mod deliveries;
-mod send;
 mod view;
 
-pub use announce::announce;
-pub use send::run;
-
-use vidp_pipeline::{Shared, outbound};
-use crate::{auth::Caller, handlers::jobs::patch, http::{body, problem::{Code, Problem}}};
-use vidp_record::{db::DbError, time::DateTime, webhook::{EventType, Secret, Webhook}};
-use axum::{Json, body::Bytes, extract::{Path, State, rejection::BytesRejection}, http::{HeaderMap, StatusCode, header}, response::{IntoResponse, Response}};
+use crate::{
+    auth::Caller,
+    config::ApiConfig,
+    http::{
+        body,
+        extract::{Find, Owned, error_or_none},
+        merge_patch,
+        problem::Problem,
+    },
+    state::AppState,
+};
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{State, rejection::BytesRejection},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vidp_contract::merge_patch;
+use vidp_contract::merge_patch as merge;
+use vidp_pipeline::outbound;
+use vidp_record::{
+    db::{Db, DbError},
+    time::DateTime,
+    webhook::{EventType, Secret, Webhook},
+};
 use view::{WebhookList, WebhookView};
 
 /// Webhooks of a tenant.
-const MOST: usize = 20;
+const MAX_WEBHOOKS: usize = 20;
 /// Longest URL and description, in characters.
 const MAX_TEXT: usize = 2048;
 /// How long the old secret signs beside a new one, unless told, and at most.
@@ -101,14 +116,17 @@ fn yes() -> bool {
     extensions(("x-problems" = json!(["conflict"]))),
 )]
 pub async fn create(
-    State(app): State<Shared>,
+    State(db): State<Db>,
+    State(config): State<Arc<ApiConfig>>,
     caller: Caller,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let wanted: Wanted = body::json(body)?;
-    check(&app, &wanted)?;
-    if app.db.webhooks_of(&caller.tenant).await?.len() >= MOST {
-        return Err(Problem::conflict(format!("there are {MOST} webhooks already")));
+    check(&config, &wanted)?;
+    if db.webhooks_of(&caller.tenant).await?.len() >= MAX_WEBHOOKS {
+        return Err(Problem::conflict(format!(
+            "there are {MAX_WEBHOOKS} webhooks already"
+        )));
     }
     let now = DateTime::now();
     let webhook = Webhook {
@@ -124,7 +142,7 @@ pub async fn create(
         created_at: now,
         updated_at: now,
     };
-    app.db.insert_webhook(&webhook).await?;
+    db.insert_webhook(&webhook).await?;
     let location = format!("/api/v1/webhooks/{}", webhook.id);
     Ok((
         StatusCode::CREATED,
@@ -144,8 +162,8 @@ pub async fn create(
     get, path = "", operation_id = "listWebhooks", tag = "Webhooks",
     responses((status = 200, description = "The webhooks, oldest first.", body = WebhookList)),
 )]
-pub async fn list(State(app): State<Shared>, caller: Caller) -> Result<Json<WebhookList>, Problem> {
-    let webhooks = app.db.webhooks_of(&caller.tenant).await?;
+pub async fn list(State(db): State<Db>, caller: Caller) -> Result<Json<WebhookList>, Problem> {
+    let webhooks = db.webhooks_of(&caller.tenant).await?;
     let data = webhooks.into_iter().map(view::webhook).collect();
     Ok(Json(WebhookList { data }))
 }
@@ -159,12 +177,8 @@ pub async fn list(State(app): State<Shared>, caller: Caller) -> Result<Json<Webh
     responses((status = 200, description = "The webhook.", body = WebhookView)),
     extensions(("x-problems" = json!(["not_found"]))),
 )]
-pub async fn get(
-    State(app): State<Shared>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Json<WebhookView>, Problem> {
-    Ok(Json(view::webhook(own(&app, &caller, &id).await?)))
+pub async fn get(Owned(webhook): Owned<Webhook>) -> Result<Json<WebhookView>, Problem> {
+    Ok(Json(view::webhook(webhook)))
 }
 
 /// Change a webhook.
@@ -178,29 +192,28 @@ pub async fn get(
     extensions(("x-problems" = json!(["not_found", "unsupported_content_type"]))),
 )]
 pub async fn change(
-    State(app): State<Shared>,
-    caller: Caller,
-    Path(id): Path<String>,
+    State(db): State<Db>,
+    State(config): State<Arc<ApiConfig>>,
+    Owned(before): Owned<Webhook>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let before = own(&app, &caller, &id).await?;
-    let patch = match patch::read(&headers, body)? {
+    let patch = match merge_patch::read(&headers, body)? {
         Ok(patch) => patch,
         Err(refused) => return Ok(refused),
     };
     let now = Wanted {
-        url: before.url,
-        event_types: before.event_types,
-        description: before.description,
+        url: before.url.clone(),
+        event_types: before.event_types.clone(),
+        description: before.description.clone(),
         enabled: before.enabled,
         secret: None,
     };
     let mut value = serde_json::to_value(now).map_err(Problem::internal)?;
-    merge_patch(&mut value, Value::Object(patch));
+    merge(&mut value, Value::Object(patch));
     let wanted: Wanted =
         serde_json::from_value(value).map_err(|error| Problem::invalid(error.to_string()))?;
-    check(&app, &wanted)?;
+    check(&config, &wanted)?;
     if wanted.secret.is_some() {
         return Err(Problem::invalid("a secret is changed by /rotate"));
     }
@@ -211,9 +224,8 @@ pub async fn change(
         webhook.enabled = wanted.enabled;
         webhook.disabled_reason = webhook.disabled_reason.filter(|_| !wanted.enabled);
     };
-    let webhook = app
-        .db
-        .update_webhook(&caller.tenant, before.id, change)
+    let webhook = db
+        .update_webhook(&before.tenant, before.id, change)
         .await
         .map_err(none)?;
     Ok(Json(view::webhook(webhook)).into_response())
@@ -228,14 +240,10 @@ pub async fn change(
     responses((status = 204, description = "It is gone.")),
     extensions(("x-problems" = json!(["not_found"]))),
 )]
-pub async fn delete(
-    State(app): State<Shared>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
-    match app.db.remove_webhook(&caller.tenant, parse_id(&id)?).await? {
+pub async fn delete(State(db): State<Db>, Owned(webhook): Owned<Webhook>) -> Result<StatusCode, Problem> {
+    match db.remove_webhook(&webhook.tenant, webhook.id).await? {
         true => Ok(StatusCode::NO_CONTENT),
-        false => Err(none(DbError::NotFound)),
+        false => Err(Problem::none(WEBHOOK)),
     }
 }
 
@@ -250,9 +258,8 @@ pub async fn delete(
     extensions(("x-problems" = json!(["not_found"]))),
 )]
 pub async fn rotate(
-    State(app): State<Shared>,
-    caller: Caller,
-    Path(id): Path<String>,
+    State(db): State<Db>,
+    Owned(webhook): Owned<Webhook>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let rotation = match &body {
@@ -270,15 +277,12 @@ pub async fn rotate(
     let change = |webhook: &mut Webhook| {
         webhook.rotate(secret.clone(), Duration::from_secs(overlap), DateTime::now());
     };
-    let updated = app
-        .db
-        .update_webhook(&caller.tenant, parse_id(&id)?, change)
-        .await;
+    let updated = db.update_webhook(&webhook.tenant, webhook.id, change).await;
     let webhook = view::with_secret(updated.map_err(none)?);
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(webhook)).into_response())
 }
 
-fn check(app: &Shared, wanted: &Wanted) -> Result<(), Problem> {
+fn check(config: &ApiConfig, wanted: &Wanted) -> Result<(), Problem> {
     for (name, text) in [("url", &wanted.url), ("description", &wanted.description)] {
         if text.chars().count() > MAX_TEXT {
             return Err(Problem::invalid(format!(
@@ -287,8 +291,7 @@ fn check(app: &Shared, wanted: &Wanted) -> Result<(), Problem> {
         }
     }
     let url = Url::parse(&wanted.url).map_err(|error| Problem::invalid(format!("url: {error}")))?;
-    outbound::check(&url, &app.config.outbound_allow)
-        .map_err(|error| Problem::invalid(format!("url: {error}")))
+    outbound::check(&url, &config.outbound_allow).map_err(|error| Problem::invalid(format!("url: {error}")))
 }
 
 fn secret_of(text: Option<String>) -> Result<Secret, Problem> {
@@ -299,17 +302,16 @@ fn secret_of(text: Option<String>) -> Result<Secret, Problem> {
     }
 }
 
-fn parse_id(id: &str) -> Result<Uuid, Problem> {
-    id.parse().map_err(|_| none(DbError::NotFound))
-}
+const WEBHOOK: &str = "webhook";
 
-async fn own(app: &Shared, caller: &Caller, id: &str) -> Result<Webhook, Problem> {
-    app.db.webhook(&caller.tenant, parse_id(id)?).await.map_err(none)
+impl Find for Webhook {
+    async fn find(state: &AppState, caller: &Caller, id: &str) -> Result<Self, Problem> {
+        let id = id.parse().map_err(|_| Problem::none(WEBHOOK))?;
+        let found = state.pipeline.db.webhook(&caller.tenant, id).await;
+        found.map_err(none)
+    }
 }
 
 fn none(error: DbError) -> Problem {
-    match error {
-        DbError::NotFound => Problem::new(Code::NotFound, "there is no webhook with this id"),
-        error => error.into(),
-    }
+    error_or_none(error, WEBHOOK)
 }

@@ -1,10 +1,13 @@
 //! Webhooks and deliveries as clients see them.
 
-use vidp_record::{view::time, webhook::{Attempt, Delivery, DeliveryState, DisabledReason, EventType, Webhook}};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
+use vidp_record::{
+    view::time,
+    webhook::{Attempt, Delivery, DeliveryState, DisabledReason, EventType, Webhook},
+};
 
 /// Who wants to be told.
 #[derive(Serialize, ToSchema)]

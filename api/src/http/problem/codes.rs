@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn every_code_is_in_the_document() {
-        let document = include_str!("../../../docs/api.md");
+        let document = include_str!("../../../../docs/api.md");
         for code in Code::ALL {
             assert!(document.contains(&format!("`{}`", code.as_str())), "{code:?}");
         }

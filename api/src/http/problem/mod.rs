@@ -2,13 +2,20 @@
 
 mod codes;
 
-use vidp_record::db::DbError;
-use axum::{Json, body::Body, extract::Request, http::{HeaderValue, Response, StatusCode, header}, middleware::Next, response::IntoResponse};
+use axum::{
+    Json,
+    body::Body,
+    extract::Request,
+    http::{HeaderValue, Response, StatusCode, header},
+    middleware::Next,
+    response::IntoResponse,
+};
 pub use codes::Code;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use vidp_common::{queue::QueueError, store::StoreError};
+use vidp_record::db::DbError;
 
 const REQUEST_ID: &str = "x-request-id";
 
@@ -65,9 +72,22 @@ impl Problem {
         })
     }
 
-    /// 404: no such job.
+    /// 404: the caller has no such `what`.
+    pub fn none(what: &str) -> Self {
+        Problem::new(Code::NotFound, format!("there is no {what} with this id"))
+    }
+
+    /// 404: the caller has no such job.
     pub fn no_job() -> Self {
-        Problem::new(Code::NotFound, "there is no job with this id")
+        Problem::none("job")
+    }
+
+    /// 413: larger than the settings allow.
+    pub fn too_large(max_mb: u64) -> Self {
+        Problem::new(
+            Code::UploadTooLarge,
+            format!("the file is larger than {max_mb} MB"),
+        )
     }
 
     /// 409: the job's state forbids it.
@@ -99,12 +119,8 @@ impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
         match error {
             DbError::NotFound => Problem::no_job(),
-            // What the driver cannot decode is a fault of ours, and would not go away.
-            DbError::Driver(error)
-                if matches!(*error.kind, mongodb::error::ErrorKind::BsonDeserialization(_)) =>
-            {
-                Problem::internal(error)
-            }
+            // A fault of the server that would not pass.
+            DbError::Undecodable(error) => Problem::internal(error),
             error => Problem::unavailable("the database", error),
         }
     }

@@ -1,6 +1,9 @@
 //! Settings of the API.
 
-use crate::config::Allowed;
+mod sources;
+
+pub use sources::Allowed;
+
 use anyhow::{Result, ensure};
 use axum::http::HeaderValue;
 use clap::{Parser, ValueEnum};

@@ -1,0 +1,76 @@
+//! Cancels, retries and deletes a job.
+
+use crate::http::{extract::Owned, problem::Problem};
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use vidp_pipeline::{Shared, advance, cancel, removal};
+use vidp_record::{
+    db::Updated,
+    job::Job,
+    plan,
+    time::DateTime,
+    view::{self, JobView},
+};
+
+/// Cancel a job.
+///
+/// Ends it; what is done stays.
+#[utoipa::path(
+    post, path = "", operation_id = "cancelJob", tag = "Jobs",
+    params(("id" = Uuid, Path, description = "The job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91")),
+    responses((status = 200, description = "The job as it ended.", body = JobView)),
+    extensions(("x-problems" = json!(["not_found", "conflict"]))),
+)]
+pub async fn cancel(State(pipeline): State<Shared>, Owned(job): Owned<Job>) -> Result<Response, Problem> {
+    match cancel::cancel(&pipeline, job.id).await? {
+        Updated::Changed(job) => Ok(Json(view::job(&job)).into_response()),
+        Updated::Unchanged(job) => Err(Problem::conflict(format!(
+            "the job has ended already: {}",
+            job.status
+        ))),
+    }
+}
+
+/// Try a job again.
+///
+/// Runs its failed and cancelled stages, and no others.
+#[utoipa::path(
+    post, path = "", operation_id = "retryJob", tag = "Jobs",
+    params(("id" = Uuid, Path, description = "The job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91")),
+    responses((status = 202, description = "The job, which goes on.", body = JobView)),
+    extensions(("x-problems" = json!(["not_found", "conflict"]))),
+)]
+pub async fn retry(State(pipeline): State<Shared>, Owned(job): Owned<Job>) -> Result<Response, Problem> {
+    let change = |job: &mut Job| plan::retried(job, pipeline.times(), DateTime::now());
+    match advance::update(&pipeline, job.id, change).await? {
+        Updated::Changed(job) => Ok((StatusCode::ACCEPTED, Json(view::job(&job))).into_response()),
+        Updated::Unchanged(job) => Err(Problem::conflict(match job.status {
+            status if !status.is_terminal() => format!("the job has not ended: {status}"),
+            _ if job.source.sha256.is_empty() => "the upload was never completed".to_owned(),
+            status => format!("no stage has failed: {status}"),
+        })),
+    }
+}
+
+/// Delete an ended job.
+///
+/// Removes it with its source and all outputs.
+#[utoipa::path(
+    delete, path = "", operation_id = "deleteJob", tag = "Jobs",
+    params(("id" = Uuid, Path, description = "The job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91")),
+    responses((status = 204, description = "It is gone.")),
+    extensions(("x-problems" = json!(["not_found", "conflict"]))),
+)]
+pub async fn delete(State(pipeline): State<Shared>, Owned(job): Owned<Job>) -> Result<StatusCode, Problem> {
+    let work = pipeline.tasks.clone();
+    // Not half a deletion when the client hangs up.
+    let deletion = work.spawn(async move { removal::delete(&pipeline, job.id).await });
+    match deletion.await.map_err(Problem::internal)?? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::conflict("the job has not ended: cancel it first")),
+    }
+}

@@ -1,0 +1,45 @@
+//! Every upload has a span of its own and is counted, however it ends.
+
+use super::received::Received;
+use crate::{auth::Caller, http::problem::Problem, metrics::UploadWatch, state::Intake};
+use axum::{extract::Request, http::HeaderMap};
+use tracing::{Instrument, field::Empty};
+use vidp_common::trace;
+use vidp_contract::TraceParent;
+
+/// Receives an upload in a span of its own, and counts it.
+pub async fn watched<F>(
+    intake: &Intake,
+    caller: &Caller,
+    request: Request,
+    receive: impl FnOnce(Request) -> F,
+) -> Result<Received, Problem>
+where
+    F: Future<Output = Result<Received, Problem>>,
+{
+    let mut watch = UploadWatch::start();
+    let span = tracing::info_span!(
+        "upload",
+        otel.kind = "server",
+        tenant = caller.tenant,
+        key = caller.key_id,
+        job = Empty,
+        trace_id = Empty
+    );
+    if let Some(trace) = clients_trace(request.headers()) {
+        trace::adopt(&trace, &span);
+    }
+    let _permit = intake.limits.upload(&intake.pipeline.db, caller).await?;
+    let received = receive(request).instrument(span).await;
+    match &received {
+        Ok(Received { replayed: true, .. }) => watch.replayed(),
+        Ok(received) => watch.accepted(received.job.source.size.cast_unsigned()),
+        Err(_) => watch.refused(),
+    }
+    received
+}
+
+/// The client's own trace, which the job's then is part of.
+fn clients_trace(headers: &HeaderMap) -> Option<TraceParent> {
+    TraceParent::parse(headers.get(trace::HEADER)?.to_str().ok()?)
+}
