@@ -20,6 +20,7 @@ use vidp_contract::hex;
 #[derive(Embed)]
 #[folder = "../web"]
 #[exclude = "*.md"]
+#[exclude = "biome.json"]
 struct Files;
 
 /// `/` and the files below `/web/`. No part of the API's document.
