@@ -6,7 +6,7 @@ import { confirm } from './dialogs.js';
 import { html } from './dom.js';
 import { t } from './i18n.js';
 import { hasEnded, jobs } from './jobs.js';
-import { Icon, IconButton, attempt } from './parts.js';
+import { attempt, Icon, IconButton } from './parts.js';
 
 const RETRIED = ['failed', 'cancelled'];
 
@@ -33,14 +33,18 @@ function actions(job, deleted) {
 
 /** In the list: pictures. */
 export const JobActions = ({ job }) => html`<div class="actions">
-  ${actions(job).map(({ name, icon, act }) => html`<${IconButton} key=${name} icon=${icon}
-    label=${t('action.of', t(`action.${name}`), job.source.filename)} onClick=${act} />`)}
+  ${actions(job).map(
+    ({ name, icon, act }) => html`<${IconButton} key=${name} icon=${icon}
+    label=${t('action.of', t(`action.${name}`), job.source.filename)} onClick=${act} />`,
+  )}
 </div>`;
 
 /** On the job's page: words. */
 export const JobButtons = ({ job, deleted }) => html`<div class="actions">
-  ${actions(job, deleted).map(({ name, icon, act }) => html`<button type="button" key=${name}
+  ${actions(job, deleted).map(
+    ({ name, icon, act }) => html`<button type="button" key=${name}
     class="quiet ${name === 'delete' ? 'danger' : ''}" onClick=${act}>
     <${Icon} name=${icon} />${t(`action.${name}`)}
-  </button>`)}
+  </button>`,
+  )}
 </div>`;

@@ -17,10 +17,12 @@ export function Outputs({ job }) {
   return html`<section class="card" aria-labelledby="files-title">
     <h2 id="files-title">${t('files.title')}</h2>
     <ul class="files">
-      ${files.map((file) => html`<li key=${file.name}>
+      ${files.map(
+        (file) => html`<li key=${file.name}>
         <span>${file.name}<span class="fine">${kind(file)} · ${bytes(file.size)}</span></span>
         <${Download} job=${job} file=${file} />
-      </li>`)}
+      </li>`,
+      )}
     </ul>
   </section>`;
 }

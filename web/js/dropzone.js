@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef, useState } from './dom.js';
 import { t } from './i18n.js';
-import { Options, choice } from './options.js';
+import { choice, Options } from './options.js';
 import { Icon } from './parts.js';
 import { uploads } from './upload.js';
 

@@ -61,7 +61,12 @@ export const bitrate = (value) => `${number(value / 1000)}\u00a0kbit/s`;
 
 export const frames = (value) => number(value, 2);
 
-const STEPS = [['day', 86_400], ['hour', 3600], ['minute', 60], ['second', 1]];
+const STEPS = [
+  ['day', 86_400],
+  ['hour', 3600],
+  ['minute', 60],
+  ['second', 1],
+];
 
 /** `5 minutes ago`; the date when it is more than a week. */
 export function ago(time, now = Date.now()) {

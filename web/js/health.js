@@ -3,7 +3,7 @@
 import { api } from './api.js';
 import { html, Store, useStore } from './dom.js';
 import { t } from './i18n.js';
-import { STAGES, jobs } from './jobs.js';
+import { jobs, STAGES } from './jobs.js';
 import { Icon } from './parts.js';
 
 const PERIOD = 3000;

@@ -41,7 +41,10 @@ export const has = (name) => name in en;
 /** French puts a space that does not break before its high signs and inside its quotes. */
 function spaced(texts) {
   const set = (text) =>
-    text.replace(/ ([;!?])/g, '\u202f$1').replace(/ ([:»])/g, '\u00a0$1').replace(/« /g, '«\u00a0');
+    text
+      .replace(/ ([;!?])/g, '\u202f$1')
+      .replace(/ ([:»])/g, '\u00a0$1')
+      .replace(/« /g, '«\u00a0');
   const wrap = (text) => (typeof text === 'function' ? (...values) => set(text(...values)) : set(text));
   return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, wrap(text)]));
 }

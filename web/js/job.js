@@ -2,11 +2,11 @@
 
 import { JobButtons } from './actions.js';
 import { html, useEffect, useMemo, useRef, useState, useStore } from './dom.js';
+import { Outputs } from './downloads.js';
 import { bitrate, bytes, clock, frames, list, moment } from './format.js';
 import { t } from './i18n.js';
 import { jobs } from './jobs.js';
 import { Language } from './language.js';
-import { Outputs } from './downloads.js';
 import { summary } from './options.js';
 import { Explained, Icon, Status } from './parts.js';
 import { Playback } from './playback.js';

@@ -1,7 +1,7 @@
 // The jobs that the page knows, kept current by the server's events.
 
-import { api } from './api.js';
 import { announce } from './announce.js';
+import { api } from './api.js';
 import { Store } from './dom.js';
 import { follow } from './events.js';
 import { t } from './i18n.js';

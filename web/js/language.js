@@ -17,14 +17,19 @@ function Chances({ probabilities }) {
   const [all, showAll] = useState(false);
   const shown = all ? probabilities : probabilities.slice(0, FIRST);
   return html`<ul class="bars ${all ? 'all' : ''}" aria-label=${t('language.chances')} tabindex=${all ? 0 : undefined}>
-    ${shown.map(({ code, probability: share }) => html`<li key=${code}>
+    ${shown.map(
+      ({ code, probability: share }) => html`<li key=${code}>
       <span>${languageName(code)}</span>
       <span class="bar" aria-hidden="true"><span style=${{ width: `${share * 100}%` }}></span></span>
       <span class="number">${probability(share)}</span>
-    </li>`)}
+    </li>`,
+    )}
   </ul>
-  ${probabilities.length > FIRST && html`<button type="button" class="quiet small" aria-expanded=${all}
-    onClick=${() => showAll(!all)}>${all ? t('language.fewer') : t('language.all', probabilities.length)}</button>`}`;
+  ${
+    probabilities.length > FIRST &&
+    html`<button type="button" class="quiet small" aria-expanded=${all}
+    onClick=${() => showAll(!all)}>${all ? t('language.fewer') : t('language.all', probabilities.length)}</button>`
+  }`;
 }
 
 /** What was heard in a window, in words. */
@@ -48,18 +53,22 @@ function Windows({ windows, length, order, playback }) {
   const span = ({ start, duration: lasts }) => `${clock(start)} – ${clock(start + lasts)}`;
   return html`<h3 id="windows-title">${t('language.windows')}</h3>
     <div class="strip" aria-hidden="true">
-      ${windows.map((one) => html`<span key=${one.start} class=${hue(one)} title="${span(one)}: ${heard(one)}"
+      ${windows.map(
+        (one) => html`<span key=${one.start} class=${hue(one)} title="${span(one)}: ${heard(one)}"
         style=${{ left: share(one.start), width: share(one.duration) }}
-        onClick=${ready && (() => playback.seek(one.start))}></span>`)}
+        onClick=${ready && (() => playback.seek(one.start))}></span>`,
+      )}
       ${ready && html`<i style=${{ left: share(time) }}></i>`}
     </div>
     <p class="axis clock" aria-hidden="true"><span>${clock(0)}</span><span>${clock(length)}</span></p>
     <ol class="windows" aria-labelledby="windows-title" tabindex="0">
-      ${windows.map((one) => html`<li key=${one.start}>
+      ${windows.map(
+        (one) => html`<li key=${one.start}>
         <span class="swatch ${hue(one)}" aria-hidden="true"></span>
         <${Place} text=${span(one)} start=${one.start} playback=${playback} />
         <span>${heard(one)}</span>
-      </li>`)}
+      </li>`,
+      )}
     </ol>`;
 }
 

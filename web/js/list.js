@@ -5,8 +5,8 @@ import { html, useEffect, useState, useStore } from './dom.js';
 import { Dropzone } from './dropzone.js';
 import { Load } from './health.js';
 import { language, t } from './i18n.js';
-import { STAGES, STATUSES, jobs } from './jobs.js';
-import { Explained, Icon, Select, attempt } from './parts.js';
+import { jobs, STAGES, STATUSES } from './jobs.js';
+import { attempt, Explained, Icon, Select } from './parts.js';
 import { Row } from './row.js';
 import { Uploads } from './uploads.js';
 
@@ -65,12 +65,18 @@ export function ListPage() {
       <${Filter} />
       <p class="hidden" role="status">
         ${jobs.search.trim() && !jobs.loading && !jobs.problem && t('list.found', shown.length)}</p>
-      ${shown.length > 0 && html`<${Heads} /><ul class="jobs">
+      ${
+        shown.length > 0 &&
+        html`<${Heads} /><ul class="jobs">
         ${shown.map((job) => html`<${Row} key=${job.id} job=${job} stamp=${`${language()} ${minute}`} />`)}
-      </ul>`}
+      </ul>`
+      }
       ${(shown.length === 0 || jobs.problem) && html`<${Nothing} />`}
-      ${jobs.more && html`<button type="button" class="more" disabled=${jobs.loading}
-        onClick=${() => jobs.loadMore()}>${t('list.more')}</button>`}
+      ${
+        jobs.more &&
+        html`<button type="button" class="more" disabled=${jobs.loading}
+        onClick=${() => jobs.loadMore()}>${t('list.more')}</button>`
+      }
     </section>
   </div>`;
 }

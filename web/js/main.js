@@ -2,10 +2,10 @@
 
 import { Messages } from './announce.js';
 import { Confirmation, KeyDialog } from './dialogs.js';
-import { useDrop } from './dropzone.js';
 import { html, render, useEffect, useState, useStore } from './dom.js';
+import { useDrop } from './dropzone.js';
 import { Connection } from './health.js';
-import { LANGUAGES, choose, language, languageChoice, t } from './i18n.js';
+import { choose, LANGUAGES, language, languageChoice, t } from './i18n.js';
 import { JobPage } from './job.js';
 import { jobs } from './jobs.js';
 import { key } from './key.js';
@@ -37,8 +37,11 @@ function Top() {
   <a class="brand" href="#/"><img src="/web/favicon.svg" alt="" width="28" height="28" />VidP</a>
   <${Connection} />
   <nav aria-label=${t('nav.title')}>
-    ${key.needed && html`<button type="button" class="quiet small"
-      onClick=${() => key.forget()}>${t('key.forget')}</button>`}
+    ${
+      key.needed &&
+      html`<button type="button" class="quiet small"
+      onClick=${() => key.forget()}>${t('key.forget')}</button>`
+    }
     <a href="/docs">${t('nav.docs')}</a>
     <label class="language"><span class="hidden">${t('nav.language')}</span>
       <${Select} value=${language()} onChoose=${choose} options=${Object.entries(LANGUAGES)} />

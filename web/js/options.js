@@ -48,13 +48,16 @@ class Choice extends Store {
 
 export const choice = new Choice();
 
-const Checks = ({ name, all, text, disabled = false }) => all.map((one) => html`<label class="check" key=${one}>
+const Checks = ({ name, all, text, disabled = false }) =>
+  all.map(
+    (one) => html`<label class="check" key=${one}>
   <input type="checkbox" checked=${choice.value[name].includes(one)} disabled=${disabled}
     onChange=${(event) => {
       choice.toggle(name, one, all);
       event.target.checked = choice.value[name].includes(one);
     }} />${text(one)}
-</label>`);
+</label>`,
+  );
 
 /** The languages to name, by their names in the page's language. */
 function useLanguages() {
@@ -99,7 +102,9 @@ export function summary({ stages, scale, subtitle }) {
     stages.includes('subtitle') && list(formats.map((one) => one.toUpperCase())),
     stages.includes('subtitle') && language !== 'auto' && languageName(language),
     stages.includes('subtitle') && translate && t('stage.translated'),
-  ].filter(Boolean).join(' · ');
+  ]
+    .filter(Boolean)
+    .join(' · ');
 }
 
 export function Options() {

@@ -4,7 +4,7 @@ import { api } from './api.js';
 import { html, useEffect, useMemo, useState } from './dom.js';
 import { t } from './i18n.js';
 import { key } from './key.js';
-import { Icon, attempt } from './parts.js';
+import { attempt, Icon } from './parts.js';
 
 /** An output of a stage by its name, once it is there. */
 export const output = (job, stage, name) => job.stages[stage]?.outputs.find((one) => one.name === name);
@@ -21,7 +21,11 @@ export function useOutput(one, load) {
   useEffect(() => {
     let left = false;
     set(null);
-    if (one) load(one).then((value) => left || set(value), () => {});
+    if (one)
+      load(one).then(
+        (value) => left || set(value),
+        () => {},
+      );
     return () => {
       left = true;
     };

@@ -39,7 +39,11 @@ function keys({ playback, video, captions }) {
 /** Fills the screen with the player, or ends that. */
 function full(video) {
   if (document.fullscreenElement) document.exitFullscreen();
-  else video.closest('.player').requestFullscreen?.().catch(() => {});
+  else
+    video
+      .closest('.player')
+      .requestFullscreen?.()
+      .catch(() => {});
 }
 
 export function Player({ job, playback }) {
@@ -72,8 +76,11 @@ export function Player({ job, playback }) {
     <div class="screen" style=${{ aspectRatio: `${width} / ${height}` }}>
       <video ref=${video} poster=${poster ?? undefined} preload="metadata" playsinline
         onClick=${() => playback.toggle()}>
-        ${captions && html`<track kind="captions" src=${captions} srclang=${written}
-          label=${languageName(written)} default />`}
+        ${
+          captions &&
+          html`<track kind="captions" src=${captions} srclang=${written}
+          label=${languageName(written)} default />`
+        }
       </video>
       ${failed && html`<p class="screen-failed" role="alert">${t('player.failed')}</p>`}
     </div>
@@ -81,8 +88,11 @@ export function Player({ job, playback }) {
       <${IconButton} icon=${toggle} label=${t(`player.${toggle}`)} onClick=${() => playback.toggle()} />
       <${Scrubber} job=${job} playback=${playback} />
       <${Sound} playback=${playback} video=${video} />
-      ${captions && html`<${IconButton} icon="captions" label=${t('player.captions')} aria-pressed=${shown}
-        onClick=${() => show(!shown)} />`}
+      ${
+        captions &&
+        html`<${IconButton} icon="captions" label=${t('player.captions')} aria-pressed=${shown}
+        onClick=${() => show(!shown)} />`
+      }
       <label class="rendition"><span class="hidden">${t('player.rendition')}</span>
         <${Select} title=${t('player.rendition')} value=${file.name} onChoose=${choose}
           options=${renditions.map((one) => [one.name, rung(one)])} /></label>

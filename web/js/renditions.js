@@ -34,10 +34,12 @@ export function Renditions({ job }) {
       <tbody>
         <${Size} name=${t('renditions.source')} size=${media.size} ratio=${1}
           facts=${about(video, [video.codec, audio[0]?.codec], media.bitrate)} />
-        ${renditions.map((one) => html`<${Size} key=${one.name} name=${rung(one)} size=${one.size} ratio=${one.ratio}
+        ${renditions.map(
+          (one) => html`<${Size} key=${one.name} name=${rung(one)} size=${one.size} ratio=${one.ratio}
           facts=${about(one, [one.video_codec, one.audio_codec], one.bitrate)}>
           <${Download} job=${job} file=${output(job, 'scale', one.name)} />
-        <//>`)}
+        <//>`,
+        )}
       </tbody>
     </table>
   </section>`;

@@ -5,7 +5,7 @@ import { html, memo } from './dom.js';
 import { ago, bytes, clock, languageName, moment, percent } from './format.js';
 import { t } from './i18n.js';
 import { stagesOf } from './jobs.js';
-import { Icon, Status, meaning } from './parts.js';
+import { Icon, meaning, Status } from './parts.js';
 
 /** What is known of the video, in a few words. */
 function facts(job) {
@@ -34,7 +34,8 @@ function StageBar({ name, stage }) {
 }
 
 /** `stamp` changes when the same job is to be written anew: another language, a minute later. */
-export const Row = memo(({ job }) => html`<li class="row">
+export const Row = memo(
+  ({ job }) => html`<li class="row">
   <${Status} status=${job.status} />
   <div class="row-name">
     <a href="#/jobs/${job.id}">${job.source.filename}</a>
@@ -45,4 +46,5 @@ export const Row = memo(({ job }) => html`<li class="row">
   </ul>
   <time class="fine" datetime=${job.created_at} title=${moment(job.created_at)}>${ago(job.created_at)}</time>
   <${JobActions} job=${job} />
-</li>`);
+</li>`,
+);

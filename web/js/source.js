@@ -17,13 +17,17 @@ export function useSource(video, file, failed) {
     const note = ({ type }) => {
       if (!element.error) playing.current = type === 'play';
     };
-    const load = () => api.address(file).then((address) => {
-      if (left) return;
-      const { currentTime } = element;
-      element.src = address;
-      element.currentTime = currentTime;
-      if (playing.current) element.play().catch(() => {});
-    }, () => left || failed(true));
+    const load = () =>
+      api.address(file).then(
+        (address) => {
+          if (left) return;
+          const { currentTime } = element;
+          element.src = address;
+          element.currentTime = currentTime;
+          if (playing.current) element.play().catch(() => {});
+        },
+        () => left || failed(true),
+      );
     // An element does not tell what is wrong: another address shows whether it was that.
     const renew = () => {
       const again = Math.abs(element.currentTime - renewedAt) < NEAR;

@@ -4,7 +4,7 @@ import { html } from './dom.js';
 import { duration, languageName, percent, probability, speed } from './format.js';
 import { has, t } from './i18n.js';
 import { stagesOf } from './jobs.js';
-import { Explained, Icon, Progress, Status, meaning } from './parts.js';
+import { Explained, Icon, meaning, Progress, Status } from './parts.js';
 
 /** Below this the rest of the time cannot be told. */
 const TELLING = 0.05;
@@ -24,7 +24,9 @@ function doing(stage) {
     stage.speed && t('stage.speed', speed(stage.speed)),
     left && t('upload.left', duration(left)),
     stage.attempt > 1 && t('stage.attempt', stage.attempt),
-  ].filter(Boolean).join(' · ');
+  ]
+    .filter(Boolean)
+    .join(' · ');
 }
 
 /** What a stage found, in a line. */
@@ -57,13 +59,20 @@ const Card = ({ name, stage }) => html`<li class="stage ${stage.status}">
 
 /** Why stages failed: explained once for those that failed alike, with what each said. */
 function Failures({ stages }) {
-  const alike = Map.groupBy(stages.filter(([, { status }]) => status === 'failed'), ([, { error }]) => error.code);
-  return [...alike].map(([code, failed]) => html`<div key=${code} class="failure">
+  const alike = Map.groupBy(
+    stages.filter(([, { status }]) => status === 'failed'),
+    ([, { error }]) => error.code,
+  );
+  return [...alike].map(
+    ([code, failed]) => html`<div key=${code} class="failure">
     <${Explained} problem=${{ code }} />
-    <ul class="fine">${failed.map(([name, { error }]) => html`<li key=${name}>
+    <ul class="fine">${failed.map(
+      ([name, { error }]) => html`<li key=${name}>
       ${t(`stage.${name}`)} · <span lang="en">${error.detail}</span>
-    </li>`)}</ul>
-  </div>`);
+    </li>`,
+    )}</ul>
+  </div>`,
+  );
 }
 
 export function Stages({ job }) {

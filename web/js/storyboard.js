@@ -1,9 +1,9 @@
 // The little picture above the bar while somebody looks for a place.
 
 import { api } from './api.js';
+import { indexAt, tiles } from './cues.js';
 import { html } from './dom.js';
 import { clock } from './format.js';
-import { indexAt, tiles } from './cues.js';
 import { output, useBlob, useOutput } from './outputs.js';
 
 /** The storyboard of a job, once it is wanted: `{image, tiles}`. */

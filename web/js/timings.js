@@ -30,21 +30,27 @@ export function Timings({ job }) {
   return html`<section class="card" aria-labelledby="timings-title">
     <h2 id="timings-title">${t('timings.title')}</h2>
     <ul class="gantt" aria-hidden="true">
-      ${stages.map(([name, stage]) => html`<li key=${name}>
+      ${stages.map(
+        ([name, stage]) => html`<li key=${name}>
         <b>${t(`stage.${name}`)}</b><div>${spans(stage, start).map(bar)}</div>
-      </li>`)}
+      </li>`,
+      )}
     </ul>
     <div class="wide" role="group" aria-labelledby="timings-title" tabindex="0"><table class="timings">
       <thead><tr>
         <th scope="col">${t('timings.stage')}</th>
-        ${PHASES.map((phase) => html`<th key=${phase} scope="col">
+        ${PHASES.map(
+          (phase) => html`<th key=${phase} scope="col">
           <${Swatch} phase=${phase} />${t(`timings.${phase}`)}
-        </th>`)}
+        </th>`,
+        )}
       </tr></thead>
-      <tbody>${stages.map(([name, { timings }]) => html`<tr key=${name}>
+      <tbody>${stages.map(
+        ([name, { timings }]) => html`<tr key=${name}>
         <th scope="row">${t(`stage.${name}`)}</th>
         ${PHASES.map((phase) => html`<td key=${phase}>${duration(timings[phase])}</td>`)}
-      </tr>`)}</tbody>
+      </tr>`,
+      )}</tbody>
     </table></div>
     ${hasEnded(job) && html`<p class="fine">${t('timings.whole', duration(length))}</p>`}
   </section>`;

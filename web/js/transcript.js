@@ -54,7 +54,10 @@ export function Transcript({ job, playback }) {
   const lines = useLines(job);
   const [typed, setTyped] = useState('');
   const ready = usePlayback(playback, isReady);
-  const current = usePlayback(playback, useMemo(() => (state) => (lines ? indexAt(lines, state.time) : -1), [lines]));
+  const current = usePlayback(
+    playback,
+    useMemo(() => (state) => (lines ? indexAt(lines, state.time) : -1), [lines]),
+  );
   const list = useRef();
   useFollow(list, current);
   if (!lines) return null;
@@ -72,8 +75,10 @@ export function Transcript({ job, playback }) {
     </div>
     <ol ref=${list} class="lines" dir="auto" lang=${translated ? 'en' : language.code} tabindex="0"
       aria-labelledby="transcript-title">
-      ${found.map(({ line, index }) => html`<${Line} key=${index} line=${line} current=${ready && index === current}
-        search=${search} playback=${playback} ready=${ready} />`)}
+      ${found.map(
+        ({ line, index }) => html`<${Line} key=${index} line=${line} current=${ready && index === current}
+        search=${search} playback=${playback} ready=${ready} />`,
+      )}
     </ol>
   </section>`;
 }

@@ -30,8 +30,13 @@ function Sent({ upload }) {
   return html`<li class="upload ${state}">
     <div class="upload-head">
       <p><b>${file.name}</b> <span class="fine">${pace(upload)}</span></p>
-      ${[[icon, action], ['close', 'cancel']].map(([picture, act]) => html`<${IconButton} key=${act} icon=${picture}
-        label=${t(`upload.${act}Of`, file.name)} onClick=${() => uploads[act](upload)} />`)}
+      ${[
+        [icon, action],
+        ['close', 'cancel'],
+      ].map(
+        ([picture, act]) => html`<${IconButton} key=${act} icon=${picture}
+        label=${t(`upload.${act}Of`, file.name)} onClick=${() => uploads[act](upload)} />`,
+      )}
     </div>
     <${Progress} value=${file.size ? sent / file.size : 0} label=${file.name} />
     ${problem && html`<${Explained} problem=${problem} />`}
@@ -46,9 +51,12 @@ export function Uploads() {
   if (!all.length) return null;
   return html`<ul class="uploads" aria-label=${t('upload.list')}>
     ${shown.map((upload) => html`<${Sent} key=${upload.id} upload=${upload} />`)}
-    ${waiting.length > 0 && html`<li class="upload-rest">
+    ${
+      waiting.length > 0 &&
+      html`<li class="upload-rest">
       <span>${t('upload.rest', waiting.length)}</span>
       <button type="button" class="quiet small" onClick=${dropRest}>${t('upload.dropRest')}</button>
-    </li>`}
+    </li>`
+    }
   </ul>`;
 }

@@ -156,7 +156,8 @@ export default {
   'code.said': 'Code',
   'code.request': 'request',
   'code.unsupported_media': 'This is not a video or audio file that VidP can read.',
-  'todo.unsupported_media': 'Check that the file opens in a player, then convert it to MP4, MOV, MKV or WebM and send it again.',
+  'todo.unsupported_media':
+    'Check that the file opens in a player, then convert it to MP4, MOV, MKV or WebM and send it again.',
   'code.damaged_media': 'The file is damaged: it cannot be decoded to its end.',
   'todo.damaged_media': 'Copy or export it again from where it came from, and send that.',
   'code.no_video_stream': 'The file has sound but no picture, so there is nothing to scale.',
@@ -164,13 +165,15 @@ export default {
   'code.media_too_large': 'The video has more pixels, streams or bytes than this server takes.',
   'todo.media_too_large': 'Send a smaller version of it, or ask the operator to raise the limits.',
   'code.media_too_long': 'The video is longer than this server takes.',
-  'todo.media_too_long': 'Cut it into parts, or ask the operator to raise the limit. With a maximal size set, allow more.',
+  'todo.media_too_long':
+    'Cut it into parts, or ask the operator to raise the limit. With a maximal size set, allow more.',
   'code.timed_out': 'The work took longer than it may.',
   'todo.timed_out': 'Retry it when the queue is short; with fewer renditions it is quicker.',
   'code.source_missing': 'The uploaded file is not in the object store, or its upload was not completed.',
   'todo.source_missing': 'Send the file again.',
   'code.source_corrupt': 'The stored file is not the one that was sent: its SHA-256 differs.',
-  'todo.source_corrupt': 'Send the file again. If it comes back, the network or the store changes bytes: tell the operator.',
+  'todo.source_corrupt':
+    'Send the file again. If it comes back, the network or the store changes bytes: tell the operator.',
   'code.attempts_exhausted': 'Every attempt failed with an error that might have passed.',
   'todo.attempts_exhausted': 'Retry it in some minutes. If it fails again, tell the operator the job’s id.',
   'code.worker_died': 'Each worker that tried this died, most likely for want of memory.',

@@ -80,7 +80,8 @@ export default {
   'list.loading': 'Chargement…',
   'list.found': (count) => many(count, 'tâche', 'tâches'),
   'list.nothing': 'Aucune tâche ne correspond.',
-  'list.empty': 'Aucune tâche pour le moment. Déposez une vidéo ci-dessus : sa langue, ses versions et ses sous-titres apparaîtront ici.',
+  'list.empty':
+    'Aucune tâche pour le moment. Déposez une vidéo ci-dessus : sa langue, ses versions et ses sous-titres apparaîtront ici.',
   'list.more': 'Afficher les tâches plus anciennes',
   'action.cancel': 'Annuler',
   'action.retry': 'Relancer',
@@ -155,7 +156,8 @@ export default {
   'code.said': 'Code',
   'code.request': 'requête',
   'code.unsupported_media': 'Ce n’est pas un fichier vidéo ou audio que VidP sait lire.',
-  'todo.unsupported_media': 'Vérifiez que le fichier s’ouvre dans un lecteur, puis convertissez-le en MP4, MOV, MKV ou WebM et envoyez-le de nouveau.',
+  'todo.unsupported_media':
+    'Vérifiez que le fichier s’ouvre dans un lecteur, puis convertissez-le en MP4, MOV, MKV ou WebM et envoyez-le de nouveau.',
   'code.damaged_media': 'Le fichier est abîmé : il ne peut pas être décodé jusqu’au bout.',
   'todo.damaged_media': 'Copiez-le ou exportez-le de nouveau depuis son origine, puis envoyez cette copie.',
   'code.no_video_stream': 'Le fichier a du son mais pas d’image : il n’y a rien à redimensionner.',
@@ -163,17 +165,21 @@ export default {
   'code.media_too_large': 'La vidéo a plus de pixels, de flux ou d’octets que ce serveur n’en accepte.',
   'todo.media_too_large': 'Envoyez-en une version plus petite, ou demandez à l’exploitant de relever les limites.',
   'code.media_too_long': 'La vidéo est plus longue que ce que ce serveur accepte.',
-  'todo.media_too_long': 'Coupez-la en plusieurs parties, ou demandez à l’exploitant de relever la limite. Si une taille maximale est fixée, augmentez-la.',
+  'todo.media_too_long':
+    'Coupez-la en plusieurs parties, ou demandez à l’exploitant de relever la limite. Si une taille maximale est fixée, augmentez-la.',
   'code.timed_out': 'Le travail a duré plus longtemps que permis.',
   'todo.timed_out': 'Relancez-le quand la file est courte ; avec moins de versions, c’est plus rapide.',
   'code.source_missing': 'Le fichier envoyé n’est pas dans le stockage d’objets, ou son envoi n’a pas été achevé.',
   'todo.source_missing': 'Envoyez le fichier de nouveau.',
   'code.source_corrupt': 'Le fichier stocké n’est pas celui qui a été envoyé : son SHA-256 diffère.',
-  'todo.source_corrupt': 'Envoyez le fichier de nouveau. Si cela se reproduit, le réseau ou le stockage altère des octets : prévenez l’exploitant.',
+  'todo.source_corrupt':
+    'Envoyez le fichier de nouveau. Si cela se reproduit, le réseau ou le stockage altère des octets : prévenez l’exploitant.',
   'code.attempts_exhausted': 'Toutes les tentatives ont échoué sur une erreur qui aurait pu être passagère.',
-  'todo.attempts_exhausted': 'Relancez dans quelques minutes. En cas de nouvel échec, donnez l’identifiant de la tâche à l’exploitant.',
+  'todo.attempts_exhausted':
+    'Relancez dans quelques minutes. En cas de nouvel échec, donnez l’identifiant de la tâche à l’exploitant.',
   'code.worker_died': 'Chaque processus qui a essayé s’est arrêté net, sans doute faute de mémoire.',
-  'todo.worker_died': 'Relancez une fois ; en cas de nouvel échec, envoyez une version plus petite ou prévenez l’exploitant.',
+  'todo.worker_died':
+    'Relancez une fois ; en cas de nouvel échec, envoyez une version plus petite ou prévenez l’exploitant.',
   'code.cancelled': 'Quelqu’un l’a annulé.',
   'todo.cancelled': 'Relancer exécute ce qui restait.',
   'code.internal': 'Quelque chose s’est mal passé dans VidP même.',
