@@ -118,7 +118,8 @@ class Jobs extends Store {
     clearTimeout(this.#typing);
     this.loading = true;
     this.changed();
-    return (this.#asked += 1);
+    this.#asked += 1;
+    return this.#asked;
   }
 
   async #page(query) {
@@ -130,7 +131,7 @@ class Jobs extends Store {
       this.#cursor = page.next_cursor;
       this.#oldest = page.next_cursor ? page.data.at(-1).id : '';
       this.problem = null;
-      page.data.forEach((job) => this.put(job));
+      for (const job of page.data) this.put(job);
     } catch (problem) {
       if (asked !== this.#asked) return;
       this.problem = problem;

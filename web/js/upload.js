@@ -20,7 +20,7 @@ let count = 0;
 const isPassing = (status) => !status || status >= 500 || [409, 423, 429].includes(status);
 
 class Upload {
-  id = (count += 1);
+  id = count++;
   /** `waiting`, `sending`, `paused`, `failed`, `cancelled` or `done`. */
   state = 'waiting';
   sent = 0;
@@ -128,7 +128,7 @@ class Uploads extends Store {
   next() {
     const room = AT_ONCE - this.all.filter((one) => one.state === 'sending').length;
     const waiting = this.all.filter((one) => one.state === 'waiting');
-    waiting.slice(0, Math.max(0, room)).forEach((one) => one.start());
+    for (const one of waiting.slice(0, Math.max(0, room))) one.start();
     this.changed();
   }
 

@@ -47,7 +47,9 @@ export function Uploads() {
   const { all } = useStore(uploads);
   const waiting = all.filter(({ state }) => state === 'waiting').slice(WAITING_SHOWN);
   const shown = all.filter((upload) => !waiting.includes(upload));
-  const dropRest = () => waiting.forEach((upload) => uploads.cancel(upload));
+  const dropRest = () => {
+    for (const upload of waiting) uploads.cancel(upload);
+  };
   if (!all.length) return null;
   return html`<ul class="uploads" aria-label=${t('upload.list')}>
     ${shown.map((upload) => html`<${Sent} key=${upload.id} upload=${upload} />`)}
