@@ -2,7 +2,7 @@
 
 import { api } from './api.js';
 import { html, Store, useStore } from './dom.js';
-import { t } from './i18n.js';
+import { label, t } from './i18n.js';
 import { jobs, STAGES } from './jobs.js';
 import { Icon } from './parts.js';
 
@@ -56,7 +56,7 @@ export function Load() {
       const stuck = there === 0 && waiting > 0;
       return html`<li class="load-stage ${running ? 'busy' : ''} ${stuck ? 'stuck' : ''}" key=${stage}>
         <${Icon} name=${stage} />
-        <span class="load-name">${t(`stage.${stage}`)}</span>
+        <span class="load-name">${label('stage', stage)}</span>
         <span class="load-figures">
           <${Figure} name="running" count=${running} /><${Figure} name="waiting" count=${waiting} />
           ${stuck && html`<b class="load-none"><${Icon} name="failed" />${t('load.none')}</b>`}

@@ -35,6 +35,9 @@ export function t(name, ...values) {
   return typeof text === 'function' ? text(...values) : text;
 }
 
+/** The text of one of the API's values, such as `stage.scale`; the value itself when the page has no text for it. */
+export const label = (kind, value) => (has(`${kind}.${value}`) ? t(`${kind}.${value}`) : value);
+
 /** Whether there is such a text. */
 export const has = (name) => name in en;
 

@@ -2,16 +2,18 @@
 
 import { announce } from './announce.js';
 import { api } from './api.js';
+// biome-ignore lint/correctness/noUnresolvedImports: the server generates this module (`api/src/web.rs`).
+import { STAGES } from './contract.js';
 import { Store } from './dom.js';
 import { follow } from './events.js';
-import { t } from './i18n.js';
+import { label, t } from './i18n.js';
 
 const ENDED = ['succeeded', 'partial', 'failed', 'cancelled'];
 const PAGE = 50;
 /** The server is asked once nobody has typed for this long. Milliseconds. */
 const TYPING = 250;
 
-export const STAGES = ['detect', 'scale', 'subtitle'];
+export { STAGES };
 export const STATUSES = ['uploading', 'queued', 'running', ...ENDED];
 export const hasEnded = (job) => ENDED.includes(job.status);
 
@@ -174,7 +176,7 @@ class Jobs extends Store {
 
   #tell(job) {
     if (this.own.has(job.id) || job.id === this.#opened)
-      announce(t('told.ended', job.source.filename, t(`status.${job.status}`)));
+      announce(t('told.ended', job.source.filename, label('status', job.status)));
   }
 }
 

@@ -4,7 +4,7 @@ import { api } from './api.js';
 import { html, useEffect, useState, useStore } from './dom.js';
 import { Dropzone } from './dropzone.js';
 import { Load } from './health.js';
-import { language, t } from './i18n.js';
+import { label, language, t } from './i18n.js';
 import { jobs, STAGES, STATUSES } from './jobs.js';
 import { attempt, Explained, Icon, Select } from './parts.js';
 import { Row } from './row.js';
@@ -29,14 +29,14 @@ const Filter = () => html`<form class="filter" role="search" onSubmit=${(event) 
   </label>
   <label><span class="hidden">${t('list.status')}</span>
     <${Select} value=${jobs.status} onChoose=${(status) => jobs.choose(status)}
-      options=${[['', t('list.all')], ...STATUSES.map((status) => [status, t(`status.${status}`)])]} />
+      options=${[['', t('list.all')], ...STATUSES.map((status) => [status, label('status', status)])]} />
   </label>
 </form>`;
 
 /** Names of the columns, where there are columns. The rows say them by themselves to who does not see these. */
 const Heads = () => html`<div class="heads" aria-hidden="true">
   <span>${t('list.status')}</span><span>${t('list.file')}</span>
-  <span class="stage-bars">${STAGES.map((stage) => html`<span>${t(`stage.${stage}`)}</span>`)}</span>
+  <span class="stage-bars">${STAGES.map((stage) => html`<span>${label('stage', stage)}</span>`)}</span>
   <span>${t('facts.created')}</span>
 </div>`;
 

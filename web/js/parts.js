@@ -3,7 +3,7 @@
 import { announce } from './announce.js';
 import { html } from './dom.js';
 import { percent } from './format.js';
-import { has, t } from './i18n.js';
+import { has, label, t } from './i18n.js';
 import { ICONS } from './icons.js';
 
 /** Statuses that share the picture of another. */
@@ -15,7 +15,7 @@ export const Icon = ({ name }) => html`<svg class="icon" viewBox="0 0 24 24" ari
 
 /** A status: never by its colour alone. */
 export const Status = ({ status }) => html`<span class="status ${status}">
-  <${Icon} name=${status} />${t(`status.${status}`)}
+  <${Icon} name=${status} />${label('status', status)}
 </span>`;
 
 /** How much is done, 0 to 1. */

@@ -3,7 +3,7 @@
 import { JobActions } from './actions.js';
 import { html, memo } from './dom.js';
 import { ago, bytes, clock, languageName, moment, percent } from './format.js';
-import { t } from './i18n.js';
+import { label, t } from './i18n.js';
 import { stagesOf } from './jobs.js';
 import { Icon, meaning, Status } from './parts.js';
 
@@ -25,9 +25,9 @@ function facts(job) {
 function StageBar({ name, stage }) {
   const running = stage.status === 'running';
   const width = `${(stage.finished_at ? 1 : stage.progress) * 100}%`;
-  const text = running ? percent(stage.progress) : t(`status.${stage.status}`);
-  return html`<li class="stage-bar ${name} ${stage.status}" title="${t(`stage.${name}`)}: ${text}">
-    <${Icon} name=${name} /><span class="hidden">${t(`stage.${name}`)}: </span>
+  const text = running ? percent(stage.progress) : label('status', stage.status);
+  return html`<li class="stage-bar ${name} ${stage.status}" title="${label('stage', name)}: ${text}">
+    <${Icon} name=${name} /><span class="hidden">${label('stage', name)}: </span>
     <span class="stage-bar-track" aria-hidden="true"><span style=${{ width }}></span></span>
     <span class=${running ? 'stage-bar-text' : 'hidden'}>${text}</span>
   </li>`;

@@ -2,7 +2,7 @@
 
 import { html } from './dom.js';
 import { duration, languageName, percent, probability, speed } from './format.js';
-import { has, t } from './i18n.js';
+import { label, t } from './i18n.js';
 import { stagesOf } from './jobs.js';
 import { Explained, Icon, meaning, Progress, Status } from './parts.js';
 
@@ -20,7 +20,7 @@ function doing(stage) {
   const left = secondsLeft(stage);
   return [
     percent(stage.progress),
-    has(`phase.${stage.phase}`) ? t(`phase.${stage.phase}`) : stage.phase,
+    label('phase', stage.phase),
     stage.speed && t('stage.speed', speed(stage.speed)),
     left && t('upload.left', duration(left)),
     stage.attempt > 1 && t('stage.attempt', stage.attempt),
@@ -46,14 +46,14 @@ const FOUND = {
 function Outcome({ name, stage }) {
   if (stage.status === 'failed') return html`<p><code>${stage.error.code}</code></p>`;
   if (stage.error) return html`<p>${meaning(stage.error.code)}</p>`;
-  if (stage.result) return html`<p>${FOUND[name](stage.result)}</p>`;
+  if (stage.result) return html`<p>${FOUND[name]?.(stage.result)}</p>`;
   if (stage.status === 'running') return html`<p>${doing(stage)}</p>`;
   return html`<p class="fine">${t(`stage.is.${stage.status}`)}</p>`;
 }
 
 const Card = ({ name, stage }) => html`<li class="stage ${stage.status}">
-  <h2><${Icon} name=${name} />${t(`stage.${name}`)}<${Status} status=${stage.status} /></h2>
-  ${stage.finished_at ? null : html`<${Progress} value=${stage.progress} label=${t(`stage.${name}`)} />`}
+  <h2><${Icon} name=${name} />${label('stage', name)}<${Status} status=${stage.status} /></h2>
+  ${stage.finished_at ? null : html`<${Progress} value=${stage.progress} label=${label('stage', name)} />`}
   <${Outcome} name=${name} stage=${stage} />
 </li>`;
 
@@ -68,7 +68,7 @@ function Failures({ stages }) {
     <${Explained} problem=${{ code }} />
     <ul class="fine">${failed.map(
       ([name, { error }]) => html`<li key=${name}>
-      ${t(`stage.${name}`)} · <span lang="en">${error.detail}</span>
+      ${label('stage', name)} · <span lang="en">${error.detail}</span>
     </li>`,
     )}</ul>
   </div>`,

@@ -2,7 +2,7 @@
 
 import { html } from './dom.js';
 import { duration } from './format.js';
-import { t } from './i18n.js';
+import { label, t } from './i18n.js';
 import { hasEnded, stagesOf } from './jobs.js';
 
 const PHASES = ['queued', 'fetch', 'process', 'store'];
@@ -32,7 +32,7 @@ export function Timings({ job }) {
     <ul class="gantt" aria-hidden="true">
       ${stages.map(
         ([name, stage]) => html`<li key=${name}>
-        <b>${t(`stage.${name}`)}</b><div>${spans(stage, start).map(bar)}</div>
+        <b>${label('stage', name)}</b><div>${spans(stage, start).map(bar)}</div>
       </li>`,
       )}
     </ul>
@@ -47,7 +47,7 @@ export function Timings({ job }) {
       </tr></thead>
       <tbody>${stages.map(
         ([name, { timings }]) => html`<tr key=${name}>
-        <th scope="row">${t(`stage.${name}`)}</th>
+        <th scope="row">${label('stage', name)}</th>
         ${PHASES.map((phase) => html`<td key=${phase}>${duration(timings[phase])}</td>`)}
       </tr>`,
       )}</tbody>
