@@ -1,4 +1,4 @@
-// The other files that were made: subtitles, transcript, pictures.
+// Downloads of the files other than videos: subtitles, transcript, images.
 
 import { html } from './dom.js';
 import { bytes } from './format.js';
@@ -6,7 +6,7 @@ import { t } from './i18n.js';
 import { stagesOf } from './jobs.js';
 import { Download } from './outputs.js';
 
-/** What a file is, by its end. */
+/** File formats by file extension. */
 const KINDS = { srt: 'SubRip', vtt: 'WebVTT', json: 'JSON', jpg: 'JPEG' };
 const kind = ({ name }) => KINDS[name.split('.').at(-1)] ?? t('files.text');
 

@@ -1,4 +1,4 @@
-// What to do with the videos: kept for the next time.
+// The options of new jobs. The browser stores them for the next visit.
 
 import { api } from './api.js';
 // biome-ignore lint/correctness/noUnresolvedImports: the server generates this module (`api/src/web.rs`).
@@ -28,7 +28,7 @@ class Choice extends Store {
     this.changed();
   }
 
-  /** Adds it or takes it away; the last one stays, as none would be refused. */
+  /** Adds or removes a value. The last value stays, because the API refuses an empty list. */
   toggle(name, one, order) {
     const chosen = new Set(this.value[name]);
     if (!chosen.delete(one)) chosen.add(one);
@@ -36,7 +36,7 @@ class Choice extends Store {
     else this.changed();
   }
 
-  /** The `options` of a job. */
+  /** The choice as the `options` of a job. */
   options() {
     const { stages, renditions, codec, formats, language, translate } = this.value;
     return { stages, scale: { renditions, codec }, subtitle: { formats, language, translate } };
@@ -56,7 +56,7 @@ const Checks = ({ name, all, text, disabled = false }) =>
 </label>`,
   );
 
-/** The languages to name, by their names in the page's language. */
+/** The languages that the user can choose, each `[code, name]`, sorted by name in the page's language. */
 function useLanguages() {
   const [all, set] = useState([]);
   useEffect(() => {
@@ -90,7 +90,7 @@ function Fields() {
   </div>`;
 }
 
-/** A job's options in a line. */
+/** A job's options on one line. */
 export function summary({ stages, scale, subtitle }) {
   const { language, formats, translate } = subtitle;
   return [

@@ -1,4 +1,4 @@
-// The renditions, and what each has of the source's size.
+// The renditions, and the size of each compared with the source.
 
 import { html } from './dom.js';
 import { bitrate, bytes, list, percent } from './format.js';
@@ -9,7 +9,7 @@ const HEADS = ['renditions.name', 'renditions.size', 'download'];
 
 const percentOf = (share) => `${share * 100}%`;
 
-/** What a file holds, in a few words. */
+/** A file's dimensions, codecs and bit rate. */
 const about = ({ width, height }, codecs, rate) =>
   `${width}×${height} · ${list(codecs.filter(Boolean))} · ${bitrate(rate)}`;
 

@@ -7,7 +7,7 @@ import { label, t } from './i18n.js';
 import { stagesOf } from './jobs.js';
 import { Icon, meaning, Status } from './parts.js';
 
-/** What is known of the video, in a few words. */
+/** Known facts about the video, in a few words. */
 function facts(job) {
   const { source, stages, external_id } = job;
   const spoken = stages.detect?.result?.language ?? stages.subtitle?.result?.language;
@@ -33,7 +33,7 @@ function StageBar({ name, stage }) {
   </li>`;
 }
 
-/** `stamp` changes when the same job is to be written anew: another language, a minute later. */
+/** A row of the list. A change of `stamp` renders the same job again: for another language, or a minute later. */
 export const Row = memo(
   ({ job }) => html`<li class="row">
   <${Status} status=${job.status} />

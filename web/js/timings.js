@@ -1,4 +1,4 @@
-// Where the time went: each stage on a common scale, and in numbers.
+// Timings of the stages, as bars on a common time line and as numbers.
 
 import { html } from './dom.js';
 import { duration } from './format.js';
@@ -7,7 +7,7 @@ import { hasEnded, stagesOf } from './jobs.js';
 
 const PHASES = ['queued', 'fetch', 'process', 'store'];
 
-/** A stage's phases as they came, in seconds after `start`. Each phase follows the one before. */
+/** A stage's phases in seconds after `start`. Each phase follows the previous one, and the last ends with the stage. */
 function spans({ timings, finished_at }, start) {
   let at = (Date.parse(finished_at) - start) / 1000 - PHASES.reduce((sum, phase) => sum + timings[phase], 0);
   return PHASES.map((phase) => {
