@@ -173,8 +173,9 @@ export default {
   'code.media_too_long': 'La vidéo dépasse la durée que ce serveur accepte.',
   'todo.media_too_long':
     'Coupez-la en plusieurs parties, ou demandez à l’exploitant de relever la limite. Si vous avez fixé une taille maximale, augmentez-la.',
-  'code.timed_out': 'La tâche a dépassé sa durée maximale.',
-  'todo.timed_out': 'Relancez-la quand moins de tâches attendent. Avec moins de versions, elle est aussi plus rapide.',
+  'code.timed_out': 'Le traitement a dépassé sa durée maximale.',
+  'todo.timed_out':
+    'Relancez la tâche quand moins de tâches attendent. Avec moins de versions, elle est aussi plus rapide.',
   'code.source_missing': 'Le fichier envoyé n’est pas dans le stockage d’objets, ou son envoi n’est pas terminé.',
   'todo.source_missing': 'Envoyez le fichier de nouveau.',
   'code.source_corrupt': 'Le fichier stocké diffère du fichier envoyé : son SHA-256 ne correspond pas.',
@@ -182,7 +183,7 @@ export default {
     'Envoyez le fichier de nouveau. Si cela se reproduit, le réseau ou le stockage altère les données : prévenez l’exploitant.',
   'code.attempts_exhausted': 'Toutes les tentatives ont échoué avec une erreur peut-être passagère.',
   'todo.attempts_exhausted':
-    'Relancez-la dans quelques minutes. En cas de nouvel échec, donnez l’identifiant de la tâche à l’exploitant.',
+    'Relancez la tâche dans quelques minutes. En cas de nouvel échec, donnez son identifiant à l’exploitant.',
   'code.worker_died':
     'Tous les processus qui ont essayé cette tâche se sont arrêtés brutalement, sans doute faute de mémoire.',
   'todo.worker_died':
@@ -205,7 +206,7 @@ export default {
   'todo.invalid_request': 'Consultez le message du serveur ci-dessous, puis corrigez la requête.',
   'code.insufficient_scope': 'Cette clé n’autorise pas cette action.',
   'todo.insufficient_scope': 'Demandez à l’exploitant une clé avec les droits jobs:read et jobs:write.',
-  'code.upload_too_large': 'Le fichier est plus gros que ce serveur ne l’accepte.',
+  'code.upload_too_large': 'Le fichier dépasse la taille que ce serveur accepte.',
   'todo.upload_too_large': 'Compressez-le ou coupez-le, ou demandez à l’exploitant de relever la limite.',
   'code.too_slow': 'L’envoi était trop lent.',
   'todo.too_slow': 'Reprenez-le avec une connexion plus rapide.',
