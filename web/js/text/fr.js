@@ -77,7 +77,7 @@ export default {
   'options.auto': 'Détecter automatiquement',
   'options.translate': 'Traduire en anglais',
   'list.title': 'Tâches',
-  'list.search': 'Chercher un nom de fichier, un identifiant ou un lot',
+  'list.search': 'Nom de fichier, identifiant ou lot',
   'list.file': 'Fichier',
   'list.status': 'État',
   'list.all': 'Tous les états',
