@@ -1,4 +1,4 @@
-"""The page of a job that is done."""
+"""Checks of the page of a finished job."""
 
 import re
 
@@ -18,7 +18,7 @@ PICTURE_WIDTH = """async (address) => {
     await picture.decode();
     return picture.naturalWidth;
 }"""
-# A rendition, at the API or at the object store.
+# URLs of renditions, at the API or at the object store.
 MEDIA = re.compile(r"/\d+p\.mp4(\?|$)")
 
 
@@ -30,8 +30,8 @@ def a_rendition_plays_with_captions(site):
     until(page, f"{TIME} > 0.3")
     before = page.evaluate(TIME)
     until(page, f"{TIME} > {before} + 0.3")
-    said = until(page, CAPTIONS)
-    assert "number" in said, said
+    caption = until(page, CAPTIONS)
+    assert "number" in caption, caption
     page.get_by_role("button", name="Captions").click()
     until(page, "document.querySelector('video').textTracks[0].mode === 'hidden'")
     page.get_by_role("button", name="Captions").click()
@@ -39,7 +39,7 @@ def a_rendition_plays_with_captions(site):
     until(page, "document.querySelector('video').paused")
 
 
-def a_transcript_line_leads_there(site):
+def a_transcript_line_seeks_the_video(site):
     page = site.page
     lines = page.locator(".lines li")
     search = page.get_by_label("Search the transcript")
@@ -57,7 +57,7 @@ def a_transcript_line_leads_there(site):
     expect(line).to_have_attribute("aria-current", "true")
 
 
-def another_rendition_goes_on_in_the_same_place(site):
+def another_rendition_resumes_at_the_same_position(site):
     page = site.page
     before = page.evaluate(TIME)
     first = page.evaluate("document.querySelector('video').videoHeight")
@@ -95,7 +95,7 @@ def an_expired_link_is_renewed(site):
     expect(failed).to_have_count(0)
     page.get_by_role("button", name="Pause").click()
     until(page, "document.querySelector('video').paused")
-    site.forgive("403")
+    site.ignore_errors("403")
 
 
 def the_bar_shows_pictures(site):
@@ -114,15 +114,15 @@ def the_bar_shows_pictures(site):
     expect(picture).to_have_count(0)
 
 
-def results_are_told(site):
+def results_are_shown(site):
     page = site.page
     expect(page.locator(".answer")).to_contain_text("English")
     expect(page.locator(".bars li").first).to_have_text(re.compile(r"English\s*\d+"))
     bars = page.locator(".bars li")
-    page.get_by_role("button", name=re.compile(r"All \d+ languages")).click()
+    page.get_by_role("button", name=re.compile(r"Show all \d+ languages")).click()
     expect(bars.filter(has_text="Tibetan")).to_have_count(1)
     assert page.locator(".bars").bounding_box()["height"] < 500
-    page.get_by_role("button", name="Fewer languages").click()
+    page.get_by_role("button", name="Show fewer languages").click()
     expect(bars).to_have_count(5)
     expect(page.locator(".windows li").first).to_have_text(re.compile(r"0:00 – \d:\d\d\s*English · \d+"))
     sizes = page.locator(".renditions tbody tr")

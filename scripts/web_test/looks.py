@@ -1,4 +1,4 @@
-"""How the page looks, reads and sounds: both languages, both schemes, narrow windows, screen readers."""
+"""Checks of texts, colours, layout and accessibility: both languages, light and dark mode, narrow windows."""
 
 import pathlib
 
@@ -12,35 +12,45 @@ RUN_AXE = """async () => (await axe.run()).violations
     .filter(({ impact }) => ['serious', 'critical'].includes(impact))
     .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`)"""
 
-# Names of texts that one language has and the other has not; French signs whose space would break the line.
+# Names of texts that only one of the languages has.
 COMPARE = """async () => {
     const texts = await Promise.all(['en', 'fr'].map((code) => import(`/web/js/text/${code}.js`)));
     const [en, fr] = texts.map((one) => one.default);
     const missing = (from, other) => Object.keys(from).filter((name) => typeof from[name] !== typeof other[name]);
     return [...missing(en, fr), ...missing(fr, en)];
 }"""
-# High enough for most of a job's page in the pictures.
+# The height shows most of a job's page in the screenshots.
 TALL = {"width": 1200, "height": 980}
 
+# French punctuation after a space that could break the line.
 BREAKING = "document.body.innerText.match(/[^\\n]{0,20} [:;!?»]/g)"
 
-# Every code of `contract/src/code.rs`.
-CODES = """unsupported_media damaged_media no_video_stream media_too_large media_too_long timed_out source_missing
-    source_corrupt attempts_exhausted worker_died cancelled internal no_audio no_speech""".split()
+# Names of texts that the page lacks for values of the generated module `contract.js`.
+UNEXPLAINED = """async () => {
+    const { default: en } = await import('/web/js/text/en.js');
+    const served = await import('/web/js/contract.js');
+    const codes = [...served.FAILURE_CODES, ...served.SKIP_CODES];
+    const names = [
+        ...codes.map((code) => `code.${code}`),
+        ...served.FAILURE_CODES.map((code) => `todo.${code}`),
+        ...served.STAGES.map((stage) => `stage.${stage}`),
+        ...served.CODECS.map((codec) => `codec.${codec}`),
+    ];
+    return names.filter((name) => !(name in en));
+}"""
 
 
 def texts_are_complete(site):
     missing = site.page.evaluate(COMPARE)
-    assert not missing, f"not in both languages: {missing}"
-    words = site.page.evaluate("async () => Object.keys((await import('/web/js/text/en.js')).default)")
-    unexplained = [code for code in CODES if f"code.{code}" not in words]
-    assert not unexplained, f"without words: {unexplained}"
+    assert not missing, f"missing in one language: {missing}"
+    unexplained = site.page.evaluate(UNEXPLAINED)
+    assert not unexplained, f"without a text: {unexplained}"
 
 
 def no_serious_violation_of_accessibility(site):
     for scheme in ["light", "dark"]:
         page = site.open(color_scheme=scheme, viewport=TALL)
-        site.lose_workers(page)
+        site.hide_workers(page)
         site.go(page)
         page.locator(".options summary").click()
         expect(page.locator(".load-none")).to_be_visible()
@@ -52,7 +62,7 @@ def no_serious_violation_of_accessibility(site):
             examine(page, f"{name}, {scheme}")
             if (name, scheme) == ("film.mp4", "light"):
                 play_to_a_picture(page)
-                # With the little picture above the bar.
+                # The screenshot includes the preview above the seek bar.
                 page.get_by_label("Position").hover()
                 expect(page.locator(".preview-picture")).to_be_visible()
                 site.picture(page, "job.png")
@@ -60,14 +70,14 @@ def no_serious_violation_of_accessibility(site):
 
 
 def examine(page, what):
-    # Not as a script of the page: its policy would refuse it.
+    # Evaluated outside the page, because its Content-Security-Policy refuses other scripts.
     page.evaluate(AXE)
     violations = page.evaluate(RUN_AXE)
     assert not violations, f"{what}: {violations}"
 
 
 def play_to_a_picture(page):
-    """To a place with a caption, without the controls' hover."""
+    """Moves the video to a caption, and the pointer away from the controls."""
     page.locator(".lines li").nth(3).get_by_role("button").click()
     until(page, "document.querySelector('video').readyState >= 2 && !document.querySelector('video').seeking")
     page.mouse.move(0, 0)
@@ -81,7 +91,7 @@ def french_and_dark(site):
         page.keyboard.press("Enter")
     expect(page.locator("html")).to_have_attribute("lang", "fr")
     expect(page.get_by_text("Déposez vos vidéos ici")).to_be_visible()
-    expect(row(page, "film.mp4")).to_contain_text("Réussi")
+    expect(row(page, "film.mp4")).to_contain_text("Réussie")
     background = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     assert all(int(part) < 60 for part in background[4:-1].split(",")), background
     row(page, "broken.mp4").get_by_role("link").click()
@@ -102,7 +112,7 @@ def french_and_dark(site):
 
 def narrow(site):
     page = site.open(viewport={"width": 360, "height": 740})
-    site.lose_workers(page)
+    site.hide_workers(page)
     site.go(page)
     page.locator(".options summary").click()
     for there, name in [(".load-none", None), (".lines li", "film.mp4"), (".failure", "broken.mp4")]:

@@ -1,17 +1,17 @@
-"""What happens to videos on their way in."""
+"""Checks of the first load, the options and the uploads."""
 
 import re
 import subprocess
 
 from playwright.sync_api import expect
 
-from site_in_browser import PATIENCE, row, rows
+from site_in_browser import JOB_TIMEOUT_MS, row, rows
 
-# Compressed, with the headers: the page itself and all its files, without what it then asks the API.
+# The most compressed bytes of the page and its files, with headers and without requests to the API.
 FIRST_LOAD = 150_000
 
-# Notes every state in which a row is seen.
-NOTE_STATES = """(name) => {
+# Records every state that a row shows.
+RECORD_STATES = """(name) => {
     window.seenStates = new Set();
     const look = () => {
         const row = [...document.querySelectorAll('.row')].find((one) => one.querySelector('a').textContent === name);
@@ -47,20 +47,20 @@ def first_load_is_small(site):
     assert 10_000 < total <= FIRST_LOAD, f"the first load is {total} bytes"
 
 
-def a_key_is_asked_for(site):
+def a_key_is_requested(site):
     dialog = site.page.get_by_role("dialog")
     if site.key:
         dialog.get_by_label("Key").fill("vidp_wrong")
         site.page.keyboard.press("Enter")
-        expect(dialog.get_by_role("alert")).to_have_text("The server does not accept this key.")
+        expect(dialog.get_by_role("alert")).to_have_text("The server does not accept this key. Check it and try again.")
         site.enter_key(site.page)
     expect(site.page.locator(".connection")).to_have_text("Live")
 
 
-def options_are_kept(site):
+def options_are_stored(site):
     page = site.page
     page.locator(".options summary").click()
-    # Small ones: this is about the page.
+    # Small renditions, because this test is not about encoding.
     for name in ["720p", "480p"]:
         page.get_by_label(name).uncheck()
     page.get_by_label("144p").check()
@@ -80,7 +80,7 @@ def options_are_kept(site):
 def dropped_videos_move_live(site):
     page = site.page
     page.evaluate("window.sameDocument = true")
-    page.evaluate(NOTE_STATES, "film.mp4")
+    page.evaluate(RECORD_STATES, "film.mp4")
     files = [
         ("silent.mp4", make_video(site, "silent.mp4", seconds=4).read_bytes(), "Succeeded"),
         ("entretien.mp4", make_video(site, "entretien.mp4", seconds=12, speech="fr").read_bytes(), "Succeeded"),
@@ -91,11 +91,11 @@ def dropped_videos_move_live(site):
     site.drop(page, *[file[:2] for file in files])
     expect(rows(page, "film.mp4")).to_have_count(before + 1)
     for name, _, status in files:
-        expect(row(page, name).locator(".status")).to_have_text(status, timeout=PATIENCE)
+        expect(row(page, name).locator(".status")).to_have_text(status, timeout=JOB_TIMEOUT_MS)
     expect(row(page, "entretien.mp4")).to_contain_text("French")
     seen = page.evaluate("[...window.seenStates]")
     running = [state for state in seen if state.startswith("Running")]
-    assert len(running) >= 2, f"seen were only {seen}"
+    assert len(running) >= 2, f"the row showed only {seen}"
     assert page.evaluate("window.sameDocument"), "the page was loaded again"
     expect(page.locator(".upload")).to_have_count(0)
 
@@ -113,7 +113,7 @@ def a_bad_file_is_explained(site):
     page.get_by_role("link", name="All jobs").click()
 
 
-def uploads_wait_their_turn_and_are_given_up_paused_and_resumed(site):
+def uploads_are_queued_cancelled_paused_and_resumed(site):
     page = site.page
     site.go(page)
     clip, times = (site.samples / "clip.mp4").read_bytes(), 3
@@ -128,9 +128,9 @@ def uploads_wait_their_turn_and_are_given_up_paused_and_resumed(site):
         expect(sent.get_by_role("progressbar")).to_have_attribute("aria-valuenow", re.compile("[1-9]"))
     expect(third).to_contain_text("Waiting")
     page.get_by_role("button", name="Cancel the upload of third.mp4").click()
-    with page.expect_response(lambda answer: answer.request.method == "DELETE") as given_up:
+    with page.expect_response(lambda answer: answer.request.method == "DELETE") as cancelled:
         page.get_by_role("button", name="Cancel the upload of second.mp4").click()
-    assert given_up.value.status == 204
+    assert cancelled.value.status == 204
     expect(page.locator(".upload")).to_have_count(1)
     page.get_by_role("button", name="Pause the upload of long.mp4").click()
     expect(upload).to_contain_text("Paused")
@@ -138,15 +138,15 @@ def uploads_wait_their_turn_and_are_given_up_paused_and_resumed(site):
     page.reload()
     network.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
     expect(page.locator(".connection")).to_have_text("Live")
-    with page.expect_request(lambda asked: asked.method == "PATCH") as appended:
+    with page.expect_request(lambda request: request.method == "PATCH") as appended:
         site.drop(page, ("long.mp4", clip), times=times)
     offset = int(appended.value.headers["upload-offset"])
-    assert 0 < offset < len(clip) * times, f"it went on at {offset} of {len(clip) * times}"
+    assert 0 < offset < len(clip) * times, f"the upload resumed at {offset} of {len(clip) * times}"
     expect(row(page, "long.mp4")).to_contain_text("5.6 MB")
 
 
 def make_video(site, name, seconds, speech=None):
-    """A video file; without sound when there is no speech."""
+    """Creates a video file. It has no audio unless `speech` names a sample."""
     path = site.folder / name
     picture = "gradients=s=640x360:r=12:speed=0.02"
     sound = ["-i", site.samples / "speech" / f"{speech}.ogg", "-c:a", "aac"] if speech else []

@@ -1,4 +1,4 @@
-"""The page in a browser, and everything it complains of."""
+"""The page in a browser, and the errors that the browser reports."""
 
 import base64
 import json
@@ -9,7 +9,7 @@ import urllib.request
 
 from playwright.sync_api import expect
 
-# Chromium's sandbox needs what containers do not give; the rest keeps it from asking the network.
+# Chromium's sandbox does not work in containers. The other flags prevent requests to the network.
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -21,10 +21,10 @@ FLAGS = [
     "--disable-sync",
 ]
 
-# For the work of a job on a machine that has other work.
-PATIENCE = 120_000
+# The most milliseconds that a job takes, on a machine with other load.
+JOB_TIMEOUT_MS = 120_000
 
-# For everything else, on the same machine.
+# The timeout of every other expectation, on the same machine.
 expect.set_options(timeout=15_000)
 
 DROP = """([target, files, times]) => {
@@ -41,39 +41,41 @@ DROP = """([target, files, times]) => {
 
 
 class Site:
+    """A browser with the page open, and the errors so far."""
+
     HEALTH = "**/api/v1/processing/health"
 
-    def __init__(self, playwright, asked, folder, samples):
-        self.url = asked.url.rstrip("/")
-        self.key = asked.key
-        self.pictures = asked.screenshots
+    def __init__(self, playwright, arguments, folder, samples):
+        self.url = arguments.url.rstrip("/")
+        self.key = arguments.key
+        self.pictures = arguments.screenshots
         self.folder = folder
         self.samples = samples
-        self.complaints = []
-        self.browser = playwright.chromium.launch(executable_path=asked.browser, args=FLAGS)
+        self.errors = []
+        self.browser = playwright.chromium.launch(executable_path=arguments.browser, args=FLAGS)
         self.page = self.open()
 
     def open(self, **context):
-        """A new page in a browser that was never here; `context` is Playwright's."""
+        """Opens the page in a new browser context. `context` has options of Playwright."""
         context = {"viewport": {"width": 1280, "height": 900}, "locale": "en-GB", **context}
         page = self.browser.new_context(**context).new_page()
         page.set_default_timeout(15_000)
-        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
-        # Violations of the Content-Security-Policy are among these.
-        page.on("console", lambda said: self._console(said))
+        page.on("pageerror", lambda error: self.errors.append(f"error: {error}"))
+        # The console also reports violations of the Content-Security-Policy.
+        page.on("console", lambda message: self._console(message))
         return page
 
-    def _console(self, said):
-        # The browser's own line about an answer 401, which the key dialog is for.
-        if said.type == "error" and not (self.key and "401" in said.text):
-            self.complaints.append(f"console: {said.text}")
+    def _console(self, message):
+        # The browser logs each response with status 401, which the key dialog handles.
+        if message.type == "error" and not (self.key and "401" in message.text):
+            self.errors.append(f"console: {message.text}")
 
-    def complain(self):
-        """Fails when the page did anything that browsers report."""
-        assert not self.complaints, self.complaints
+    def check_errors(self):
+        """Fails when the browser has reported an error."""
+        assert not self.errors, self.errors
 
-    def lose_workers(self, page, **options):
-        """From now on the page is told that tasks wait and nobody works on the renditions; `options` are Playwright's."""
+    def hide_workers(self, page, **options):
+        """Makes the API report waiting renditions and no worker for them. `options` are for Playwright's `route`."""
         with urllib.request.urlopen(self.HEALTH.replace("**", self.url)) as answer:
             health = json.load(answer)
         health["stages"]["scale"] |= {
@@ -82,14 +84,14 @@ class Site:
         }
         page.route(self.HEALTH, lambda route: route.fulfill(json=health), **options)
 
-    def forgive(self, text):
-        """Forgets complaints with this text, which a check brought about."""
-        self.complaints = [one for one in self.complaints if text not in one]
+    def ignore_errors(self, text):
+        """Removes errors with this text, which a check has caused."""
+        self.errors = [one for one in self.errors if text not in one]
 
     def show_failure(self):
         path = pathlib.Path(tempfile.gettempdir()) / "vidp-web-test.png"
         self.page.screenshot(path=path, full_page=True)
-        print(f"{self.page.url} at the failure: {path}; complaints: {self.complaints}")
+        print(f"{self.page.url} failed: screenshot {path}; errors {self.errors}")
 
     def enter_key(self, page):
         if self.key:
@@ -98,7 +100,7 @@ class Site:
             expect(page.get_by_role("dialog")).to_have_count(0)
 
     def go(self, page, address="#/"):
-        """Opens a view; asks nothing of the server again when the page is there already."""
+        """Opens a view. A page that is already open does not load again."""
         here = page.url.startswith(self.url)
         page.goto(f"{self.url}/{address}")
         if not here:
@@ -106,11 +108,12 @@ class Site:
         expect(page.locator("h1")).to_be_attached()
 
     def drop(self, page, *files, times=1):
-        """Drops files, each `(name, content)` with the content that many times, somewhere on the page."""
+        """Drops files on the page. Each is `(name, content)`; the file has the content `times` times."""
         coded = [(name, "video/mp4", base64.b64encode(content).decode()) for name, content in files]
         page.evaluate(DROP, ["main", coded, times])
 
     def picture(self, page, name, **options):
+        """Saves a screenshot, when the command line names a folder for them."""
         if self.pictures:
             self.pictures.mkdir(parents=True, exist_ok=True)
             path = self.pictures / name
@@ -119,19 +122,21 @@ class Site:
 
 
 def until(page, script):
-    """What the script says, once that is something. Playwright's own `wait_for_function` evaluates in the page, which
-    the page's policy forbids."""
+    """Waits until the script returns something, and returns that.
+
+    Playwright's own `wait_for_function` evaluates in the page, which the page's policy forbids."""
     limit = time.monotonic() + 15
-    while not (said := page.evaluate(script)):
-        assert time.monotonic() < limit, f"never so: {script}"
+    while not (result := page.evaluate(script)):
+        assert time.monotonic() < limit, f"timed out: {script}"
         page.wait_for_timeout(50)
-    return said
+    return result
 
 
 def rows(page, name):
-    """The jobs of a file in the list, the latest first."""
+    """The rows of a file's jobs in the list, the latest first."""
     return page.locator(".row").filter(has=page.get_by_role("link", name=name, exact=True))
 
 
 def row(page, name):
+    """The row of a file's latest job."""
     return rows(page, name).first

@@ -1,10 +1,10 @@
-"""The list of jobs."""
+"""Checks of the list of jobs."""
 
 import re
 
 from playwright.sync_api import expect
 
-from site_in_browser import PATIENCE, row, rows
+from site_in_browser import JOB_TIMEOUT_MS, row, rows
 
 
 LISTED = "**/api/v1/jobs?*"
@@ -17,13 +17,13 @@ def it_can_be_searched_and_filtered(site):
     expect(row(page, "broken.mp4")).to_be_visible()
     expect(row(page, "film.mp4")).to_have_count(0)
     search.fill("no such name")
-    expect(page.get_by_text("No job matches")).to_be_visible()
+    expect(page.get_by_text("No jobs match")).to_be_visible()
     search.press("Enter")
     search.fill(row_id(page, "film.mp4", search))
     search.press("Enter")
     expect(page.locator("h1")).to_have_text("film.mp4")
     page.get_by_role("link", name="All jobs").click()
-    # As it was left.
+    # The list still has the search.
     expect(page.locator(".row")).to_have_count(1)
     search.fill("")
     status = page.get_by_role("combobox", name="Status", exact=True)
@@ -31,7 +31,7 @@ def it_can_be_searched_and_filtered(site):
     expect(row(page, "film.mp4")).to_have_count(0)
     expect(row(page, "broken.mp4")).to_be_visible()
     search.fill("film")
-    expect(page.get_by_text("No job matches")).to_be_visible()
+    expect(page.get_by_text("No jobs match")).to_be_visible()
     status.select_option("")
     expect(row(page, "film.mp4")).to_be_visible()
     search.fill("")
@@ -45,7 +45,7 @@ def row_id(page, name, search):
 
 def jobs_that_are_not_loaded_are_found(site):
     page = site.page
-    # Pages of one job: the list has no more at first.
+    # Pages of one job, so that the list does not load the others at first.
     page.route(LISTED, lambda route: route.continue_(url=route.request.url.replace("limit=50", "limit=1")))
     page.reload()
     found = page.locator(".row")
@@ -71,7 +71,7 @@ def a_late_answer_changes_nothing(site):
     page.route(f"{LISTED}search=film*", lambda route: late.append(route))
     search.press_sequentially("film", delay=20)
     expect(row(page, "broken.mp4")).to_have_count(0)
-    # Asked for once, and not at each letter.
+    # One request, not one for each letter.
     page.wait_for_timeout(400)
     assert len(late) == 1, late
     with page.expect_response(f"{LISTED}search=broken"):
@@ -90,13 +90,13 @@ def a_search_stays_live(site):
     page = site.page
     search = page.get_by_role("searchbox")
     search.fill("arrives")
-    expect(page.get_by_text("No job matches")).to_be_visible()
+    expect(page.get_by_text("No jobs match")).to_be_visible()
     site.drop(page, ("other.mp4", b"no video"), ("Arrives.mp4", b"no video either"))
-    expect(row(page, "Arrives.mp4").locator(".status")).to_have_text("Failed", timeout=PATIENCE)
+    expect(row(page, "Arrives.mp4").locator(".status")).to_have_text("Failed", timeout=JOB_TIMEOUT_MS)
     expect(page.locator(".row")).to_have_count(1)
     search.fill("")
     for name in ["Arrives.mp4", "other.mp4"]:
-        expect(row(page, name).locator(".status")).to_have_text("Failed", timeout=PATIENCE)
+        expect(row(page, name).locator(".status")).to_have_text("Failed", timeout=JOB_TIMEOUT_MS)
         before = rows(page, name).count()
         row(page, name).get_by_role("button", name=f"Delete {name}").click()
         page.get_by_role("dialog").get_by_role("button", name="Delete").click()
@@ -106,20 +106,20 @@ def a_search_stays_live(site):
 def a_running_job_is_cancelled_and_retried(site):
     page = site.page
     page.locator(".options summary").click()
-    # A codec that takes long enough to be stopped.
+    # This codec is slow enough to cancel the job.
     page.get_by_role("combobox", name="Codec").select_option("av1")
     page.get_by_label("720p").check()
     before = rows(page, "long-work.mp4").count()
     site.drop(page, ("long-work.mp4", (site.samples / "clip.mp4").read_bytes()))
     expect(rows(page, "long-work.mp4")).to_have_count(before + 1)
     job = row(page, "long-work.mp4")
-    expect(job.locator(".stage-bar.scale.running")).to_be_visible(timeout=PATIENCE)
+    expect(job.locator(".stage-bar.scale.running")).to_be_visible(timeout=JOB_TIMEOUT_MS)
     expect(page.locator(".load-stage.busy")).not_to_have_count(0)
     page.get_by_label("720p").uncheck()
     page.get_by_role("combobox", name="Codec").select_option("h264")
     page.locator(".options summary").click()
-    expect(job.locator(".stage-bar.scale .stage-bar-text")).not_to_have_text("0%", timeout=PATIENCE)
-    # Without the messages at the bottom.
+    expect(job.locator(".stage-bar.scale .stage-bar-text")).not_to_have_text("0%", timeout=JOB_TIMEOUT_MS)
+    # The clip leaves out the messages at the bottom.
     site.picture(page, "list.png", clip={"x": 0, "y": 0, "width": 1280, "height": 580})
     job.get_by_role("button", name="Cancel long-work.mp4").click()
     expect(job.locator(".status")).to_have_text("Cancelled")
@@ -129,7 +129,7 @@ def a_running_job_is_cancelled_and_retried(site):
     expect(job.locator(".status")).to_have_text("Cancelled")
 
 
-def a_job_is_deleted_after_a_question(site):
+def a_job_is_deleted_after_a_confirmation(site):
     page = site.page
     before = rows(page, "long-work.mp4").count()
     ask = page.get_by_role("button", name="Delete long-work.mp4").first
@@ -141,14 +141,14 @@ def a_job_is_deleted_after_a_question(site):
     ask.click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(rows(page, "long-work.mp4")).to_have_count(before - 1)
-    expect(page.locator(".message")).to_contain_text(["long-work.mp4 is deleted."])
+    expect(page.locator(".message")).to_contain_text(["long-work.mp4 was deleted."])
 
 
 def a_deleted_job_stays_away(site):
     page = site.page
     site.drop(page, ("short-lived.mp4", b"no video"))
     job = row(page, "short-lived.mp4")
-    expect(job.locator(".status")).to_have_text("Failed", timeout=PATIENCE)
+    expect(job.locator(".status")).to_have_text("Failed", timeout=JOB_TIMEOUT_MS)
     late = []
     page.route(LISTED, lambda route: late.append((route, route.fetch())), times=1)
     page.get_by_role("combobox", name="Status", exact=True).select_option("failed")
@@ -156,7 +156,7 @@ def a_deleted_job_stays_away(site):
     job.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(job).to_have_count(0)
-    # The list as it was before that.
+    # The late response still contains the deleted job.
     [(route, answer)] = late
     with page.expect_response(LISTED):
         route.fulfill(json=answer.json())
@@ -167,16 +167,16 @@ def a_deleted_job_stays_away(site):
     expect(row(page, "film.mp4")).to_be_visible()
 
 
-def a_stage_without_workers_is_told(site):
+def a_stage_without_workers_is_shown(site):
     page = site.page
     stage = page.locator(".load-stage").filter(has_text="Renditions")
     there = re.compile(r"[1-9]\d* workers?$")
     expect(stage).to_have_text(there)
-    # Not seen once is nothing yet.
-    site.lose_workers(page, times=1)
+    # One response without workers changes nothing.
+    site.hide_workers(page, times=1)
     expect(stage).to_contain_text("3 waiting")
     expect(stage).to_have_text(there)
-    site.lose_workers(page)
-    expect(stage).to_have_text(re.compile("3 waiting.*no worker$"))
+    site.hide_workers(page)
+    expect(stage).to_have_text(re.compile("3 waiting.*no workers$"))
     page.unroute(site.HEALTH)
     expect(stage).to_have_text(there)

@@ -1,9 +1,9 @@
-// Short messages: shown for some seconds, and read out by screen readers.
+// Short messages. They are shown for some seconds, and screen readers read them out.
 
 import { html, Store, useStore } from './dom.js';
 
-/** Milliseconds. */
-const SHOWN = { '': 6000, error: 12_000 };
+/** Display time of each kind of message, in milliseconds. */
+const DISPLAY_TIME = { '': 6000, error: 12_000 };
 
 class MessageStore extends Store {
   shown = [];
@@ -11,7 +11,7 @@ class MessageStore extends Store {
 
 const messages = new MessageStore();
 
-/** Tells something; `kind` is `error` when something went wrong. */
+/** Shows a message. `kind` is `error` when something went wrong. */
 export function announce(text, kind = '') {
   const message = { text, kind };
   messages.shown = [...messages.shown.slice(-2), message];
@@ -19,7 +19,7 @@ export function announce(text, kind = '') {
   setTimeout(() => {
     messages.shown = messages.shown.filter((one) => one !== message);
     messages.changed();
-  }, SHOWN[kind]);
+  }, DISPLAY_TIME[kind]);
 }
 
 export function Messages() {

@@ -1,10 +1,10 @@
-// The API, as `docs/api.md` has it.
+// Requests to the API. `docs/api.md` describes it.
 
 import { key } from './key.js';
 
 const BASE = '/api/v1';
 
-/** An answer that is no success (RFC 9457), or no answer: then the code is `unreachable`. */
+/** An error response (RFC 9457). Without a response, the code is `unreachable`. */
 export class Problem extends Error {
   constructor({ code, detail, request_id }, status = 0) {
     super(detail ?? code);
@@ -14,7 +14,7 @@ export class Problem extends Error {
     this.status = status;
   }
 
-  /** Of an answer's status and text. */
+  /** Reads a problem from the status and the text of a response. */
   static of(status, text) {
     try {
       return new Problem(JSON.parse(text), status);
@@ -24,7 +24,7 @@ export class Problem extends Error {
   }
 }
 
-/** Sends a request, with the key; asks for one when there is none, or a wrong one. */
+/** Sends a request with the API key. On 401 it opens the key dialog, then sends the request again. */
 export async function request(path, init = {}) {
   for (;;) {
     const authorization = key.headers();
@@ -56,13 +56,17 @@ export const api = {
   delete: (id) => request(`${BASE}/jobs/${id}`, { method: 'DELETE' }),
   health: () => json('/processing/health'),
   languages: async () => (await json('/processing/supported-languages')).languages,
-  /** The content of an output. */
+  /** The content of an output, as text. */
   text: async (output) => (await request(output.url)).text(),
+  /** The content of an output, as a blob. */
   blob: async (output) => (await request(output.url)).blob(),
-  /** An address of an output for elements that send no header: its own, or a link of the object store. */
+  /**
+   * A URL of an output for elements that cannot send headers: the API's own URL, or a presigned URL of the object store
+   * when the server requires a key.
+   */
   async address(output) {
     if (!key.needed) return output.url;
-    // Long enough for a film with a break.
+    // Six hours, in seconds: enough for a long video with a break.
     return (await (await request(`${output.url}/link?seconds=21600`)).json()).url;
   },
 };

@@ -1,4 +1,4 @@
-// Cues of WebVTT and SubRip files.
+// Parser of cues in WebVTT and SubRip files.
 
 const TIMES = /(\d+:)?(\d+):(\d+)[.,](\d+) +--> +(\d+:)?(\d+):(\d+)[.,](\d+)/;
 
@@ -7,7 +7,7 @@ const seconds = ([hours, minutes, rest, millis]) =>
 
 const unescaped = (text) => text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
 
-/** Each `{start, end, text}`, in seconds. */
+/** The cues of a file, each `{start, end, text}`. Times are in seconds. */
 export function cues(file) {
   return file.split(/\r?\n\r?\n/).flatMap((block) => {
     const lines = block.trim().split(/\r?\n/);
@@ -19,7 +19,7 @@ export function cues(file) {
   });
 }
 
-/** SubRip as WebVTT, which is what browsers read. */
+/** Converts SubRip to WebVTT, because browsers read only WebVTT. */
 export const toVtt = (srt) => `WEBVTT\n\n${srt.replace(/(\d),(\d{3})/g, '$1.$2')}`;
 
 /** The tiles of a storyboard: `storyboard.jpg#xywh=160,0,160,90`. Each `{start, end, x, y, width, height}`. */
@@ -29,5 +29,5 @@ export const tiles = (file) =>
     return { start, end, x, y, width, height };
   });
 
-/** The last one that has begun; -1 before the first. */
+/** The index of the last cue that has started at `time`; -1 before the first cue. */
 export const indexAt = (all, time) => all.findLastIndex(({ start }) => start <= time + 0.05);

@@ -1,4 +1,4 @@
-// Dialogs: a question before something is gone, and the API key.
+// Dialogs: the confirmation of a deletion, and the API key.
 
 import { html, Store, useEffect, useRef, useStore } from './dom.js';
 import { t } from './i18n.js';
@@ -10,7 +10,7 @@ class Question extends Store {
 
 const question = new Question();
 
-/** Asks; resolves to whether the answer is yes. */
+/** Asks for confirmation. The promise resolves to `true` when the user confirms. */
 export function confirm(title, text, yes) {
   return new Promise((answer) => {
     question.asked = { title, text, yes, answer };
@@ -18,7 +18,7 @@ export function confirm(title, text, yes) {
   });
 }
 
-/** A modal dialog, while it is there. */
+/** A modal dialog. It opens when it is mounted; the focus returns to the previous element when it is removed. */
 function Dialog({ title, children, ...rest }) {
   const dialog = useRef();
   useEffect(() => {
@@ -58,7 +58,7 @@ export function KeyDialog() {
     const text = field.current.value.trim();
     if (text) key.enter(text);
   };
-  // Without a key there is nothing to see.
+  // The dialog cannot be closed without a key, because the page can show nothing without one.
   const stay = (event) => event.preventDefault();
   return html`<${Dialog} title=${t('key.title')} onCancel=${stay} onClose=${(event) => event.target.showModal()}>
     <form onSubmit=${enter}>

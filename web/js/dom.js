@@ -1,21 +1,21 @@
-// What every view is made with. Preact draws, htm is its notation.
+// Preact and htm for every view, and stores of shared state. htm writes Preact elements as tagged templates.
 
 import { Component, useEffect, useState } from '../vendor/htm-preact.js';
 
 export { html, render, useEffect, useLayoutEffect, useMemo, useRef, useState } from '../vendor/htm-preact.js';
 
-/** Something that changes and tells who listens. */
+/** State that notifies its listeners of changes. */
 export class Store {
   #listeners = new Set();
   #due = false;
 
-  /** Calls `listener` after each change; returns what ends that. */
+  /** Calls `listener` after each change. Returns a function that ends the subscription. */
   subscribe(listener) {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Tells of a change. Changes in quick succession are told once: hundreds of jobs may report each second. */
+  /** Notifies the listeners. Changes within 30 ms cause one call, because hundreds of jobs may report each second. */
   changed() {
     if (this.#due) return;
     this.#due = true;
@@ -26,7 +26,7 @@ export class Store {
   }
 }
 
-/** A view that is drawn again only when one of its properties is another: for rows of which there are many. */
+/** A view that renders again only when one of its properties changes. Used for long lists of rows. */
 export const memo = (view) =>
   class extends Component {
     shouldComponentUpdate(next) {
@@ -38,9 +38,9 @@ export const memo = (view) =>
     }
   };
 
-/** Draws the component again whenever the store changes. */
+/** Renders the component again whenever the store changes. */
 export function useStore(store) {
-  const [, draw] = useState(0);
-  useEffect(() => store.subscribe(() => draw((count) => count + 1)), [store]);
+  const [, rerender] = useState(0);
+  useEffect(() => store.subscribe(() => rerender((count) => count + 1)), [store]);
   return store;
 }

@@ -1,4 +1,4 @@
-// The other files that were made: subtitles, transcript, pictures.
+// Downloads of the files other than videos: subtitles, transcript, images.
 
 import { html } from './dom.js';
 import { bytes } from './format.js';
@@ -6,7 +6,7 @@ import { t } from './i18n.js';
 import { stagesOf } from './jobs.js';
 import { Download } from './outputs.js';
 
-/** What a file is, by its end. */
+/** File formats by file extension. */
 const KINDS = { srt: 'SubRip', vtt: 'WebVTT', json: 'JSON', jpg: 'JPEG' };
 const kind = ({ name }) => KINDS[name.split('.').at(-1)] ?? t('files.text');
 
@@ -17,10 +17,12 @@ export function Outputs({ job }) {
   return html`<section class="card" aria-labelledby="files-title">
     <h2 id="files-title">${t('files.title')}</h2>
     <ul class="files">
-      ${files.map((file) => html`<li key=${file.name}>
+      ${files.map(
+        (file) => html`<li key=${file.name}>
         <span>${file.name}<span class="fine">${kind(file)} · ${bytes(file.size)}</span></span>
         <${Download} job=${job} file=${file} />
-      </li>`)}
+      </li>`,
+      )}
     </ul>
   </section>`;
 }

@@ -1,18 +1,18 @@
-// Where videos are dropped: anywhere on the page, and a button for who does not drop.
+// The drop area for videos. Files can be dropped anywhere on the page, or chosen with a button.
 
 import { html, useEffect, useRef, useState } from './dom.js';
 import { t } from './i18n.js';
-import { Options, choice } from './options.js';
+import { choice, Options } from './options.js';
 import { Icon } from './parts.js';
 import { uploads } from './upload.js';
 
 const hasFiles = (event) => event.dataTransfer?.types.includes('Files');
 
-/** Whether files are held over the page. Takes them when they are dropped, and shows the list, where they are sent. */
+/** Uploads files that are dropped on the page and opens the list. Returns whether files are dragged over the page. */
 export function useDrop() {
   const [over, setOver] = useState(false);
   useEffect(() => {
-    const hold = (event) => {
+    const dragOver = (event) => {
       if (!hasFiles(event)) return;
       event.preventDefault();
       setOver(true);
@@ -25,7 +25,7 @@ export function useDrop() {
       location.hash = '#/';
       uploads.add(event.dataTransfer.files, choice.options());
     };
-    const listeners = { dragenter: hold, dragover: hold, dragleave: leave, drop };
+    const listeners = { dragenter: dragOver, dragover: dragOver, dragleave: leave, drop };
     for (const [name, listener] of Object.entries(listeners)) addEventListener(name, listener);
     return () => {
       for (const [name, listener] of Object.entries(listeners)) removeEventListener(name, listener);
@@ -36,7 +36,7 @@ export function useDrop() {
 
 export function Dropzone() {
   const input = useRef();
-  const take = (event) => {
+  const chosen = (event) => {
     uploads.add(event.target.files, choice.options());
     event.target.value = '';
   };
@@ -46,7 +46,7 @@ export function Dropzone() {
       <p><b>${t('upload.drop')}</b><span class="fine">${t('upload.hint')}</span></p>
       <button type="button" class="primary" onClick=${() => input.current.click()}>${t('upload.choose')}</button>
       <input ref=${input} class="hidden" type="file" multiple accept="video/*,audio/*,.mkv,.ts,.mxf"
-        aria-label=${t('upload.choose')} tabindex="-1" onChange=${take} />
+        aria-label=${t('upload.choose')} tabindex="-1" onChange=${chosen} />
     </div>
     <${Options} />
   </div>`;

@@ -1,15 +1,17 @@
-// Server-sent events by `fetch`: an `EventSource` can send no key. WHATWG HTML, "Server-sent events".
+// Server-sent events over `fetch`, because `EventSource` cannot send an API key.
+// Source of the format: WHATWG HTML, "Server-sent events".
 
 import { request } from './api.js';
 
-/** The server sends something every 15 s; after this long the connection is dead. Milliseconds. */
-const SILENCE = 60_000;
+/** Milliseconds without data until the connection counts as dead. The server sends something every 15 s. */
+const SILENCE_LIMIT = 60_000;
+/** The longest pause between two connections, in milliseconds. */
 const LONGEST_PAUSE = 30_000;
 
 /**
- * Follows a stream for ever, and resumes it where it broke.
+ * Follows a stream without end, and resumes it after the last event when the connection breaks.
  *
- * `opened(resumed)` is called at each connection, `event(name, data)` at each event, `lost(problem)` at each break.
+ * It calls `opened(resumed)` at each connection, `event(name, data)` at each event, `lost(problem)` at each break.
  */
 export async function follow(path, { opened, event, lost }) {
   let lastId = null;
@@ -17,23 +19,23 @@ export async function follow(path, { opened, event, lost }) {
     const abort = new AbortController();
     let alarm;
     let problem = null;
-    const heard = () => {
+    const received = () => {
       clearTimeout(alarm);
-      alarm = setTimeout(() => abort.abort(), SILENCE);
+      alarm = setTimeout(() => abort.abort(), SILENCE_LIMIT);
     };
     try {
       const resume = lastId === null ? {} : { 'last-event-id': lastId };
       const response = await request(path, { headers: resume, signal: abort.signal });
-      heard();
+      received();
       await opened(lastId !== null);
       failures = 0;
-      for await (const message of messages(response.body, heard)) {
+      for await (const message of messages(response.body, received)) {
         lastId = message.id ?? lastId;
         if (message.data) event(message.event, JSON.parse(message.data));
       }
     } catch (error) {
       problem = error;
-      // An id that the server does not know: from now on, then.
+      // The server does not know the id: follow the stream from now on.
       if (problem.status === 400) lastId = null;
     }
     clearTimeout(alarm);
@@ -43,15 +45,15 @@ export async function follow(path, { opened, event, lost }) {
   }
 }
 
-/** The messages of a stream, each `{id, event, data}`. `heard` is called at every piece. */
-async function* messages(body, heard) {
+/** The messages of a stream, each `{id, event, data}`. It calls `received` at every chunk of data. */
+async function* messages(body, received) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
   let message = {};
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
-    heard();
+    received();
     const lines = (rest + value).split(/\r\n|\n|\r/);
     rest = lines.pop();
     for (const line of lines) {

@@ -1,10 +1,10 @@
-// Numbers and times as people write them, in the page's language.
+// Numbers and times in the format of the page's language.
 
 import { has, locale, t } from './i18n.js';
 
 const formats = new Map();
 
-/** A formatter of `Intl`, made once. */
+/** A formatter of `Intl`. Each is created once. */
 function intl(kind, options) {
   const name = `${locale()} ${kind} ${JSON.stringify(options)}`;
   if (!formats.has(name)) formats.set(name, new Intl[kind](locale(), options));
@@ -27,12 +27,12 @@ export function bytes(value) {
 export const percent = (share, digits = 0) =>
   intl('NumberFormat', { style: 'percent', maximumFractionDigits: digits }).format(share);
 
-/** The least probability that is told. */
-const LEAST = 0.001;
+/** The smallest probability that is shown as a number. */
+const SMALLEST_SHOWN = 0.001;
 
-/** A probability, where 99.9 is not 100 and little is not nothing. */
+/** A probability in percent. It keeps a decimal near 0 and 100, so that 99.9 does not read 100 and 0.2 not 0. */
 export function probability(share) {
-  if (share > 0 && share < LEAST) return `< ${percent(LEAST, 1)}`;
+  if (share > 0 && share < SMALLEST_SHOWN) return `< ${percent(SMALLEST_SHOWN, 1)}`;
   return percent(share, share > 0.99 || share < 0.1 ? 1 : 0);
 }
 
@@ -44,7 +44,7 @@ export function clock(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }
 
-/** A length of time with the symbols of the SI, the same in every language: `4.9 s`, `3 min 12 s`, `2 h 5 min`. */
+/** A duration with SI symbols, which are the same in every language: `4.9 s`, `3 min 12 s`, `2 h 5 min`. */
 export function duration(seconds) {
   const unit = (value, symbol) => `${value}\u00a0${symbol}`;
   if (seconds < 60) return unit(number(seconds, seconds < 10 ? 1 : 0), 's');
@@ -53,17 +53,24 @@ export function duration(seconds) {
   return hours ? `${unit(hours, 'h')} ${unit(minutes, 'min')}` : `${unit(minutes, 'min')} ${unit(whole % 60, 's')}`;
 }
 
-/** `3.5×` of real time. */
+/** A speed relative to real time: `3.5×`. */
 export const speed = (value) => `${number(value, value < 10 ? 1 : 0)}×`;
 
 /** `850 kbit/s`. */
 export const bitrate = (value) => `${number(value / 1000)}\u00a0kbit/s`;
 
+/** Frames per second, with two decimals at most. */
 export const frames = (value) => number(value, 2);
 
-const STEPS = [['day', 86_400], ['hour', 3600], ['minute', 60], ['second', 1]];
+/** Units of relative times, with their seconds. */
+const STEPS = [
+  ['day', 86_400],
+  ['hour', 3600],
+  ['minute', 60],
+  ['second', 1],
+];
 
-/** `5 minutes ago`; the date when it is more than a week. */
+/** A relative time such as `5 minutes ago`; the date after more than a week. */
 export function ago(time, now = Date.now()) {
   const seconds = (Date.parse(time) - now) / 1000;
   if (seconds < -7 * 86_400) return intl('DateTimeFormat', { dateStyle: 'medium' }).format(new Date(time));
@@ -71,11 +78,11 @@ export function ago(time, now = Date.now()) {
   return intl('RelativeTimeFormat', { numeric: 'auto', style: 'short' }).format(Math.trunc(seconds / size), name);
 }
 
-/** Day and time. */
+/** A date with the time of day. */
 export const moment = (time) =>
   intl('DateTimeFormat', { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(time));
 
-/** A language by its code: `French`, `français`. */
+/** The name of a language code, in the page's language: `French`, `français`. */
 export function languageName(code, otherwise = code) {
   if (has(`spoken.${code}`)) return t(`spoken.${code}`);
   try {
@@ -85,5 +92,5 @@ export function languageName(code, otherwise = code) {
   }
 }
 
-/** Words in a row: `720p, 480p and 360p`. */
+/** A list of words: `720p, 480p, 360p`. */
 export const list = (words) => intl('ListFormat', { type: 'unit' }).format(words);

@@ -1,43 +1,44 @@
-// What the system is doing: its dependencies, and each stage's queue and workers. Asked for while somebody looks.
+// The system's health: its dependencies, and the queue and workers of each stage. Polled while the page is visible.
 
 import { api } from './api.js';
 import { html, Store, useStore } from './dom.js';
-import { t } from './i18n.js';
-import { STAGES, jobs } from './jobs.js';
+import { label, t } from './i18n.js';
+import { jobs, STAGES } from './jobs.js';
 import { Icon } from './parts.js';
 
-const PERIOD = 3000;
+/** Milliseconds between two requests. */
+const POLL_INTERVAL = 3000;
 
-/** Workers of a stage, as one look saw them. */
-function workers(look, stage) {
-  const { busy, idle } = look?.stages[stage].workers ?? {};
+/** The number of a stage's workers in one response. */
+function workers(response, stage) {
+  const { busy, idle } = response?.stages[stage].workers ?? {};
   return (busy ?? 0) + (idle ?? 0);
 }
 
 class Health extends Store {
   state = null;
-  #before = null;
+  #previous = null;
 
   async watch() {
     for (;;) {
       if (!document.hidden) {
-        this.#before = this.state;
+        this.#previous = this.state;
         this.state = await api.health().catch(() => null);
         this.changed();
       }
-      await new Promise((resume) => setTimeout(resume, PERIOD));
+      await new Promise((resume) => setTimeout(resume, POLL_INTERVAL));
     }
   }
 
-  /** What a stage does: nothing, when the broker does not tell. */
+  /** Numbers of running tasks, waiting tasks and workers of a stage; empty when the broker does not report them. */
   stage(stage) {
     const { queue_depth: depth, workers: seen } = this.state?.stages[stage] ?? {};
     if (seen?.busy == null) return {};
     return {
       running: seen.busy,
       waiting: depth.interactive + depth.batch - seen.busy,
-      // An idle worker can be missed, between two of its requests for work: twice in a row it is gone.
-      workers: Math.max(workers(this.state, stage), workers(this.#before, stage)),
+      // A response misses an idle worker that is between two requests for work. Two in a row mean that it is gone.
+      workers: Math.max(workers(this.state, stage), workers(this.#previous, stage)),
     };
   }
 }
@@ -45,9 +46,9 @@ class Health extends Store {
 const health = new Health();
 health.watch();
 
-const Figure = ({ name, count }) => html`<span><b>${count ?? '–'}</b> ${t(`load.${name}`, count)}</span>`;
+const Count = ({ name, count }) => html`<span><b>${count ?? '–'}</b> ${t(`load.${name}`, count)}</span>`;
 
-/** Each stage with what runs, what waits, and who works on it. */
+/** The running tasks, waiting tasks and workers of each stage. */
 export function Load() {
   useStore(health);
   return html`<ul class="load" aria-label=${t('load.title')}>
@@ -56,18 +57,18 @@ export function Load() {
       const stuck = there === 0 && waiting > 0;
       return html`<li class="load-stage ${running ? 'busy' : ''} ${stuck ? 'stuck' : ''}" key=${stage}>
         <${Icon} name=${stage} />
-        <span class="load-name">${t(`stage.${stage}`)}</span>
-        <span class="load-figures">
-          <${Figure} name="running" count=${running} /><${Figure} name="waiting" count=${waiting} />
+        <span class="load-name">${label('stage', stage)}</span>
+        <span class="load-counts">
+          <${Count} name="running" count=${running} /><${Count} name="waiting" count=${waiting} />
           ${stuck && html`<b class="load-none"><${Icon} name="failed" />${t('load.none')}</b>`}
-          ${!stuck && html`<${Figure} name="workers" count=${there} />`}
+          ${!stuck && html`<${Count} name="workers" count=${there} />`}
         </span>
       </li>`;
     })}
   </ul>`;
 }
 
-/** Whether everything is there, in a word. */
+/** The state of the connection and of the dependencies, in a few words. */
 export function Connection() {
   const { state } = useStore(health);
   const { live } = useStore(jobs);

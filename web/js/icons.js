@@ -1,4 +1,4 @@
-// Paths of the icons, drawn with a line on a grid of 24.
+// SVG paths of the icons: lines on a grid of 24 by 24.
 
 export const ICONS = {
   upload: 'M12 16V4m-5 5 5-5 5 5M4 16v3a1 1 0 0 0 1 1h14a1 1 0 0 0 1-1v-3',

@@ -2,11 +2,11 @@
 
 import { JobButtons } from './actions.js';
 import { html, useEffect, useMemo, useRef, useState, useStore } from './dom.js';
+import { Outputs } from './downloads.js';
 import { bitrate, bytes, clock, frames, list, moment } from './format.js';
 import { t } from './i18n.js';
 import { jobs } from './jobs.js';
 import { Language } from './language.js';
-import { Outputs } from './downloads.js';
 import { summary } from './options.js';
 import { Explained, Icon, Status } from './parts.js';
 import { Playback } from './playback.js';
@@ -16,17 +16,17 @@ import { Stages } from './stages.js';
 import { Timings } from './timings.js';
 import { Transcript } from './transcript.js';
 
-/** What the source is, each `[name, value]`. */
+/** Facts about the source and the job, each `[name, value]`. */
 function facts({ source, options, created_at, expires_at, external_id, batch_id, id }) {
   const { media } = source;
   const { video, audio } = media ?? {};
   return [
     ['size', source.size > 0 && bytes(source.size)],
     ['duration', media && clock(media.duration)],
-    ['picture', video && `${video.width}×${video.height} · ${t('facts.fps', frames(video.fps))} · ${video.codec}`],
-    ['sound', audio?.length && list(audio.map(({ codec }) => codec))],
+    ['video', video && `${video.width}×${video.height} · ${t('facts.fps', frames(video.fps))} · ${video.codec}`],
+    ['audio', audio?.length && list(audio.map(({ codec }) => codec))],
     ['bitrate', media && bitrate(media.bitrate)],
-    ['asked', summary(options)],
+    ['options', summary(options)],
     ['created', moment(created_at)],
     ['expires', expires_at && moment(expires_at)],
     ['external', external_id],
@@ -39,7 +39,7 @@ const Facts = ({ job }) => html`<dl class="facts">
   ${facts(job).map(([name, value]) => html`<div key=${name}><dt>${t(`facts.${name}`)}</dt><dd>${value}</dd></div>`)}
 </dl>`;
 
-/** The parts of the page for a job that is there. */
+/** The content of the page for a job that was found. */
 function Content({ job }) {
   const playback = useMemo(() => new Playback(), []);
   const [deleted, setDeleted] = useState(false);

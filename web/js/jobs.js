@@ -1,179 +1,189 @@
-// The jobs that the page knows, kept current by the server's events.
+// The jobs that the page knows. Events from the server keep them up to date.
 
-import { api } from './api.js';
 import { announce } from './announce.js';
+import { api } from './api.js';
+// biome-ignore lint/correctness/noUnresolvedImports: the server generates this module (`api/src/handlers/page.rs`).
+import { STAGES } from './contract.js';
 import { Store } from './dom.js';
 import { follow } from './events.js';
-import { t } from './i18n.js';
+import { label, t } from './i18n.js';
 
 const ENDED = ['succeeded', 'partial', 'failed', 'cancelled'];
-const PAGE = 50;
-/** The server is asked once nobody has typed for this long. Milliseconds. */
-const TYPING = 250;
+/** Jobs per page of the list. */
+const PAGE_SIZE = 50;
+/** Milliseconds after the last keystroke until the server is searched. */
+const SEARCH_DELAY = 250;
 
-export const STAGES = ['detect', 'scale', 'subtitle'];
+export { STAGES };
 export const STATUSES = ['uploading', 'queued', 'running', ...ENDED];
 export const hasEnded = (job) => ENDED.includes(job.status);
 
-/** The stages that were asked for, each `[name, stage]`. */
+/** The stages that the job runs, each `[name, stage]`. */
 export const stagesOf = (job) => STAGES.filter((name) => name in job.stages).map((name) => [name, job.stages[name]]);
 
-/** Whether the server finds this text in the job. */
-const has = ({ id, source, external_id, batch_id }, text) =>
+/** True when a search for this text finds the job. The server applies the same rule. */
+const matches = ({ id, source, external_id, batch_id }, text) =>
   [source.filename, id, external_id, batch_id].some((one) => one?.toLowerCase().includes(text.trim().toLowerCase()));
 
 class Jobs extends Store {
   #known = new Map();
-  /** Ids of deleted ones: an answer that was under way may have them still. */
-  #gone = new Set();
-  /** The oldest job of the list: older ones are on its next pages. */
+  /** Ids of deleted jobs. A response that was already on its way may still contain them. */
+  #deleted = new Set();
+  /** The id of the oldest job in the list. Older jobs are on the next pages. Empty when everything is loaded. */
   #oldest = '';
+  /** The cursor of the next page; null when everything is loaded. */
   #cursor = null;
-  /** Its end does not come up in the list. */
+  /** The id of the job whose page is open. It may be older than the list. */
   #opened = null;
-  /** Counts what was asked of the list: answers to what was asked before come too late. */
-  #asked = 0;
-  #typing;
-  /** The list has those with this status, and with this text in a name or an id. */
+  /** The number of the latest query. Responses to earlier queries are ignored. */
+  #query = 0;
+  /** The timer of the search while the user types. */
+  #searchTimer;
+  /** Filters of the list: a status, and a text in the file name or in an id. */
   status = '';
   search = '';
   loading = true;
   problem = null;
-  /** Whether the server's events come in. */
+  /** True when the page receives the server's events. */
   live = false;
-  /** The job of an upload of this page: its end is told. */
+  /** Ids of jobs that were uploaded from this page. A message announces their end. */
   own = new Set();
 
-  /** Follows the server from now on. */
+  /** Starts to follow the server's events. */
   start() {
     follow('/api/v1/events', {
       opened: async (resumed) => {
-        if (!resumed) await this.#anew();
+        if (!resumed) await this.#reset();
         else if (this.problem) await this.load();
         this.live = true;
         this.changed();
       },
       lost: (problem) => {
         this.live = false;
-        // A key that may not look: nothing will come.
+        // The key may not read jobs, so no event will arrive.
         if (problem?.status === 403) Object.assign(this, { problem, loading: false });
         this.changed();
       },
       event: (name, data) => {
-        if (name === 'reset') this.#anew();
+        if (name === 'reset') this.#reset();
         else if (name === 'deleted') this.#remove(data.id);
         else this.put(data);
       },
     });
   }
 
+  /** True when the server has older jobs. */
   get more() {
     return this.#cursor !== null;
   }
 
+  /** The job with this id; undefined when the page does not know it. */
   get(id) {
     return this.#known.get(id);
   }
 
-  /** Those of the list, newest first: ids are in the order of time. */
+  /** The jobs of the list, newest first. Ids sort by time. */
   list() {
     const all = [...this.#known.values()].filter((job) => this.#isListed(job));
     return all.sort((a, b) => (a.id < b.id ? 1 : -1));
   }
 
-  /** Lists those with this status, or all. */
+  /** Lists the jobs with this status, or all jobs when it is empty. */
   choose(status) {
     this.status = status;
     return this.load();
   }
 
-  /** Lists those with this text: of those that are known at once, of all when nobody types on. */
+  /** Lists the jobs that match the text: known jobs at once, and the server's jobs when the user stops typing. */
   find(search) {
     this.search = search;
     this.#cursor = null;
-    this.#ask();
-    this.#typing = setTimeout(() => this.load(), TYPING);
+    this.#beginQuery();
+    this.#searchTimer = setTimeout(() => this.load(), SEARCH_DELAY);
   }
 
-  /** Lists what is asked for, from the newest. */
+  /** Loads the first page of the list. */
   load() {
     this.#cursor = null;
     return this.#page();
   }
 
+  /** Loads the next page of the list. */
   loadMore() {
     return this.#page({ cursor: this.#cursor });
   }
 
-  /** Begins with nothing known: events were missed. */
-  #anew() {
+  /** Loads the list and the open job again, because events were missed. */
+  #reset() {
     const opened = this.get(this.#opened);
     this.#known = new Map(opened && [[opened.id, opened]]);
     if (opened) this.open(opened.id).catch(({ status }) => status === 404 && this.#remove(opened.id));
     return this.load();
   }
 
-  /** Something else is asked for from now on. */
-  #ask() {
-    clearTimeout(this.#typing);
+  /** Starts a query of the list, and returns its number. */
+  #beginQuery() {
+    clearTimeout(this.#searchTimer);
     this.loading = true;
     this.changed();
-    return (this.#asked += 1);
+    this.#query += 1;
+    return this.#query;
   }
 
-  async #page(query) {
-    const asked = this.#ask();
-    const wanted = Object.entries({ status: this.status, search: this.search.trim(), ...query });
+  async #page(parameters) {
+    const query = this.#beginQuery();
+    const wanted = Object.entries({ status: this.status, search: this.search.trim(), ...parameters });
     try {
-      const page = await api.jobs([['limit', PAGE], ...wanted.filter(([, value]) => value)]);
-      if (asked !== this.#asked) return;
+      const page = await api.jobs([['limit', PAGE_SIZE], ...wanted.filter(([, value]) => value)]);
+      if (query !== this.#query) return;
       this.#cursor = page.next_cursor;
       this.#oldest = page.next_cursor ? page.data.at(-1).id : '';
       this.problem = null;
-      page.data.forEach((job) => this.put(job));
+      for (const job of page.data) this.put(job);
     } catch (problem) {
-      if (asked !== this.#asked) return;
+      if (query !== this.#query) return;
       this.problem = problem;
     }
     this.loading = false;
     this.changed();
   }
 
-  /** Opens one, that may be older than those listed. */
+  /** Loads a job for its page. The job may be older than the list. */
   async open(id) {
     this.#opened = id;
     this.put(await api.job(id));
   }
 
-  /** Takes in a job as it is now. */
+  /** Stores the current state of a job, unless the page knows a later state. */
   put(job) {
-    if (this.#gone.has(job.id)) return;
+    if (this.#deleted.has(job.id)) return;
     const before = this.#known.get(job.id);
     if (before && Date.parse(before.updated_at) > Date.parse(job.updated_at)) return;
-    if (before && !hasEnded(before) && hasEnded(job)) this.#tell(job);
+    if (before && !hasEnded(before) && hasEnded(job)) this.#announceEnd(job);
     this.#known.set(job.id, job);
     if (hasEnded(job) && job.id < this.#oldest && job.id !== this.#opened) this.#known.delete(job.id);
     this.changed();
   }
 
+  /** Deletes a job at the server and in the list. */
   async delete(id) {
     await api.delete(id);
     this.#remove(id);
   }
 
   #remove(id) {
-    this.#gone.add(id);
+    this.#deleted.add(id);
     this.#known.delete(id);
     this.changed();
   }
 
   #isListed(job) {
-    return job.id >= this.#oldest && (!this.status || job.status === this.status) && has(job, this.search);
+    return job.id >= this.#oldest && (!this.status || job.status === this.status) && matches(job, this.search);
   }
 
-  #tell(job) {
+  #announceEnd(job) {
     if (this.own.has(job.id) || job.id === this.#opened)
-      announce(t('told.ended', job.source.filename, t(`status.${job.status}`)));
+      announce(t('message.ended', job.source.filename, label('status', job.status)));
   }
 }
 

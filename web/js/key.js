@@ -1,4 +1,4 @@
-// The API key: asked for once, kept for as long as the tab is open.
+// The API key. The page requests it once; the tab stores it until it is closed.
 
 import { Store } from './dom.js';
 
@@ -7,22 +7,22 @@ const ITEM = 'vidp-key';
 class Key extends Store {
   #key = sessionStorage.getItem(ITEM);
   #answer = null;
-  /** Somebody is to enter a key. */
+  /** True when the dialog requests a key. */
   asked = false;
-  /** The key before was refused. */
+  /** True when the server refused the previous key. */
   refused = false;
 
-  /** Whether the server wants one. */
+  /** True when the server requires a key. */
   get needed() {
     return this.#key !== null;
   }
 
-  /** Header fields of a request. */
+  /** The authorization header of a request; empty without a key. */
   headers() {
     return this.#key ? { authorization: `Bearer ${this.#key}` } : {};
   }
 
-  /** Resolves once there is another key than the one that `headers` had. */
+  /** Requests a new key. The promise resolves when the key differs from the one in `headers`. */
   ask(headers) {
     if (headers.authorization !== this.headers().authorization) return Promise.resolve();
     this.refused = headers.authorization !== undefined;
@@ -32,12 +32,13 @@ class Key extends Store {
     return this.#answer.promise;
   }
 
-  /** Begins anew, without a key. */
+  /** Deletes the key and reloads the page. */
   forget() {
     sessionStorage.removeItem(ITEM);
     location.reload();
   }
 
+  /** Stores the key that the user entered. */
   enter(key) {
     this.#key = key;
     sessionStorage.setItem(ITEM, key);

@@ -1,18 +1,18 @@
-// The list: what is sent, what the system does, and every job.
+// The start page: the drop area, the uploads, the system's load, and the list of jobs.
 
 import { api } from './api.js';
 import { html, useEffect, useState, useStore } from './dom.js';
 import { Dropzone } from './dropzone.js';
 import { Load } from './health.js';
-import { language, t } from './i18n.js';
-import { STAGES, STATUSES, jobs } from './jobs.js';
-import { Explained, Icon, Select, attempt } from './parts.js';
+import { label, language, t } from './i18n.js';
+import { jobs, STAGES, STATUSES } from './jobs.js';
+import { attempt, Explained, Icon, Select } from './parts.js';
 import { Row } from './row.js';
 import { Uploads } from './uploads.js';
 
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Opens the job with this id, or the latest with this external id; the list has what else there is. */
+/** Opens the job with this id, or the latest job with this external id. Other matches stay in the list. */
 async function open(text) {
   const [job] = ID.test(text) ? [{ id: text }] : (await api.jobs({ external_id: text, limit: 1 })).data;
   if (job) location.hash = `#/jobs/${job.id}`;
@@ -29,19 +29,19 @@ const Filter = () => html`<form class="filter" role="search" onSubmit=${(event) 
   </label>
   <label><span class="hidden">${t('list.status')}</span>
     <${Select} value=${jobs.status} onChoose=${(status) => jobs.choose(status)}
-      options=${[['', t('list.all')], ...STATUSES.map((status) => [status, t(`status.${status}`)])]} />
+      options=${[['', t('list.all')], ...STATUSES.map((status) => [status, label('status', status)])]} />
   </label>
 </form>`;
 
-/** Names of the columns, where there are columns. The rows say them by themselves to who does not see these. */
+/** Column headings, hidden on narrow screens. Screen readers get these names from the rows instead. */
 const Heads = () => html`<div class="heads" aria-hidden="true">
   <span>${t('list.status')}</span><span>${t('list.file')}</span>
-  <span class="stage-bars">${STAGES.map((stage) => html`<span>${t(`stage.${stage}`)}</span>`)}</span>
+  <span class="stage-bars">${STAGES.map((stage) => html`<span>${label('stage', stage)}</span>`)}</span>
   <span>${t('facts.created')}</span>
 </div>`;
 
-/** What stands where there are no jobs to show. */
-function Nothing() {
+/** The text in place of an empty list. */
+function EmptyList() {
   if (jobs.problem) return html`<div class="nothing"><${Explained} problem=${jobs.problem} /></div>`;
   const text = jobs.loading ? 'list.loading' : jobs.search.trim() || jobs.status ? 'list.nothing' : 'list.empty';
   return html`<p class="nothing">${t(text)}</p>`;
@@ -52,7 +52,7 @@ export function ListPage() {
   const [minute, tick] = useState(0);
   useEffect(() => {
     document.title = 'VidP';
-    // "5 minutes ago" gets older.
+    // Relative times such as "5 minutes ago" must be updated.
     const clock = setInterval(() => tick((count) => count + 1), 30_000);
     return () => clearInterval(clock);
   }, []);
@@ -65,12 +65,18 @@ export function ListPage() {
       <${Filter} />
       <p class="hidden" role="status">
         ${jobs.search.trim() && !jobs.loading && !jobs.problem && t('list.found', shown.length)}</p>
-      ${shown.length > 0 && html`<${Heads} /><ul class="jobs">
+      ${
+        shown.length > 0 &&
+        html`<${Heads} /><ul class="jobs">
         ${shown.map((job) => html`<${Row} key=${job.id} job=${job} stamp=${`${language()} ${minute}`} />`)}
-      </ul>`}
-      ${(shown.length === 0 || jobs.problem) && html`<${Nothing} />`}
-      ${jobs.more && html`<button type="button" class="more" disabled=${jobs.loading}
-        onClick=${() => jobs.loadMore()}>${t('list.more')}</button>`}
+      </ul>`
+      }
+      ${(shown.length === 0 || jobs.problem) && html`<${EmptyList} />`}
+      ${
+        jobs.more &&
+        html`<button type="button" class="more" disabled=${jobs.loading}
+        onClick=${() => jobs.loadMore()}>${t('list.more')}</button>`
+      }
     </section>
   </div>`;
 }

@@ -1,28 +1,28 @@
-// The page: what is at the top of every view, and which view the address names.
+// The page: the header, and the view that the address names.
 
 import { Messages } from './announce.js';
 import { Confirmation, KeyDialog } from './dialogs.js';
-import { useDrop } from './dropzone.js';
 import { html, render, useEffect, useState, useStore } from './dom.js';
+import { useDrop } from './dropzone.js';
 import { Connection } from './health.js';
-import { LANGUAGES, choose, language, languageChoice, t } from './i18n.js';
+import { choose, LANGUAGES, language, languageChoice, t } from './i18n.js';
 import { JobPage } from './job.js';
 import { jobs } from './jobs.js';
 import { key } from './key.js';
 import { ListPage } from './list.js';
 import { Select } from './parts.js';
 
-/** The job that the address names: `#/jobs/<id>`; none for the list. */
-const named = () => /^#\/jobs\/([0-9a-f-]{36})$/.exec(location.hash)?.[1];
+/** The id of the job in the address, `#/jobs/<id>`; undefined for the list. */
+const idInAddress = () => /^#\/jobs\/([0-9a-f-]{36})$/.exec(location.hash)?.[1];
 
-/** The id of the job to show, as the address changes. */
+/** The id of the job to show. It follows the address. */
 function useAddress() {
-  const [id, show] = useState(named);
+  const [id, show] = useState(idInAddress);
   useEffect(() => {
     const changed = () => {
-      show(named());
+      show(idInAddress());
       scrollTo(0, 0);
-      // Screen readers go on at the new view's start; a job's page does that when the job is there.
+      // Screen readers continue at the start of the new view. A job's page moves the focus itself once it has the job.
       requestAnimationFrame(() => document.querySelector('h1')?.focus({ preventScroll: true }));
     };
     addEventListener('hashchange', changed);
@@ -37,8 +37,11 @@ function Top() {
   <a class="brand" href="#/"><img src="/web/favicon.svg" alt="" width="28" height="28" />VidP</a>
   <${Connection} />
   <nav aria-label=${t('nav.title')}>
-    ${key.needed && html`<button type="button" class="quiet small"
-      onClick=${() => key.forget()}>${t('key.forget')}</button>`}
+    ${
+      key.needed &&
+      html`<button type="button" class="quiet small"
+      onClick=${() => key.forget()}>${t('key.forget')}</button>`
+    }
     <a href="/docs">${t('nav.docs')}</a>
     <label class="language"><span class="hidden">${t('nav.language')}</span>
       <${Select} value=${language()} onChoose=${choose} options=${Object.entries(LANGUAGES)} />
@@ -53,7 +56,7 @@ function Page() {
   const over = useDrop();
   return html`
     <a class="skip" href="#main" onClick=${(event) => {
-      // The address is taken: it names the view.
+      // The link must not change the address, because the address names the view.
       event.preventDefault();
       document.querySelector('h1')?.focus();
     }}>${t('nav.skip')}</a>

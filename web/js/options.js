@@ -1,29 +1,26 @@
-// What to do with the videos: kept for the next time.
+// The options of new jobs. The browser stores them for the next visit.
 
 import { api } from './api.js';
+// biome-ignore lint/correctness/noUnresolvedImports: the server generates this module (`api/src/handlers/page.rs`).
+import { CODECS, DEFAULTS, FORMATS, RENDITIONS } from './contract.js';
 import { html, Store, useEffect, useState, useStore } from './dom.js';
 import { languageName, list } from './format.js';
-import { t } from './i18n.js';
+import { label, t } from './i18n.js';
 import { STAGES } from './jobs.js';
 import { Select } from './parts.js';
 
 const ITEM = 'vidp-options';
-const RENDITIONS = ['1080p', '720p', '480p', '360p', '240p', '144p'];
-const FORMATS = ['srt', 'vtt', 'json', 'txt'];
-const CODECS = { h264: 'H.264', h265: 'H.265', av1: 'AV1', vp9: 'VP9' };
+const LARGEST_FIRST = RENDITIONS.toReversed();
 
-/** The API's defaults, and WebVTT and JSON for this page's captions and transcript. */
-const DEFAULTS = {
-  stages: STAGES,
-  renditions: ['720p', '480p', '360p'],
-  codec: 'h264',
-  formats: ['srt', 'vtt', 'json'],
-  language: 'auto',
-  translate: false,
-};
+/** The options that this page offers, from a job's options. */
+function offered({ stages, scale, subtitle }) {
+  const { renditions, codec } = scale;
+  const { formats, language, translate } = subtitle;
+  return { stages, renditions, codec, formats, language, translate };
+}
 
 class Choice extends Store {
-  value = { ...DEFAULTS, ...JSON.parse(localStorage.getItem(ITEM) ?? '{}') };
+  value = { ...offered(DEFAULTS), ...JSON.parse(localStorage.getItem(ITEM) ?? '{}') };
 
   set(changes) {
     Object.assign(this.value, changes);
@@ -31,7 +28,7 @@ class Choice extends Store {
     this.changed();
   }
 
-  /** Adds it or takes it away; the last one stays, as none would be refused. */
+  /** Adds or removes a value. The last value stays, because the API refuses an empty list. */
   toggle(name, one, order) {
     const chosen = new Set(this.value[name]);
     if (!chosen.delete(one)) chosen.add(one);
@@ -39,7 +36,7 @@ class Choice extends Store {
     else this.changed();
   }
 
-  /** The `options` of a job. */
+  /** The choice as the `options` of a job. */
   options() {
     const { stages, renditions, codec, formats, language, translate } = this.value;
     return { stages, scale: { renditions, codec }, subtitle: { formats, language, translate } };
@@ -48,15 +45,18 @@ class Choice extends Store {
 
 export const choice = new Choice();
 
-const Checks = ({ name, all, text, disabled = false }) => all.map((one) => html`<label class="check" key=${one}>
+const Checks = ({ name, all, text, disabled = false }) =>
+  all.map(
+    (one) => html`<label class="check" key=${one}>
   <input type="checkbox" checked=${choice.value[name].includes(one)} disabled=${disabled}
     onChange=${(event) => {
       choice.toggle(name, one, all);
       event.target.checked = choice.value[name].includes(one);
     }} />${text(one)}
-</label>`);
+</label>`,
+  );
 
-/** The languages to name, by their names in the page's language. */
+/** The languages that the user can choose, each `[code, name]`, sorted by name in the page's language. */
 function useLanguages() {
   const [all, set] = useState([]);
   useEffect(() => {
@@ -71,13 +71,13 @@ function Fields() {
   const languages = useLanguages();
   return html`<div class="options-fields">
     <fieldset><legend>${t('options.stages')}</legend>
-      <${Checks} name="stages" all=${STAGES} text=${(one) => t(`stage.${one}`)} />
+      <${Checks} name="stages" all=${STAGES} text=${(one) => label('stage', one)} />
     </fieldset>
     <fieldset disabled=${!scales}><legend>${t('options.renditions')}</legend>
-      <${Checks} name="renditions" all=${RENDITIONS} text=${(one) => one} />
+      <${Checks} name="renditions" all=${LARGEST_FIRST} text=${(one) => one} />
       <label class="field">${t('options.codec')}
         <${Select} value=${codec} onChoose=${(one) => choice.set({ codec: one })}
-          options=${Object.entries(CODECS)} /></label>
+          options=${CODECS.map((one) => [one, label('codec', one)])} /></label>
     </fieldset>
     <fieldset disabled=${!writes}><legend>${t('options.formats')}</legend>
       <${Checks} name="formats" all=${FORMATS} text=${(one) => one.toUpperCase()} />
@@ -90,16 +90,18 @@ function Fields() {
   </div>`;
 }
 
-/** A job's options in a line. */
+/** A job's options on one line. */
 export function summary({ stages, scale, subtitle }) {
   const { language, formats, translate } = subtitle;
   return [
     stages.includes('detect') && t('stage.detect'),
-    stages.includes('scale') && `${list(scale.renditions)} ${CODECS[scale.codec]}`,
+    stages.includes('scale') && `${list(scale.renditions)} ${label('codec', scale.codec)}`,
     stages.includes('subtitle') && list(formats.map((one) => one.toUpperCase())),
     stages.includes('subtitle') && language !== 'auto' && languageName(language),
     stages.includes('subtitle') && translate && t('stage.translated'),
-  ].filter(Boolean).join(' · ');
+  ]
+    .filter(Boolean)
+    .join(' · ');
 }
 
 export function Options() {

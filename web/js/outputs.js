@@ -1,35 +1,39 @@
-// The files of a job.
+// The output files of a job.
 
 import { api } from './api.js';
 import { html, useEffect, useMemo, useState } from './dom.js';
 import { t } from './i18n.js';
 import { key } from './key.js';
-import { Icon, attempt } from './parts.js';
+import { attempt, Icon } from './parts.js';
 
-/** An output of a stage by its name, once it is there. */
+/** An output of a stage by its name; undefined until it exists. */
 export const output = (job, stage, name) => job.stages[stage]?.outputs.find((one) => one.name === name);
 
-/** `480p` of `480p.mp4`. */
+/** The rendition's name without the extension: `480p` for `480p.mp4`. */
 export const rung = ({ name }) => name.replace(/\.\w+$/, '');
 
-/** `holiday-480p.mp4` of `holiday.mov`. */
+/** The name of a downloaded file: `holiday-480p.mp4` for the rendition `480p.mp4` of `holiday.mov`. */
 const fileName = (job, { name }) => `${job.source.filename.replace(/\.[^.]*$/, '')}-${name}`;
 
-/** What `load` makes of an output; null until then, and when it cannot be had. */
+/** The result of `load(output)`; null while it loads, and when it fails. */
 export function useOutput(one, load) {
   const [loaded, set] = useState(null);
   useEffect(() => {
-    let left = false;
+    let unmounted = false;
     set(null);
-    if (one) load(one).then((value) => left || set(value), () => {});
+    if (one)
+      load(one).then(
+        (value) => unmounted || set(value),
+        () => {},
+      );
     return () => {
-      left = true;
+      unmounted = true;
     };
   }, [one?.sha256]);
   return loaded;
 }
 
-/** An address of the blob that `load` makes of an output, for as long as it is needed: a link would expire. */
+/** A URL of the blob that `load(output)` returns. It does not expire, unlike a presigned URL. */
 export function useBlob(one, load) {
   const blob = useOutput(one, load);
   const address = useMemo(() => blob && URL.createObjectURL(blob), [blob]);
@@ -37,7 +41,7 @@ export function useBlob(one, load) {
   return address;
 }
 
-/** Saves an output. With a key by a link of the object store, as a link of a page sends no header. */
+/** A link that downloads an output. With a key it uses a presigned URL, because links send no headers. */
 export function Download({ job, file }) {
   const name = fileName(job, file);
   const byLink = (event) => {

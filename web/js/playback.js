@@ -1,18 +1,19 @@
-// Where the film is: shared by the player, the transcript and the time line of languages.
+// The playback position, shared by the player, the transcript and the time line of languages.
 
 import { Store, useEffect, useState } from './dom.js';
 
+/** The state of the video element, in seconds and booleans. */
 export class Playback extends Store {
   #video = null;
   time = 0;
   playing = false;
 
-  /** Whether there is something to play. */
+  /** True when the page has a video element. */
   get ready() {
     return this.#video !== null;
   }
 
-  /** Listens to a video element; returns what ends that. */
+  /** Follows a video element. Returns a function that stops this. */
   attach(video) {
     this.#video = video;
     const read = () => {
@@ -37,13 +38,13 @@ export class Playback extends Store {
   }
 
   toggle() {
-    // Refused when the browser cannot play it: its `error` event tells.
+    // Ignored here, because the `error` event reports a video that the browser cannot play.
     if (this.#video.paused) this.#video.play().catch(() => {});
     else this.#video.pause();
   }
 }
 
-/** What `select` makes of the playback; draws again only when that is something else. */
+/** The result of `select(playback)`. The component renders again only when the result changes. */
 export function usePlayback(playback, select) {
   const [value, set] = useState(() => select(playback));
   useEffect(() => {

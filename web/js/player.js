@@ -1,4 +1,4 @@
-// The player: the renditions, captions, and a bar that shows where one would land.
+// The video player, with renditions, captions and a seek bar with previews.
 
 import { api } from './api.js';
 import { toVtt } from './cues.js';
@@ -11,7 +11,7 @@ import { usePlayback } from './playback.js';
 import { Scrubber } from './scrubber.js';
 import { useSource } from './source.js';
 
-/** The captions as an address for `<track>`; null when there are none. */
+/** The captions as a URL for `<track>`; null without captions. */
 function useCaptions(job) {
   const vtt = output(job, 'subtitle', 'subtitles.vtt');
   const file = vtt ?? output(job, 'subtitle', 'subtitles.srt');
@@ -23,7 +23,7 @@ function useCaptions(job) {
 
 const isPlaying = (playback) => playback.playing;
 
-/** What keys do, as in other players. */
+/** The keyboard shortcuts, as in other players. */
 function keys({ playback, video, captions }) {
   return {
     ' ': () => playback.toggle(),
@@ -31,15 +31,19 @@ function keys({ playback, video, captions }) {
     ArrowLeft: () => playback.seek(Math.max(0, playback.time - 5)),
     ArrowRight: () => playback.seek(Math.min(video.duration || 0, playback.time + 5)),
     m: () => (video.muted = !video.muted),
-    f: () => full(video),
+    f: () => toggleFullScreen(video),
     c: captions,
   };
 }
 
-/** Fills the screen with the player, or ends that. */
-function full(video) {
+/** Enters or leaves full screen. */
+function toggleFullScreen(video) {
   if (document.fullscreenElement) document.exitFullscreen();
-  else video.closest('.player').requestFullscreen?.().catch(() => {});
+  else
+    video
+      .closest('.player')
+      .requestFullscreen?.()
+      .catch(() => {});
 }
 
 export function Player({ job, playback }) {
@@ -72,8 +76,11 @@ export function Player({ job, playback }) {
     <div class="screen" style=${{ aspectRatio: `${width} / ${height}` }}>
       <video ref=${video} poster=${poster ?? undefined} preload="metadata" playsinline
         onClick=${() => playback.toggle()}>
-        ${captions && html`<track kind="captions" src=${captions} srclang=${written}
-          label=${languageName(written)} default />`}
+        ${
+          captions &&
+          html`<track kind="captions" src=${captions} srclang=${written}
+          label=${languageName(written)} default />`
+        }
       </video>
       ${failed && html`<p class="screen-failed" role="alert">${t('player.failed')}</p>`}
     </div>
@@ -81,12 +88,15 @@ export function Player({ job, playback }) {
       <${IconButton} icon=${toggle} label=${t(`player.${toggle}`)} onClick=${() => playback.toggle()} />
       <${Scrubber} job=${job} playback=${playback} />
       <${Sound} playback=${playback} video=${video} />
-      ${captions && html`<${IconButton} icon="captions" label=${t('player.captions')} aria-pressed=${shown}
-        onClick=${() => show(!shown)} />`}
+      ${
+        captions &&
+        html`<${IconButton} icon="captions" label=${t('player.captions')} aria-pressed=${shown}
+        onClick=${() => show(!shown)} />`
+      }
       <label class="rendition"><span class="hidden">${t('player.rendition')}</span>
         <${Select} title=${t('player.rendition')} value=${file.name} onChoose=${choose}
           options=${renditions.map((one) => [one.name, rung(one)])} /></label>
-      <${IconButton} icon="full" label=${t('player.full')} onClick=${() => full(video.current)} />
+      <${IconButton} icon="full" label=${t('player.full')} onClick=${() => toggleFullScreen(video.current)} />
     </div>
   </section>`;
 }

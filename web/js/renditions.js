@@ -1,4 +1,4 @@
-// The renditions, and what each has of the source's size.
+// The renditions, and the size of each compared with the source.
 
 import { html } from './dom.js';
 import { bitrate, bytes, list, percent } from './format.js';
@@ -9,7 +9,7 @@ const HEADS = ['renditions.name', 'renditions.size', 'download'];
 
 const percentOf = (share) => `${share * 100}%`;
 
-/** What a file holds, in a few words. */
+/** A file's dimensions, codecs and bit rate. */
 const about = ({ width, height }, codecs, rate) =>
   `${width}×${height} · ${list(codecs.filter(Boolean))} · ${bitrate(rate)}`;
 
@@ -34,10 +34,12 @@ export function Renditions({ job }) {
       <tbody>
         <${Size} name=${t('renditions.source')} size=${media.size} ratio=${1}
           facts=${about(video, [video.codec, audio[0]?.codec], media.bitrate)} />
-        ${renditions.map((one) => html`<${Size} key=${one.name} name=${rung(one)} size=${one.size} ratio=${one.ratio}
+        ${renditions.map(
+          (one) => html`<${Size} key=${one.name} name=${rung(one)} size=${one.size} ratio=${one.ratio}
           facts=${about(one, [one.video_codec, one.audio_codec], one.bitrate)}>
           <${Download} job=${job} file=${output(job, 'scale', one.name)} />
-        <//>`)}
+        <//>`,
+        )}
       </tbody>
     </table>
   </section>`;

@@ -3,11 +3,11 @@
 import { JobActions } from './actions.js';
 import { html, memo } from './dom.js';
 import { ago, bytes, clock, languageName, moment, percent } from './format.js';
-import { t } from './i18n.js';
+import { label, t } from './i18n.js';
 import { stagesOf } from './jobs.js';
-import { Icon, Status, meaning } from './parts.js';
+import { Icon, meaning, Status } from './parts.js';
 
-/** What is known of the video, in a few words. */
+/** Known facts about the video, in a few words. */
 function facts(job) {
   const { source, stages, external_id } = job;
   const spoken = stages.detect?.result?.language ?? stages.subtitle?.result?.language;
@@ -25,16 +25,17 @@ function facts(job) {
 function StageBar({ name, stage }) {
   const running = stage.status === 'running';
   const width = `${(stage.finished_at ? 1 : stage.progress) * 100}%`;
-  const text = running ? percent(stage.progress) : t(`status.${stage.status}`);
-  return html`<li class="stage-bar ${name} ${stage.status}" title="${t(`stage.${name}`)}: ${text}">
-    <${Icon} name=${name} /><span class="hidden">${t(`stage.${name}`)}: </span>
+  const text = running ? percent(stage.progress) : label('status', stage.status);
+  return html`<li class="stage-bar ${name} ${stage.status}" title="${label('stage', name)}: ${text}">
+    <${Icon} name=${name} /><span class="hidden">${label('stage', name)}: </span>
     <span class="stage-bar-track" aria-hidden="true"><span style=${{ width }}></span></span>
     <span class=${running ? 'stage-bar-text' : 'hidden'}>${text}</span>
   </li>`;
 }
 
-/** `stamp` changes when the same job is to be written anew: another language, a minute later. */
-export const Row = memo(({ job }) => html`<li class="row">
+/** A row of the list. A change of `stamp` renders the same job again: for another language, or a minute later. */
+export const Row = memo(
+  ({ job }) => html`<li class="row">
   <${Status} status=${job.status} />
   <div class="row-name">
     <a href="#/jobs/${job.id}">${job.source.filename}</a>
@@ -45,4 +46,5 @@ export const Row = memo(({ job }) => html`<li class="row">
   </ul>
   <time class="fine" datetime=${job.created_at} title=${moment(job.created_at)}>${ago(job.created_at)}</time>
   <${JobActions} job=${job} />
-</li>`);
+</li>`,
+);

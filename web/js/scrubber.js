@@ -1,4 +1,4 @@
-// The bar of the player: where the film is, and what is under the pointer.
+// The seek bar of the player: the position, and a preview under the pointer.
 
 import { html, useState } from './dom.js';
 import { clock } from './format.js';
@@ -20,7 +20,7 @@ export function Scrubber({ job, playback }) {
     point(Math.min(1, Math.max(0, (event.clientX - left) / width)));
   };
   const leave = () => point(null);
-  // By keyboard the picture shows where one is.
+  // With the keyboard, the preview shows the current position.
   const moved = (event) => {
     playback.seek(Number(event.target.value));
     point(event.target.value / duration);

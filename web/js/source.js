@@ -1,42 +1,46 @@
-// What a video plays from. With a key that is a link which expires: then another one takes its place.
+// The URL that a video plays from. With a key it is a presigned URL, which is renewed when it expires.
 
 import { api } from './api.js';
 import { useEffect, useRef } from './dom.js';
 
-/** An error this near the one before is none of the link. Seconds. */
-const NEAR = 2;
+/** A second error within this many seconds of video is not an expired URL. */
+const SAME_POSITION = 2;
 
-/** Plays `file` from where the film is; `failed` hears whether it cannot be played. */
+/** Plays `file` from the current position. It calls `failed` with whether the file cannot be played. */
 export function useSource(video, file, failed) {
-  // As somebody wants it: at an error the element pauses by itself.
+  // True when the user wants the video to play. The element pauses by itself after an error.
   const playing = useRef(false);
   useEffect(() => {
     const { current: element } = video;
-    let left = false;
+    let unmounted = false;
     let renewedAt = NaN;
-    const note = ({ type }) => {
+    const notePlaying = ({ type }) => {
       if (!element.error) playing.current = type === 'play';
     };
-    const load = () => api.address(file).then((address) => {
-      if (left) return;
-      const { currentTime } = element;
-      element.src = address;
-      element.currentTime = currentTime;
-      if (playing.current) element.play().catch(() => {});
-    }, () => left || failed(true));
-    // An element does not tell what is wrong: another address shows whether it was that.
+    const load = () =>
+      api.address(file).then(
+        (address) => {
+          if (unmounted) return;
+          const { currentTime } = element;
+          element.src = address;
+          element.currentTime = currentTime;
+          if (playing.current) element.play().catch(() => {});
+        },
+        () => unmounted || failed(true),
+      );
+    // The element does not report the cause of an error, so a new URL shows whether the old one had expired.
     const renew = () => {
-      const again = Math.abs(element.currentTime - renewedAt) < NEAR;
+      const again = Math.abs(element.currentTime - renewedAt) < SAME_POSITION;
       renewedAt = element.currentTime;
       if (again) failed(true);
       else load();
     };
     failed(false);
     load();
-    const listeners = { play: note, pause: note, error: renew };
+    const listeners = { play: notePlaying, pause: notePlaying, error: renew };
     for (const [name, listener] of Object.entries(listeners)) element.addEventListener(name, listener);
     return () => {
-      left = true;
+      unmounted = true;
       for (const [name, listener] of Object.entries(listeners)) element.removeEventListener(name, listener);
     };
   }, [file.sha256]);

@@ -1,34 +1,37 @@
-// The stages of a job: how far each is, what it found, or why it failed.
+// The stages of a job: the progress, the result or the failure of each.
 
 import { html } from './dom.js';
 import { duration, languageName, percent, probability, speed } from './format.js';
-import { has, t } from './i18n.js';
+import { label, t } from './i18n.js';
 import { stagesOf } from './jobs.js';
-import { Explained, Icon, Progress, Status, meaning } from './parts.js';
+import { Explained, Icon, meaning, Progress, Status } from './parts.js';
 
-/** Below this the rest of the time cannot be told. */
-const TELLING = 0.05;
+/** The least progress for an estimate of the remaining time. */
+const LEAST_FOR_ESTIMATE = 0.05;
 
+/** The estimated remaining time in seconds; null without an estimate. */
 function secondsLeft({ started_at, progress }) {
-  if (progress < TELLING || progress >= 1) return null;
+  if (progress < LEAST_FOR_ESTIMATE || progress >= 1) return null;
   const passed = (Date.now() - Date.parse(started_at)) / 1000;
   return (passed / progress) * (1 - progress);
 }
 
-/** What a running stage does. */
-function doing(stage) {
+/** The progress of a running stage, on one line. */
+function progressText(stage) {
   const left = secondsLeft(stage);
   return [
     percent(stage.progress),
-    has(`phase.${stage.phase}`) ? t(`phase.${stage.phase}`) : stage.phase,
+    label('phase', stage.phase),
     stage.speed && t('stage.speed', speed(stage.speed)),
     left && t('upload.left', duration(left)),
     stage.attempt > 1 && t('stage.attempt', stage.attempt),
-  ].filter(Boolean).join(' · ');
+  ]
+    .filter(Boolean)
+    .join(' · ');
 }
 
-/** What a stage found, in a line. */
-const FOUND = {
+/** The result of each stage, on one line. */
+const RESULT_TEXT = {
   detect: ({ language, confidence }) => `${languageName(language.code, language.name)} · ${probability(confidence)}`,
   scale: ({ renditions, media }) => {
     const smallest = Math.min(...renditions.map(({ size }) => size));
@@ -44,26 +47,33 @@ const FOUND = {
 function Outcome({ name, stage }) {
   if (stage.status === 'failed') return html`<p><code>${stage.error.code}</code></p>`;
   if (stage.error) return html`<p>${meaning(stage.error.code)}</p>`;
-  if (stage.result) return html`<p>${FOUND[name](stage.result)}</p>`;
-  if (stage.status === 'running') return html`<p>${doing(stage)}</p>`;
+  if (stage.result) return html`<p>${RESULT_TEXT[name]?.(stage.result)}</p>`;
+  if (stage.status === 'running') return html`<p>${progressText(stage)}</p>`;
   return html`<p class="fine">${t(`stage.is.${stage.status}`)}</p>`;
 }
 
 const Card = ({ name, stage }) => html`<li class="stage ${stage.status}">
-  <h2><${Icon} name=${name} />${t(`stage.${name}`)}<${Status} status=${stage.status} /></h2>
-  ${stage.finished_at ? null : html`<${Progress} value=${stage.progress} label=${t(`stage.${name}`)} />`}
+  <h2><${Icon} name=${name} />${label('stage', name)}<${Status} status=${stage.status} /></h2>
+  ${stage.finished_at ? null : html`<${Progress} value=${stage.progress} label=${label('stage', name)} />`}
   <${Outcome} name=${name} stage=${stage} />
 </li>`;
 
-/** Why stages failed: explained once for those that failed alike, with what each said. */
+/** The failures. Stages that failed with the same code share one explanation; each has its own detail. */
 function Failures({ stages }) {
-  const alike = Map.groupBy(stages.filter(([, { status }]) => status === 'failed'), ([, { error }]) => error.code);
-  return [...alike].map(([code, failed]) => html`<div key=${code} class="failure">
+  const alike = Map.groupBy(
+    stages.filter(([, { status }]) => status === 'failed'),
+    ([, { error }]) => error.code,
+  );
+  return [...alike].map(
+    ([code, failed]) => html`<div key=${code} class="failure">
     <${Explained} problem=${{ code }} />
-    <ul class="fine">${failed.map(([name, { error }]) => html`<li key=${name}>
-      ${t(`stage.${name}`)} · <span lang="en">${error.detail}</span>
-    </li>`)}</ul>
-  </div>`);
+    <ul class="fine">${failed.map(
+      ([name, { error }]) => html`<li key=${name}>
+      ${label('stage', name)} · <span lang="en">${error.detail}</span>
+    </li>`,
+    )}</ul>
+  </div>`,
+  );
 }
 
 export function Stages({ job }) {

@@ -1,12 +1,12 @@
-// The little picture above the bar while somebody looks for a place.
+// The preview image above the seek bar.
 
 import { api } from './api.js';
+import { indexAt, tiles } from './cues.js';
 import { html } from './dom.js';
 import { clock } from './format.js';
-import { indexAt, tiles } from './cues.js';
 import { output, useBlob, useOutput } from './outputs.js';
 
-/** The storyboard of a job, once it is wanted: `{image, tiles}`. */
+/** The storyboard of a job, `{image, tiles}`. It loads once `wanted` is true. */
 export function useStoryboard(job, wanted) {
   const file = (name) => wanted && output(job, 'scale', name);
   const all = useOutput(file('storyboard.vtt'), async (one) => tiles(await api.text(one)));
@@ -14,7 +14,7 @@ export function useStoryboard(job, wanted) {
   return all && image && { image, tiles: all };
 }
 
-/** The picture at `time`; `place` is its share of the bar, 0 to 1. */
+/** The preview at `time`, in seconds. `place` is its position on the bar, from 0 to 1. */
 export function Preview({ storyboard, time, place }) {
   const tile = storyboard?.tiles[Math.max(0, indexAt(storyboard.tiles, time))];
   const picture = tile && {

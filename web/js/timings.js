@@ -1,13 +1,13 @@
-// Where the time went: each stage on a common scale, and in numbers.
+// Timings of the stages, as bars on a common time line and as numbers.
 
 import { html } from './dom.js';
 import { duration } from './format.js';
-import { t } from './i18n.js';
+import { label, t } from './i18n.js';
 import { hasEnded, stagesOf } from './jobs.js';
 
 const PHASES = ['queued', 'fetch', 'process', 'store'];
 
-/** A stage's phases as they came, in seconds after `start`. Each phase follows the one before. */
+/** A stage's phases in seconds after `start`. Each phase follows the previous one, and the last ends with the stage. */
 function spans({ timings, finished_at }, start) {
   let at = (Date.parse(finished_at) - start) / 1000 - PHASES.reduce((sum, phase) => sum + timings[phase], 0);
   return PHASES.map((phase) => {
@@ -30,21 +30,27 @@ export function Timings({ job }) {
   return html`<section class="card" aria-labelledby="timings-title">
     <h2 id="timings-title">${t('timings.title')}</h2>
     <ul class="gantt" aria-hidden="true">
-      ${stages.map(([name, stage]) => html`<li key=${name}>
-        <b>${t(`stage.${name}`)}</b><div>${spans(stage, start).map(bar)}</div>
-      </li>`)}
+      ${stages.map(
+        ([name, stage]) => html`<li key=${name}>
+        <b>${label('stage', name)}</b><div>${spans(stage, start).map(bar)}</div>
+      </li>`,
+      )}
     </ul>
     <div class="wide" role="group" aria-labelledby="timings-title" tabindex="0"><table class="timings">
       <thead><tr>
         <th scope="col">${t('timings.stage')}</th>
-        ${PHASES.map((phase) => html`<th key=${phase} scope="col">
+        ${PHASES.map(
+          (phase) => html`<th key=${phase} scope="col">
           <${Swatch} phase=${phase} />${t(`timings.${phase}`)}
-        </th>`)}
+        </th>`,
+        )}
       </tr></thead>
-      <tbody>${stages.map(([name, { timings }]) => html`<tr key=${name}>
-        <th scope="row">${t(`stage.${name}`)}</th>
+      <tbody>${stages.map(
+        ([name, { timings }]) => html`<tr key=${name}>
+        <th scope="row">${label('stage', name)}</th>
         ${PHASES.map((phase) => html`<td key=${phase}>${duration(timings[phase])}</td>`)}
-      </tr>`)}</tbody>
+      </tr>`,
+      )}</tbody>
     </table></div>
     ${hasEnded(job) && html`<p class="fine">${t('timings.whole', duration(length))}</p>`}
   </section>`;

@@ -1,4 +1,4 @@
-// What is said: searched, and a click leads there.
+// The transcript. It can be searched, and a click on a line moves the video there.
 
 import { api } from './api.js';
 import { cues, indexAt } from './cues.js';
@@ -9,12 +9,12 @@ import { output, useOutput } from './outputs.js';
 import { Icon } from './parts.js';
 import { usePlayback } from './playback.js';
 
-/** Files that lines can be made of, the best first: one has sentences, others captions. */
+/** Sources of the lines, the best first. The transcript has sentences, the subtitles have captions. */
 const FILES = ['transcript.json', 'subtitles.vtt', 'subtitles.srt'];
 
 const isReady = (playback) => playback.ready;
 
-/** The lines, each `{start, end, text}`; null when there is no file of them. */
+/** The lines, each `{start, end, text}`; null without a file. */
 function useLines(job) {
   const file = FILES.map((name) => output(job, 'subtitle', name)).find(Boolean);
   return useOutput(file, async (one) => {
@@ -23,7 +23,7 @@ function useLines(job) {
   });
 }
 
-/** The text with what was looked for marked. */
+/** The text, with the matches of the search marked. */
 function Marked({ text, search }) {
   const at = search ? text.toLowerCase().indexOf(search) : -1;
   if (at < 0) return text;
@@ -41,7 +41,7 @@ function Line({ line, current, search, playback, ready }) {
   </li>`;
 }
 
-/** Keeps the current line in sight, without moving the page. */
+/** Scrolls the list to the current line, without scrolling the page. */
 function useFollow(list, current) {
   useEffect(() => {
     const line = list.current?.querySelector('.current');
@@ -54,7 +54,10 @@ export function Transcript({ job, playback }) {
   const lines = useLines(job);
   const [typed, setTyped] = useState('');
   const ready = usePlayback(playback, isReady);
-  const current = usePlayback(playback, useMemo(() => (state) => (lines ? indexAt(lines, state.time) : -1), [lines]));
+  const current = usePlayback(
+    playback,
+    useMemo(() => (state) => (lines ? indexAt(lines, state.time) : -1), [lines]),
+  );
   const list = useRef();
   useFollow(list, current);
   if (!lines) return null;
@@ -72,8 +75,10 @@ export function Transcript({ job, playback }) {
     </div>
     <ol ref=${list} class="lines" dir="auto" lang=${translated ? 'en' : language.code} tabindex="0"
       aria-labelledby="transcript-title">
-      ${found.map(({ line, index }) => html`<${Line} key=${index} line=${line} current=${ready && index === current}
-        search=${search} playback=${playback} ready=${ready} />`)}
+      ${found.map(
+        ({ line, index }) => html`<${Line} key=${index} line=${line} current=${ready && index === current}
+        search=${search} playback=${playback} ready=${ready} />`,
+      )}
     </ol>
   </section>`;
 }

@@ -1,4 +1,4 @@
-// Sends videos: two at a time, resumable (tus 1.0).
+// Uploads of videos: two at a time, resumable (tus 1.0).
 
 import { announce } from './announce.js';
 import { Problem } from './api.js';
@@ -7,24 +7,25 @@ import { t } from './i18n.js';
 import { jobs } from './jobs.js';
 import { key } from './key.js';
 
-const AT_ONCE = 2;
+/** Uploads that run at the same time. */
+const PARALLEL_UPLOADS = 2;
 const ENDPOINT = '/files';
-/** Pauses between tries, until somebody has to press "resume". Milliseconds. */
-const RETRIES = [500, 2000, 5000, 10_000, 20_000];
-/** Weight of the latest measurement of the speed. */
+/** Pauses between retries, in milliseconds. After the last one, the user must press "resume". */
+const RETRY_DELAYS = [500, 2000, 5000, 10_000, 20_000];
+/** Weight of the latest sample in the average speed (exponential smoothing). */
 const SMOOTHING = 0.2;
 
 let count = 0;
 
-/** Whether the same may go well later: no answer, a fault of the server, another request at the upload, too many. */
-const isPassing = (status) => !status || status >= 500 || [409, 423, 429].includes(status);
+/** True when a retry may succeed: no response, a server error, a concurrent request (409, 423) or a rate limit (429). */
+const isTransient = (status) => !status || status >= 500 || [409, 423, 429].includes(status);
 
 class Upload {
-  id = (count += 1);
+  id = count++;
   /** `waiting`, `sending`, `paused`, `failed`, `cancelled` or `done`. */
   state = 'waiting';
   sent = 0;
-  /** Bytes a second. */
+  /** Bytes per second. */
   speed = 0;
   problem = null;
   #sender = null;
@@ -39,7 +40,7 @@ class Upload {
     return this.speed ? (this.file.size - this.sent) / this.speed : null;
   }
 
-  /** Where the server takes it; null before it has begun. */
+  /** The URL of the upload session; null before it exists. */
   get url() {
     return this.#sender?.url ?? null;
   }
@@ -50,10 +51,10 @@ class Upload {
     this.#measured = null;
     this.#sender ??= this.#make();
     const sender = this.#sender;
-    const before = await sender.findPreviousUploads();
-    const left = before.find(({ uploadUrl }) => !uploads.all.some(({ url }) => url === uploadUrl));
-    if (left && !sender.url) sender.resumeFromPreviousUpload(left);
-    // It may have been paused meanwhile.
+    const earlier = await sender.findPreviousUploads();
+    const unfinished = earlier.find(({ uploadUrl }) => !uploads.all.some(({ url }) => url === uploadUrl));
+    if (unfinished && !sender.url) sender.resumeFromPreviousUpload(unfinished);
+    // The user may have paused it in the meantime.
     if (this.state === 'sending') sender.start();
   }
 
@@ -62,10 +63,10 @@ class Upload {
     this.#sender?.abort();
   }
 
-  /** Gives it up, here and at the server. */
+  /** Ends the upload, and deletes its session at the server. */
   cancel() {
     this.state = 'cancelled';
-    // When the server cannot be told, it gives it up by itself.
+    // When this request fails, the server deletes the session itself when it expires.
     this.#sender?.abort(true).catch(() => {});
   }
 
@@ -73,14 +74,14 @@ class Upload {
     const { file, options } = this;
     return new window.tus.Upload(file, {
       endpoint: ENDPOINT,
-      retryDelays: RETRIES,
+      retryDelays: RETRY_DELAYS,
       metadata: { filename: file.name, filetype: file.type, options: JSON.stringify(options) },
-      // The same file again, after a reload, goes on where it broke; with other options it is another job.
+      // The same file resumes after a reload of the page. With other options it is another job.
       fingerprint: async () => ['vidp', file.name, file.size, file.lastModified, JSON.stringify(options)].join('-'),
       removeFingerprintOnSuccess: true,
-      onShouldRetry: ({ originalResponse: answer }) => isPassing(answer?.getStatus()),
-      onBeforeRequest: (asked) => {
-        for (const [name, value] of Object.entries(key.headers())) asked.setHeader(name, value);
+      onShouldRetry: ({ originalResponse: response }) => isTransient(response?.getStatus()),
+      onBeforeRequest: (request) => {
+        for (const [name, value] of Object.entries(key.headers())) request.setHeader(name, value);
       },
       onProgress: (sent) => this.#progress(sent),
       onError: (error) => this.#failed(error),
@@ -101,16 +102,16 @@ class Upload {
   }
 
   async #failed(error) {
-    const answer = error.originalResponse;
-    const status = answer?.getStatus();
+    const response = error.originalResponse;
+    const status = response?.getStatus();
     if (status === 401) {
       await key.ask(key.headers());
       this.start();
       return;
     }
     this.state = 'failed';
-    this.problem = status ? Problem.of(status, answer.getBody()) : new Problem({ code: 'unreachable' });
-    announce(t('told.notSent', this.file.name), 'error');
+    this.problem = status ? Problem.of(status, response.getBody()) : new Problem({ code: 'unreachable' });
+    announce(t('message.notSent', this.file.name), 'error');
     uploads.next();
   }
 }
@@ -118,17 +119,17 @@ class Upload {
 class Uploads extends Store {
   all = [];
 
-  /** Takes files, with the `options` of their jobs. */
+  /** Adds files, with the `options` of their jobs. */
   add(files, options) {
     this.all.push(...[...files].map((file) => new Upload(file, structuredClone(options))));
     this.next();
   }
 
-  /** Starts those that wait, as far as others leave room. */
+  /** Starts waiting uploads, up to the limit of parallel uploads. */
   next() {
-    const room = AT_ONCE - this.all.filter((one) => one.state === 'sending').length;
+    const room = PARALLEL_UPLOADS - this.all.filter((one) => one.state === 'sending').length;
     const waiting = this.all.filter((one) => one.state === 'waiting');
-    waiting.slice(0, Math.max(0, room)).forEach((one) => one.start());
+    for (const one of waiting.slice(0, Math.max(0, room))) one.start();
     this.changed();
   }
 
@@ -152,18 +153,18 @@ class Uploads extends Store {
     this.next();
   }
 
-  /** The upload has become a job, which comes up in the list. */
+  /** Removes an upload that has become a job. The job appears in the list. */
   done(upload, jobId) {
     upload.state = 'done';
     jobs.own.add(jobId);
-    announce(t('told.sent', upload.file.name));
+    announce(t('message.sent', upload.file.name));
     this.remove(upload);
   }
 }
 
 export const uploads = new Uploads();
 
-// What failed for want of a connection goes on by itself.
+// Uploads that failed without a connection resume when the browser is online again.
 addEventListener('online', () => {
   for (const upload of uploads.all) if (upload.problem?.code === 'unreachable') uploads.resume(upload);
 });

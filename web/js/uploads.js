@@ -1,4 +1,4 @@
-// The uploads that have not become jobs yet.
+// The list of uploads that are not jobs yet.
 
 import { html, useStore } from './dom.js';
 import { bytes, duration, percent } from './format.js';
@@ -6,7 +6,8 @@ import { t } from './i18n.js';
 import { Explained, IconButton, Progress } from './parts.js';
 import { uploads } from './upload.js';
 
-function pace(upload) {
+/** The state of an upload, on one line. */
+function stateText(upload) {
   const { state, sent, file, speed, secondsLeft } = upload;
   const amount = sent ? t('upload.amount', bytes(sent), bytes(file.size)) : bytes(file.size);
   if (state !== 'sending' || !speed) return `${t(`upload.${state}`)} · ${amount}`;
@@ -14,6 +15,7 @@ function pace(upload) {
   return [percent(sent / file.size), amount, t('upload.speed', bytes(speed)), left].join(' · ');
 }
 
+/** The icon and the action of the main button, by the upload's state. */
 const BUTTONS = {
   sending: ['pause', 'pause'],
   waiting: ['pause', 'pause'],
@@ -21,17 +23,22 @@ const BUTTONS = {
   failed: ['retry', 'resume'],
 };
 
-/** Of those that wait, only some are shown: thousands may. */
+/** Waiting uploads in the list. The others are only counted, because there may be thousands. */
 const WAITING_SHOWN = 3;
 
-function Sent({ upload }) {
+function UploadItem({ upload }) {
   const { file, state, sent, problem } = upload;
   const [icon, action] = BUTTONS[state] ?? BUTTONS.sending;
   return html`<li class="upload ${state}">
     <div class="upload-head">
-      <p><b>${file.name}</b> <span class="fine">${pace(upload)}</span></p>
-      ${[[icon, action], ['close', 'cancel']].map(([picture, act]) => html`<${IconButton} key=${act} icon=${picture}
-        label=${t(`upload.${act}Of`, file.name)} onClick=${() => uploads[act](upload)} />`)}
+      <p><b>${file.name}</b> <span class="fine">${stateText(upload)}</span></p>
+      ${[
+        [icon, action],
+        ['close', 'cancel'],
+      ].map(
+        ([picture, act]) => html`<${IconButton} key=${act} icon=${picture}
+        label=${t(`upload.${act}Of`, file.name)} onClick=${() => uploads[act](upload)} />`,
+      )}
     </div>
     <${Progress} value=${file.size ? sent / file.size : 0} label=${file.name} />
     ${problem && html`<${Explained} problem=${problem} />`}
@@ -42,13 +49,18 @@ export function Uploads() {
   const { all } = useStore(uploads);
   const waiting = all.filter(({ state }) => state === 'waiting').slice(WAITING_SHOWN);
   const shown = all.filter((upload) => !waiting.includes(upload));
-  const dropRest = () => waiting.forEach((upload) => uploads.cancel(upload));
+  const dropRest = () => {
+    for (const upload of waiting) uploads.cancel(upload);
+  };
   if (!all.length) return null;
   return html`<ul class="uploads" aria-label=${t('upload.list')}>
-    ${shown.map((upload) => html`<${Sent} key=${upload.id} upload=${upload} />`)}
-    ${waiting.length > 0 && html`<li class="upload-rest">
+    ${shown.map((upload) => html`<${UploadItem} key=${upload.id} upload=${upload} />`)}
+    ${
+      waiting.length > 0 &&
+      html`<li class="upload-rest">
       <span>${t('upload.rest', waiting.length)}</span>
       <button type="button" class="quiet small" onClick=${dropRest}>${t('upload.dropRest')}</button>
-    </li>`}
+    </li>`
+    }
   </ul>`;
 }
