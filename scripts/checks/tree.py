@@ -5,6 +5,7 @@ field, and what is expected.
 """
 
 import functools
+import json
 import os
 import pathlib
 import re
@@ -74,6 +75,13 @@ class Tree:
 
     def yaml(self, path):
         return [document for document in yaml.safe_load_all(self.text(path)) if document is not None]
+
+    @functools.cached_property
+    def packages(self):
+        """The crates of the workspace, as cargo describes them."""
+        command = ["cargo", "metadata", "--no-deps", "--format-version", "1", "--offline", "--locked"]
+        done = subprocess.run(command, cwd=self.root, stdout=subprocess.PIPE, check=True)
+        return json.loads(done.stdout)["packages"]
 
     @functools.cached_property
     def guide(self):
