@@ -7,6 +7,7 @@ started outlives the run. Exit code 0 when everything could be measured, whether
 
 import argparse
 import datetime
+import functools
 import json
 import pathlib
 import shutil
@@ -57,7 +58,7 @@ def measure(chosen, folder, quick, rounds):
         # A video of an hour is larger than the 500 MB that are the default.
         with System(data, max_upload_mb=1000) as system:
             for name, work in WITH_SYSTEM.items():
-                one(name, lambda *rest: work(system, *rest))
+                one(name, functools.partial(work, system))
     for name, work in ALONE.items():
         one(name, work)
     return rows, details

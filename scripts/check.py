@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Check the manifests, the Compose file, the Dockerfile and the alerts against schemas and the programs' own words.
+"""Check the source code, the documents and all that is deployed, against schemas, rules and the programs' `--help`.
 
-`make k8s-check` installs what this needs, builds the programs and runs all of it. One line per check; what is wrong is
-told with file or build, document and field. Exit code 1 when anything is wrong.
+`make check` installs what the checks need, builds the programs and runs all checks. Each check prints one line, and one
+more for each problem, with its file or build, document and field. Exit code 1 when there is a problem.
 """
 
 import argparse
@@ -15,28 +15,36 @@ import unittest
 PYTHON = pathlib.Path(__file__).resolve().parent.parent / ".engines" / "check-venv" / "bin" / "python"
 if pathlib.Path(sys.prefix).resolve() != PYTHON.parent.parent.resolve():
     if not PYTHON.exists():
-        sys.exit("k8s-check: run `python3 scripts/setup.py --checks` first")
+        sys.exit("check: run `python3 scripts/setup.py --checks` first")
     os.execv(PYTHON, [str(PYTHON), *sys.argv])
 
-from checks import (  # noqa: E402
+from checks.compose import file as compose  # noqa: E402
+from checks.deployed import (  # noqa: E402
     alerts,
     broker,
     build,
-    compose,
     copies,
-    documents,
-    figures,
     hardening,
-    lint,
+    metrics,
     names,
     network,
     references,
     scaling,
     schemas,
 )
+from checks.source import deny, documents, javascript, layers, lint, ruff, typos, words  # noqa: E402
 from checks.tree import Tree  # noqa: E402
 
-CHECKS = {
+SOURCE = {
+    "layers": layers,
+    "deny": deny,
+    "words": words,
+    "typos": typos,
+    "ruff": ruff,
+    "javascript": javascript,
+    "documents": documents,
+}
+DEPLOYED = {
     "build": build,
     "schemas": schemas,
     "names": names,
@@ -49,38 +57,46 @@ CHECKS = {
     "compose": compose,
     "lint": lint,
     "alerts": alerts,
-    "figures": figures,
-    "documents": documents,
+    "metrics": metrics,
 }
+CHECKS = {**SOURCE, **DEPLOYED}
+SELF = "self"
+SELF_TITLE = "Each check finds the fault in a tree that was broken on purpose"
+GROUPS = {"source": [*SOURCE], "k8s": [*DEPLOYED, "documents", SELF]}
+
+
+def title(name):
+    return SELF_TITLE if name == SELF else CHECKS[name].__doc__.splitlines()[0].rstrip(".")
 
 
 def options():
-    listed = "\n".join(f"  {name:<12}{check.__doc__.splitlines()[0]}" for name, check in CHECKS.items())
+    """The names of the chosen checks, in the order of the command line."""
+    listed = "\n".join(f"  {name:<12}{title(name)}" for name in [*CHECKS, SELF])
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0],
-        epilog=f"checks:\n{listed}\n  {'self':<12}Each check complains about a tree that was broken on purpose.",
+        epilog=f"checks:\n{listed}\n\ngroups: {', '.join(GROUPS)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("checks", nargs="*", metavar="CHECK", help="these alone (default: all)")
-    chosen = parser.parse_args().checks or [*CHECKS, "self"]
-    if wrong := set(chosen) - {*CHECKS, "self"}:
-        parser.error(f"no such check: {', '.join(sorted(wrong))}")
-    return chosen
+    parser.add_argument("checks", nargs="*", metavar="CHECK", help="only these checks or groups (default: all)")
+    asked = parser.parse_args().checks or [*CHECKS, SELF]
+    chosen = [name for one in asked for name in GROUPS.get(one, [one])]
+    if unknown := set(chosen) - {*CHECKS, SELF}:
+        parser.error(f"no such check: {', '.join(sorted(unknown))}")
+    return list(dict.fromkeys(chosen))
 
 
 def problems(check, tree):
-    """What is wrong; a file or a field that a check needs and does not find is wrong too."""
+    """The problems of a check. A missing file or field that the check needs is a problem too."""
     found = []
     try:
-        for problem in check(tree):
-            found.append(problem)
-    except Exception as error:  # Whatever it is: the file was not as the check expects it.
-        found.append(f"the check could not go on: {type(error).__name__}: {error}")
-    return together(found)
+        found.extend(check(tree))
+    except Exception as error:  # The file differs from what the check expects.
+        found.append(f"the check stopped: {type(error).__name__}: {error}")
+    return merged(found)
 
 
-def together(found):
-    """One line for what is wrong in several builds alike."""
+def merged(found):
+    """Merges a problem that several builds share into one line."""
     places = {}
     for problem in found:
         place, separator, what = problem.partition(": ")
@@ -89,12 +105,12 @@ def together(found):
 
 
 def proven():
-    """Runs the checks' own tests."""
-    from checks import test_files, test_manifests
+    """Runs the checks' own tests; returns their failures."""
+    from checks import test_files, test_manifests, test_source
 
     load = unittest.defaultTestLoader.loadTestsFromModule
     result = unittest.TestResult()
-    unittest.TestSuite([load(test_manifests), load(test_files)]).run(result)
+    unittest.TestSuite([load(test_manifests), load(test_files), load(test_source)]).run(result)
     return [
         f"{test.id().rpartition('.')[2]}: {trace.strip().splitlines()[-1]}"
         for test, trace in result.failures + result.errors
@@ -105,14 +121,17 @@ def main():
     tree, wrong = Tree(), 0
     for name in options():
         started = time.monotonic()
-        found = proven() if name == "self" else problems(CHECKS[name].check, tree)
+        found = proven() if name == SELF else problems(CHECKS[name].check, tree)
         wrong += len(found)
-        about = "broken trees are found out" if name == "self" else CHECKS[name].__doc__.splitlines()[0].rstrip(".")
-        print(f"{'FAIL' if found else 'ok':<4} {name:<11} {time.monotonic() - started:5.1f} s  {about}", flush=True)
+        result, seconds = "FAIL" if found else "ok", time.monotonic() - started
+        print(f"{result:<4} {name:<11} {seconds:5.1f} s  {title(name)}", flush=True)
         for problem in found:
             print(f"       {problem}", flush=True)
+        if steps := os.environ.get("VIDP_STEPS"):
+            with open(steps, "a") as file:
+                file.write(f"{seconds:.0f} checks/{name} {result}\n")
     if wrong:
-        sys.exit(f"k8s-check: {wrong} problem{'s' if wrong > 1 else ''}")
+        sys.exit(f"check: {wrong} problem{'s' if wrong > 1 else ''}")
 
 
 if __name__ == "__main__":

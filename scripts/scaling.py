@@ -27,7 +27,7 @@ def with_modules(names):
     """Goes on in an environment that has the modules, unless this one does."""
     if all(importlib.util.find_spec(name) for name in names):
         return
-    import environments
+    from install import environments
 
     python = environments.make(VENV, REQUIREMENTS, "--require-hashes")
     os.execv(python, [python, __file__, *sys.argv[1:]])

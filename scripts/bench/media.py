@@ -50,6 +50,4 @@ def describe(clip):
     facts = json.loads(run(["ffprobe", "-v", "error", "-show_entries", shown, "-of", "json", clip]))
     (picture,) = [stream for stream in facts["streams"] if "width" in stream]
     rate = float(facts["format"]["bit_rate"]) / 1e6
-    return (
-        f"{float(facts['format']['duration']):.0f} s, {picture['width']}x{picture['height']}, {rate:.1f} Mbit/s"
-    )
+    return f"{float(facts['format']['duration']):.0f} s, {picture['width']}x{picture['height']}, {rate:.1f} Mbit/s"

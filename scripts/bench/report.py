@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import statistics
-from typing import List, Optional
+from typing import Optional
 
 
 @dataclasses.dataclass
@@ -17,7 +17,7 @@ class Row:
     ratio: str
     goal: str = ""
     met: Optional[bool] = None
-    samples: List = dataclasses.field(default_factory=list)
+    samples: list = dataclasses.field(default_factory=list)
 
 
 def compare(measure, what, pairs, limit=None):

@@ -1,5 +1,6 @@
 """Language detection and transcription against faster-whisper: the same weights, clips and number of threads."""
 
+import functools
 import json
 import pathlib
 import re
@@ -76,19 +77,19 @@ def detect(folder, quick, rounds):
             seconds = {}
             for _, clip in clips:
                 ours[clip], theirs[clip] = in_turn(
-                    number, lambda: vidp("detect", clip), lambda: other.ask("detect", clip)
+                    number, functools.partial(vidp, "detect", clip), functools.partial(other.ask, "detect", clip)
                 )
                 seconds[clip] = (ours[clip]["seconds"], theirs[clip]["seconds"])
             rounds_seconds.append(seconds)
-    wrong = [
-        {clip for language, clip in clips if answers[clip]["language"] != language} for answers in (ours, theirs)
-    ]
+    wrong = [{clip for language, clip in clips if answers[clip]["language"] != language} for answers in (ours, theirs)]
     worse = sorted(clip.name for clip in wrong[0] - wrong[1])
     right = [f"{len(clips) - len(some)} of {len(clips)}" for some in wrong]
     whole = [clip for _, clip in clips if clip.suffix == ".ogg"]
     cuts = [clip for _, clip in clips if clip.suffix != ".ogg"]
     rows = [
-        compare("detect", f"detect / faster-whisper int8, {len(clips)} clips, seconds a clip", means(rounds_seconds), 1.0),
+        compare(
+            "detect", f"detect / faster-whisper int8, {len(clips)} clips, seconds a clip", means(rounds_seconds), 1.0
+        ),
         compare("detect", "… of 32 to 39 s", means(rounds_seconds, whole)),
         compare("detect", f"… of {CUT} s", means(rounds_seconds, cuts)),
         Row("detect", "… languages right", *right, "", "no clip more wrong", not worse),
@@ -119,7 +120,7 @@ def transcribe(folder, quick, rounds):
             seconds = {}
             for clip in clips:
                 ours[clip], theirs[clip] = in_turn(
-                    number, lambda: vidp("subtitle", clip), lambda: other.ask("transcribe", clip)
+                    number, functools.partial(vidp, "subtitle", clip), functools.partial(other.ask, "transcribe", clip)
                 )
                 seconds[clip] = (ours[clip]["seconds"], theirs[clip]["seconds"])
                 if number == 0:  # It only explains the row above it.

@@ -1,5 +1,6 @@
 """One running VidP: `vidp up` in a folder of its own, and a client for it."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -91,10 +92,8 @@ def children(pid):
     """The process ids of a process's children."""
     found = []
     for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
+        with contextlib.suppress(OSError):  # The thread has ended.
             found += [int(child) for child in task.read_text().split()]
-        except OSError:
-            pass  # The thread is gone.
     return found
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-import environments
+from install import environments
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SAMPLES = ROOT / "samples"
@@ -44,7 +44,10 @@ def start(command, **options):
     """A child in a process group of its own, so that Ctrl-C reaches the benchmark only, which ends it in order."""
     options.setdefault("env", environment())
     return subprocess.Popen(
-        [str(part) for part in command], start_new_session=True, preexec_fn=die_with_parent, **options
+        [str(part) for part in command],
+        start_new_session=True,
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - no thread runs here
+        **options,
     )
 
 
@@ -101,9 +104,7 @@ def venv():
 
 def versions():
     """What the figures depend on, for the head of the table."""
-    pins = dict(
-        line.split("==") for line in REQUIREMENTS.read_text().splitlines() if line and not line.startswith("#")
-    )
+    pins = dict(line.split("==") for line in REQUIREMENTS.read_text().splitlines() if line and not line.startswith("#"))
     return {
         "ffmpeg": run(["ffmpeg", "-version"]).split()[2],
         **{name: pins[name] for name in ("faster-whisper", "ctranslate2", "awscli")},

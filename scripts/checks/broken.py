@@ -1,6 +1,7 @@
 """The repository with one thing broken in memory, for the checks' own tests."""
 
 import copy
+import typing
 import unittest
 
 from .tree import Tree, kinds, pods
@@ -48,7 +49,7 @@ class Broken(Tree):
 
 
 class Complaints(unittest.TestCase):
-    before = {}
+    before: typing.ClassVar = {}
 
     def assertFound(self, check, change, *expected):
         """After `change`, the check has a complaint that it had not before, with all of `expected` in it."""

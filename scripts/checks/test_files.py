@@ -4,9 +4,12 @@ import copy
 import pathlib
 import tempfile
 
-from . import alerts, compose, compose_names, documents, figures, lint
 from .broken import SOUND, Broken, Complaints
-from .compose_variables import FILE, SAMPLE
+from .compose import file as compose
+from .compose import names as compose_names
+from .compose.variables import FILE, SAMPLE
+from .deployed import alerts, metrics
+from .source import documents, lint
 from .tree import Tree
 
 
@@ -115,10 +118,10 @@ class Files(Complaints):
 
         self.assertFound(documents.check, renamed, "docs/settings.md: VIDP_ATTEMPTS_LIMIT: no program reads it")
 
-    def test_figures(self):
-        known = figures.declared(SOUND)
+    def test_metrics(self):
+        known = metrics.declared(SOUND)
         self.assertIn("vidp_task_seconds_bucket", known)
-        self.assertEqual(list(figures.unknown("x", 'vidp_queue_depth{a="vidp_no"}', known)), [])
-        self.assertEqual(len(list(figures.unknown("x", "rate(vidp_queue_deep[5m])", known))), 1)
-        self.assertTrue(any("parse" in one for one in figures.parse([("panel 1", "sum(rate(x[$__rate_interval])")])))
-        self.assertEqual(list(figures.parse([("panel 1", 'sum(rate(x{stage=~"$stage"}[$__rate_interval]))')])), [])
+        self.assertEqual(list(metrics.unknown("x", 'vidp_queue_depth{a="vidp_no"}', known)), [])
+        self.assertEqual(len(list(metrics.unknown("x", "rate(vidp_queue_deep[5m])", known))), 1)
+        self.assertTrue(any("parse" in one for one in metrics.parse([("panel 1", "sum(rate(x[$__rate_interval])")])))
+        self.assertEqual(list(metrics.parse([("panel 1", 'sum(rate(x{stage=~"$stage"}[$__rate_interval]))')])), [])

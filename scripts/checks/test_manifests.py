@@ -2,8 +2,8 @@
 
 import functools
 
-from . import adapter, broker, build, copies, hardening, names, network, references, scaling, schemas
 from .broken import SOUND, Broken, Complaints
+from .deployed import adapter, broker, build, copies, hardening, names, network, references, scaling, schemas
 from .tree import kinds, pods
 
 
@@ -38,14 +38,14 @@ class Manifests(Complaints):
             tree.one("ScaledObject")["spec"]["triggers"][0]["metadata"]["lagThreshold"] = 1
 
         def of_a_monitor(tree):
-            tree.one("ServiceMonitor")["spec"]["endpoints"][0]["intervall"] = "15s"
+            tree.one("ServiceMonitor")["spec"]["endpoints"][0]["intervalx"] = "15s"
 
         self.assertFound(schemas.check, unknown_field, "Deployment/downscale", "resourcess")
         self.assertFound(schemas.check, unknown_kind, "there is no apps/v1beta1 Deployment")
         self.assertFound(schemas.check, no_quantity, "'4GiB' is not a quantity")
         self.assertFound(schemas.check, above_its_limit, "requests.memory is more than its limit")
         self.assertFound(schemas.check, of_a_trigger, "ScaledObject", "is not of type 'string'")
-        self.assertFound(schemas.check, of_a_monitor, "ServiceMonitor", "intervall")
+        self.assertFound(schemas.check, of_a_monitor, "ServiceMonitor", "intervalx")
 
     def test_names(self):
         def container(**fields):

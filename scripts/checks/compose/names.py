@@ -2,9 +2,9 @@
 
 import re
 
-from . import programs
-from .compose_variables import FILE, environment, filled, sample, seconds
-from .names import OURS, unknown
+from .. import programs
+from ..deployed.names import OURS, unknown
+from .variables import FILE, environment, filled, sample, seconds
 
 ENV_LINE = re.compile(r"ENV\s+((?:.*\\\n)*.*)")
 

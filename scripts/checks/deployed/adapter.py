@@ -6,7 +6,7 @@ import tempfile
 
 import yaml
 
-from .tree import run, tool
+from ..tree import run, tool
 
 VALUES = "k8s/overlays/prometheus-adapter/adapter-values.yaml"
 METRIC = "vidp_queue_depth"

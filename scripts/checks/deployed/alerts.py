@@ -6,7 +6,7 @@ import tempfile
 
 import yaml
 
-from .tree import kinds, run, tool
+from ..tree import kinds, run, tool
 
 RUNBOOK = "docs/operations.md"
 HEADING = re.compile(r"^#+ +`?(\w+)`?\s*$", re.MULTILINE)

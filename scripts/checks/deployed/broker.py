@@ -4,8 +4,9 @@ import pathlib
 import re
 import tempfile
 
-from . import compose_variables, settings
-from .tree import kinds, pods, run, title, tool
+from ..compose import variables as compose_variables
+from ..tree import kinds, pods, run, title, tool
+from . import settings
 
 FOLDER = "deploy/nats"
 

@@ -3,7 +3,7 @@
 import collections
 import json
 
-from .tree import NAMESPACE, title
+from ..tree import NAMESPACE, title
 
 # Kinds without a namespace.
 CLUSTER = {"Namespace", "ClusterRole", "ClusterRoleBinding", "PriorityClass", "StorageClass", "APIService",

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from .tree import kinds
+from ..tree import kinds
 
 # Compose mounts the file; Kubernetes has its text in a ConfigMap under the same name. `kubectl apply -f` takes no
 # generator, so there are two copies, and this check.

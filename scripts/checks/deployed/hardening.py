@@ -2,11 +2,11 @@
 
 import re
 
+from ..tree import containers, kinds, pods, title
 from . import placing
 from .names import OURS
 from .selectors import labels, selected
 from .settings import environment
-from .tree import containers, kinds, pods, title
 
 CPU_OR_MEMORY = ("cpu", "memory")
 

@@ -7,8 +7,8 @@ import tempfile
 
 import yaml
 
+from ..tree import run, tool
 from . import alerts
-from .tree import run, tool
 
 DECLARED = re.compile(r'const (\w+): &str\s*=\s*"(vidp_[a-z0-9_]+)"')
 HISTOGRAM = re.compile(r"describe_histogram!\(\s*(\w+)")

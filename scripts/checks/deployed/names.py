@@ -2,9 +2,9 @@
 
 import re
 
-from . import programs
+from .. import programs
+from ..tree import containers, kinds, pods, title
 from .settings import environment, unread
-from .tree import containers, kinds, pods, title
 
 OURS = re.compile(r"^(?:[\w.:-]+/)*?vidp/([\w-]+):([\w.-]+)$")
 # Read by the C and Rust run-time, not by clap.

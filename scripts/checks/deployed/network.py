@@ -6,8 +6,8 @@ needs the consent of both ends, and an end that no policy selects consents to ev
 
 import ipaddress
 
+from ..tree import NAMESPACE, containers, kinds, pods
 from .selectors import labels, selected
-from .tree import NAMESPACE, containers, kinds, pods
 
 NAME = "app.kubernetes.io/name"
 SERVICES = {"vidp-main": 8000, "langscale": 8002, "downscale": 8003, "subtitle": 8004}
@@ -24,8 +24,10 @@ OUTSIDE = {
 STRANGER = "default/"
 PRIVATE = [
     ipaddress.ip_network(net)
-    for net in ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
-    + ("::1/128", "fc00::/7", "fe80::/10")
+    for net in (
+        *("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"),
+        *("::1/128", "fc00::/7", "fe80::/10"),
+    )
 ]
 # cert-manager runs this pod for the time of an order. It is in no manifest; the policies must know it.
 SOLVER = {
@@ -111,7 +113,7 @@ def anywhere(policies, found):
         for rule in spec.get("egress") or []:
             blocks = [one["ipBlock"] for one in rule.get("to") or [] if "ipBlock" in one]
             out = [one for one in blocks if not one["cidr"].endswith(("/32", "/128"))]
-            if rule.get("to") and (not out or name == "api" and all(public(one) for one in out) and https(rule)):
+            if rule.get("to") and (not out or (name == "api" and all(public(one) for one in out) and https(rule))):
                 continue
             yield f"NetworkPolicy/{name}: egress leads out of the cluster: {[one['cidr'] for one in out] or 'anywhere'}"
 

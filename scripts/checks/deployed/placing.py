@@ -1,7 +1,7 @@
 """Where pods go, what disk they get there, and whether a node may be emptied again."""
 
+from ..tree import containers
 from .quantities import size
-from .tree import containers
 
 # The kubelet turns a container's log over at 10 MiB and keeps 5 of them, which count as the pod's own use of the disk.
 # It looks every 10 s: what a program says when everything fails comes on top.

@@ -1,7 +1,7 @@
 """What a document names is there in the same build: keys, claims, ports, selectors, targets of scaling."""
 
+from ..tree import containers, kinds, pods, title
 from .selectors import ingress, labels, matches, selects
-from .tree import containers, kinds, pods, title
 
 
 def check(tree):

@@ -11,7 +11,7 @@ import re
 import jsonschema
 import kubernetes_validate
 
-from .tree import ENGINES
+from ..tree import ENGINES
 
 # (apiVersion, kind) -> file in .engines/schemas.
 PUBLISHED = {

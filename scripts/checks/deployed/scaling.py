@@ -2,11 +2,11 @@
 
 import re
 
+from ..tree import kinds, pods, title
 from . import adapter
-from .figures import declared
+from .metrics import declared
 from .names import OURS
 from .settings import environment
-from .tree import kinds, pods, title
 
 LANES = re.compile(r"pub enum Lane \{(.*?)\}", re.S)
 NAME = re.compile(r'= "(\w+)"')

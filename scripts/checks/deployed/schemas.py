@@ -6,8 +6,8 @@ import re
 
 import kubernetes_validate
 
+from ..tree import title
 from . import quantities, resources
-from .tree import title
 
 # The second is the oldest that is supported.
 VERSIONS = re.compile(r"Kubernetes (1\.\d+)(?: \((1\.\d+) or newer)?")

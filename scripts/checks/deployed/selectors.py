@@ -1,6 +1,6 @@
 """Selectors, ports and backends find what they are meant for: one that matches nothing does nothing, without a word."""
 
-from .tree import containers, kinds, pods, title
+from ..tree import containers, kinds, pods, title
 
 # Labels of pods that are made by others than these manifests (cert-manager's answer to HTTP-01).
 OTHERS = ({"acme.cert-manager.io/http01-solver": "true"},)

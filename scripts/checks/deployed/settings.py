@@ -1,6 +1,6 @@
 """What a container gets as its environment from the ConfigMaps of the same build."""
 
-from .tree import containers, kinds, pods
+from ..tree import containers, kinds, pods
 
 
 def environment(documents, container):

@@ -2,7 +2,8 @@
 
 import re
 
-from . import compose_variables, programs
+from .. import programs
+from ..compose import variables
 
 NAME = re.compile(r"\b(?:VIDP|OTEL)_[A-Z0-9_]+")
 STREAM = re.compile(r'&str = "(VIDP_\w+)"')
@@ -15,7 +16,7 @@ ENGINES = "engines/src/find.rs"
 
 def check(tree):
     known = set(STREAM.findall(tree.text(STREAMS))) | set(READ.findall(tree.text(ENGINES)))
-    known |= set(compose_variables.sample(tree))
+    known |= set(variables.sample(tree))
     for name, _ in programs.images(tree).values():
         known |= set(programs.program(name).env)
     for path in tree.glob(*DOCUMENTS):

@@ -50,7 +50,8 @@ def check(tree):
     yield from drivers(tree.packages)
     for name, graph in graphs(tree):
         for circle in circles(graph):
-            yield f"{name}: import circle of {len(circle)} files: {' -> '.join(loop(circle, graph))}{others(circle, graph)}"
+            way = " -> ".join(loop(circle, graph))
+            yield f"{name}: import circle of {len(circle)} files: {way}{others(circle, graph)}"
     yield from folders(tree)
     yield from long_files(tree)
 

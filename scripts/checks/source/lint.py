@@ -2,7 +2,7 @@
 
 import sys
 
-from .tree import run, tool
+from ..tree import run, tool
 
 YAML = ("**/*.yml", "**/*.yaml", "**/Kustomization")
 SHELL = ("deploy/**/*.sh", "k8s/**/*.sh")

@@ -1,10 +1,11 @@
 """Extracts the prose of a source file: comments, docstrings and Markdown text, without code.
 
-`blocks(path, text)` yields blocks, and a block is a list of (line number, text). A block ends where a reader's paragraph
-ends, so that a phrase that is broken over two lines is still one phrase.
+`blocks(path, text)` yields blocks, and a block is a list of (line number, text). A block is one paragraph, so that a
+phrase is found that is broken over two lines.
 """
 
 import ast
+import functools
 import io
 import pathlib
 import re
@@ -30,31 +31,25 @@ MARKER = re.compile(r"^\s*(?:///?|//!|/\*+|<!--|\*(?!\*))|(?:\*+/|-->)\s*$")
 OPENS = re.compile(r"^\s*(?:[-*+]\s|\d+[.)]\s|\#|\||>)")
 FENCE = re.compile(r"^\s*(?:```|~~~)")
 
-LIKE_RUST, LIKE_SCRIPT = {".rs"}, {".js", ".mjs", ".cjs", ".ts"}
-HASHES = {".yml", ".yaml", ".sh", ".toml", ".conf", ".txt", ".example", ".dockerignore", ".gitignore"}
+HASHES = {".yml", ".yaml", ".sh", ".toml", ".conf", ".txt", ".example", ".gitignore"}
 HASH_NAMES = {"Makefile", "Dockerfile", "Kustomization", "run", ".dockerignore", ".gitignore"}
 
 
 def blocks(path, text):
     """The blocks of a file; none for a kind of file that has no prose."""
+    if reader := reader_of(path):
+        yield from paragraphs(reader(text))
+
+
+def has(path):
+    return reader_of(path) is not None
+
+
+def reader_of(path):
     name, ending = pathlib.PurePath(path).name, pathlib.PurePath(path).suffix
-    if ending == ".md":
-        lines = markdown(text)
-    elif ending == ".py":
-        lines = python(text)
-    elif ending in LIKE_RUST:
-        lines = commented(RUST, text)
-    elif ending in LIKE_SCRIPT:
-        lines = commented(SCRIPT, text)
-    elif ending == ".css":
-        lines = commented(STYLE, text)
-    elif ending in {".html", ".svg"}:
-        lines = commented(PAGE, text)
-    elif ending in HASHES or name in HASH_NAMES:
-        lines = hashes(text)
-    else:
-        return
-    yield from paragraphs(lines)
+    if ending in HASHES or name in HASH_NAMES:
+        return hashes
+    return READERS.get(ending)
 
 
 def paragraphs(lines):
@@ -109,3 +104,14 @@ def python(text):
 def markdown(text):
     text = re.sub(r"<!--.*?-->", lambda comment: "\n" * comment[0].count("\n"), text, flags=re.DOTALL)
     return enumerate(text.splitlines(), start=1)
+
+
+READERS = {
+    ".md": markdown,
+    ".py": python,
+    ".rs": functools.partial(commented, RUST),
+    ".js": functools.partial(commented, SCRIPT),
+    ".css": functools.partial(commented, STYLE),
+    ".html": functools.partial(commented, PAGE),
+    ".svg": functools.partial(commented, PAGE),
+}

@@ -5,7 +5,7 @@ import pathlib
 
 
 def edges(tree, folder):
-    """{(importing file, imported file): names}. A package's `__init__.py` is imported only by name, not by its children."""
+    """{(importing file, imported file): names}. A file in a package is no importer of the package's `__init__.py`."""
     files = set(tree.glob(f"{folder}/**/*.py"))
     found = {}
     for path in sorted(files):

@@ -1,9 +1,9 @@
 """The import graph of one crate: which source file uses names that another file defines.
 
 An edge leads to the file that defines the name. Re-exports are followed: `use crate::sweep::delete` is an edge to
-`sweep/objects.rs` when `sweep.rs` has `pub use objects::delete`. Names that a child takes from its parent are edges like all others.
-No edges: `mod child;`, a re-export that the file itself does not use, and code under `#[cfg(test)]`, which may use everything.
-Methods are not followed: a call names no file.
+`sweep/objects.rs` when `sweep.rs` has `pub use objects::delete`. A name that a child uses from its parent is an edge
+like any other. No edges: `mod child;`, a re-export that the file itself does not use, and code under `#[cfg(test)]`,
+which may use everything. Calls of methods are not followed, because they name no file.
 """
 
 import dataclasses
@@ -13,7 +13,8 @@ import re
 
 # Comments and literals become spaces; a path in a string, as in `#[serde(with = "crate::hex")]`, stays.
 LITERAL = re.compile(
-    r"""//[^\n]*|/\*.*?\*/|b?r(?P<hashes>\#*)".*?"(?P=hashes)|b?"(?:\\.|[^"\\])*"|b?'(?:\\[^\n]{1,9}?|[^'\\\n])'""", re.DOTALL
+    r"""//[^\n]*|/\*.*?\*/|b?r(?P<hashes>\#*)".*?"(?P=hashes)|b?"(?:\\.|[^"\\])*"|b?'(?:\\[^\n]{1,9}?|[^'\\\n])'""",
+    re.DOTALL,
 )
 PATH_IN_STRING = re.compile(r'"((?:crate|super)(?:::\w+)+)"')
 CFG_TEST = re.compile(r"#\[cfg\((?:all\()?test\b[^\]]*\]\s*(?:#\[[^\]]*\]\s*)*")
@@ -21,9 +22,7 @@ INLINE = re.compile(r"\bmod\s+(\w+)\s*\{")
 CHILD = re.compile(r"\bmod\s+(?:r#)?(\w+)\s*;")
 USE = re.compile(r"(?P<public>\bpub(?:\([^)]*\))?\s+)?\buse\s+(?P<tree>[^;]+);")
 PATH = re.compile(r"(?<![\w:$'#])(?:\$?crate|super|self|\w+)(?:\s*::\s*\w+)+")
-DEFINED = re.compile(
-    r"\b(?:fn|struct|enum|union|trait|type|const|static|mod|macro_rules!)\s+(?:mut\s+)?(?:r#)?(\w+)"
-)
+DEFINED = re.compile(r"\b(?:fn|struct|enum|union|trait|type|const|static|mod|macro_rules!)\s+(?:mut\s+)?(?:r#)?(\w+)")
 TEST_NAMES = {"tests", "interleavings"}
 
 
@@ -73,9 +72,7 @@ class Crate:
     def __init__(self, files):
         self.files = {file.module: file for file in files}
         self.modules = {
-            file.module + inside
-            for file in files
-            for inside in [(), *((name,) for _, _, name in file.inline)]
+            file.module + inside for file in files for inside in [(), *((name,) for _, _, name in file.inline)]
         }
 
     def edges(self):
@@ -121,7 +118,7 @@ class Crate:
                 module, segments = module[:-1], segments[1:]
             return module + tuple(segments)
         # In the module itself: a child, or what another `use` of the file brought.
-        return module + tuple(segments) if module + (first,) in self.modules else None
+        return module + tuple(segments) if (*module, first) in self.modules else None
 
     def definer(self, path, seen=()):
         """The file that defines the first name of a path that is not a module."""

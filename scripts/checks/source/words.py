@@ -1,21 +1,19 @@
 """Comments and documents use plain words: the riddling ones stay below a limit that only falls.
 
-It reads the prose of Rust, Python, JavaScript, CSS, YAML, shell, Make and TOML files, and of Markdown outside code. Text in
-`backticks` does not count, so that a style guide can quote what it forbids. Every hit, file by file, of these paths:
+Reads the prose of Rust, Python, JavaScript, CSS, YAML, shell, Make and TOML files, and of Markdown outside code. Text
+in `backticks` does not count, so that a style guide can quote what it forbids. Every hit in these paths:
 
-    python3 scripts/checks/words.py [PATH…]
+    python3 scripts/checks/source/words.py [PATH…]
 """
 
-import collections
 import pathlib
 import re
 import sys
 
 if __package__:
-    from .prose import blocks
-    from .tree import Tree
+    from . import prose
 else:
-    from prose import blocks
+    import prose
 
 # Riddling words per 1,000 words of prose. This number only falls; the goal is 1.0.
 LIMIT = 10.3
@@ -24,19 +22,22 @@ SLACK = 0.3
 WORST = 20
 
 PHRASES = [
-    "nobody", "somebody", "someone", "everybody", "anybody", "whoever", "whatever", "whichever", "anew", "told", "tell of",
-    "goes on", "go on", "went on", "of it", "of them", "of its own", "of their own", "no good", "any more", "as it is",
-    "as they are", "as good", "comes to", "come to", "by and by", "is to be", "are to be", "such a", "of old", "so many",
-    "so long", "as it were",
+    "nobody", "somebody", "someone", "everybody", "anybody", "whoever", "whatever", "whichever", "anew", "told",
+    "tell of", "goes on", "go on", "went on", "of it", "of them", "of its own", "of their own", "no good", "any more",
+    "as it is", "as they are", "as good", "comes to", "come to", "by and by", "is to be", "are to be", "such a",
+    "of old", "so many", "so long", "as it were",
 ]  # fmt: skip
 # Longest first, so that a phrase is counted once.
 RIDDLE = re.compile(
     r"\b(?:" + "|".join(sorted((one.replace(" ", r"\s+") for one in PHRASES), key=len, reverse=True)) + r")\b",
     re.IGNORECASE,
 )
-# A sentence that opens with one of these hides its subject. A question may, and so may a clause before a comma ("Where a
-# claim expires, …").
-OPENING = re.compile(r"(?:^[\s>#|*+-]*(?:\d+[.)]\s)?|(?<=[.!?])\s+|\|\s*)[*_]*(?P<word>Who|What|Whose|Of|Whether|Where)\b(?P<rest>[^.!?]*[.!?]?)")
+# A sentence that opens with one of these hides its subject. Questions are exempt, and so are clauses before a comma:
+# "Where a claim expires, …".
+OPENING = re.compile(
+    r"(?:^[\s>#|*+-]*(?:\d+[.)]\s)?|(?<=[.!?])\s+|\|\s*)[*_]*"
+    r"(?P<word>Who|What|Whose|Of|Whether|Where)\b(?P<rest>[^.!?]*[.!?]?)"
+)
 WORD = re.compile(r"[^\W\d_](?:[\w'’-]*\w)?")
 CODE = re.compile(r"`+[^`]*`+")
 LINK = re.compile(r"\]\([^)]*\)|\bhttps?://\S+")
@@ -48,7 +49,7 @@ FOLDERS = {".git", ".engines", ".vidp", "target", "bench-out", "node_modules", "
 def measure(path, text):
     """The number of words of prose in a file, and its hits as (line number, words)."""
     total, hits = 0, []
-    for block in blocks(path, text):
+    for block in prose.blocks(path, text):
         joined, starts = "", []
         for number, line in block:
             starts.append((len(joined), number))
@@ -77,8 +78,8 @@ def riddles(text):
 
 
 def survey(files):
-    """The rate per 1,000 words over (path, text), the words, and the hits of each file."""
-    total, found = 0, collections.OrderedDict()
+    """Returns the rate per 1,000 words over (path, text), the number of words, and the hits of each file."""
+    total, found = 0, {}
     for path, text in files:
         words, hits = measure(path, text)
         total += words
@@ -88,41 +89,29 @@ def survey(files):
     return 1000 * count / max(total, 1), total, found
 
 
-def ours(path):
-    return not any(one in f"/{path}" for one in NOT_OURS)
+def wanted(path):
+    return prose.has(path) and not any(one in f"/{path}" for one in NOT_OURS)
 
 
-def readable(root, paths):
-    for path in paths:
-        try:
-            yield path, (root / path).read_text()
-        except UnicodeDecodeError:
-            continue
-
-
-def check(tree, limit=None):
-    limit = LIMIT if limit is None else limit
-    rate, total, found = survey((path, tree.text(path)) for path in tree.files if ours(path))
+def check(tree, limit=LIMIT):
+    rate, total, found = survey((path, tree.text(path)) for path in tree.files if wanted(path))
+    measured = f"words: {rate:.2f} riddling words per 1,000"
     if not total:
         yield "words: no prose was found"
     elif rate > limit:
-        yield f"words: {rate:.2f} riddling words per 1,000, and the limit is {limit}: `python3 scripts/checks/words.py` lists them"
+        yield f"{measured}, and the limit is {limit}: `python3 scripts/checks/source/words.py` lists them"
         worst = sorted(found.items(), key=lambda one: -len(one[1]))[:WORST]
-        for path, hits in worst:
-            for number, word in hits:
-                yield f"{path}:{number}: {word}"
+        yield from (f"{path}:{number} {word}" for path, hits in worst for number, word in hits)
     elif rate < limit - SLACK:
-        yield f"words: {rate:.2f} riddling words per 1,000: lower LIMIT in scripts/checks/words.py from {limit} to {rate:.1f}"
+        yield f"{measured}: lower LIMIT in scripts/checks/source/words.py from {limit} to {rate + 0.05:.1f}"
 
 
 def main(paths):
-    root = pathlib.Path.cwd()
     files = []
     for path in map(pathlib.Path, paths or ["."]):
         inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-        files += [one for one in inside if one.is_file() and not FOLDERS & set(one.parts)]
-    named = [path.resolve().relative_to(root).as_posix() if path.resolve().is_relative_to(root) else str(path) for path in files]
-    rate, total, found = survey(readable(root, (path for path in named if ours(path))))
+        files += [one for one in inside if one.is_file() and not FOLDERS & set(one.parts) and wanted(one.as_posix())]
+    rate, total, found = survey((path.as_posix(), path.read_text()) for path in files)
     for path, hits in found.items():
         for number, word in hits:
             print(f"{path}:{number}: {word}")
