@@ -1,5 +1,5 @@
-"""The needs of `make check` and `make test`, for `setup.py --checks`: linters, schemas, kubectl, Prometheus's tools, and
-other projects' clients of the API.
+"""The needs of `make check` and `make test`, for `setup.py --checks`: linters, schemas, kubectl, tools of Prometheus,
+and other projects' clients of the API.
 
 Everything is put into `.engines/`. The system stays unchanged, and no service is started.
 """

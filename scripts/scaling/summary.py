@@ -1,4 +1,4 @@
-"""What a replay comes to, and the scenarios of `docs/scaling.md`."""
+"""The results of a replay as a few numbers, and the scenarios of `docs/scaling.md`."""
 
 import dataclasses
 import itertools
@@ -13,16 +13,16 @@ DAY, QUIET = 5000, 100
 
 
 @dataclasses.dataclass(frozen=True)
-class Figures:
+class Summary:
     drain: float  # Seconds from the first arrival to the end of the last task.
-    least_drain: float  # The same if the most pods were there from the start, and never idle before the end.
+    least_drain: float  # The same with the maximum number of pods from the start, none idle before the end.
     work: float  # Seconds of service of all tasks.
     peak: int
     pod_minutes: float
     busy: float  # Share of the pods' time.
     handovers: int
     wasted_minutes: float
-    started: int  # Pods, beside those that were there at the start.
+    started: int  # Pods, not counting those at the start.
     reversals: int
     most_attempts: int
     wait_p50: float
@@ -32,7 +32,7 @@ class Figures:
 
 
 def reversals(series):
-    """How often the number of replicas changed its direction: up and down again is one."""
+    """The number of changes of direction of the replicas: up, then down is one."""
     counts = [row[3] for row in series]
     steps = [after - before for before, after in itertools.pairwise(counts) if after != before]
     return sum(a * b < 0 for a, b in itertools.pairwise(steps))
@@ -43,13 +43,13 @@ def percentile(values, share):
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
-def figures(settings, outcome):
+def summarize(settings, outcome):
     tasks = outcome.tasks
     work = sum(task.service for task in tasks)
     waits = {lane: [t.wait for t in tasks if t.lane == lane] for lane in ("interactive", "batch")}
     both = waits["interactive"] + waits["batch"]
     arrivals = [task.arrival for task in tasks]
-    return Figures(
+    return Summary(
         drain=max(task.finished for task in tasks) - min(arrivals),
         least_drain=max(work / settings.slots / settings.most, max(arrivals) - min(arrivals)),
         work=work,
@@ -69,14 +69,16 @@ def figures(settings, outcome):
 
 
 def run(shipped, arrivals, change=None, stages=load.STAGES, until=0, seed=SEED, **options):
-    """Replays these uploads through the stages: (settings, outcome, figures) of each. `change` alters the settings."""
+    """Replays these uploads through the stages: (settings, outcome, summary) of each. `change` alters the settings."""
     tasks, done = load.uploads(arrivals, seed), {}
     for stage in stages:
         settings = change(shipped[stage]) if change else shipped[stage]
-        if stage == "subtitle" and "detect" in done:  # It waits, unless the caller named the language.
+        if (
+            stage == "subtitle" and "detect" in done
+        ):  # `subtitle` waits for `detect`, unless the caller named the language.
             tasks[stage] = load.after(tasks[stage], tasks["detect"])
         outcome = Replay(settings, tasks[stage], seed, until=until, **options).run()
-        done[stage] = settings, outcome, figures(settings, outcome)
+        done[stage] = settings, outcome, summarize(settings, outcome)
     return done
 
 
@@ -97,7 +99,7 @@ HEAD = ("", "drained", "at best", "peak", "pod-min", "busy", "handed over", "was
 
 
 def rows(named, drained=True):
-    """The table of these figures; of a day nobody asks when it was drained."""
+    """A table of summaries. `drained=False` omits the columns about the end, which a day does not need."""
     lines = [HEAD, *(row(name, f) for name, f in named)]
     return table([line if drained else line[:1] + line[3:] for line in lines])
 
@@ -118,7 +120,7 @@ def clock(seconds):
 
 
 def table(rows):
-    """Aligned, and Markdown at the same time; the first row is the head."""
+    """An aligned Markdown table; the first row is the head."""
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths)) + " |" for cells in rows]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")

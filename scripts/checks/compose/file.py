@@ -1,4 +1,4 @@
-"""docker-compose.yml fits the Compose specification, hides no password, and names what the programs know."""
+"""docker-compose.yml matches the Compose specification, contains no password, and uses options of the programs."""
 
 import functools
 import json
@@ -29,7 +29,7 @@ def check(tree):
     waited = {name for service in document["services"].values() for name in depends(service)}
     for name, service in document["services"].items():
         image = filled(service.get("image", ""), variables)
-        # A command that ends, and what an operator adds by a profile and nothing waits for, may go without a probe.
+        # These need no probe: a command that ends, and a service of a profile that no other service waits for.
         one_shot = service.get("restart") == "no"
         probed = name in waited or not (one_shot or service.get("profiles"))
         for problem in (
@@ -43,11 +43,11 @@ def refers(document, service):
     for name, how in (depends(service)).items():
         other = document["services"].get(name)
         if other is None:
-            yield f"depends_on: there is no service {name}"
+            yield f"depends_on: service {name} does not exist"
         elif set(other.get("profiles", [])) - set(service.get("profiles", [])):
-            yield f"depends_on: {name} is only there in the profiles {other['profiles']}"
+            yield f"depends_on: {name} exists only in the profiles {other['profiles']}"
         elif how.get("condition", "service_started") == "service_started":
-            yield f"depends_on: {name} is not waited for until it is healthy or done"
+            yield f"depends_on: the condition must wait until {name} is healthy or completed"
     for field in ("networks", "secrets", "configs"):
         for one in service.get(field) or []:
             name = one.get("source") if isinstance(one, dict) else one
@@ -69,11 +69,11 @@ def hidden(service):
     for name, value in environment(service).items():
         bare = VARIABLE.sub("", value).strip()
         if SECRET.search(name) and not name.endswith(("_FILE", "_PATH")) and bare and "$" not in value:
-            yield f"environment.{name}: a literal; take it from `.env`"
+            yield f"environment.{name}: a literal value; use a variable of `.env`"
     for text in map(str, [service.get("command"), service.get("entrypoint"), environment(service)]):
         for password in LOGIN.findall(VARIABLE.sub("$", text)):
             if "$" not in password:
-                yield "a password stands in an address; take it from `.env`"
+                yield "an address contains a password; use a variable of `.env`"
 
 
 def bounded(service, image, one_shot, probed, images):

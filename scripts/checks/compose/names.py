@@ -1,4 +1,4 @@
-"""Services that run VidP's own images: locked down, drained, and set by names that the programs know."""
+"""Services with VidP's images are restricted, drain in time, and have only variables that the programs read."""
 
 import re
 
@@ -27,10 +27,10 @@ def one(tree, where, service, image, images, version, variables):
     target = image.group(1)
     name = images[target][0]
     if "/" not in image.group().partition("vidp/")[0]:
-        yield f"{where}: image: {image.group()} is docker.io's, which Compose asks before it builds; name a registry"
+        yield f"{where}: image: {image.group()} Compose pulls it from docker.io before it builds; name a registry"
     asked = (service.get("healthcheck") or {}).get("test")
     if service.get("restart") != "no" and asked != ["CMD", f"/usr/local/bin/{name}", "healthcheck", "--ready"]:
-        yield f"{where}: healthcheck: asks not whether {name} is ready, so that nothing waits for what it needs"
+        yield f"{where}: healthcheck: does not check that {name} is ready, so dependent services start too early"
     if image.group(2) != version:
         yield f"{where}: image: the tag {image.group(2)} is not {version}, the version in Cargo.toml"
     build = service.get("build")

@@ -1,22 +1,22 @@
-"""Variables of the Compose file: `${NAME:-default}`, and the sample that documents them."""
+"""Variables of the Compose file, `${NAME:-default}`, and `.env.example`, which documents them."""
 
 import re
 
 FILE, SAMPLE = "docker-compose.yml", ".env.example"
-# `$$` is a dollar for the container's own shell.
+# `$$` is a dollar sign for the shell of the container.
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(?:(:?[-?+])([^{}]*(?:\{[^{}]*\}[^{}]*)*))?\}|(?<!\$)\$(\w+)")
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|ACCESS_KEY|KEYFILE|MONGODB_URL")
 
 
 def sample(tree):
-    """The documented sample of `.env`, commented lines included: they are what one may set."""
+    """The variables of `.env.example` and their values, including those in comments, which are optional."""
     if not tree.exists(SAMPLE):
         return {}
     return dict(re.findall(r"^#? ?([A-Z][A-Z0-9_]*)=(.*)$", tree.text(SAMPLE), re.MULTILINE))
 
 
 def filled(value, variables):
-    """A value with its `${…}` replaced as Compose does with the sample's values."""
+    """A value whose `${…}` are replaced as Compose does, with the values of the sample."""
 
     def one(found):
         name, operator, word = found.group(1) or found.group(4), found.group(2), found.group(3)
@@ -40,7 +40,7 @@ def interpolated(tree, document, variables):
             if name not in variables:
                 yield f"{FILE}: line {number}: {name} is not in {SAMPLE}"
             if SECRET.search(name) and operator not in ("?", ":?") and (operator or "") + word not in (":-", "-"):
-                yield f"{FILE}: line {number}: {name}: a secret must be asked for: ${{{name}:?…}}"
+                yield f"{FILE}: line {number}: {name}: a secret must be required: ${{{name}:?…}}"
     for name, value in variables.items():
         if name not in used and not name.startswith("COMPOSE_"):
             yield f"{SAMPLE}: {name}: {FILE} does not use it"
@@ -49,7 +49,7 @@ def interpolated(tree, document, variables):
 
 
 def passed_on(service):
-    """Names without a value: Compose takes it from its own environment or `.env`, and leaves it out otherwise."""
+    """Names without a value. Compose passes the value of its environment or `.env`, or omits the variable."""
     given = service.get("environment") or {}
     if isinstance(given, dict):
         return [name for name, value in given.items() if value is None]

@@ -1,4 +1,4 @@
-"""What prometheus-adapter asks for is right for several replicas, and nothing while the figure is unknown."""
+"""The query of prometheus-adapter is right for several replicas, and returns no value while the metric is unknown."""
 
 import pathlib
 import re
@@ -11,10 +11,10 @@ from ..tree import run, tool
 VALUES = "k8s/overlays/prometheus-adapter/adapter-values.yaml"
 METRIC = "vidp_queue_depth"
 ASKED = 'stage="scale"'
-# What two replicas of the API say of (interactive, batch), and what the autoscaler is to get.
+# The values of two replicas of the API for (interactive, batch), and the value that the autoscaler must receive.
 CASES = {
     "both know the queues": ([("3", "5"), ("2", "5")], 8),
-    "one of them has lost the broker": ([("NaN", "NaN"), ("2", "5")], 7),
+    "one replica has lost the broker": ([("NaN", "NaN"), ("2", "5")], 7),
     "the broker is down": ([("NaN", "NaN"), ("NaN", "NaN")], None),
     "nothing waits": ([("0", "0"), ("0", "0")], 0),
 }
@@ -27,19 +27,19 @@ def check(tree):
         yield f"{VALUES}: expected one rule for {METRIC}, found {len(found)}"
     for rule in found:
         query = rule["metricsQuery"].replace("<<.Series>>", METRIC).replace("<<.LabelMatchers>>", ASKED)
-        yield from (f"{VALUES}: {METRIC}: {problem}" for problem in answered(query))
+        yield from (f"{VALUES}: {METRIC}: {problem}" for problem in answers(query))
 
 
-def answered(query):
-    """promtool asks for each case; its message tells what it got."""
+def answers(query):
+    """Runs the query on each case with promtool, whose message has the actual value."""
     tests = [
         {
             "name": name,
             "interval": "1m",
             "input_series": [
                 {"series": f'{METRIC}{{stage="{stage}",lane="{lane}",instance="api-{number}"}}', "values": value}
-                for number, figures in enumerate(replicas)
-                for lane, value in zip(("interactive", "batch"), figures)
+                for number, values in enumerate(replicas)
+                for lane, value in zip(("interactive", "batch"), values)
                 for stage in ("scale", "detect")
             ],
             "promql_expr_test": [

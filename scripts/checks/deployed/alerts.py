@@ -1,4 +1,4 @@
-"""Alerts: promtool accepts and tests them, each is seen to fire and to stay silent, and each has its runbook."""
+"""promtool accepts and tests the alerts; each fires in one test, stays silent in another, and has a runbook."""
 
 import pathlib
 import re
@@ -14,7 +14,7 @@ COMPOSE = "deploy/observe/prometheus.yml"
 
 
 def find(tree, name):
-    """The one file of that name in k8s/monitoring."""
+    """The path of the only file with this name in k8s/monitoring."""
     (path,) = tree.glob(f"k8s/monitoring/**/{name}")
     return path
 
@@ -26,7 +26,7 @@ def check(tree):
     (cases,) = tree.yaml(tests)
     alerts = [rule for group in document["groups"] for rule in group["rules"] if "alert" in rule]
     if not alerts:
-        yield f"{rules}: there is no alert in it"
+        yield f"{rules}: the file has no alert"
     yield from tested(tests, alerts, cases)
     yield from explained(tree, rules, alerts)
     yield from same(tree, rules, document)
@@ -48,15 +48,17 @@ def tested(path, alerts, cases):
         for one in case.get("alert_rule_test", []):
             if one.get("exp_alerts"):
                 fires.add(one["alertname"])
-            elif given & asks.get(one["alertname"], given):  # Silence proves nothing when there is nothing to see.
+            elif given & asks.get(
+                one["alertname"], given
+            ):  # A silent alert proves something only when the case has its metrics.
                 silent.add(one["alertname"])
     names = set(asks)
     for name in sorted(names - fires):
         yield f"{path}: {name}: no case in which it fires"
     for name in sorted(names - silent):
-        yield f"{path}: {name}: no case in which it sees its figures and does not fire"
+        yield f"{path}: {name}: no case with its metrics in which it does not fire"
     for name in sorted((fires | silent) - names):
-        yield f"{path}: {name}: there is no such alert"
+        yield f"{path}: {name}: no alert has this name"
 
 
 def explained(tree, path, alerts):
@@ -64,7 +66,7 @@ def explained(tree, path, alerts):
     for alert in alerts:
         name, notes = alert["alert"], alert.get("annotations", {})
         if name not in headings:
-            yield f"{RUNBOOK}: no heading `{name}` for that alert"
+            yield f"{RUNBOOK}: the alert `{name}` has no heading"
         if not notes.get("runbook_url", "").endswith(f"{RUNBOOK}#{name.lower()}"):
             yield f"{path}: {name}: annotations.runbook_url does not end in {RUNBOOK}#{name.lower()}"
         if not notes.get("summary"):
@@ -74,18 +76,18 @@ def explained(tree, path, alerts):
 
 
 def same(tree, path, document):
-    """The operator's resource has the same groups."""
+    """The operator's resource has the same groups as the file of rules."""
     files = tree.glob("k8s/monitoring/**/*.yaml")
     resources = [one for file in files for one in kinds(tree.yaml(file), "PrometheusRule")]
     if not resources:
-        yield "k8s/monitoring: there is no PrometheusRule"
+        yield "k8s/monitoring: PrometheusRule not found"
     for resource in resources:
         if resource["spec"] != document:
             yield f"PrometheusRule/{resource['metadata']['name']}: spec differs from {path}"
 
 
 def compose(tree, rules):
-    """Compose's Prometheus starts with its configuration; the path of the rules is the one inside the container."""
+    """Prometheus of the Compose file accepts its configuration. Its path of the rules is one inside the container."""
     (document,) = tree.yaml(COMPOSE)
     document["rule_files"] = [str(tree.root / rules)]
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""nats-server accepts each configuration, with the variables that its container has."""
+"""nats-server accepts each configuration with the environment of its container."""
 
 import pathlib
 import re
@@ -24,7 +24,7 @@ def check(tree):
 
 
 def variables(documents):
-    """The broker's environment, with something in the place of what only the cluster knows."""
+    """The broker's environment. Values that only the cluster knows are replaced by a sample."""
     found = {}
     for document, template in pods(kinds(documents, "StatefulSet")):
         if document["metadata"]["name"] == "nats":
@@ -37,7 +37,7 @@ def variables(documents):
 def accepted(files, environment):
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
-            # The test makes the store's folder.
+            # `nats-server -t` creates the folder of the store.
             pathlib.Path(folder, name).write_text(re.sub(r"store_dir:.*", f'store_dir: "{folder}/data"', text))
         code, said = run([tool("nats-server"), "-t", "-c", f"{folder}/nats.conf"], env=environment)
     if code:

@@ -28,7 +28,7 @@ def check(tree):
 def folder_applies(tree, folder):
     files = tree.applied(folder)
     if not files:
-        yield f"{folder}: the guide applies it, and there is no file in it that kubectl reads"
+        yield f"{folder}: the guide applies it, and kubectl finds no file in it"
     for path in files:
         if path.endswith(".json"):
             json.loads(tree.text(path))
@@ -58,12 +58,12 @@ def unique(build, documents):
     )
     for (_, name, _), count in counted.items():
         if count > 1:
-            yield f"{build}: {name} is there {count} times"
+            yield f"{build}: {name} exists {count} times"
 
 
 def overlays_differ(tree):
-    """An overlay that builds what the base builds has lost its patches."""
+    """An overlay whose result equals the base has lost its patches."""
     base = tree.builds.get("k8s")
     for folder in tree.overlays:
         if folder != "k8s" and base and tree.builds.get(folder) == base:
-            yield f"{folder}: builds exactly what k8s builds: its changes do nothing"
+            yield f"{folder}: its result equals that of k8s: its patches have no effect"

@@ -1,13 +1,13 @@
-"""Files that Compose mounts are equal to the same files in Kubernetes' ConfigMaps."""
+"""Files that Compose mounts are identical in the ConfigMaps of Kubernetes."""
 
 import pathlib
 
 from ..tree import kinds
 
-# Compose mounts the file; Kubernetes has its text in a ConfigMap under the same name. `kubectl apply -f` takes no
-# generator, so there are two copies, and this check.
+# Compose mounts a file; Kubernetes has the text in a ConfigMap under the same name. `kubectl apply -f` cannot generate
+# a ConfigMap from a file, so the repository has two copies.
 FOLDERS = ("deploy/nats", "deploy/mongodb")
-# One server and three are configured differently.
+# The configurations of one server and of three servers differ.
 OWN = {"deploy/nats/nats.conf"}
 
 
@@ -24,13 +24,13 @@ def check(tree):
         name = pathlib.Path(path).name
         where, text = maps.get(name, (None, None))
         if where is None:
-            yield f"{path}: no ConfigMap of k8s has {name}"
+            yield f"{path}: no ConfigMap of k8s has the key {name}"
         elif path not in OWN and text != tree.text(path):
-            yield f"{path}: {where} in k8s has another text under {name}{first_difference(tree.text(path), text)}"
+            yield f"{path}: {where} in k8s has a different text under {name}{first_difference(tree.text(path), text)}"
 
 
 def first_difference(one, other):
     for number, (left, right) in enumerate(zip(one.splitlines(), other.splitlines()), start=1):
         if left != right:
-            return f", from line {number} on: {right.strip()!r}"
-    return ", longer or shorter"
+            return f", from line {number}: {right.strip()!r}"
+    return ": one is longer"

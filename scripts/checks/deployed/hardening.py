@@ -1,4 +1,4 @@
-"""Every pod is bounded, watched, drained and locked down; no overlay loses that."""
+"""Every pod has limits, probes, a drain and a restricted security context, in every overlay."""
 
 import re
 
@@ -47,13 +47,13 @@ def resources(container):
     for field in ("requests", "limits"):
         given = (container.get("resources") or {}).get(field) or {}
         for name in CPU_OR_MEMORY:
-            # A limit of CPU is a matter of taste: it throttles what the node has to spare.
+            # A CPU limit is optional: it would throttle a pod on a node with idle CPUs.
             if name not in given and (field, name) != ("limits", "cpu"):
                 yield f"resources.{field}.{name} is missing"
 
 
 def restricted(spec, container):
-    """The Pod Security Standard `restricted`, and a root file system that nobody writes to."""
+    """The Pod Security Standard `restricted`, and a read-only root file system."""
     whole, own = spec.get("securityContext") or {}, container.get("securityContext") or {}
     both = {**whole, **own}
     if both.get("runAsNonRoot") is not True:
@@ -73,7 +73,7 @@ def restricted(spec, container):
 
 
 def drain(documents, spec, container):
-    """Kubernetes kills after the grace period; a worker must have drained and given back by then."""
+    """A worker must drain and return its tasks before the grace period ends, when Kubernetes kills the pod."""
     if not OURS.match(container.get("image", "")) or container in spec.get("initContainers", []):
         return
     grace = spec.get("terminationGracePeriodSeconds", 30)
@@ -113,18 +113,18 @@ def whole(documents):
 
 
 def secrets(documents):
-    """What is committed is a sample: every value is a placeholder that the programs refuse."""
+    """Committed Secrets are samples: every value is a placeholder that the programs refuse."""
     for document in kinds(documents, "Secret"):
         for field in ("data", "stringData"):
             for key, value in (document.get(field) or {}).items():
                 if field == "data" or "replace-me" not in str(value):
-                    yield f"{title(document)}: {field}.{key}: a value that is no `replace-me` placeholder"
+                    yield f"{title(document)}: {field}.{key}: not a `replace-me` placeholder"
     for document, template in pods(documents):
         for container in containers(template):
             where = f"{title(document)}: {container['name']}"
             if any("secretRef" in source for source in container.get("envFrom", [])):
-                yield f"{where}: envFrom a Secret gives it every password; name the keys it needs"
+                yield f"{where}: envFrom a Secret exposes every password; name the required keys"
             for variable in container.get("env", []):
                 secret = re.search(r"PASSWORD|SECRET|TOKEN|ACCESS_KEY|MONGODB_URL", variable["name"])
                 if secret and variable.get("value") and not variable["name"].endswith(("_FILE", "_PATH")):
-                    yield f"{where}: env {variable['name']}: a literal; take it from a Secret"
+                    yield f"{where}: env {variable['name']}: a literal value; use a Secret"

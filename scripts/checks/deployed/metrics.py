@@ -1,4 +1,4 @@
-"""Every figure that the dashboard and the alerts ask for is one that the programs declare, in PromQL that parses."""
+"""The dashboard, the alerts and the documents use only metrics that the programs declare, in PromQL that parses."""
 
 import json
 import pathlib
@@ -16,10 +16,10 @@ USED = re.compile(r"\b(vidp_[a-z0-9_]+)\b(?!:)")
 STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
 SOURCES = ("*/src/metrics.rs", "*/src/metrics/*.rs", "*/src/metrics_*.rs")
 DASHBOARDS = "k8s/monitoring/**/grafana/*.json"
-# Texts that name figures: prometheus-adapter's rules, and what an operator reads.
+# Texts that name metrics: the rules of prometheus-adapter, and the documents.
 OTHERS = ("k8s/overlays/prometheus-adapter/*.yaml", "docs/*.md")
 DATASOURCES = "deploy/observe/grafana/provisioning/datasources/*.yml"
-# A macro or a variable of Grafana, as a value that PromQL can parse.
+# Macros and variables of Grafana, and the values that replace them so that PromQL parses.
 MACROS = [
     (r"\$__(rate_interval|interval|range)|\$\{__(rate_interval|interval|range)\}", "5m"),
     (r"\$\{?\w+(:\w+)?\}?", "x"),
@@ -27,7 +27,7 @@ MACROS = [
 
 
 def declared(tree):
-    """Names of the series that the programs make, as their sources declare them."""
+    """Names of the series that the programs export, as their sources declare them."""
     found = set()
     for path in tree.glob(*SOURCES):
         text = tree.text(path)
@@ -40,7 +40,7 @@ def declared(tree):
 def check(tree):
     known = declared(tree)
     if not known:
-        yield f"no figure is declared in {', '.join(SOURCES)}"
+        yield f"no metric is declared in {', '.join(SOURCES)}"
     rules = alerts.find(tree, "alerts.yml")
     (document,) = tree.yaml(rules)
     for rule in (rule for group in document["groups"] for rule in group["rules"]):
@@ -49,21 +49,21 @@ def check(tree):
         yield from unknown(path, tree.text(path), known | in_sentences(tree, known))
     dashboards = tree.glob(DASHBOARDS)
     if not dashboards:
-        yield f"{DASHBOARDS}: there is no dashboard"
+        yield f"{DASHBOARDS}: dashboard not found"
     recorded = {rule["record"] for group in document["groups"] for rule in group["rules"] if "record" in rule}
     for path in dashboards:
         yield from dashboard(tree, path, known, recorded)
 
 
 def in_sentences(tree, known):
-    """A histogram without its rows' endings; Compose's volumes and networks, which begin with the project's name."""
+    """Further names in a text: histograms without suffix, and volumes and networks of the Compose project `vidp`."""
     (document,) = tree.yaml("docker-compose.yml")
     made = {f"vidp_{name}" for field in ("volumes", "networks") for name in document.get(field, {})}
     return made | {name.removesuffix("_bucket") for name in known}
 
 
 def unknown(where, expression, known):
-    # Not in strings: a label's value may look like a name.
+    # The values of labels may look like the names of metrics.
     for name in sorted(set(USED.findall(STRINGS.sub('""', expression))) - known):
         yield f"{where}: {name}: no program declares it"
 
@@ -78,16 +78,16 @@ def dashboard(tree, path, known, recorded):
     panels = list(flat(document["panels"]))
     ids = [panel["id"] for panel in panels]
     if len(set(ids)) < len(ids):
-        yield f"{path}: a panel's id is there twice"
+        yield f"{path}: two panels have the same id"
     expressions = []
     for panel in panels:
         where = f"{path}: panel {panel['id']} ({panel.get('title')})"
         uid = (panel.get("datasource") or {}).get("uid", "")
         if uid and not uid.startswith("$") and uid not in uids | {"-- Grafana --", "grafana"}:
-            yield f"{where}: datasource {uid}: Compose's Grafana has only {', '.join(sorted(uids))}"
+            yield f"{where}: datasource {uid}: Grafana of the Compose file has only {', '.join(sorted(uids))}"
         found = [target["expr"] for target in panel.get("targets", []) if target.get("expr")]
         if not found and panel["type"] not in ("row", "text", "alertlist", "traces", "logs", "dashlist"):
-            yield f"{where}: it asks for nothing"
+            yield f"{where}: it has no query"
         for expression in found:
             expressions.append((where, expression))
             yield from unknown(where, expression, known)
@@ -104,7 +104,7 @@ def flat(panels):
 
 
 def parse(expressions):
-    """promtool reads each expression as a rule; its message names the rule."""
+    """Parses each expression as a rule with promtool, whose message names the rule."""
     rules = []
     for number, (_, expression) in enumerate(expressions):
         for pattern, value in MACROS:

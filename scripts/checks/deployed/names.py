@@ -1,4 +1,4 @@
-"""Images, ports, options, environment names and values in the manifests are those of the programs' own --help."""
+"""Images, ports, options, environment names and values in the manifests are those of the programs' `--help`."""
 
 import re
 
@@ -7,8 +7,8 @@ from ..tree import containers, kinds, pods, title
 from .settings import environment, unread
 
 OURS = re.compile(r"^(?:[\w.:-]+/)*?vidp/([\w-]+):([\w.-]+)$")
-# Read by the C and Rust run-time, not by clap.
-OF_THE_RUNTIME = {"TMPDIR", "RUST_BACKTRACE", "MALLOC_ARENA_MAX", "TZ"}
+# The C and Rust run-time reads these, so that `--help` does not list them.
+RUNTIME_VARIABLES = {"TMPDIR", "RUST_BACKTRACE", "MALLOC_ARENA_MAX", "TZ"}
 PATHS = {"/health", "/ready"}
 
 
@@ -32,11 +32,11 @@ def check(tree):
         for document in kinds(documents, "Ingress"):
             yield from (f"{build}: {title(document)}: {problem}" for problem in uploads(documents, document))
     for target in sorted(set(images) - seen - {"cli"}):
-        yield f"k8s: no container runs vidp/{target}, which the Dockerfile makes"
+        yield f"k8s: no container runs vidp/{target}, which the Dockerfile builds"
 
 
 def ours(image, images, version):
-    """The Dockerfile's target of an image of ours (None for others), and what is wrong with the name."""
+    """The Dockerfile's target of an image (None for other projects' images), and the problem of its name."""
     found = OURS.match(image)
     if found and found.group(1) not in images:
         return None, f"{image}: the Dockerfile has no target {found.group(1)}"
@@ -64,12 +64,12 @@ def one(tree, where, documents, container, name):
 
 
 def unknown(where, program, values):
-    """Variables that the program does not read, and values that it would refuse."""
+    """Variables that the program does not read, and values that it refuses."""
     used = " ".join(str(value) for value in values.values())
     for name, value in values.items():
         option = program.env.get(name)
         if not option:
-            if name not in OF_THE_RUNTIME and f"$({name})" not in used:
+            if name not in RUNTIME_VARIABLES and f"$({name})" not in used:
                 yield f"{where}: env {name}: `{program.name} --help` does not know it"
         elif value is not None and "$(" not in str(value):
             if option.values and value not in option.values:
@@ -84,11 +84,11 @@ def arguments(where, program, words):
         if flag and flag.group(1) not in program.flags:
             yield f"{where}: {word}: `{program.name} --help` does not know it"
     if words and not words[0].startswith("-") and words[0] not in program.commands:
-        yield f"{where}: {words[0]}: no command of {program.name}"
+        yield f"{where}: {words[0]}: {program.name} has no such command"
 
 
 def uploads(documents, ingress):
-    """The proxy lets the largest upload through that the API takes, as it comes."""
+    """The proxy passes the largest upload that the API accepts, without buffering it."""
     notes, prefix = ingress["metadata"].get("annotations") or {}, "nginx.ingress.kubernetes.io/proxy-"
     largest = programs.program("vidp-api").env["VIDP_MAX_UPLOAD_MB"].default
     for document, template in pods(kinds(documents, "Deployment")):
@@ -108,7 +108,7 @@ def ports(tree, where, container, program, values):
     port = int(bind.rpartition(":")[2]) if bind else programs.default_port(tree, program.name, role)
     declared = {entry.get("name"): entry["containerPort"] for entry in container.get("ports", [])}
     if port not in declared.values():
-        yield f"{where}: ports: {program.name} listens on {port}, declared are {list(declared.values())}"
+        yield f"{where}: ports: {program.name} listens on {port}; declared are {list(declared.values())}"
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         asked = container.get(probe, {})
         if "httpGet" in asked:

@@ -1,7 +1,7 @@
-"""Network policies let through what the programs need, pod by pod and port by port, and nothing else.
+"""Network policies allow exactly the connections that the programs need, pod by pod and port by port.
 
-Policies are evaluated as https://kubernetes.io/docs/concepts/services-networking/network-policies/ says: a connection
-needs the consent of both ends, and an end that no policy selects consents to everything.
+The rules are those of https://kubernetes.io/docs/concepts/services-networking/network-policies/: both ends of a
+connection must allow it, and an end that no policy selects allows everything.
 """
 
 import ipaddress
@@ -11,7 +11,7 @@ from .selectors import labels, selected
 
 NAME = "app.kubernetes.io/name"
 SERVICES = {"vidp-main": 8000, "langscale": 8002, "downscale": 8003, "subtitle": 8004}
-# Caller, called, port; a caller with a slash is a namespace.
+# Caller, callee, port. A caller with a slash is a namespace.
 INSIDE = {
     *((name, store, port) for name in SERVICES for store, port in (("nats", 4222), ("minio", 9000))),
     ("vidp-main", "mongodb", 27017), ("nats", "nats", 6222), ("mongodb", "mongodb", 27017), ("minio", "minio", 9000),
@@ -29,7 +29,7 @@ PRIVATE = [
         *("::1/128", "fc00::/7", "fe80::/10"),
     )
 ]
-# cert-manager runs this pod for the time of an order. It is in no manifest; the policies must know it.
+# cert-manager runs this pod during an order. No manifest has it, but the policies must allow it.
 SOLVER = {
     "metadata": {"labels": {"acme.cert-manager.io/http01-solver": "true"}},
     "spec": {"containers": [{"name": "acmesolver", "ports": [{"name": "http", "containerPort": 8089}]}]},
@@ -53,7 +53,7 @@ def calls(build, policies, found, callee, port):
     for caller in (*found, STRANGER, *sorted({one for one, _, _ in OUTSIDE})):
         needed = (caller, callee, number) in INSIDE | OUTSIDE
         outside = caller.endswith("/")
-        # Which ingress controller there is, nobody knows here: any namespace that the policy names may be one.
+        # The ingress controller is unknown here: it may run in any namespace that the policy names.
         if outside and not needed and caller != STRANGER:
             continue
         to = (NAMESPACE, labels(found[callee]))
@@ -64,11 +64,11 @@ def calls(build, policies, found, callee, port):
         if needed and not consent:
             yield f"{build}: NetworkPolicy: {caller} does not reach {callee}:{number}"
         if consent and not needed:
-            yield f"{build}: NetworkPolicy: {caller} reaches {callee}:{number}, which it has no business with"
+            yield f"{build}: NetworkPolicy: {caller} reaches {callee}:{number}, which it does not need"
 
 
 def consents(policies, direction, own, other, port):
-    """Whether a pod's policies let a connection out to, or in from, another one."""
+    """True when the policies of a pod allow a connection to or from another pod."""
     mine = [
         policy["spec"]
         for policy in policies
@@ -84,7 +84,7 @@ def peer(peers, other):
     namespace, own = other
     for one in peers or []:
         if "ipBlock" in one:
-            continue  # Pods have addresses that nobody knows beforehand.
+            continue  # The addresses of pods are unknown before they start.
         spaces = one.get("namespaceSelector")
         near = (
             namespace == NAMESPACE if spaces is None else selected(spaces, {"kubernetes.io/metadata.name": namespace})
@@ -105,7 +105,7 @@ def on_port(ports, port):
 
 
 def anywhere(policies, found):
-    """With the stores in the cluster no pod has a way out of it, but for the API to public addresses, for webhooks."""
+    """With the stores inside the cluster, only the API may leave it: to public addresses, for webhooks."""
     if "nats" not in found:
         return
     for policy in policies:
@@ -119,11 +119,11 @@ def anywhere(policies, found):
 
 
 def public(block):
-    """Whether a block has no address of a private network, nor of a cloud's metadata service."""
-    kept = [ipaddress.ip_network(one) for one in block.get("except", [])]
+    """True when a block contains no address of a private network or of a cloud's metadata service."""
+    excluded = [ipaddress.ip_network(one) for one in block.get("except", [])]
     own = ipaddress.ip_network(block["cidr"])
     near = [net for net in PRIVATE if net.version == own.version and net.overlaps(own)]
-    return all(any(net.subnet_of(one) for one in kept if one.version == net.version) for net in near)
+    return all(any(net.subnet_of(one) for one in excluded if one.version == net.version) for net in near)
 
 
 def https(rule):

@@ -1,10 +1,10 @@
-"""Where pods go, what disk they get there, and whether a node may be emptied again."""
+"""The spread of pods over nodes, their disk space, and the removal of a node that has them."""
 
 from ..tree import containers
 from .quantities import size
 
-# The kubelet turns a container's log over at 10 MiB and keeps 5 of them, which count as the pod's own use of the disk.
-# It looks every 10 s: what a program says when everything fails comes on top.
+# The kubelet rotates a container's log at 10 MiB and retains 5 files, which count as disk use of the pod. It checks
+# every 10 s, so a program that logs many failures exceeds the 50 MiB.
 LOGS = size("512Mi")
 LOCAL = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
 HOST = "kubernetes.io/hostname"
@@ -23,7 +23,7 @@ def emptied(template):
 
 
 def disk(template):
-    """The kubelet evicts a pod that is above its limit, whatever filled the disk."""
+    """The kubelet evicts a pod above its limit, and logs and emptyDirs count alike."""
     scratch = sum(size(one.get("sizeLimit", 0)) or 0 for one in emptied(template).values())
     for container in containers(template):
         limit = (container.get("resources") or {}).get("limits", {}).get("ephemeral-storage")
@@ -31,21 +31,21 @@ def disk(template):
             yield f"{container['name']}: resources.limits.ephemeral-storage is missing"
         elif (size(limit) or 0) < scratch + LOGS:
             yield f"{container['name']}: resources.limits.ephemeral-storage {limit} is less than 512Mi for logs and " \
-                "what its emptyDirs may hold"  # fmt: skip
+                "the size limits of its emptyDirs"  # fmt: skip
 
 
 def leaves(template):
-    """cluster-autoscaler does not remove a node with a pod that has an emptyDir, unless it is named."""
+    """cluster-autoscaler removes a node only when an annotation names each emptyDir of its pods."""
     given = ((template.get("metadata") or {}).get("annotations") or {}).get(LOCAL, "")
     named = {name for name in given.split(",") if name}
     for name in sorted(set(emptied(template)) - named):
-        yield f"metadata.annotations.{LOCAL} does not name {name}: its node is never scaled away"
+        yield f"metadata.annotations.{LOCAL} does not name {name}: its node is never removed"
     for name in sorted(named - set(emptied(template))):
-        yield f"metadata.annotations.{LOCAL}: there is no emptyDir {name}"
+        yield f"metadata.annotations.{LOCAL}: emptyDir {name} does not exist"
 
 
 def spread(constraints):
-    """A majority must not be lost with one node. Without minDomains two nodes would take three servers."""
+    """The loss of one node must leave a majority. Without minDomains, three servers may run on two nodes."""
     hosts = [one for one in constraints if one["topologyKey"] == HOST]
     firm = [one for one in hosts if one["whenUnsatisfiable"] == "DoNotSchedule" and one["maxSkew"] == 1]
     if not any(one.get("minDomains", 1) >= 3 for one in firm):

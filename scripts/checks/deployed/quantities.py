@@ -1,4 +1,4 @@
-"""Quantities such as `500m` and `4Gi`, which the schemas take for any text, and the API server does not."""
+"""Quantities such as `500m` and `4Gi`: the schemas accept any text, but the API server does not."""
 
 import decimal
 import re
@@ -13,7 +13,7 @@ UNITS = {
 
 
 def problems(value, path="document"):
-    """What is no quantity where one belongs, and requests above their limits."""
+    """Fields with an invalid quantity, and requests above their limits."""
     if isinstance(value, list):
         for number, one in enumerate(value):
             yield from problems(one, f"{path}.{number}")
@@ -31,7 +31,7 @@ def problems(value, path="document"):
 
 
 def size(text):
-    """A quantity as a number; None when it is none."""
+    """A quantity as a number; None for an invalid one."""
     found = QUANTITY.fullmatch(str(text))
     if not found:
         return None

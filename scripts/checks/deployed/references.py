@@ -1,4 +1,4 @@
-"""What a document names is there in the same build: keys, claims, ports, selectors, targets of scaling."""
+"""Every reference leads to a document of the same build: keys, claims, ports, selectors, targets of scaling."""
 
 from ..tree import containers, kinds, pods, title
 from .selectors import ingress, labels, matches, selects
@@ -23,7 +23,7 @@ def problems(documents):
         target = document["spec"]["scaleTargetRef"]
         name = f"{target.get('kind', 'Deployment')}/{target['name']}"
         if name not in map(title, documents):
-            yield f"{title(document)}: spec.scaleTargetRef: there is no {name}"
+            yield f"{title(document)}: spec.scaleTargetRef: {name} does not exist"
     for document in kinds(documents, "Ingress"):
         yield from (f"{title(document)}: {problem}" for problem in ingress(documents, document))
 
@@ -35,7 +35,7 @@ def pod(documents, document, template, keys):
         yield f"spec.selector {selector} does not match the pods' labels {labels(template)}"
     account = spec.get("serviceAccountName", "default")
     if account != "default" and f"ServiceAccount/{account}" not in map(title, documents):
-        yield f"serviceAccountName: there is no ServiceAccount/{account}"
+        yield f"serviceAccountName: ServiceAccount/{account} does not exist"
     claims = {claim["metadata"]["name"] for claim in document["spec"].get("volumeClaimTemplates", [])}
     volumes = {volume["name"]: volume for volume in spec.get("volumes", [])}
     for volume in volumes.values():
@@ -44,11 +44,11 @@ def pod(documents, document, template, keys):
             yield from (f"volume {volume['name']}: {problem}" for problem in volume_source(documents, source, keys))
     names = [container["name"] for container in containers(template)]
     if len(set(names)) < len(names):
-        yield f"containers: a name is there twice: {names}"
+        yield f"containers: two have the same name: {names}"
     for container in containers(template):
         for mount in container.get("volumeMounts", []):
             if mount["name"] not in set(volumes) | claims:
-                yield f"{container['name']}: volumeMounts: there is no volume {mount['name']}"
+                yield f"{container['name']}: volumeMounts: volume {mount['name']} does not exist"
         yield from (f"{container['name']}: {problem}" for problem in variables(container, keys))
     used = {mount["name"] for container in containers(template) for mount in container.get("volumeMounts", [])}
     for name in sorted((set(volumes) | claims) - used):
@@ -63,13 +63,13 @@ def volume_source(documents, source, keys):
             yield from known(kind, name, wanted, keys)
     claim = source.get("persistentVolumeClaim", {}).get("claimName")
     if claim and f"PersistentVolumeClaim/{claim}" not in map(title, documents):
-        yield f"there is no PersistentVolumeClaim/{claim}"
+        yield f"PersistentVolumeClaim/{claim} does not exist"
 
 
 def variables(container, keys):
     names = [variable["name"] for variable in container.get("env", [])]
     for name in sorted({name for name in names if names.count(name) > 1}):
-        yield f"env {name}: is there twice"
+        yield f"env {name}: defined twice"
     for variable in container.get("env", []):
         for field, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
             reference = variable.get("valueFrom", {}).get(field)
@@ -86,7 +86,7 @@ def variables(container, keys):
 
 def known(kind, name, wanted, keys):
     if (kind, name) not in keys:
-        yield f"there is no {kind}/{name}"
+        yield f"{kind}/{name} does not exist"
     else:
         for key in wanted:
             if key not in keys[kind, name]:

@@ -1,7 +1,7 @@
 """JSON schemas of custom resources, derived from the classes that cloudcoil publishes.
 
-The classes are generated from the resources' definitions and need a newer Python than the checks ask for; so their
-source is read, never run. A field outside them is refused, which the API server would drop in silence.
+The classes are generated from the resources' definitions. They need a newer Python than the checks, so the checks parse
+their source without running it. Unknown fields are an error here; the API server would drop them silently.
 """
 
 import ast
@@ -22,14 +22,14 @@ PUBLISHED = {
     ("monitoring.coreos.com/v1", "PrometheusRule"): "prometheus_operator.py",
 }
 PLAIN = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
-# pydantic's name of a limit -> JSON schema's, for a value that is no list.
+# A limit's name in pydantic -> its name in JSON schema, for values that are not lists.
 LIMITS = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum",
           "min_length": "minLength", "max_length": "maxLength", "pattern": "pattern"}  # fmt: skip
 OF_LISTS = {"min_length": "minItems", "max_length": "maxItems"}
 
 
 def problems(document, version):
-    """What is wrong with a custom resource; its metadata is checked by Kubernetes' own schema."""
+    """Problems of a custom resource. The schema of Kubernetes checks its metadata."""
     validator = schema(PUBLISHED[document["apiVersion"], document["kind"]], document["kind"])
     for error in validator.iter_errors(document):
         yield f"{'.'.join(str(part) for part in error.path) or 'document'}: {error.message}"
@@ -56,7 +56,7 @@ def schema(file, kind):
 
 @functools.cache
 def source(file):
-    """Source of each class by its name; only the few that are needed are parsed."""
+    """The source of each class by name. Only the needed classes are parsed."""
     parts = re.split(r"^class (?=\w)", (ENGINES / "schemas" / file).read_text(), flags=re.MULTILINE)[1:]
     return {re.match(r"\w+", part).group(): "class " + part for part in parts}
 
@@ -99,7 +99,7 @@ def limited(value, details):
 
 
 def read_type(node, classes, uses):
-    """An annotation as a schema. `None` stands for a field left out; a null itself is refused."""
+    """An annotation as a schema. `None` means that a field may be missing; a null value is refused."""
     if isinstance(node, ast.BinOp):
         kinds = [kind for kind in (node.left, node.right) if ast.unparse(kind) != "None"]
         schemas = [read_type(kind, classes, uses) for kind in kinds]

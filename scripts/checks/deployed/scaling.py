@@ -1,4 +1,4 @@
-"""Each stage is scaled by its own queues, by one autoscaler alone, and streams have a copy on each broker."""
+"""One autoscaler scales each stage by the stage's own queues, and streams have a replica on each broker."""
 
 import re
 
@@ -34,7 +34,7 @@ def check(tree):
 
 
 def target(documents, autoscaler):
-    """Stage and slots of the Deployment that is scaled; (None, None) for the API's."""
+    """Stage and slots of the scaled Deployment; (None, None) for that of the API."""
     name = autoscaler["spec"]["scaleTargetRef"]["name"]
     for document, template in pods(kinds(documents, "Deployment")):
         if document["metadata"]["name"] == name:
@@ -47,7 +47,7 @@ def target(documents, autoscaler):
 
 
 def alone(documents):
-    """Two autoscalers of one Deployment fight, and so does a fixed number of replicas at each `apply`."""
+    """Two autoscalers of one Deployment conflict, and so does a fixed number of replicas, at each `apply`."""
     seen = {}
     for document in kinds(documents, "ScaledObject", "HorizontalPodAutoscaler"):
         name = document["spec"]["scaleTargetRef"]["name"]
@@ -57,7 +57,7 @@ def alone(documents):
     for document in kinds(documents, "Deployment"):
         name = document["metadata"]["name"]
         if name in seen and "replicas" in document["spec"]:
-            yield f"{title(document)}: spec.replicas: every `apply` would undo what {seen[name]} chose"
+            yield f"{title(document)}: spec.replicas: every `apply` would overwrite the number that {seen[name]} set"
 
 
 def queues(documents, document, lanes, stream):
@@ -77,17 +77,17 @@ def queues(documents, document, lanes, stream):
         )
     yield from added_up(spec, slots)
     if "fallback" not in spec:
-        yield "spec.fallback is missing: a broker that does not answer leaves the number of pods to chance"
+        yield "spec.fallback is missing: the number of pods is undefined while the broker does not answer"
     low, high = spec.get("minReplicaCount", 0), spec.get("maxReplicaCount", 100)
     if low > high:
         yield f"spec.minReplicaCount {low} is more than maxReplicaCount {high}"
     down = (spec.get("advanced") or {}).get("horizontalPodAutoscalerConfig", {}).get("behavior", {}).get("scaleDown")
     if not down:
-        yield "spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown is missing: work in hand would be cut off"
+        yield "spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown is missing: running tasks would stop"
 
 
 def added_up(spec, slots):
-    """KEDA compares several triggers; a formula adds the lanes up, by the triggers' names."""
+    """KEDA uses the largest of several triggers, unless a formula adds the lanes, by the triggers' names."""
     names = {one.get("name") for one in spec["triggers"]}
     modifiers = (spec.get("advanced") or {}).get("scalingModifiers", {})
     if len(names) > 1 and set(re.findall(r"[a-z_]\w*", modifiers.get("formula", ""))) != names:
@@ -104,7 +104,7 @@ def endpoint(documents, text):
     elif ".svc" in text or "." not in text:
         ports = services.get(found.group(1), {"spec": {"ports": []}})["spec"]["ports"]
         if int(found.group(2)) not in [port["port"] for port in ports]:
-            yield f"natsServerMonitoringEndpoint: there is no Service/{found.group(1)} with the port {found.group(2)}"
+            yield f"natsServerMonitoringEndpoint: no Service/{found.group(1)} has the port {found.group(2)}"
 
 
 def external(documents, document, known):
@@ -117,13 +117,13 @@ def external(documents, document, known):
         if stage and value != slots:
             yield f"spec.metrics: averageValue is {value}; its pods have {slots} slots"
     if stage and not metrics:
-        yield f"spec.metrics: none is External; {stage} is to be scaled by its queue"
+        yield f"spec.metrics: none is External; {stage} must scale by its queue"
     for metric in metrics:
         if metric["name"] not in known:
             yield f"spec.metrics: {metric['name']}: no program declares it"
         asked = (metric.get("selector") or {}).get("matchLabels", {}).get("stage")
         if stage and asked != stage:
-            yield f"spec.metrics: {metric['name']}: selector asks for the stage {asked}; the target works on {stage}"
+            yield f"spec.metrics: {metric['name']}: the selector has the stage {asked}; the target processes {stage}"
 
 
 def brokers(documents):

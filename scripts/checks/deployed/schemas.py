@@ -1,4 +1,4 @@
-"""Every document fits its published schema, unknown fields refused."""
+"""Every document matches its published schema; unknown fields are an error."""
 
 import functools
 import json
@@ -9,14 +9,14 @@ import kubernetes_validate
 from ..tree import title
 from . import quantities, resources
 
-# The second is the oldest that is supported.
+# The second version is the oldest supported one.
 VERSIONS = re.compile(r"Kubernetes (1\.\d+)(?: \((1\.\d+) or newer)?")
 
 
 def check(tree):
     versions = kubernetes_versions(tree)
     if not versions:
-        yield "README.md: it names no version (`Kubernetes 1.NN`), so nothing can be validated"
+        yield "README.md: it names no version (`Kubernetes 1.NN`), so the schemas are unknown"
         return
     for build, documents in tree.everything.items():
         if not documents:
@@ -36,7 +36,7 @@ def kubernetes_versions(tree):
     return []
 
 
-@functools.cache  # Overlays repeat most of the base.
+@functools.cache  # Overlays repeat most documents of the base.
 def verdict(text, version):
     return tuple(problems(json.loads(text), version))
 
@@ -52,6 +52,6 @@ def problems(document, version):
     except kubernetes_validate.ValidationError as error:
         yield f"{'.'.join(str(part) for part in error.path) or 'document'}: {error.message}"
     except kubernetes_validate.SchemaNotFoundError:
-        yield f"there is no {document.get('apiVersion')} {document.get('kind')}"
+        yield f"unknown kind {document.get('apiVersion')} {document.get('kind')}"
     except kubernetes_validate.VersionNotSupportedError:
         yield "kubernetes-validate has no schemas of this version"

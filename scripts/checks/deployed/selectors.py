@@ -1,8 +1,8 @@
-"""Selectors, ports and backends find what they are meant for: one that matches nothing does nothing, without a word."""
+"""Selectors, ports and backends have a target. One without a target has no effect and causes no error."""
 
 from ..tree import containers, kinds, pods, title
 
-# Labels of pods that are made by others than these manifests (cert-manager's answer to HTTP-01).
+# Labels of pods that are created by other programs: cert-manager answers HTTP-01 challenges.
 OTHERS = ({"acme.cert-manager.io/http01-solver": "true"},)
 
 
@@ -15,7 +15,7 @@ def matches(selector, found):
 
 
 def selected(selector, found):
-    """Whether a label selector (matchLabels and matchExpressions) chooses these labels; an empty one chooses all."""
+    """True when a label selector (matchLabels, matchExpressions) matches these labels. An empty one matches all."""
     return matches(selector.get("matchLabels") or {}, found) and all(
         {
             "In": found.get(one["key"]) in one.get("values", []),
@@ -28,7 +28,7 @@ def selected(selector, found):
 
 
 def selects(documents, document):
-    """A selector that matches nothing does nothing, without a word."""
+    """Problems of the selector and the ports of a Service, ServiceMonitor, NetworkPolicy or PodDisruptionBudget."""
     spec, kind = document["spec"], document["kind"]
     if kind == "Service":
         if not spec.get("selector"):
@@ -59,7 +59,7 @@ def monitored(documents, spec):
     ]
     if not found:
         yield f"spec.selector {spec['selector']} matches no Service"
-    # Others may carry the same labels: the operator leaves out what has no such port.
+    # Other Services may have the same labels: the operator skips a Service that lacks the port.
     wanted = {endpoint.get("port") for endpoint in spec["endpoints"]}
     for service in ours(documents):
         if service not in found:
@@ -69,7 +69,7 @@ def monitored(documents, spec):
 
 
 def ours(documents):
-    """Services in front of pods that run VidP's own programs."""
+    """Services whose pods run VidP's programs."""
     running = [
         labels(template)
         for _, template in pods(documents)
@@ -97,4 +97,4 @@ def ingress(documents, document):
             ports = services.get(backend["name"], {"spec": {"ports": []}})["spec"]["ports"]
             wanted = backend["port"].get("number", backend["port"].get("name"))
             if not any(wanted in (port["port"], port.get("name")) for port in ports):
-                yield f"spec.rules: there is no Service/{backend['name']} with the port {wanted}"
+                yield f"spec.rules: no Service/{backend['name']} has the port {wanted}"

@@ -1,10 +1,10 @@
-"""What a container gets as its environment from the ConfigMaps of the same build."""
+"""The environment of a container, with the values of the ConfigMaps in the same build."""
 
 from ..tree import containers, kinds, pods
 
 
 def environment(documents, container):
-    """{name: value or None when it is not written down} of a container."""
+    """{name: value} of a container; None for a value that the manifests do not contain."""
     found = {}
     for source in container.get("envFrom", []):
         for kind, field in (("ConfigMap", "configMapRef"), ("Secret", "secretRef")):

@@ -1,11 +1,11 @@
-"""yamllint on every YAML file, hadolint on the Dockerfile, `sh -n` on the scripts that images and pods run."""
+"""yamllint accepts every YAML file, hadolint the Dockerfile, and `sh -n` every shell script."""
 
 import sys
 
 from ..tree import run, tool
 
 YAML = ("**/*.yml", "**/*.yaml", "**/Kustomization")
-SHELL = ("deploy/**/*.sh", "k8s/**/*.sh")
+SHELL = ("deploy/**/*.sh", "k8s/**/*.sh", "scripts/**/*.sh", ".ci/run")
 
 
 def check(tree):
@@ -16,7 +16,7 @@ def check(tree):
     code, text = run([*command, *files], cwd=tree.root)
     yield from complaints("yamllint", code, text)
     if not tree.exists("Dockerfile"):
-        yield "Dockerfile: it is missing"
+        yield "Dockerfile: not found"
         return
     code, text = run([tool("hadolint"), "--config", ".hadolint.yaml", "--no-color", "Dockerfile"], cwd=tree.root)
     yield from complaints("hadolint", code, text)
