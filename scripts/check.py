@@ -129,7 +129,7 @@ def main():
             print(f"       {problem}", flush=True)
         if steps := os.environ.get("VIDP_STEPS"):
             with open(steps, "a") as file:
-                file.write(f"{seconds:.0f} checks/{name} {result}\n")
+                file.write(f"{seconds:.0f} checks/{name} {'FAILED' if found else 'ok'}\n")
     if wrong:
         sys.exit(f"check: {wrong} problem{'s' if wrong > 1 else ''}")
 

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 
 RUNNING = re.compile(r"^\s*(?:Running (?P<target>\S+(?: \S+)?) \((?P<file>\S+)\)|Doc-tests (?P<docs>\S+))")
 RESULT = re.compile(r"^test result: (?P<result>\w+)\..* finished in (?P<seconds>[\d.]+)s")
@@ -19,15 +20,27 @@ def main(arguments):
     colour = "always" if sys.stdout.isatty() else "auto"
     command = ["cargo", "test", "--workspace", f"--color={colour}", *arguments]
     cargo = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    reader = threading.Thread(target=follow, args=[cargo.stdout], daemon=True)
+    reader.start()
+    try:
+        code = cargo.wait()
+    except KeyboardInterrupt:
+        return 130
+    # A process that a test left running holds the pipe open: its output must not delay the end.
+    reader.join(timeout=5)
+    return code
+
+
+def follow(output):
+    """Prints the output, and notes the seconds of each test program."""
     name = "?"
-    for line in cargo.stdout:
+    for line in output:
         print(line, end="", flush=True)
         plain = COLOUR.sub("", line)
         if running := RUNNING.match(plain):
             name = title(running)
         elif result := RESULT.match(plain):
             note(f"{float(result['seconds']):.0f} tests/{name} {'ok' if result['result'] == 'ok' else 'FAILED'}")
-    return cargo.wait()
 
 
 def title(running):

@@ -4,7 +4,7 @@ import pathlib
 import tempfile
 import unittest
 
-from .source import deny, layers, prose, python, ruff, rust, script, typos, words
+from .source import deny, javascript, layers, prose, python, ruff, rust, script, typos, words
 from .tree import ROOT, Tree
 
 
@@ -218,6 +218,15 @@ class Tools(unittest.TestCase):
         self.assertIn("F401", found)
         self.assertIn("b.py: run `.engines/tools/ruff format b.py`", found)
         self.assertEqual(self.found(ruff.check, "ruff.toml", {"a.py": "a = [1, 2]\n"}), "")
+
+    def test_javascript(self):
+        """A file that is not formatted, and one with an unused variable."""
+        sound = "export const a = 1;\n"
+        found = self.found(javascript.check, "web/biome.json", {"web/js/a.js": "export const a=1;\n"})
+        self.assertIn("web/js/a.js:1: ", found)
+        found = self.found(javascript.check, "web/biome.json", {"web/js/a.js": f"{sound}const b = 2;\n"})
+        self.assertIn("noUnusedVariables", found)
+        self.assertEqual(self.found(javascript.check, "web/biome.json", {"web/js/a.js": sound}), "")
 
     def test_deny(self):
         """A crate that is not among the wrappers, and a licence that is not in the list."""
