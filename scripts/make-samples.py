@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Make `samples/`: recorded human speech from Debian's Asterisk prompts, and a picture drawn by ffmpeg.
+"""Create `samples/`: recorded human speech from the Asterisk prompts of Debian, and a picture drawn by ffmpeg.
 
-Only needed to change the samples, which are in the repository. Needs Debian or Ubuntu with ffmpeg; the packages are
-downloaded and unpacked into a temporary folder, not installed.
+Only a change of the samples needs this, because they are in the repository. Needs Debian or Ubuntu with ffmpeg. The
+packages are downloaded and unpacked into a temporary folder, not installed.
 """
 
 import pathlib
@@ -20,7 +20,7 @@ VOICES = {
     "ru": "ru_RU_f_IvrvoiceRU",
 }
 
-# Prompt -> what is said: the packages' own transcripts, with spelling and accents put right.
+# Prompt -> spoken text: the transcripts in the packages, with corrected spelling and accents.
 CLIP = {
     "ss-noservice": "The number you have dialed is not in service. Please check the number and try again.",
     "followme/status": "The person you are calling is not at their desk. I will try to locate them for you.",
@@ -87,7 +87,7 @@ def ffmpeg(*args):
 
 
 def join(folder, voice, prompts, out):
-    """The prompts one after the other, 16 kHz mono."""
+    """Joins the prompts into one file, 16 kHz mono."""
     inputs = [part for prompt in prompts for part in ("-i", folder / voice / f"{prompt}.g722")]
     padded = "".join(f"[{i}:a]apad=pad_dur={GAP}[p{i}];" for i in range(len(prompts)))
     labels = "".join(f"[p{i}]" for i in range(len(prompts)))
@@ -112,7 +112,7 @@ def main():
             (SAMPLES / "speech" / f"{language}.txt").write_text("\n".join(prompts.values()) + "\n")
 
         join(sounds, VOICES["en"], CLIP, wav)
-        # A slowly turning gradient, and the voice's own wave over it.
+        # A slowly turning gradient under the waveform of the voice.
         picture = (
             "gradients=s=1280x720:r=25:n=4:speed=0.01:seed=7:c0=0x10243e:c1=0x1f6f8b:c2=0xe07a5f:c3=0x3d405b[back];"
             "[0:a]showwaves=s=160x60:r=5:mode=cline:colors=0xf4f1de:draw=full,fps=25,"

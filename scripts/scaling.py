@@ -6,8 +6,8 @@
     scaling.py test       checks of the formula and of the shipped settings
     scaling.py measure    measure the task times again (needs `make models`; about seven minutes)
 
-What Python lacks for that (PyYAML, and matplotlib for the pictures) is installed into .engines/scaling-venv, pinned by
-hash. No cluster and no engine is needed, but for `measure`.
+Installs PyYAML, and matplotlib for the pictures, into .engines/scaling-venv when Python lacks them, pinned by hash.
+Needs no cluster; only `measure` needs engines.
 """
 
 import argparse
@@ -24,10 +24,10 @@ NEEDED = {"write": ["yaml", "matplotlib"], "measure": []}
 
 
 def with_modules(names):
-    """Goes on in an environment that has the modules, unless this one does."""
+    """Restarts the program in an environment that has the modules, unless this one has them."""
     if all(importlib.util.find_spec(name) for name in names):
         return
-    import environments
+    from install import environments
 
     python = environments.make(VENV, REQUIREMENTS, "--require-hashes")
     os.execv(python, [python, __file__, *sys.argv[1:]])

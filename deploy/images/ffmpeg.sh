@@ -1,26 +1,26 @@
 #!/bin/sh
-# Collects ffmpeg and ffprobe below DIR with the libraries that they load, and nothing else.
+# Copies ffmpeg and ffprobe into DIR, with only the libraries that they load.
 #
 #   deploy/images/ffmpeg.sh DIR
 #
-# Debian's package depends on drivers for graphics cards, sound servers and displays, with a compiler for shaders among
-# them, which a server that encodes on its processors never opens. What the two programs need is what the loader says.
-# The licence of each package comes along, and its description where scanners for vulnerabilities look for it in images
-# without dpkg (/var/lib/dpkg/status.d, as in distroless images).
+# The Debian package depends on drivers for graphics cards, sound servers and displays, and on a shader compiler. A server
+# that encodes on its processors uses none of these, so only the libraries that the loader reports are copied.
+# The licence of each package is copied too. So is its description, to the place where vulnerability scanners read it in
+# images without dpkg (/var/lib/dpkg/status.d, as in distroless images).
 set -eu
 
 dir=$1
 programs="/usr/bin/ffmpeg /usr/bin/ffprobe"
-# One folder in which the loader looks by itself: no cache and no search path are needed.
+# The loader searches this folder by default: it needs no cache and no search path.
 libraries=$dir/usr/lib/$(dpkg-query --show --showformat='${Architecture}' libc6 | sed 's/amd64/x86_64/; s/arm64/aarch64/')-linux-gnu
 status=$dir/var/lib/dpkg/status.d
 mkdir -p "$dir/usr/bin" "$libraries" "$status"
 
-# The base image has these in its own version, and two versions of a C library do not mix.
+# The base image has its own versions of these, and two versions of a C library are incompatible.
 base="libc6 libgcc-s1 libstdc++6 libgomp1 gcc-12-base"
 
 package_of() {
-  # Packages are listed by the name from before /lib became a link to /usr/lib, or by a link that alternatives made.
+  # dpkg lists a file by its path before /lib became a link to /usr/lib, or by a link of the alternatives system.
   path=$(readlink -f "$1")
   { dpkg-query --search "$path" || dpkg-query --search "${path#/usr}"; } 2>/dev/null | head -n 1 | cut -d: -f1
 }
@@ -42,7 +42,7 @@ ldd $programs | awk '$2 == "=>" { print $1, $3 }' | sort -u | while read -r name
   [ "$path" != not ] || { echo "ffmpeg.sh: $name is not there" >&2; exit 1; }
   package=$(package_of "$path")
   [ -n "$package" ] || { echo "ffmpeg.sh: no package has $path" >&2; exit 1; }
-  # Under the name that the loader asks for; the link it may be on this system is not.
+  # The copy has the name that the loader requests. On this system, that name may be a link.
   if note "$package"; then
     cp -L "$path" "$libraries/$name"
   fi

@@ -1,5 +1,5 @@
-// Makes the replica set and its users, each step only when it is not done. Run by start.sh on the first member until
-// it succeeds. Passwords come from the environment: none is in a file or on a command line.
+// Creates the replica set and its users, and skips steps that are done. start.sh runs this on the first member until it
+// succeeds. Passwords are environment variables: no file and no command line has one.
 
 const members = process.env.MONGODB_MEMBERS.split(',');
 const self = process.env.MONGODB_SELF;
@@ -11,12 +11,12 @@ const direct = (host) => new Mongo(`mongodb://${host}/?directConnection=true&${W
 const hello = (mongo) => mongo.getDB('admin').runCommand({ hello: 1 });
 const say = (text) => console.log(`init.js: ${text}`);
 
-// Over loopback: as long as there is no user at all, MongoDB lets this connection make the first one.
+// Over loopback: until the first user exists, MongoDB allows this connection to create it.
 const local = direct(`127.0.0.1:${self.split(':').pop()}`);
 
 if (!hello(local).setName) {
-  // A first member that lost its volume must not make a second set beside the one that the others are in: it waits
-  // until they answer, and when they know a set, they take it in again by themselves.
+  // A first member that lost its volume must not create a second set beside that of the others. It waits until they
+  // answer; members that know a set add it again without help.
   const inSet = members.filter((host) => host !== self && hello(direct(host)).setName);
   if (inSet.length > 0) {
     throw new Error(`${inSet} already belong to a set and will take this member in`);
@@ -25,7 +25,7 @@ if (!hello(local).setName) {
   say('the replica set is made');
 }
 
-// Until the set has a primary: another member, or this one when it takes writes.
+// Waits until the set has a primary: another member, or this one when it accepts writes.
 const settled = ({ primary, isWritablePrimary }) => primary && (primary !== self || isWritablePrimary);
 for (let i = 0; i < 60 && !settled(hello(local)); i++) {
   sleep(500);
@@ -40,7 +40,7 @@ if (hello(local).isWritablePrimary) {
     local.getDB('admin').createUser({ user: 'root', pwd: rootPassword, roles: ['root'] });
     say('the user root is made');
   } catch (error) {
-    // There are users: the loopback connection has no rights any more.
+    // Users exist, so the loopback connection has no rights.
     if (!/requires authentication|not authorized/.test(error.message)) {
       throw error;
     }
@@ -54,8 +54,8 @@ const check = (answer) => {
   }
 };
 
-// One at a time: a majority must be able to follow each change. A member is written down before it answers, and
-// begins to copy as soon as it does.
+// Adds one member at a time, because a majority must acknowledge each change. A member is configured before it answers,
+// and starts to copy the data as soon as it does.
 for (const host of members) {
   const config = admin.runCommand({ replSetGetConfig: 1 }).config;
   if (config.members.some((member) => member.host === host)) {
@@ -66,7 +66,7 @@ for (const host of members) {
   config.version += 1;
   check(admin.runCommand({ replSetReconfig: config }));
   say(`${host} is a member now`);
-  // Its vote counts at once: the next one only when this one holds the data.
+  // Its vote counts at once, so the next member is added only when this one has the data.
   for (let i = 0; i < 240; i++) {
     const state = admin.runCommand({ replSetGetStatus: 1 }).members.find((member) => member.name === host);
     if (['PRIMARY', 'SECONDARY'].includes(state.stateStr)) {
@@ -76,7 +76,7 @@ for (const host of members) {
   }
 }
 
-// readWrite covers change streams. Said again at every start, so that a new password in the Secret counts.
+// readWrite covers change streams. Every start sets the password, so that a new one in the Secret takes effect.
 const user = {
   pwd: process.env.MONGODB_PASSWORD,
   roles: [{ role: 'readWrite', db: database }],

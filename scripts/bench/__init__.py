@@ -1,1 +1,1 @@
-"""The parts of `scripts/bench.py`: one module per comparison, and what they share."""
+"""The parts of `scripts/bench.py`: one module for each comparison, and shared tools."""

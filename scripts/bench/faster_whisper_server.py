@@ -1,7 +1,7 @@
-"""faster-whisper behind a pipe: runs in the environment that has it, loads the model once, and answers one file a line.
+"""faster-whisper behind a pipe: loads the model once, and answers one file per line.
 
 Reads `{"task": "detect" | "transcribe" | "transcribe-words", "file": …}`, writes `{"language", "text", "seconds"}`.
-The seconds are those of the file, with decoding it and without loading the model.
+The seconds include decoding the file, but not loading the model. Runs in the environment that has faster-whisper.
 """
 
 import json
@@ -18,7 +18,7 @@ def detect(model, file):
 
 
 def transcribe(model, file, words=False):
-    # As VidP does it: greedy, the language found, silence left out, every window on its own. The rest is as it comes.
+    # The settings of VidP: greedy, detected language, silence skipped, independent windows. The others are defaults.
     segments, info = model.transcribe(
         file, beam_size=1, vad_filter=True, condition_on_previous_text=False, word_timestamps=words
     )

@@ -12,7 +12,7 @@ LANGUAGE = "fr"
 def measure(system, folder, quick, rounds):
     minutes = 10 if quick else 60
     say(f"making a video of 1 minute, and one of {minutes}")
-    # People pause: the same 33 s of speech and 5 s of silence over and over.
+    # Repeats 33 s of speech and 5 s of silence, because people pause.
     sound = folder / "pauses.flac"
     ffmpeg("-i", SAMPLES / "speech" / f"{LANGUAGE}.ogg", "-af", "apad=pad_dur=5", sound)
     rate = ["-b:v", "900k", "-maxrate", "1200k", "-bufsize", "2400k"]
@@ -45,7 +45,7 @@ def measure(system, folder, quick, rounds):
 
 
 def detect(system, clip):
-    """Seconds of the worker, and bytes it read."""
+    """Returns the seconds of the worker and the bytes that it read."""
     job = system.submit(clip, "--stages", "detect")
     document, worker = system.succeeded(job, "detect")
     result = document["stages"]["detect"]["result"]

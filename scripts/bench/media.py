@@ -1,11 +1,11 @@
-"""Clips, all made here by ffmpeg from `samples/`."""
+"""Creates clips from `samples/` with ffmpeg."""
 
 import json
 
 from bench.tools import SAMPLES, ffmpeg, run
 
-# Noise of four sizes, coarse to fine, each half as strong as the one before: the spectrum of natural pictures, which
-# is what an encoder's speed depends on. Flat test pictures encode several times as fast as any footage.
+# Noise of four sizes, each half as strong as the coarser one: the spectrum of natural pictures, on which the speed of
+# an encoder depends. Flat test pictures encode several times as fast as footage.
 TEXTURE = (
     "color=gray:s=32x18,noise=all_seed=1:alls=100,scale=3840:2160[a];"
     "color=gray:s=128x72,noise=all_seed=2:alls=100,scale=3840:2160[b];"
@@ -13,7 +13,7 @@ TEXTURE = (
     "color=gray:s=1920x1080,noise=all_seed=4:alls=100,scale=3840:2160[d];"
     "[a][b][c][d]mix=inputs=4:weights=6 4 2 1:scale=0.16"
 )
-# The camera pans over the texture and cuts elsewhere every 4 s; the sample clip moves in front; light grain on top.
+# The camera pans over the texture and cuts every 4 s. The sample clip moves in front, under light grain.
 FOOTAGE = (
     "[0:v]loop=-1:size=1,setpts=N/25/TB,"
     "crop=1920:1080:x='960+mod(floor(t/4)*700,900)+200*sin(t/2)':y='540+mod(floor(t/4)*300,500)+100*cos(t/3)',"
@@ -24,7 +24,7 @@ FOOTAGE = (
 
 
 def footage(folder, name, size, seconds, sound, *encoder):
-    """A clip that is as hard to encode as ordinary footage, with the sound of a file, looped."""
+    """Creates a clip that is as hard to encode as ordinary footage, with the looped sound of a file."""
     texture, clip = folder / "texture.png", folder / name
     if not texture.exists():
         ffmpeg("-f", "lavfi", "-i", TEXTURE, "-frames:v", "1", "-pix_fmt", "yuv420p", texture)
@@ -38,7 +38,7 @@ def footage(folder, name, size, seconds, sound, *encoder):
 
 
 def repeat(clip, times):
-    """The clip so many times over, without encoding it again."""
+    """Repeats a clip `times` times without encoding it again."""
     out = clip.with_name(f"{clip.stem}-{times}{clip.suffix}")
     ffmpeg("-stream_loop", str(times - 1), "-i", clip, "-c", "copy", "-movflags", "+faststart", out)
     return out
@@ -50,6 +50,4 @@ def describe(clip):
     facts = json.loads(run(["ffprobe", "-v", "error", "-show_entries", shown, "-of", "json", clip]))
     (picture,) = [stream for stream in facts["streams"] if "width" in stream]
     rate = float(facts["format"]["bit_rate"]) / 1e6
-    return (
-        f"{float(facts['format']['duration']):.0f} s, {picture['width']}x{picture['height']}, {rate:.1f} Mbit/s"
-    )
+    return f"{float(facts['format']['duration']):.0f} s, {picture['width']}x{picture['height']}, {rate:.1f} Mbit/s"

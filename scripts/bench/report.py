@@ -1,14 +1,14 @@
-"""Rows of figures, and how they are shown."""
+"""Rows of results, and their presentation."""
 
 import dataclasses
 import os
 import statistics
-from typing import List, Optional
+from typing import Optional
 
 
 @dataclasses.dataclass
 class Row:
-    """One line of the table. A row without a goal is there to explain another."""
+    """One line of the table. A row without a goal explains another row."""
 
     measure: str
     what: str
@@ -17,14 +17,14 @@ class Row:
     ratio: str
     goal: str = ""
     met: Optional[bool] = None
-    samples: List = dataclasses.field(default_factory=list)
+    samples: list = dataclasses.field(default_factory=list)
 
 
 def compare(measure, what, pairs, limit=None):
-    """A row of pairs of seconds, (ours, theirs), each pair measured one right after the other.
+    """A row of pairs of seconds, (ours, theirs); the two of a pair are measured in succession.
 
-    The ratio is the median of the pairs' ratios, because a machine's speed drifts between pairs more than within
-    one; it need not be the quotient of the two medians beside it.
+    The ratio is the median of the pairs' ratios, because a machine's speed drifts more between pairs than within one.
+    It may differ from the quotient of the two medians.
     """
     pairs = list(pairs)
     ratios = [ours / theirs for ours, theirs in pairs]
@@ -42,7 +42,7 @@ def compare(measure, what, pairs, limit=None):
 
 
 def table(rows):
-    """The rows as a Markdown table whose source is readable too."""
+    """The rows as an aligned Markdown table."""
     head = ["what", "VidP", "compared with", "ratio", "goal", ""]
     lines = [[r.what, r.ours, r.theirs, r.ratio, r.goal, verdict(r)] for r in rows]
     widths = [max(len(line[k]) for line in [head, *lines]) for k in range(len(head))]
@@ -58,7 +58,7 @@ def verdict(row):
 
 
 def machine():
-    """The processor's name and how much of it there is."""
+    """The processor's name, the number of cores, memory and load."""
     with open("/proc/cpuinfo") as info:
         names = [line.split(":", 1)[1].strip() for line in info if line.startswith("model name")]
     return {

@@ -12,7 +12,7 @@ RENDITIONS = ["720p", "480p", "360p"]
 
 
 def measure(system, folder, quick, rounds):
-    """The rows, and what they were measured on."""
+    """Returns the rows, and details of the measured clip."""
     say("making a clip to scale")
     sound = SAMPLES / "clip.mp4"
     piece = media.footage(folder, "footage.mp4", "1920:1080", 5 if quick else 20, sound, "-crf", "22")
@@ -30,7 +30,7 @@ def measure(system, folder, quick, rounds):
     }
     times = {way: [] for way in ways}
     for number in range(rounds):
-        # Back and forth, so that none of them is always the first or the last.
+        # The order alternates, so that no way is always first or last.
         for way in list(ways)[:: 1 if number % 2 == 0 else -1]:
             say(f"scale: round {number + 1} of {rounds}, {way}")
             times[way].append(ways[way]())
@@ -52,7 +52,7 @@ def measure(system, folder, quick, rounds):
 
 
 def job(system, clip):
-    """Seconds from the start of the upload to `succeeded`, and those of the worker."""
+    """Returns the seconds from the start of the upload to `succeeded`, and those of the worker."""
     started = time.monotonic()
     job = system.submit(clip, "--stages", "scale", "--renditions", ",".join(RENDITIONS))
     _, worker = system.succeeded(job, "scale")
@@ -62,32 +62,34 @@ def job(system, clip):
 
 
 def spy(system, clip, renditions):
-    """Runs a job; the arguments of the one ffmpeg run that makes its renditions, and their sizes in bytes."""
+    """Runs a job; returns the arguments of the ffmpeg run that encodes, and the sizes of its renditions in bytes."""
     job = system.submit(clip, "--stages", "scale", "--renditions", ",".join(renditions))
     worker, seen = system.pid("scale-1"), {}
     while not system.is_over(job):
         for pid in children(worker):
             command = arguments(pid)
-            # The others read a file, or write a picture.
+            # Other runs only read the file, or write a picture.
             if command and pathlib.Path(command[0]).name == "ffmpeg" and command[-1].endswith(".mp4"):
                 seen[pid] = command
         time.sleep(0.05)
     document, _ = system.succeeded(job, "scale")
     system.delete(job)
     if len(seen) != 1:
-        raise BenchError(f"the worker encoded in {len(seen)} ffmpeg runs, not in one that can be repeated by hand")
+        raise BenchError(
+            f"the worker encoded in {len(seen)} ffmpeg runs, but only a single run can be repeated by hand"
+        )
     sizes = {output["name"]: output["size"] for output in document["stages"]["scale"]["outputs"]}
     return seen.popitem()[1], {name: size for name, size in sizes.items() if name.endswith(".mp4")}
 
 
 def rewrite(command, clip, out):
-    """The worker's command with other files in the place of its own."""
+    """The worker's command with other input and output files."""
     source = command[command.index("-i") + 1].removeprefix("file:")
     scratch = str(pathlib.Path(source).parent)
     return [part.replace(source, str(clip)).replace(scratch, str(out)) for part in command]
 
 
 def by_hand(command, clip, out):
-    """Seconds of that run."""
+    """Repeats the run; returns its seconds."""
     out.mkdir(exist_ok=True)
     return seconds(rewrite(command, clip, out))

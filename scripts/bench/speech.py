@@ -1,5 +1,6 @@
 """Language detection and transcription against faster-whisper: the same weights, clips and number of threads."""
 
+import functools
 import json
 import pathlib
 import re
@@ -17,7 +18,7 @@ CUT = 10  # Seconds of a cut.
 
 
 class FasterWhisper:
-    """faster-whisper with 8-bit weights, loaded, in a process of its own from `with` to the end of the block."""
+    """faster-whisper with loaded 8-bit weights, in a separate process during the `with` block."""
 
     def __init__(self, folder):
         self.model = folder / "faster-whisper"
@@ -41,19 +42,19 @@ class FasterWhisper:
 
     def __exit__(self, *_):
         self.process.stdin.close()
-        stop(self.process, patience=5)
+        stop(self.process, timeout=5)
         self.process.stdout.close()
 
     def ask(self, task, file):
         print(json.dumps({"task": task, "file": str(file)}), file=self.process.stdin, flush=True)
         line = self.process.stdout.readline()
         if not line:
-            raise BenchError("faster-whisper ended; its error is above")
+            raise BenchError("faster-whisper ended; see its error above")
         return json.loads(line)
 
 
 def vidp(role, file):
-    """The worker's own code on a file, with its ffprobe and ffmpeg and without loading the model."""
+    """Runs the worker's code on a file. The seconds include ffprobe and ffmpeg, but not loading the model."""
     answer = json.loads(run([binary("worker-lang"), "--role", role, "--threads", THREADS, "bench", file]))
     if "error" in answer:
         raise BenchError(f"{role} of {file.name}: {answer['error']}")
@@ -76,19 +77,19 @@ def detect(folder, quick, rounds):
             seconds = {}
             for _, clip in clips:
                 ours[clip], theirs[clip] = in_turn(
-                    number, lambda: vidp("detect", clip), lambda: other.ask("detect", clip)
+                    number, functools.partial(vidp, "detect", clip), functools.partial(other.ask, "detect", clip)
                 )
                 seconds[clip] = (ours[clip]["seconds"], theirs[clip]["seconds"])
             rounds_seconds.append(seconds)
-    wrong = [
-        {clip for language, clip in clips if answers[clip]["language"] != language} for answers in (ours, theirs)
-    ]
+    wrong = [{clip for language, clip in clips if answers[clip]["language"] != language} for answers in (ours, theirs)]
     worse = sorted(clip.name for clip in wrong[0] - wrong[1])
     right = [f"{len(clips) - len(some)} of {len(clips)}" for some in wrong]
     whole = [clip for _, clip in clips if clip.suffix == ".ogg"]
     cuts = [clip for _, clip in clips if clip.suffix != ".ogg"]
     rows = [
-        compare("detect", f"detect / faster-whisper int8, {len(clips)} clips, seconds a clip", means(rounds_seconds), 1.0),
+        compare(
+            "detect", f"detect / faster-whisper int8, {len(clips)} clips, seconds a clip", means(rounds_seconds), 1.0
+        ),
         compare("detect", "… of 32 to 39 s", means(rounds_seconds, whole)),
         compare("detect", f"… of {CUT} s", means(rounds_seconds, cuts)),
         Row("detect", "… languages right", *right, "", "no clip more wrong", not worse),
@@ -97,7 +98,7 @@ def detect(folder, quick, rounds):
 
 
 def means(rounds, clips=None):
-    """For each round the mean seconds a clip of both, over these clips or all."""
+    """For each round, the mean seconds per clip of both programs, over these clips or all."""
     for seconds in rounds:
         some = [seconds[clip] for clip in clips or seconds]
         yield tuple(statistics.mean(times) for times in zip(*some))
@@ -106,7 +107,7 @@ def means(rounds, clips=None):
 def transcribe(folder, quick, rounds):
     clips = {}
     for language in LANGUAGES[:2] if quick else LANGUAGES:
-        # Several windows of the model, as in any video: the recording three times over.
+        # The recording is repeated three times, so that it fills several windows of the model, as most videos do.
         clip, times = folder / f"{language}.flac", 1 if quick else 3
         ffmpeg("-stream_loop", str(times - 1), "-i", SAMPLES / "speech" / f"{language}.ogg", clip)
         clips[clip] = split((SAMPLES / "speech" / f"{language}.txt").read_text()) * times
@@ -119,10 +120,10 @@ def transcribe(folder, quick, rounds):
             seconds = {}
             for clip in clips:
                 ours[clip], theirs[clip] = in_turn(
-                    number, lambda: vidp("subtitle", clip), lambda: other.ask("transcribe", clip)
+                    number, functools.partial(vidp, "subtitle", clip), functools.partial(other.ask, "transcribe", clip)
                 )
                 seconds[clip] = (ours[clip]["seconds"], theirs[clip]["seconds"])
-                if number == 0:  # It only explains the row above it.
+                if number == 0:  # Once is enough: this row only explains the one above.
                     words = other.ask("transcribe-words", clip)
                     with_words[clip] = (ours[clip]["seconds"], words["seconds"])
             plain.append(seconds)
@@ -151,7 +152,7 @@ def transcribe(folder, quick, rounds):
 
 
 def in_turn(number, first, second):
-    """Both results; every other round in the other order."""
+    """Returns both results; the order alternates between rounds."""
     if number % 2 == 0:
         return first(), second()
     late = second()
@@ -159,12 +160,12 @@ def in_turn(number, first, second):
 
 
 def split(text):
-    """Words without case, accents' encoding and punctuation."""
+    """The words in lower case and Unicode form NFC, without punctuation."""
     return re.findall(r"[^\W_]+", unicodedata.normalize("NFC", text).lower())
 
 
 def word_errors(reference, heard):
-    """The least number of words to insert, delete or replace."""
+    """The least number of insertions, deletions and replacements of words (Levenshtein distance)."""
     costs = list(range(len(heard) + 1))
     for i, word in enumerate(reference, 1):
         diagonal, costs[0] = costs[0], i

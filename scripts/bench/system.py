@@ -1,5 +1,6 @@
-"""One running VidP: `vidp up` in a folder of its own, and a client for it."""
+"""A running VidP: `vidp up` with a separate folder, and a client."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -13,7 +14,7 @@ OVER = {"succeeded", "partial", "failed", "cancelled"}
 
 
 class System:
-    """Runs from `with` to the end of the block, whatever ends it."""
+    """Runs during the `with` block, and stops even when the block raises."""
 
     def __init__(self, folder, max_upload_mb):
         self.folder = folder
@@ -42,7 +43,7 @@ class System:
         state, until = self.folder / "up.json", time.monotonic() + START
         while not state.exists():
             if self.process.poll() is not None or time.monotonic() > until:
-                raise BenchError(f"`vidp up` did not come up:\n{log.read_text()[-2000:]}")
+                raise BenchError(f"`vidp up` did not start:\n{log.read_text()[-2000:]}")
             time.sleep(0.1)
         return json.loads(state.read_text())
 
@@ -55,7 +56,7 @@ class System:
         return [binary("vidp"), "submit", file, "--server", self.url, "--json", *options]
 
     def submit(self, file, *options):
-        """Uploads with `vidp submit`; the job's id."""
+        """Uploads with `vidp submit`; returns the job's id."""
         return json.loads(run(self.submit_command(file, *options)))["id"]
 
     def request(self, method, path):
@@ -69,14 +70,14 @@ class System:
         return self.job(job)["status"] in OVER
 
     def wait(self, job):
-        """The job's document once it is over."""
+        """Waits until the job ends; returns its document."""
         while True:
             document = self.job(job, "?wait=20")
             if document["status"] in OVER:
                 return document
 
     def succeeded(self, job, stage):
-        """The document of a job that must succeed, and the seconds its worker took."""
+        """Waits for a job that must succeed; returns its document and the seconds of its worker."""
         document = self.wait(job)
         if document["status"] != "succeeded":
             raise BenchError(f"the {stage} job is {document['status']}: {document['stages'][stage]['error']}")
@@ -91,15 +92,13 @@ def children(pid):
     """The process ids of a process's children."""
     found = []
     for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
+        with contextlib.suppress(OSError):  # The thread has ended.
             found += [int(child) for child in task.read_text().split()]
-        except OSError:
-            pass  # The thread is gone.
     return found
 
 
 def arguments(pid):
-    """A process's command line; empty when it is gone."""
+    """The command line of a process; empty after its end."""
     try:
         raw = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

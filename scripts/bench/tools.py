@@ -1,4 +1,4 @@
-"""Programs: where they are, and how they are run so that none outlives the benchmark."""
+"""Finds and runs programs so that none outlives the benchmark."""
 
 import ctypes
 import os
@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-import environments
+from install import environments
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SAMPLES = ROOT / "samples"
@@ -22,7 +22,7 @@ libc = ctypes.CDLL(None)
 
 
 class BenchError(Exception):
-    """A measurement that could not be made, with the reason for a person."""
+    """A measurement failed; the message has the reason."""
 
 
 def say(text):
@@ -30,50 +30,53 @@ def say(text):
 
 
 def die_with_parent():
-    """In the child: when the benchmark itself is killed, so is this one."""
+    """Runs in the child process: the kernel ends the child when the benchmark dies."""
     libc.prctl(PR_SET_PDEATHSIG, SIGTERM)
 
 
 def environment(**extra):
-    """Ours without VidP's and AWS's settings: the figures are of the defaults."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("VIDP_", "AWS_"))}
-    return {**kept, **extra}
+    """The environment without settings of VidP and AWS, so that the defaults are measured."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("VIDP_", "AWS_"))}
+    return {**inherited, **extra}
 
 
 def start(command, **options):
-    """A child in a process group of its own, so that Ctrl-C reaches the benchmark only, which ends it in order."""
+    """Starts a child in a separate process group: Ctrl-C reaches only the benchmark, which then stops the child."""
     options.setdefault("env", environment())
     return subprocess.Popen(
-        [str(part) for part in command], start_new_session=True, preexec_fn=die_with_parent, **options
+        [str(part) for part in command],
+        start_new_session=True,
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - the benchmark has no threads
+        **options,
     )
 
 
-def stop(process, patience=40):
-    """Ends a child in order; after `patience` seconds without mercy."""
+def stop(process, timeout=40):
+    """Terminates a child, and kills it after `timeout` seconds."""
     if process.poll() is None:
         process.terminate()
         try:
-            process.wait(patience)
+            process.wait(timeout)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
 
 
 def run(command, **options):
-    """Runs a program to its end and returns its standard output; BenchError with the last of what it said."""
+    """Runs a program and returns its standard output. Raises BenchError with the end of its output when it fails."""
     process = start(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
     try:
         out, err = process.communicate()
     finally:
-        stop(process, patience=5)
+        stop(process, timeout=5)
     if process.returncode:
-        said = (err or out).decode(errors="replace").strip()[-1500:]
-        raise BenchError(f"{command[0]} ended with {process.returncode}: {said}")
+        output = (err or out).decode(errors="replace").strip()[-1500:]
+        raise BenchError(f"{command[0]} ended with {process.returncode}: {output}")
     return out.decode()
 
 
 def seconds(command, **options):
-    """How long a program takes, from its start to its end."""
+    """Runs a program; returns its seconds from start to end."""
     started = time.monotonic()
     run(command, **options)
     return time.monotonic() - started
@@ -86,24 +89,22 @@ def ffmpeg(*args):
 def binary(name):
     path = BINARIES / name
     if not path.is_file():
-        raise BenchError(f"{path} is not there: run `make bench`, which builds it")
+        raise BenchError(f"{path} is missing: run `make bench`, which builds it")
     return path
 
 
 def venv():
-    """The Python that has what we compare with, installed first when it is not there."""
+    """The Python that has the tools to compare with; installs them first when they are missing."""
     try:
         return environments.make(VENV, REQUIREMENTS)
     except SystemExit as stopped:
-        # What does not need it is measured all the same.
+        # The comparisons without these tools still run.
         raise BenchError(str(stopped)) from None
 
 
 def versions():
-    """What the figures depend on, for the head of the table."""
-    pins = dict(
-        line.split("==") for line in REQUIREMENTS.read_text().splitlines() if line and not line.startswith("#")
-    )
+    """Versions of the measured tools, for the head of the table."""
+    pins = dict(line.split("==") for line in REQUIREMENTS.read_text().splitlines() if line and not line.startswith("#"))
     return {
         "ffmpeg": run(["ffmpeg", "-version"]).split()[2],
         **{name: pins[name] for name in ("faster-whisper", "ctranslate2", "awscli")},

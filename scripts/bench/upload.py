@@ -1,4 +1,4 @@
-"""An upload through the API against `aws s3 cp` to the same server, and the memory that uploads take."""
+"""An upload through the API against `aws s3 cp` to the same server, and the memory use of uploads."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import time
 from bench.report import Row, compare
 from bench.tools import BenchError, environment, say, seconds, start, stop, venv
 
-AT_ONCE = 8
+CONCURRENT = 8
 BLOCK = 1 << 20
 MEMORY_LIMIT = 150
 
@@ -31,7 +31,7 @@ def measure(system, folder, quick, rounds):
         pairs.append((taken[vidp], taken[aws]))
     one = memory(api, "VmHWM")
 
-    say(f"upload: {AT_ONCE} at once")
+    say(f"upload: {CONCURRENT} at once")
     forget_peak(api)
     os.sync()
     started = time.monotonic()
@@ -43,14 +43,14 @@ def measure(system, folder, quick, rounds):
     rows = [
         compare("upload", f"upload of {mb} MB with `vidp submit` / `aws s3 cp` to the same server", pairs, 1.1),
         memory_row(f"the API's peak memory, one upload of {mb} MB at a time", one, at_rest),
-        memory_row(f"… {AT_ONCE} uploads of {mb} MB at once ({together:.0f} s)", many, at_rest),
+        memory_row(f"… {CONCURRENT} uploads of {mb} MB at once ({together:.0f} s)", many, at_rest),
     ]
     return rows, {"bytes": size, "seconds_of_all_at_once": round(together, 1)}
 
 
 def vidp(system, file, _):
-    """Seconds from the start of `vidp submit` to its end. The bytes are no video: detection ends at once."""
-    os.sync()  # What is still to be written from the round before is not to be paid here.
+    """Seconds of `vidp submit`. The file is not a video, so that detection ends at once."""
+    os.sync()  # Pending writes of the previous round must not slow this one down.
     command = [*system.submit_command(file), "--stages", "detect"]
     started = time.monotonic()
     process = start(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -81,19 +81,19 @@ def all_at_once(system, file):
     command = [*system.submit_command(file), "--stages", "detect"]
     running = []
     try:
-        for _ in range(AT_ONCE):
+        for _ in range(CONCURRENT):
             running.append(start(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
         return [answer(process) for process in running]
     finally:
         for process in running:
-            stop(process, patience=5)
+            stop(process, timeout=5)
 
 
 def answer(process):
     try:
         out, _ = process.communicate()
     finally:
-        stop(process, patience=5)
+        stop(process, timeout=5)
     if process.returncode:
         raise BenchError(f"`vidp submit` ended with {process.returncode}")
     return json.loads(out)["id"]
@@ -105,7 +105,7 @@ def discard(system, job):
 
 
 def random_bytes(file, size):
-    """Random, so that no layer can be quick by compressing or by finding the same block again."""
+    """Writes random bytes, so that no layer gains by compression or deduplication."""
     with open(file, "wb") as out:
         while size > 0:
             out.write(os.urandom(min(BLOCK, size)))
@@ -113,14 +113,14 @@ def random_bytes(file, size):
 
 
 def memory(pid, field):
-    """MB of a process: `VmRSS` now, `VmHWM` at its peak."""
+    """Memory of a process in MB: `VmRSS` is the present value, `VmHWM` the peak."""
     lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
     (line,) = [line for line in lines if line.startswith(field + ":")]
     return int(line.split()[1]) * 1024 / 1e6
 
 
 def forget_peak(pid):
-    """Sets the peak to what the process has now."""
+    """Resets the peak to the present value."""
     pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 

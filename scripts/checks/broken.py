@@ -1,6 +1,7 @@
-"""The repository with one thing broken in memory, for the checks' own tests."""
+"""The repository with one fault in memory, for the checks' own tests."""
 
 import copy
+import typing
 import unittest
 
 from .tree import Tree, kinds, pods
@@ -9,7 +10,7 @@ SOUND = Tree()
 
 
 class Broken(Tree):
-    """The repository, with documents that may be changed and texts that may be replaced."""
+    """The repository with documents and texts that a test may change."""
 
     def __init__(self):
         super().__init__()
@@ -26,13 +27,13 @@ class Broken(Tree):
         return path in self.texts or super().exists(path)
 
     def replace(self, path, old, new):
-        """Replaces a text that must be there."""
+        """Replaces the first occurrence of a text; fails when the file does not contain the text."""
         before = self.text(path)
         assert old in before, f"{path} has no {old!r}: the test must follow the file"
         self.texts[path] = before.replace(old, new, 1)
 
     def one(self, kind, name=None):
-        """A document of the base, or of what is added for the Prometheus operator."""
+        """A document of the base or of the monitoring."""
         documents = [*self.builds["k8s"], *self.monitoring]
         return next(one for one in kinds(documents, kind) if name in (None, one["metadata"]["name"]))
 
@@ -48,10 +49,10 @@ class Broken(Tree):
 
 
 class Complaints(unittest.TestCase):
-    before = {}
+    before: typing.ClassVar = {}
 
     def assertFound(self, check, change, *expected):
-        """After `change`, the check has a complaint that it had not before, with all of `expected` in it."""
+        """Fails unless `change` makes the check report a new problem that contains all `expected` texts."""
         tree = Broken()
         change(tree)
         if check not in self.before:

@@ -1,4 +1,4 @@
-"""What each program says of itself: `--help`, and the image that the Dockerfile puts it in."""
+"""The options of each program, read from `--help`, and the images that the Dockerfile puts the programs into."""
 
 import dataclasses
 import functools
@@ -34,11 +34,11 @@ class Program:
 
 @functools.cache
 def program(name):
-    """A program's options, those of its subcommands included. FileNotFoundError when it is not built."""
+    """A program's options, including those of its subcommands. Raises FileNotFoundError when it is not built."""
     path = BINARIES / name
     if not path.exists():
-        raise FileNotFoundError(f"{path} is missing: `make k8s-check` builds it")
-    # Values of this shell would stand in the help otherwise.
+        raise FileNotFoundError(f"{path} is missing: `make check` builds it")
+    # `--help` would print the values of this shell as defaults.
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("VIDP_", "OTEL_"))}
     found = Program(name, set(), {}, set())
 
@@ -73,31 +73,31 @@ def options(text, found):
 
 
 def images(tree):
-    """The Dockerfile's targets that end in a program: {target: (program, the target's own lines)}."""
+    """The Dockerfile's targets with an entry point: {target: (program, lines of the target)}."""
     text = tree.text("Dockerfile")
     starts = list(STAGE.finditer(text))
     stages = {}
     for start, after in zip(starts, [*starts[1:], None]):
         base, name = start.group(1), start.group(2) or ""
-        # A stage goes on from its base, whose lines count too.
+        # A stage inherits the lines of its base.
         stages[name] = stages.get(base, "") + text[start.start() : after.start() if after else None]
     found = {name: (ENTRYPOINT.findall(lines), lines) for name, lines in stages.items()}
     return {name: (pathlib.Path(entry[-1]).name, lines) for name, (entry, lines) in found.items() if entry}
 
 
 def version(tree):
-    """The version of the workspace, which is the images' tag."""
+    """The version of the workspace, which is also the tag of the images."""
     return re.search(r'^version = "([^"]+)"', tree.text("Cargo.toml"), re.MULTILINE).group(1)
 
 
 def default_port(tree, name, role):
-    """The port that a program listens on when VIDP_BIND is not set; None for one that does not listen."""
+    """The port of a program when VIDP_BIND is not set; None for a program that does not listen."""
     if "VIDP_BIND" not in program(name).env:
         return None
     if bind := program(name).env["VIDP_BIND"].default:
         return int(bind.rpartition(":")[2])
-    # A worker's port depends on its role, so that --help cannot name it: read where the program does.
-    source = "\n".join(tree.text(path) for path in tree.glob(f"{name}/src/*.rs"))
+    # A worker's port depends on its role, so that `--help` cannot print it. The source has it.
+    source = "\n".join(tree.text(path) for path in tree.glob(f"{name}/src/**/*.rs"))
     pattern = rf"Role::{role.capitalize()} => (\d{{4}})" if role else r"PORT: u16 = (\d{4})"
     found = re.search(pattern, source)
     return int(found.group(1)) if found else None

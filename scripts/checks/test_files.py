@@ -1,12 +1,15 @@
-"""Each check of other files complains about what was broken on purpose."""
+"""Each check of other files finds the fault that a test put there."""
 
 import copy
 import pathlib
 import tempfile
 
-from . import alerts, compose, compose_names, documents, figures, lint
 from .broken import SOUND, Broken, Complaints
-from .compose_variables import FILE, SAMPLE
+from .compose import file as compose
+from .compose import names as compose_names
+from .compose.variables import FILE, SAMPLE
+from .deployed import alerts, metrics
+from .source import documents, lint
 from .tree import Tree
 
 
@@ -33,15 +36,15 @@ class Files(Complaints):
             (service(lambda s: main(s)["environment"].update(VIDP_S3_SECRET_KEY="hunter2")), "a literal"),
             (service(lambda s: main(s).update(image="vidp/worker-scale:0.0.9")), "is not 0.1.0"),
             (service(lambda s: main(s).update(image="vidp/worker-scale:0.1.0")), "name a registry"),
-            (service(lambda s: main(s)["healthcheck"].update(test=["CMD", "x", "healthcheck"])), "asks not whether"),
+            (service(lambda s: main(s)["healthcheck"].update(test=["CMD", "x", "healthcheck"])), "does not check that"),
             (service(lambda s: main(s).update(read_only=False)), "read_only"),
             (service(lambda s: main(s).update(stop_grace_period="1s")), "is not longer than"),
-            (service(lambda s: main(s).update(depends_on=["nats"])), "is not waited for"),
+            (service(lambda s: main(s).update(depends_on=["nats"])), "must wait until"),
             (service(lambda s: main(s).update(volumes=["no-such-volume:/x"])), "no-such-volume is not declared"),
             (lambda t: t.texts.update({FILE: SOUND.text(FILE) + "# \nx-a: ${NO_SUCH}\n"}), "NO_SUCH is not in"),
             (
                 lambda t: t.texts.update({FILE: SOUND.text(FILE) + "x-a: ${A_PASSWORD:-b}\n"}),
-                "a secret must be asked for",
+                "a secret must be required",
             ),
             (lambda t: t.texts.update({SAMPLE: SOUND.text(SAMPLE) + "A_PASSWORD=hunter2\n"}), "neither empty nor"),
         ]
@@ -72,16 +75,16 @@ class Files(Complaints):
         name = all_alerts[0]["alert"]
 
         def only(firing):
-            kept = copy.deepcopy(cases)
-            for case in kept["tests"]:
+            chosen = copy.deepcopy(cases)
+            for case in chosen["tests"]:
                 case["alert_rule_test"] = [
                     one
                     for one in case.get("alert_rule_test", [])
                     if one["alertname"] != name or bool(one.get("exp_alerts")) == firing
                 ]
-            return list(alerts.tested("tests", all_alerts, kept))
+            return list(alerts.tested("tests", all_alerts, chosen))
 
-        self.assertEqual(only(firing=True), [f"tests: {name}: no case in which it sees its figures and does not fire"])
+        self.assertEqual(only(firing=True), [f"tests: {name}: no case with its metrics in which it does not fire"])
         self.assertEqual(only(firing=False), [f"tests: {name}: no case in which it fires"])
         without = Broken()
         without.texts[alerts.RUNBOOK] = SOUND.text(alerts.RUNBOOK).replace(f" {name}\n", " Another\n")
@@ -91,7 +94,7 @@ class Files(Complaints):
         self.assertTrue(list(alerts.same(SOUND, "rules", changed)))
 
     def test_promtool(self):
-        """The real promtool refuses a rule that does not parse, and a test that expects another value."""
+        """The real promtool refuses a rule that does not parse, and a test whose expected value is wrong."""
         rule = {"alert": "VidpDown", "expr": "vidp_broker_up == 0", "labels": {"severity": "critical"}}
         case = (
             "rule_files: [alerts.yml]\ntests:\n- interval: 1m\n  input_series:\n"
@@ -115,10 +118,10 @@ class Files(Complaints):
 
         self.assertFound(documents.check, renamed, "docs/settings.md: VIDP_ATTEMPTS_LIMIT: no program reads it")
 
-    def test_figures(self):
-        known = figures.declared(SOUND)
+    def test_metrics(self):
+        known = metrics.declared(SOUND)
         self.assertIn("vidp_task_seconds_bucket", known)
-        self.assertEqual(list(figures.unknown("x", 'vidp_queue_depth{a="vidp_no"}', known)), [])
-        self.assertEqual(len(list(figures.unknown("x", "rate(vidp_queue_deep[5m])", known))), 1)
-        self.assertTrue(any("parse" in one for one in figures.parse([("panel 1", "sum(rate(x[$__rate_interval])")])))
-        self.assertEqual(list(figures.parse([("panel 1", 'sum(rate(x{stage=~"$stage"}[$__rate_interval]))')])), [])
+        self.assertEqual(list(metrics.unknown("x", 'vidp_queue_depth{a="vidp_no"}', known)), [])
+        self.assertEqual(len(list(metrics.unknown("x", "rate(vidp_queue_deep[5m])", known))), 1)
+        self.assertTrue(any("parse" in one for one in metrics.parse([("panel 1", "sum(rate(x[$__rate_interval])")])))
+        self.assertEqual(list(metrics.parse([("panel 1", 'sum(rate(x{stage=~"$stage"}[$__rate_interval]))')])), [])

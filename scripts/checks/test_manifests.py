@@ -1,9 +1,9 @@
-"""Each check of the manifests complains about a build that was broken on purpose."""
+"""Each check of the manifests finds the fault in a build that was broken on purpose."""
 
 import functools
 
-from . import adapter, broker, build, copies, hardening, names, network, references, scaling, schemas
 from .broken import SOUND, Broken, Complaints
+from .deployed import adapter, broker, build, copies, hardening, names, network, references, scaling, schemas
 from .tree import kinds, pods
 
 
@@ -11,7 +11,7 @@ class Manifests(Complaints):
     def test_build(self):
         check = build.check
         self.assertFound(check, lambda t: t.kustomized.update(k8s=(1, "no such file")), "kustomize fails")
-        self.assertFound(check, lambda t: t.builds["k8s"].append(t.builds["k8s"][0]), "there 2 times")
+        self.assertFound(check, lambda t: t.builds["k8s"].append(t.builds["k8s"][0]), "exists 2 times")
         path = SOUND.applied("k8s/deployments")[0]
         self.assertFound(
             check, lambda t: t.texts.update({path: "apiVersion: v1\nkind: Kustomization\n"}), "cannot read"
@@ -38,14 +38,14 @@ class Manifests(Complaints):
             tree.one("ScaledObject")["spec"]["triggers"][0]["metadata"]["lagThreshold"] = 1
 
         def of_a_monitor(tree):
-            tree.one("ServiceMonitor")["spec"]["endpoints"][0]["intervall"] = "15s"
+            tree.one("ServiceMonitor")["spec"]["endpoints"][0]["intervalx"] = "15s"
 
         self.assertFound(schemas.check, unknown_field, "Deployment/downscale", "resourcess")
-        self.assertFound(schemas.check, unknown_kind, "there is no apps/v1beta1 Deployment")
+        self.assertFound(schemas.check, unknown_kind, "unknown kind apps/v1beta1 Deployment")
         self.assertFound(schemas.check, no_quantity, "'4GiB' is not a quantity")
         self.assertFound(schemas.check, above_its_limit, "requests.memory is more than its limit")
         self.assertFound(schemas.check, of_a_trigger, "ScaledObject", "is not of type 'string'")
-        self.assertFound(schemas.check, of_a_monitor, "ServiceMonitor", "intervall")
+        self.assertFound(schemas.check, of_a_monitor, "ServiceMonitor", "intervalx")
 
     def test_names(self):
         def container(**fields):
@@ -67,7 +67,10 @@ class Manifests(Complaints):
             (container(args=["--slot=1"]), "--slot=1"),
             (container(ports=[{"name": "http", "containerPort": 8001}]), "listens on 8003"),
             (container(livenessProbe={"httpGet": {"path": "/healthz", "port": 8003}}), "not /healthz"),
-            (container(livenessProbe={"exec": {"command": ["/usr/local/bin/worker-scale", "health"]}}), "no command"),
+            (
+                container(livenessProbe={"exec": {"command": ["/usr/local/bin/worker-scale", "health"]}}),
+                "has no such command",
+            ),
             (lambda t: t.one("ConfigMap", "vidp-config")["data"].update(VIDP_SLOT="1"), "VIDP_SLOT"),
         ]
         for change, expected in cases:
@@ -109,14 +112,14 @@ class Manifests(Complaints):
         cases = [
             (key, "Secret/vidp-secrets has no key no-such-key"),
             (lambda t: key(t, "configMapKeyRef", "vidp-config"), "ConfigMap/vidp-config has no key no-such-key"),
-            (lambda t: key(t, name="no-such-secret"), "there is no Secret/no-such-secret"),
+            (lambda t: key(t, name="no-such-secret"), "Secret/no-such-secret does not exist"),
             (port, "has the port 1"),
             (label, "matches no pod"),
-            (volume, "no volume no-such-volume"),
+            (volume, "volume no-such-volume does not exist"),
             (backend, "no Service/no-such-service"),
             (unwatched, "no port named metrics"),
-            (account, "no ServiceAccount/no-such-account"),
-            (bare, "the guide's bare steps", "there is no ConfigMap/vidp-config"),
+            (account, "ServiceAccount/no-such-account does not exist"),
+            (bare, "the guide's steps", "ConfigMap/vidp-config does not exist"),
         ]
         for change, *expected in cases:
             self.assertFound(references.check, change, *expected)
@@ -169,9 +172,9 @@ class Manifests(Complaints):
             (volume, "does not name x"),
             (disk, "less than 512Mi"),
             (without(*first, "resources", "limits", "ephemeral-storage"), "limits.ephemeral-storage"),
-            (lambda t: t.pod()[0]["spec"].update(volumes=[]), "there is no emptyDir scratch"),
+            (lambda t: t.pod()[0]["spec"].update(volumes=[]), "emptyDir scratch does not exist"),
             (one_node, "minDomains 3 is missing"),
-            (password, "no `replace-me` placeholder"),
+            (password, "not a `replace-me` placeholder"),
         ]
         for change, expected in cases:
             self.assertFound(hardening.check, change, expected)
@@ -224,7 +227,7 @@ class Manifests(Complaints):
             (trigger(consumer="scale-slow"), "expected one trigger for each lane"),
             (trigger(lagThreshold="99"), "lagThreshold is 99"),
             (trigger(stream="TASKS"), "stream is TASKS"),
-            (trigger(natsServerMonitoringEndpoint="nats:1"), "no Service/nats with the port 1"),
+            (trigger(natsServerMonitoringEndpoint="nats:1"), "no Service/nats has the port 1"),
             (twice, "is scaled by"),
             (lambda t: t.one("ScaledObject", "downscale")["spec"].pop("advanced"), "does not add up the triggers"),
             (lambda t: t.one("StatefulSet", "nats")["spec"].update(replicas=5), "has 5 replicas"),
@@ -242,7 +245,7 @@ class Manifests(Complaints):
         def other(tree):
             tree.texts["deploy/nats/auth.conf"] = tree.text("deploy/nats/auth.conf") + "# more\n"
 
-        self.assertFound(copies.check, other, "has another text under auth.conf")
+        self.assertFound(copies.check, other, "has a different text under auth.conf")
 
     def test_broker(self):
         def invalid(tree):

@@ -1,10 +1,11 @@
-"""The repository as the checks read it: files, what kustomize builds, and what the programs say of themselves.
+"""The repository as the checks read it: files, crates, and the documents that kustomize builds.
 
-A check is a function that takes a Tree and yields one sentence per thing that is wrong: file or build, document,
-field, and what is expected.
+A check is a function that accepts a Tree and yields one sentence per problem: file or build, document, field, and the
+expected value.
 """
 
 import functools
+import json
 import os
 import pathlib
 import re
@@ -15,11 +16,11 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 ENGINES = ROOT / ".engines"
-# A program's folder in a work tree that was built as `make test` builds it.
+# The programs, in the profile in which `make test` builds them.
 BINARIES = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / "debug"
 NAMESPACE = "vidp-production"
-# The bare steps of the deployment guide, in its order: what their pods name must come with them. Others that a document
-# tells to apply are added.
+# The steps of the deployment guide, in its order. Together they must have everything that their pods refer to. Further
+# folders that a document applies are added.
 GUIDE = ["k8s/secrets", "k8s/mongodb", "k8s/deployments", "k8s/services", "k8s/ingress"]
 # For clusters with the Prometheus operator.
 MONITORING = "k8s/monitoring"
@@ -29,15 +30,23 @@ NOT_OURS = {".git", ".engines", ".vidp", "target", "bench-out", "node_modules", 
 
 
 def tool(name):
-    """A program of the PATH or of .engines."""
+    """A program from the PATH, or from .engines when the PATH has none."""
     found = shutil.which(name) or ENGINES / "bin" / name
     if not pathlib.Path(found).exists():
         raise FileNotFoundError(f"{name} is missing: run `python3 scripts/setup.py --checks`")
     return str(found)
 
 
+def pinned(name):
+    """A linter from .engines in its pinned version, never from the PATH: versions report different problems."""
+    path = ENGINES / "tools" / name
+    if not path.exists():
+        raise FileNotFoundError(f"{name} is missing: run `python3 scripts/setup.py --checks`")
+    return str(path)
+
+
 def run(command, **options):
-    """Exit code and everything that was said."""
+    """Runs a program; returns its exit code and its output, standard error included."""
     done = subprocess.run(
         [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
     )
@@ -56,7 +65,7 @@ class Tree:
 
     @functools.cached_property
     def files(self):
-        """All files by their paths from the root, without folders of builds and tools."""
+        """Paths of all files from the root, without the folders of builds and tools."""
         found = []
         for folder, folders, names in os.walk(self.root):
             folders[:] = sorted(set(folders) - NOT_OURS)
@@ -64,7 +73,7 @@ class Tree:
         return found
 
     def glob(self, *patterns):
-        """Paths from the root; `*` stays within a folder and `**/` is any depth."""
+        """The matching paths. `*` stays within a folder, and `**/` matches any depth."""
         parts = {"**/": "(?:.*/)?", "*": "[^/]*"}
         wanted = [
             "".join(parts.get(part, re.escape(part)) for part in re.split(r"(\*\*/|\*)", pattern))
@@ -76,15 +85,22 @@ class Tree:
         return [document for document in yaml.safe_load_all(self.text(path)) if document is not None]
 
     @functools.cached_property
+    def packages(self):
+        """The crates of the workspace, as cargo describes them."""
+        command = ["cargo", "metadata", "--no-deps", "--format-version", "1", "--offline", "--locked"]
+        done = subprocess.run(command, cwd=self.root, stdout=subprocess.PIPE, check=True)
+        return json.loads(done.stdout)["packages"]
+
+    @functools.cached_property
     def guide(self):
-        """Folders applied by `kubectl apply -f`, in the order in which the documents name them."""
-        told = [
+        """Folders that the documents apply with `kubectl apply -f`, in the order of the documents."""
+        named = [
             folder.rstrip("/.")
             for path in self.glob("README.md", "docs/*.md", "k8s/*.md")
             for command in APPLY.findall(self.text(path))
             for folder in APPLIED.findall(command)
         ]
-        return list(dict.fromkeys([*told, *GUIDE]))
+        return list(dict.fromkeys([*named, *GUIDE]))
 
     @functools.cached_property
     def overlays(self):
@@ -93,7 +109,7 @@ class Tree:
 
     @functools.cached_property
     def kustomized(self):
-        """What kustomize said of each overlay, and of the monitoring: exit code and text."""
+        """Exit code and output of kustomize for each overlay and for the monitoring."""
         folders = [*self.overlays, MONITORING]
         return {folder: run([tool("kubectl"), "kustomize", self.root / folder]) for folder in folders}
 
@@ -104,25 +120,25 @@ class Tree:
 
     def built(self, folder):
         code, text = self.kustomized[folder]
-        if code:  # No check may pass because there was nothing to look at.
+        if code:  # A check must not pass because it had no documents to examine.
             raise RuntimeError(f"{folder} does not build: {text}")
         return [document for document in yaml.safe_load_all(text) if document is not None]
 
     @functools.cached_property
     def monitoring(self):
-        """Documents for the Prometheus operator, which not every cluster has."""
+        """Documents for the Prometheus operator, which some clusters lack."""
         return self.built(MONITORING)
 
     @functools.cached_property
     def everything(self):
-        """What can be applied: each build, the guide's folders, its bare steps, the base with the monitoring."""
+        """The sets of documents that a user can apply: builds, folders and steps of the guide, base and monitoring."""
         base = self.builds.get("k8s", [])
         monitored = [*base, *(document for document in self.monitoring if document not in base)]
-        guide = {"the guide's folders": self.together(self.guide), "the guide's bare steps": self.together(GUIDE)}
+        guide = {"the guide's folders": self.together(self.guide), "the guide's steps": self.together(GUIDE)}
         return {**self.builds, **guide, f"k8s and {MONITORING}": monitored}
 
     def together(self, folders):
-        """Documents of several folders, once each: a link in one to a file of another is the same file."""
+        """Documents of several folders, each once: a symbolic link and its target are the same file."""
         paths = {(self.root / path).resolve(): path for folder in folders for path in self.applied(folder)}
         return [document for path in paths.values() for document in self.yaml(path)]
 
@@ -142,7 +158,7 @@ def kinds(documents, *wanted):
 
 
 def pods(documents):
-    """Each document that makes pods, with the pod's template."""
+    """Each document that creates pods, with the pod's template."""
     for document in documents:
         spec = document.get("spec") or {}
         if document.get("kind") == "CronJob":

@@ -1,1 +1,1 @@
-"""What `scripts/scaling.py` is made of."""
+"""The parts of `scripts/scaling.py`."""

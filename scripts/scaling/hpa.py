@@ -1,6 +1,6 @@
-"""The Kubernetes HorizontalPodAutoscaler for external metrics, as documented, and KEDA's part between 0 and 1.
+"""The Kubernetes HorizontalPodAutoscaler for external metrics, as documented, and KEDA's scaling between 0 and 1.
 
-Written after https://kubernetes.io/docs/concepts/workloads/autoscaling/horizontal-pod-autoscale/ ("Algorithm details",
+Sources: https://kubernetes.io/docs/concepts/workloads/autoscaling/horizontal-pod-autoscale/ ("Algorithm details",
 "Configurable scaling behavior") and https://keda.sh/docs/latest/reference/scaledobject-spec/. Times are seconds.
 """
 
@@ -17,14 +17,14 @@ def by_ratio(current, metric, target, tolerance=TOLERANCE):
 
 
 def by_average(current, total, target, tolerance=TOLERANCE):
-    """The same for a target of type AverageValue: the metric is the total divided by the replicas, and they cancel."""
+    """The same for a target of type AverageValue. The metric is the total divided by the replicas, which cancel out."""
     if abs(1 - total / (target * current)) <= tolerance:
         return current
     return math.ceil(total / target)
 
 
 def largest(current, metrics, tolerance=TOLERANCE):
-    """Of several metrics (total, target) the largest count; nothing is scaled down while one of them is missing."""
+    """The largest count of several metrics (total, target). A missing metric prevents a scale-down."""
     counts = [by_average(current, total, target, tolerance) for total, target in metrics if total is not None]
     if not counts or (len(counts) < len(metrics) and max(counts) < current):
         return current
@@ -32,15 +32,15 @@ def largest(current, metrics, tolerance=TOLERANCE):
 
 
 class Hpa:
-    """One autoscaler and what it remembers. `up` and `down` are the two halves of `behavior`, see settings.Rules."""
+    """One autoscaler and its history. `up` and `down` are the two halves of `behavior`, see settings.Rules."""
 
     def __init__(self, least, most, up, down):
-        # With a minimum of 0 KEDA gives its HPA 1: the last step is KEDA's own.
+        # For a minimum of 0, KEDA creates an HPA with 1 and does the last step itself.
         self.least, self.most, self.up, self.down = max(1, least), most, up, down
-        self.recommended, self.changes = [], []  # (time, replicas), (time, by how many)
+        self.recommended, self.changes = [], []  # (time, replicas), (time, difference)
 
     def step(self, now, current, metrics):
-        """The replicas from now on; called once every sync period."""
+        """Returns the new number of replicas; called once in each sync period."""
         if current == 0:
             return 0  # "Implicit maintenance-mode deactivation"
         if not self.least <= current <= self.most:
@@ -52,16 +52,16 @@ class Hpa:
         return new
 
     def stabilized(self, now, current, wanted):
-        """Up to the lowest recommendation of its window, down to the highest of its own."""
+        """Limits a rise to the lowest recommendation of the up window, a fall to the highest of the down window."""
         self.recommended.append((now, wanted))
-        kept = max(self.up.window, self.down.window)
-        self.recommended = [(at, count) for at, count in self.recommended if at > now - kept] or [(now, wanted)]
+        window = max(self.up.window, self.down.window)
+        self.recommended = [(at, count) for at, count in self.recommended if at > now - window] or [(now, wanted)]
         lowest = min([wanted, *(count for at, count in self.recommended if at > now - self.up.window)])
         highest = max([wanted, *(count for at, count in self.recommended if at > now - self.down.window)])
         return min(max(current, lowest), highest)
 
     def limited(self, now, current, wanted):
-        """What the policies of that direction allow, and the bounds."""
+        """Limits a change by the policies of its direction, and by the minimum and maximum."""
         if wanted > current:
             allowed = max(current, self.allowed(now, current, self.up, 1))
             return min(wanted, self.most, allowed)
@@ -81,20 +81,20 @@ class Hpa:
                 bounds.append(start + sign * policy.value)
             else:
                 share = start * (1 + sign * policy.value / 100)
-                # Both directions change by at least what the percentage says: up is rounded up, down is cut off.
+                # Rounded so that both directions change by at least the percentage.
                 bounds.append(math.ceil(share) if sign > 0 else int(share))
         most_change = (max if sign > 0 else min) if rules.select == "Max" else (min if sign > 0 else max)
         return most_change(bounds)
 
 
 class Keda:
-    """What KEDA does by itself: from 0 to 1 and back, and a number of its own while the metric cannot be read."""
+    """KEDA's own part: from 0 to 1 and back, and the fallback while the metric cannot be read."""
 
     def __init__(self, settings):
         self.settings, self.failures, self.active_at = settings, 0, -math.inf
 
     def poll(self, now, lag, current):
-        """Every pollingInterval: the replicas that KEDA itself sets, or the present ones."""
+        """Returns the replicas that KEDA sets, or the present number; called every pollingInterval."""
         if lag is None:
             return current
         if lag > self.settings.activation:
@@ -105,7 +105,7 @@ class Keda:
         return current
 
     def metrics(self, lags, current):
-        """A (total, target) for each metric of the HPA; `lags` by lane, or None when the broker cannot be asked."""
+        """A (total, target) for each metric of the HPA; `lags` by lane, or None while the broker does not answer."""
         targets = self.settings.targets
         if lags is None:
             self.failures += 1

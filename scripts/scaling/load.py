@@ -1,4 +1,4 @@
-"""The uploads that are replayed, and how long each of their tasks takes: drawn from what was measured."""
+"""The uploads that are replayed, and the duration of each task, drawn from measurements."""
 
 import dataclasses
 import json
@@ -9,7 +9,7 @@ import random
 TIMES = pathlib.Path(__file__).with_name("service_times.json")
 STAGES = ("detect", "scale", "subtitle")
 BATCH_SHARE = 0.2
-# Lengths of users' videos, an assumption: lognormal, cut at 30 s and 20 min; the mean comes to 4 minutes.
+# Lengths of users' videos, an assumption: lognormal, cut at 30 s and 20 min; the mean is 4 minutes.
 MEDIAN_SECONDS, SIGMA, SHORTEST, LONGEST = 180, 0.8, 30, 1200
 
 
@@ -17,20 +17,20 @@ MEDIAN_SECONDS, SIGMA, SHORTEST, LONGEST = 180, 0.8, 30, 1200
 class Task:
     arrival: float
     lane: str
-    cpu: float  # Seconds of one processor, were they perfectly shared among the pod's.
-    other: float  # Seconds of reading and writing at the store.
+    cpu: float  # Seconds of one processor, if the threads shared the processors of the pod perfectly.
+    other: float  # Seconds of transfers from and to the store.
     attempts: int = 0
     finished: float = 0.0
-    service: float = 0.0  # Of the attempt that counted.
+    service: float = 0.0  # Seconds of the attempt that succeeded.
 
     @property
     def wait(self):
-        """Everything between the arrival and the end that was not the work that counted."""
+        """The time from arrival to end, without the attempt that succeeded."""
         return self.finished - self.arrival - self.service
 
 
 def measured(path=TIMES):
-    """The measured tasks by stage, and the processors that they had."""
+    """The measured tasks by stage, and the number of processors of that machine."""
     document = json.loads(path.read_text())
     tasks = {stage: [task for task in document["tasks"] if task["stage"] == stage] for stage in STAGES}
     return tasks, document["machine"]["cores"]
@@ -41,7 +41,7 @@ def fit(tasks):
     points = [(task["media_seconds"] / 60, task["cpu_seconds"]) for task in tasks]
     x, y = (sum(values) / len(points) for values in zip(*points))
     slope = sum((a - x) * (b - y) for a, b in points) / sum((a - x) ** 2 for a, _ in points)
-    # A short task is never cheaper than nothing: detection does not grow, and noise would make its slope negative.
+    # The cost of detection does not grow with the length, and noise would make its slope negative.
     slope = min(max(slope, 0), y / x)
     return y - slope * x, slope
 
@@ -49,15 +49,15 @@ def fit(tasks):
 class Costs:
     """Draws the cost of a task of one stage.
 
-    CPU seconds, because they depend little on what else runs on the machine, while wall-clock seconds do.
+    It uses CPU seconds, because wall-clock seconds depend on the other programs of the machine.
     """
 
     def __init__(self, tasks, cores):
         self.fixed, self.slope = fit(tasks)
-        # How far each measured task is from the line: content differs (picture, speech), and the draw keeps that.
+        # The ratio of each measured task to the line. Contents differ (picture, speech), and draws have that spread.
         self.spread = [task["cpu_seconds"] / self.line(task["media_seconds"]) for task in tasks]
-        # Threads wait for each other. How well they used the processors: the best that was seen, which other programs
-        # disturbed least.
+        # Threads wait for each other. The share of the processors that they used: the best measurement, which other
+        # programs disturbed least.
         self.shared = min(1, max(task["cpu_seconds"] / task["timings"]["process"] / cores for task in tasks))
         self.io = [(task["timings"]["fetch"] + task["timings"]["store"]) / task["media_seconds"] for task in tasks]
 
@@ -65,7 +65,7 @@ class Costs:
         return self.fixed + self.slope * seconds / 60
 
     def seconds(self, length, cpus):
-        """What a task of a video of ordinary content takes, stored and all."""
+        """Seconds of a task with ordinary content, including the transfers."""
         return self.line(length) / self.shared / cpus + sum(self.io) / len(self.io) * length
 
     def draw(self, seconds, chance):
@@ -79,7 +79,7 @@ def costs():
 
 
 def uploads(arrivals, seed):
-    """Tasks by stage for uploads at these times; `subtitle` tasks come when `detect` has ended, see `after`."""
+    """Tasks by stage for uploads at these times; `subtitle` tasks arrive when `detect` ends, see `after`."""
     chance = random.Random(seed)
     cost, made = costs(), {stage: [] for stage in STAGES}
     for arrival in arrivals:
@@ -91,20 +91,20 @@ def uploads(arrivals, seed):
 
 
 def after(tasks, first):
-    """The tasks of a stage that waits for another: each arrives when the other's has finished."""
+    """The tasks of a stage that waits for another stage: each arrives when the other task finishes."""
     for task, earlier in zip(tasks, first):
         task.arrival = earlier.finished
     return sorted(tasks, key=lambda task: task.arrival)
 
 
 def burst(count, seconds, seed):
-    """So many uploads within so many seconds, at random."""
+    """Random times of `count` uploads within `seconds`."""
     chance = random.Random(seed)
     return sorted(chance.uniform(0, seconds) for _ in range(count))
 
 
 def day(count, seed, peaks=((10, 1.5), (20, 2.0)), base=0.25):
-    """A day of so many uploads: a floor, and two peaks (hour, width in hours) on top."""
+    """Random times of `count` uploads in a day: a constant base, and two peaks (hour, width in hours)."""
     chance, times = random.Random(seed), []
     for _ in range(count):
         if chance.random() < base:
@@ -116,7 +116,7 @@ def day(count, seed, peaks=((10, 1.5), (20, 2.0)), base=0.25):
 
 
 def mean_seconds(draws=100_000):
-    """Of the lengths that `uploads` draws."""
+    """The mean of the lengths that `uploads` draws."""
     chance = random.Random(1)
     return sum(length(chance) for _ in range(draws)) / draws
 

@@ -1,7 +1,7 @@
-"""How long one task of each stage takes, measured on the real system: the release binaries under `vidp up`.
+"""Measures the duration of one task of each stage on the real system: the release binaries under `vidp up`.
 
-One task runs at a time, so nothing shares the processor with it but what else runs on the machine; the load is written
-down, and the CPU seconds of the worker and its children beside the wall-clock seconds.
+One task runs at a time, so only other programs of the machine share the processors with it. The result has the load,
+and the CPU seconds of the worker and its children beside the wall-clock seconds.
 """
 
 import json
@@ -27,13 +27,13 @@ LONG = ("talk-720p-240s", "talk-720p-60s", 4)  # Speech only: its picture would 
 
 
 def cpu_seconds(pid):
-    """Of a process and the children that it has waited for, so far."""
+    """CPU seconds of a process, and of its children that have ended."""
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return sum(int(field) for field in fields[11:15]) / TICK
 
 
 def one(system, clip, stage, *options):
-    """One task: its timings as the API tells them, and the processor time that it took."""
+    """Runs one task; returns the timings of the API and the CPU time."""
     pid = system.pid(f"{stage}-1")
     load, before = os.getloadavg()[0], cpu_seconds(pid)
     job = system.submit(clip, "--stages", stage, *options)
@@ -62,7 +62,7 @@ def duration(clip):
 
 
 def clips(folder):
-    """The uploads, made here; the picture has the spectrum of footage, the sound is recorded speech."""
+    """Creates the uploads: a picture with the spectrum of footage, and recorded speech."""
     made = {}
     for name, size, seconds, times, language, pause, bits in CLIPS:
         sound = folder / f"{name}.flac"
@@ -76,7 +76,7 @@ def clips(folder):
 
 
 def measure(out):
-    """Runs every clip through every stage and writes the figures."""
+    """Runs every clip through every stage and writes the measurements."""
     place = ROOT / "bench-out"
     place.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="scaling-", dir=place) as folder:
@@ -104,7 +104,7 @@ def measure(out):
 
 
 def language(name):
-    """The one that is spoken, named as a caller or `detect` would: `subtitle` is then measured alone."""
+    """The spoken language. A job that names it runs `subtitle` without `detect`, so that one stage is measured."""
     return {row[0]: row[4] for row in CLIPS}.get(name, "fr")
 
 

@@ -1,32 +1,35 @@
-"""What a number of videos a day asks of every part: arithmetic, on figures measured on small numbers."""
+"""The load of many videos a day on every part, calculated from measurements of few videos."""
 
 import statistics
 
-from scaling import figures, load
+from scaling import load, summary
 
-# Counted on one job of 90 s (all stages, the default renditions) on the running system: the document's `rev` (the job's
-# `ETag`) with the seconds that its stages ran, its BSON size, the streams' bytes, the requests that passed a counting
-# proxy before the object store.
+# Measured on one job of 90 s (all stages, the default renditions): the document's `rev` (the job's `ETag`) and the
+# seconds of its stages, its BSON size, the bytes in the streams, and the requests to the object store, which a proxy
+# counted.
 REVISIONS, RUNNING_SECONDS = 56, 65
 DOCUMENT_BYTES, INDEXES = 9858, 9
-TASK_BYTES, RESULT_BYTES = 700, 9449  # A task's 599 and its `traceparent`; the results of all three stages.
-REQUESTS, PART = 38, 5 * 2**20  # Without the parts of a multipart upload.
-TASKS_PER_REPLICA = 100  # Of running tasks, by their progress: see docs/scaling.md.
+TASK_BYTES, RESULT_BYTES = (
+    700,
+    9449,
+)  # A task has 599 bytes and its `traceparent`; the second number is for the results of three stages.
+REQUESTS, PART = 38, 5 * 2**20  # Without the parts of multipart uploads.
+TASKS_PER_REPLICA = 100  # Running tasks whose progress keeps one replica busy: see docs/scaling.md.
 # common/src/queue/settings.rs, and the default of VIDP_RETENTION_DAYS
 STREAM_LIMIT, ACK_PENDING, RETENTION = 512 << 20, 10_000, 30
 INDEX_ENTRY = 60  # Bytes, an estimate
 
 
 def peak_factor():
-    """The busiest hour of the replayed day against its mean."""
+    """The ratio of the busiest hour to the mean hour of the replayed day."""
     hours = [0] * 24
-    for time in load.day(100_000, figures.SEED):
+    for time in load.day(100_000, summary.SEED):
         hours[int(time // 3600)] += 1
     return max(hours) * 24 / sum(hours)
 
 
 def megabytes():
-    """Of a video of mean length, and of its renditions, as heavy as the measured clips."""
+    """Megabytes of a video of mean length and of its renditions, at the bit rates of the measured clips."""
     tasks, _ = load.measured()
     each = [(task["megabytes"] / task["media_seconds"], task["output_megabytes"] / task["media_seconds"])
             for task in tasks["scale"]]  # fmt: skip
@@ -36,7 +39,7 @@ def megabytes():
 def table(shipped, a_day=(10_000, 1_000_000)):
     columns = [column(shipped, count) for count in a_day]
     head = ("", *(f"{count:,} a day" for count in a_day))
-    return figures.table([head, *((name, *(c[name] for c in columns)) for name in columns[0])])
+    return summary.table([head, *((name, *(c[name] for c in columns)) for name in columns[0])])
 
 
 def column(shipped, count):
@@ -45,7 +48,7 @@ def column(shipped, count):
     seconds = {stage: cost.seconds(load.mean_seconds(), shipped[stage].cpus) for stage, cost in load.costs().items()}
     running = peak * sum(seconds.values())
     writes, replicas = running * REVISIONS / RUNNING_SECONDS, max(2, round(running / TASKS_PER_REPLICA + 0.5))
-    parts = (source + outputs / 2) * 1e6 / PART  # The largest rendition is about half of them.
+    parts = (source + outputs / 2) * 1e6 / PART  # The largest rendition has about half of the bytes.
     pods = {stage: (mean * s / shipped[stage].slots, peak * s / shipped[stage].slots) for stage, s in seconds.items()}
     return {
         "uploads a second, mean / peak": f"{mean:.2f} / {peak:.2f}",

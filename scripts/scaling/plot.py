@@ -5,7 +5,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from scaling import figures
+from scaling import summary
 
 DEPTH, REPLICAS, PODS = "#9ecae1", "#c0392b", "#444444"
 OTHERS = ("#c0392b", "#2c7fb8", "#31a354", "#756bb1")
@@ -16,16 +16,16 @@ plt.rcParams.update({"font.size": 10, "axes.spines.top": False, "figure.dpi": 10
 
 def all_of_them(shipped, folder):
     folder.mkdir(parents=True, exist_ok=True)
-    burst, day = figures.burst(shipped), figures.day(shipped)
-    stages(burst, 60, "minutes", f"{figures.BURST:,} uploads within {figures.BURST_SECONDS // 60} minutes",
-           folder / "scaling-burst.png", lambda f: f"drained after {figures.clock(f.drain)}")  # fmt: skip
-    stages(day, 3600, "hour of the day", f"A day of {figures.DAY:,} uploads", folder / "scaling-day.png",
+    burst, day = summary.burst(shipped), summary.day(shipped)
+    stages(burst, 60, "minutes", f"{summary.BURST:,} uploads within {summary.BURST_SECONDS // 60} minutes",
+           folder / "scaling-burst.png", lambda f: f"drained after {summary.clock(f.drain)}")  # fmt: skip
+    stages(day, 3600, "hour of the day", f"A day of {summary.DAY:,} uploads", folder / "scaling-day.png",
            lambda f: f"at most {f.peak} pods, busy {f.busy:.0%}")  # fmt: skip
     compared(shipped, folder / "scaling-settings.png")
 
 
 def save(figure, path):
-    # Without the version of matplotlib inside, the same figures make the same bytes.
+    # Without the version of matplotlib inside, the same results make the same bytes.
     figure.savefig(path, metadata={"Software": None})
     plt.close(figure)
     print(path)
@@ -48,7 +48,7 @@ def stages(done, unit, label, title, path, headline):
         (line,) = right.step(times, replicas, where="post", color=REPLICAS, linewidth=1.4)
         right.set_ylabel("pods")
         top, target = max(max(pods) * 1.25, 4), settings.targets[0][1]
-        if max(depth) / target <= 1.5 * top:  # On one scale: as many tasks as the pods are meant to have.
+        if max(depth) / target <= 1.5 * top:  # Both axes on one scale: the target number of tasks for the pods.
             top = max(top, max(depth) / target * 1.1)
             panel.set_ylim(0, top * target)
         else:
@@ -60,7 +60,7 @@ def stages(done, unit, label, title, path, headline):
                            ha="right", va="bottom", fontsize=8, color=REPLICAS)  # fmt: skip
         panel.set_xlim(0, max(times))
         panel.set_title(f"{stage}: {headline(f)}, {f.pod_minutes:,.0f} pod-minutes, "
-                        f"95 % wait at most {figures.clock(f.wait_p95)}")  # fmt: skip
+                        f"95 % wait at most {summary.clock(f.wait_p95)}")  # fmt: skip
     panels[-1].set_xlabel(label)
     figure.legend([area, line, dots], ["tasks waiting and running (left)", "replicas (right)",
                   "with pods that still drain (right)"], loc="outside lower center", ncols=3, fontsize=9,
@@ -86,12 +86,12 @@ def compared(shipped, path):
 
 def lines(panel, shipped, changes):
     for (name, change), color in zip(changes, OTHERS):
-        done = figures.day(shipped, lambda s, change=change: s.but(**change), stages=["scale"])
+        done = summary.day(shipped, lambda s, change=change: s.but(**change), stages=["scale"])
         _, outcome, f = done["scale"]
         times, _, _, replicas, _ = columns(outcome, 3600)
         panel.step(times, replicas, where="post", color=color, linewidth=1.1,
                    label=f"{name}: {f.pod_minutes:,.0f} pod-minutes a day, 95 % wait at most "
-                         f"{figures.clock(f.wait_p95)}, {f.handovers:,} handed over")  # fmt: skip
+                         f"{summary.clock(f.wait_p95)}, {f.handovers:,} handed over")  # fmt: skip
     panel.set_ylabel("replicas")
     panel.set_xlim(8, 13)
     panel.set_ylim(0, max(replicas) * 1.6)

@@ -1,7 +1,7 @@
-"""Arrivals through queue, pods and autoscaler, second by second of events. Same seed, same run.
+"""Replays arrivals through queues, pods and the autoscaler as a sequence of events. The same seed gives the same run.
 
-What is left out: the broker's and the pull's delays (milliseconds; up to a second for what comes to the batch lane of
-idle workers), nodes that have to be started, and failures of tasks.
+Not modelled: the delays of the broker and the pull (milliseconds, or up to a second for the batch lane of idle
+workers), the start of nodes, and failures of tasks.
 """
 
 import collections
@@ -14,7 +14,7 @@ from scaling import hpa
 from scaling.settings import LANES
 
 BATCH_TURN = 5  # worker/src/lanes.rs: every fifth pull begins with the batch lane
-# Seconds from "one replica more" to the first pull: scheduling, the image on the node or not, the model. An assumption.
+# Assumed seconds from the request of a replica to its first pull: scheduling, pulling the image, loading the model.
 START = (10, 40)
 
 
@@ -24,12 +24,12 @@ class Pod:
     ready: bool = False
     stopping: bool = False
     turn: int = 0
-    running: dict = dataclasses.field(default_factory=dict)  # task -> when it was started
+    running: dict = dataclasses.field(default_factory=dict)  # id of a task -> (task, time of its start)
 
 
 @dataclasses.dataclass
 class Outcome:
-    """What a replay gives. `series`: (time, depth, running, replicas, pods that work or start or drain)."""
+    """The result of a replay. `series`: (time, depth, running tasks, replicas, pods that start, work or drain)."""
 
     series: list
     tasks: list
@@ -47,7 +47,7 @@ class Replay:
         self.hpa = hpa.Hpa(settings.least, settings.most, settings.up, settings.down)
         self.queues = {lane: collections.deque() for lane in LANES}
         self.pods, self.left, self.events, self.order = [], len(tasks), [], itertools.count()
-        self.history = collections.deque()  # What the metric was, as old as it is told
+        self.history = collections.deque()  # Values of the metric, back to the age at which the autoscaler sees them
         self.outcome = Outcome([], tasks)
 
     def at(self, time, what, *args):
@@ -82,7 +82,7 @@ class Replay:
         self.feed()
 
     def feed(self):
-        """Pods with a free slot pull, in no order."""
+        """Pods with a free slot pull, in random order."""
         free = [pod for pod in self.pods if self.may_pull(pod)]
         while free and any(self.queues.values()):
             pod = self.chance.choice(free)
@@ -106,7 +106,7 @@ class Replay:
 
     def finish(self, pod, task, attempt):
         if task.attempts != attempt or id(task) not in pod.running:
-            return  # It was handed over meanwhile.
+            return  # The task was handed over before its end.
         del pod.running[id(task)]
         task.finished = self.now
         self.left -= 1
@@ -136,14 +136,14 @@ class Replay:
         for _ in range(count - len(present)):
             self.add(self.now)
             self.outcome.started += 1
-        # The ReplicaSet removes pods that are not ready first; of the others it does not know which are busy.
+        # The ReplicaSet removes pods that are not ready first. It does not know which others are busy.
         self.chance.shuffle(present)
         present.sort(key=lambda pod: pod.ready)
         for pod in present[: max(0, len(present) - count)]:
             self.stop(pod)
 
     def stop(self, pod):
-        """SIGTERM: no more pulls; what runs may end within the drain."""
+        """SIGTERM: the pod pulls no more tasks, and running tasks may end within the drain."""
         pod.stopping = True
         if not pod.running:
             self.remove(pod)
@@ -151,7 +151,7 @@ class Replay:
             self.at(self.now + self.settings.drain, self.hand_over, pod)
 
     def hand_over(self, pod):
-        """The drain is over: tasks go back without delay, ahead of what was never delivered, and start again."""
+        """The drain has expired: its tasks return to the front of the queue and start again."""
         for task, started in pod.running.values():
             self.outcome.wasted += self.now - started
             self.outcome.handovers += 1
@@ -164,7 +164,7 @@ class Replay:
     # Autoscaling
 
     def lags(self):
-        """num_pending + num_ack_pending of each lane; None while nobody can ask the broker."""
+        """num_pending + num_ack_pending of each lane; None while the broker does not answer."""
         if any(begin <= self.now < end for begin, end in self.outages):
             return None
         lags = {lane: len(queue) for lane, queue in self.queues.items()}
@@ -175,7 +175,7 @@ class Replay:
 
     def sync(self):
         current = self.replicas()
-        # KEDA's metrics server asks the broker at every request of the HPA; no metric is made of nothing at 0.
+        # KEDA's metrics server queries the broker at every request of the HPA, which requests no metric at 0 replicas.
         self.history.append((self.now, self.lags()))
         while len(self.history) > 1 and self.history[1][0] <= self.now - self.settings.delay:
             self.history.popleft()

@@ -1,4 +1,4 @@
-"""What is shipped in `k8s/`: the autoscaling of each stage, and the slots, drain and CPUs of its pods."""
+"""The settings in `k8s/`: the autoscaling of each stage, and the slots, drain and CPUs of its pods."""
 
 import dataclasses
 import pathlib
@@ -9,7 +9,7 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 DEPLOYMENTS = {"detect": "langscale", "scale": "downscale", "subtitle": "subtitle"}
 LANES = ("interactive", "batch")
-# The programs' own defaults (docs/settings.md), where the manifests say nothing.
+# The defaults of the programs (docs/settings.md), for settings that the manifests do not have.
 DEFAULTS = {"VIDP_SLOTS": "1", "VIDP_DRAIN_SECONDS": "20"}
 
 
@@ -34,7 +34,7 @@ class Settings:
     stage: str
     least: int
     most: int
-    targets: tuple  # ((lanes, target), ...): one for each metric that the HPA sees
+    targets: tuple  # ((lanes, target), ...): one for each metric of the HPA
     up: Rules
     down: Rules
     polling: int
@@ -44,10 +44,10 @@ class Settings:
     slots: int
     drain: int
     cpus: float
-    delay: int = 0  # How old the metric is: nothing with KEDA, a scrape and more with prometheus-adapter.
+    delay: int = 0  # Age of the metric in seconds: 0 with KEDA, a scrape interval and more with prometheus-adapter.
 
     def but(self, **changes):
-        """The same with something else; `target` and `window` (of scaleDown) for short."""
+        """A copy with changes. `target` sets the target of every metric, `window` that of scaleDown."""
         if "target" in changes:
             target = changes.pop("target")
             changes["targets"] = tuple((lanes, target) for lanes, _ in self.targets)
@@ -57,7 +57,7 @@ class Settings:
 
 
 def rules(given, window, policies):
-    """A direction of `behavior`, what it leaves out filled in as the API server does."""
+    """One direction of `behavior`, with the defaults that the API server fills in."""
     given = given or {}
     some = given.get("policies") or policies
     return Rules(
@@ -83,7 +83,7 @@ def documents(folder):
 
 
 def targets(spec):
-    """One metric for each trigger, or KEDA's sum of them if there is a formula. Only plain sums are understood."""
+    """One metric for each trigger, or KEDA's sum if there is a formula. Other formulas raise ValueError."""
     lanes, each = {}, []
     for number, trigger in enumerate(spec["triggers"]):
         if trigger["type"] != "nats-jetstream":
@@ -118,7 +118,7 @@ def read(stage, spec, pod, config):
     up, down = behavior((advanced.get("horizontalPodAutoscalerConfig") or {}).get("behavior"))
     metadata = [trigger["metadata"] for trigger in spec["triggers"]]
     container = pod["containers"][0]
-    # The pod's own `env` wins over what it takes from the ConfigMap.
+    # The pod's `env` overrides the values of the ConfigMap.
     own = {entry["name"]: entry["value"] for entry in container.get("env") or [] if "value" in entry}
     value = {**DEFAULTS, **config, **own}
     return Settings(
@@ -139,7 +139,7 @@ def read(stage, spec, pod, config):
 
 
 def adapter(root=ROOT / "k8s"):
-    """The same by `autoscaling/v2` alone: what the HPAs of the overlay without KEDA say, by stage."""
+    """The same for the overlay without KEDA: the settings of its HPAs (`autoscaling/v2`), by stage."""
     keda, found = shipped(root), {}
     for d in documents(root / "autoscaling" / "external-metrics"):
         if d.get("kind") == "HorizontalPodAutoscaler":
@@ -154,7 +154,7 @@ def adapter(root=ROOT / "k8s"):
 
 
 def cores(container):
-    """The CPUs that a pod is sure of."""
+    """The CPUs that a pod requests, which the node guarantees."""
     text = str(container["resources"]["requests"]["cpu"])
     milli = re.fullmatch(r"(\d+)m", text)
     return int(milli[1]) / 1000 if milli else float(text)

@@ -2,38 +2,37 @@
 
 import re
 
-from scaling import figures, load, paper
+from scaling import load, paper, summary
 from scaling.settings import LANES, ROOT
-
 
 DOC = ROOT / "docs" / "scaling.md"
 
 
 def all_of_them(shipped):
     """Title and table by name."""
-    minutes, scale = figures.BURST_SECONDS // 60, others(shipped["scale"])
+    minutes, scale = summary.BURST_SECONDS // 60, others(shipped["scale"])
     least = [(f"minimum {count}", {"least": count}) for count in (1, 0)]
-    burst, day = figures.burst(shipped), figures.day(shipped)
+    burst, day = summary.burst(shipped), summary.day(shipped)
     return {
-        "costs": ("What a task costs", costs(shipped)),
-        "shipped": ("What is shipped", settings(shipped)),
-        "burst": (f"A burst: {figures.BURST:,} uploads within {minutes} minutes",
-                  figures.rows((stage, f) for stage, (_, _, f) in burst.items())),
-        "day": (f"A day: {figures.DAY:,} uploads with peaks at 10:00 and 20:00",
-                figures.rows(((stage, f) for stage, (_, _, f) in day.items()), drained=False)),
+        "costs": ("The cost of a task", costs(shipped)),
+        "shipped": ("The shipped settings", settings(shipped)),
+        "burst": (f"A burst: {summary.BURST:,} uploads within {minutes} minutes",
+                  summary.rows((stage, f) for stage, (_, _, f) in burst.items())),
+        "day": (f"A day: {summary.DAY:,} uploads with peaks at 10:00 and 20:00",
+                summary.rows(((stage, f) for stage, (_, _, f) in day.items()), drained=False)),
         "burst-others": ("The burst, stage `scale`, other settings",
-                         compare(shipped, "scale", figures.burst, scale)),
-        "day-others": ("The day, stage `scale`, other settings", compare(shipped, "scale", figures.day, scale)),
-        "outage": ("The burst, stage `scale`; from minute 20 to minute 40 the broker cannot be asked",
-                   compare(shipped, "scale", figures.burst, fallbacks(shipped["scale"]), outages=[(1200, 2400)])),
-        "zero": (f"A day of {figures.QUIET} uploads, stage `subtitle`",
-                 compare(shipped, "subtitle", figures.quiet, least)),
-        "paper": ("On paper: what many videos a day ask for", paper.table(shipped)),
+                         compare(shipped, "scale", summary.burst, scale)),
+        "day-others": ("The day, stage `scale`, other settings", compare(shipped, "scale", summary.day, scale)),
+        "outage": ("The burst, stage `scale`; from minute 20 to minute 40 the broker does not answer",
+                   compare(shipped, "scale", summary.burst, fallbacks(shipped["scale"]), outages=[(1200, 2400)])),
+        "zero": (f"A day of {summary.QUIET} uploads, stage `subtitle`",
+                 compare(shipped, "subtitle", summary.quiet, least)),
+        "paper": ("On paper: the load of many videos a day", paper.table(shipped)),
     }  # fmt: skip
 
 
 def written(document, shipped):
-    """The document with its tables as they are now; each stands between two comments that name it."""
+    """The document with current tables. Each table stands between two comments, and the first has its name."""
     for name, (_, table) in all_of_them(shipped).items():
         place = re.compile(f"(<!-- table {name}: .*? -->\n).*?(<!-- end -->)", re.DOTALL)
         document = place.sub(lambda found, table=table: f"{found[1]}\n{table}\n\n{found[2]}", document)
@@ -47,7 +46,7 @@ def costs(shipped):
         cpus, mean = shipped[stage].cpus, load.mean_seconds()
         rows.append((stage, f"{cost.fixed:.1f} s", f"{cost.slope:.1f} s", f"{cost.shared:.0%}", f"{cpus:g} CPU",
                      f"{cost.seconds(mean, cpus):.1f} s"))  # fmt: skip
-    return figures.table(rows)
+    return summary.table(rows)
 
 
 def settings(shipped):
@@ -57,7 +56,7 @@ def settings(shipped):
                     + ", ".join(policy(p) for p in rules.policies) for rules in (s.up, s.down))  # fmt: skip
         rows.append((stage, f"{s.least} to {s.most}", target(s), str(s.slots), f"{s.drain} s", up.replace("; , ", "; "),
                      down.replace("; , ", "; ")))  # fmt: skip
-    return figures.table(rows)
+    return summary.table(rows)
 
 
 def policy(p):
@@ -69,7 +68,7 @@ def target(s):
 
 
 def others(s):
-    """The shipped settings and others, one thing changed at a time."""
+    """The shipped settings, and variants that differ in one setting."""
     number, window = s.targets[0][1], s.down.window
     together, apart = ((LANES, number),), tuple(((lane,), number) for lane in LANES)
     return [
@@ -85,7 +84,7 @@ def others(s):
 
 
 def fallbacks(s):
-    """What KEDA may tell the HPA meanwhile."""
+    """The fallbacks that KEDA can report to the HPA during an outage."""
     count = (s.fallback or {"replicas": 3})["replicas"]
     some = {"failureThreshold": 3, "replicas": count}
     return [
@@ -101,4 +100,4 @@ def compare(shipped, stage, scenario, changes, **options):
     for name, change in changes:
         done = scenario(shipped, lambda s, change=change: s.but(**change), stages=[stage], **options)
         named.append((name, done[stage][2]))
-    return figures.rows(named, drained=scenario is figures.burst)
+    return summary.rows(named, drained=scenario is summary.burst)

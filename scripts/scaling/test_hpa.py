@@ -1,4 +1,4 @@
-"""The formula against the worked examples of the Kubernetes documentation."""
+"""The formula gives the results of the worked examples in the Kubernetes documentation."""
 
 import unittest
 from fractions import Fraction
@@ -47,7 +47,7 @@ class Formula(unittest.TestCase):
 
 class Behavior(unittest.TestCase):
     def test_default_rates(self):
-        """4 pods or 100 % every 15 s, whichever is more."""
+        """4 pods or 100 % every 15 s, the larger of the two."""
         self.assertEqual(steps(made(), 1, [(80, 1)], 6), [5, 10, 20, 40, 80, 80])
 
     def test_scale_down_of_80(self):

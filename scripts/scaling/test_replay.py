@@ -1,4 +1,4 @@
-"""The replay itself: nothing is lost or worked on twice but by a handover, and a seed gives one run."""
+"""The replay loses no task, repeats one only after a handover, and is determined by its seed."""
 
 import unittest
 
@@ -14,7 +14,7 @@ def settings(**changes):
 
 
 def tasks(count=100, cpu=120, every=5):
-    """Every third pair is a short one, so that pods end at different times."""
+    """Tasks of three lengths, so that pods end at different times."""
     return [Task(n * every, "batch" if n % 5 == 0 else "interactive", cpu / (1 + n % 3), 0) for n in range(count)]
 
 

@@ -1,18 +1,18 @@
-"""What `k8s/` ships drains a burst in time, follows a day, and neither thrashes nor wears tasks out."""
+"""The shipped settings drain a burst in time, follow a day, do not thrash, and do not exhaust the attempts of tasks."""
 
 import os
 import pathlib
 import unittest
 
-from scaling import figures, settings, tables
+from scaling import settings, summary, tables
 
 K8S = pathlib.Path(os.environ.get("SCALING_K8S", settings.ROOT / "k8s"))
-ATTEMPTS = 5  # VIDP_ATTEMPT_LIMIT: every handover uses one up
+ATTEMPTS = 5  # VIDP_ATTEMPT_LIMIT: every handover uses one attempt
 BURST_HOURS = 2
 
 
 def faults_in_burst(f):
-    """What is wrong with a replay of the burst, in words."""
+    """The problems of a replay of the burst."""
     if f.drain > 1.25 * f.least_drain + 120:
         yield f"drained after {f.drain:.0f} s; {f.least_drain:.0f} s are possible"
     if f.drain > BURST_HOURS * 3600:
@@ -42,44 +42,44 @@ class Shipped(unittest.TestCase):
         cls.shipped = settings.shipped(K8S)
 
     def faults(self, scenario, judge, change=None, **options):
-        """By stage, where there are any."""
+        """The faults by stage, for the stages that have faults."""
         done = scenario(self.shipped, change, **options)
         found = {stage: list(judge(f)) for stage, (_, _, f) in done.items()}
         return {stage: faults for stage, faults in found.items() if faults}
 
     def test_the_burst(self):
-        self.assertEqual(self.faults(figures.burst, faults_in_burst), {})
+        self.assertEqual(self.faults(summary.burst, faults_in_burst), {})
 
     def test_the_day(self):
-        self.assertEqual(self.faults(figures.day, faults_in_day), {})
+        self.assertEqual(self.faults(summary.day, faults_in_day), {})
 
     def test_another_seed(self):
-        self.assertEqual(self.faults(figures.burst, faults_in_burst, seed=7), {})
+        self.assertEqual(self.faults(summary.burst, faults_in_burst, seed=7), {})
 
     def test_broken_settings_are_noticed(self):
-        """The checks above can fail: each of these settings breaks one of them."""
+        """The checks above can fail: each of these settings violates one check."""
         slow = settings.rules({"policies": [{"type": "Pods", "value": 1, "periodSeconds": 600}]}, 0, [])
         for judge, scenario, change, stage in [
-            (faults_in_burst, figures.burst, {"up": slow}, "scale"),
-            (faults_in_burst, figures.burst, {"most": 3}, "scale"),
-            (faults_in_burst, figures.burst, {"target": 100}, "scale"),
-            (faults_in_day, figures.day, {"window": 0}, "scale"),
-            (faults_in_day, figures.day, {"drain": 5, "window": 0}, "subtitle"),
-            (faults_in_day, figures.day, {"target": 10}, "scale"),
+            (faults_in_burst, summary.burst, {"up": slow}, "scale"),
+            (faults_in_burst, summary.burst, {"most": 3}, "scale"),
+            (faults_in_burst, summary.burst, {"target": 100}, "scale"),
+            (faults_in_day, summary.day, {"window": 0}, "scale"),
+            (faults_in_day, summary.day, {"drain": 5, "window": 0}, "subtitle"),
+            (faults_in_day, summary.day, {"target": 10}, "scale"),
         ]:
             with self.subTest(change):
                 found = self.faults(scenario, judge, lambda s, change=change: s.but(**change))
                 self.assertIn(stage, found)
 
     def test_both_ways_say_the_same(self):
-        """KEDA's objects, and the HPAs of the overlay that does without it; these have no fallback to set."""
+        """KEDA's objects and the HPAs of the overlay without KEDA, which have no fallback."""
         alone = settings.adapter(K8S)
         self.assertEqual(alone, {stage: s.but(fallback=None) for stage, s in self.shipped.items()})
-        done = figures.burst(alone, lambda s: s.but(delay=45))
+        done = summary.burst(alone, lambda s: s.but(delay=45))
         self.assertEqual({stage: list(faults_in_burst(f)) for stage, (_, _, f) in done.items()},
                          {stage: [] for stage in done})  # fmt: skip
 
-    @unittest.skipIf(K8S != settings.ROOT / "k8s", "other manifests than those that the document is about")
+    @unittest.skipIf(K8S != settings.ROOT / "k8s", "the document describes other manifests")
     def test_the_document_says_what_is(self):
         document = tables.DOC.read_text()
         self.assertEqual(document, tables.written(document, self.shipped), "run `make scaling` and commit the document")

@@ -1,0 +1,1 @@
+"""Checks of the Kubernetes manifests, alerts and dashboards."""
