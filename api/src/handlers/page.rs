@@ -15,12 +15,12 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use reqwest::Url;
 use rust_embed::Embed;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::{borrow::Cow, sync::Arc};
 use tower_http::compression::CompressionLayer;
+use url::Url;
 use vidp_contract::{Codec, FailureCode, JobOptions, Lane, Rendition, SkipCode, Stage, SubtitleFormat, hex};
 
 /// The generated module's path below `/web/`.

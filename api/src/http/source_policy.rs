@@ -4,7 +4,7 @@ use crate::{
     config::ApiConfig,
     http::problem::{Code, Problem},
 };
-use reqwest::Url;
+use url::Url;
 use vidp_pipeline::outbound;
 use vidp_record::source::Reference;
 

@@ -22,10 +22,10 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
+use url::Url;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use vidp_contract::merge_patch as merge;
