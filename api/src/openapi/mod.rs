@@ -6,6 +6,7 @@ mod parts;
 
 use crate::state::AppState;
 use anyhow::{Context, Result, ensure};
+use parts::object;
 use serde_json::{Map, Value};
 use utoipa::{ToSchema, openapi::OpenApi};
 use utoipa_axum::router::UtoipaMethodRouter;
@@ -55,7 +56,3 @@ pub fn document(groups: impl IntoIterator<Item = (Option<Scope>, OpenApi)>) -> R
 #[derive(ToSchema)]
 #[schema(value_type = String, format = Binary)]
 pub struct Binary(());
-
-fn object(value: &mut Value) -> Result<&mut Map<String, Value>> {
-    value.as_object_mut().context("expected an object")
-}

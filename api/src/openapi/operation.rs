@@ -1,6 +1,6 @@
 //! What the annotations of handlers leave out because it holds for all: problems, request id, key, examples.
 
-use super::{object, parts::REQUEST_ID};
+use super::parts::{REQUEST_ID, object};
 use crate::http::problem::Code;
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};

@@ -1,7 +1,7 @@
 //! The parts of the document that belong to no operation.
 
 use crate::http::problem::ProblemBody;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
 
@@ -92,4 +92,9 @@ fn headers() -> Value {
             "example": 5,
         },
     })
+}
+
+/// A JSON object of the document; an error when an annotation made something else of it.
+pub fn object(value: &mut Value) -> Result<&mut Map<String, Value>> {
+    value.as_object_mut().context("expected an object")
 }
