@@ -5,18 +5,15 @@
 //! outlives a killed parent and goes on encoding).
 
 mod confine;
+mod error;
+mod limits;
 mod tail;
 
 pub use confine::layers;
+pub use error::ProcessError;
+pub use limits::Limits;
 
-use std::{
-    ffi::OsStr,
-    io,
-    os::unix::process::ExitStatusExt,
-    path::Path,
-    process::{ExitStatus, Stdio},
-    time::Duration,
-};
+use std::{ffi::OsStr, io, os::unix::process::ExitStatusExt, path::Path, process::Stdio, time::Duration};
 use tail::Tail;
 use tokio::{
     io::AsyncReadExt,
@@ -25,69 +22,6 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
-
-/// What a child may use at most.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Time on the clock.
-    pub wall: Duration,
-    /// Processor time over all threads.
-    pub cpu: Duration,
-    /// Bytes of address space.
-    pub memory: u64,
-    /// Bytes of any one file it writes.
-    pub file_size: u64,
-    /// It may open connections to other machines: its input is a URL.
-    pub network: bool,
-}
-
-/// How a child ended when it did not end well.
-#[derive(Debug, thiserror::Error)]
-pub enum ProcessError {
-    /// It could not be started.
-    #[error("cannot start {program}: {error}")]
-    Start {
-        /// The program.
-        program: String,
-        /// Why.
-        error: io::Error,
-    },
-    /// It used up its wall clock or processor time.
-    #[error("{program} used up its time")]
-    TimedOut {
-        /// The program.
-        program: String,
-    },
-    /// The caller's token was cancelled; the child was killed.
-    #[error("cancelled")]
-    Cancelled,
-    /// It answered with an error, or was killed by a signal.
-    #[error("{program} ended with {status}: {tail}")]
-    Failed {
-        /// The program.
-        program: String,
-        /// Exit code or signal.
-        status: ExitStatus,
-        /// The last lines of its standard error.
-        tail: String,
-    },
-    /// It wrote more to standard output than the caller wanted.
-    #[error("{program} wrote more than {limit} bytes")]
-    TooMuchOutput {
-        /// The program.
-        program: String,
-        /// The bound in bytes.
-        limit: usize,
-    },
-    /// Reading its output failed.
-    #[error("reading the output of {program}: {error}")]
-    Read {
-        /// The program.
-        program: String,
-        /// Why.
-        error: io::Error,
-    },
-}
 
 /// A running child. Dropping it kills its process group.
 pub struct Child {

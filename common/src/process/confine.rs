@@ -4,7 +4,7 @@
 //! Layers: the empty environment and the process group of its start, resource limits, no new privileges, and a seccomp
 //! filter where the kernel has one. The rest is the deployment's: an own user, a read-only root, no capabilities.
 
-use super::Limits;
+use super::limits::Limits;
 use anyhow::Result;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,

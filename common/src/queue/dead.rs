@@ -1,8 +1,8 @@
 //! The dead stream: messages that nobody could work on, each with the reason.
 
 use super::{
-    Queue, QueueError,
-    error::{CALL_TIMEOUT, failed, timely},
+    connection::Queue,
+    error::{CALL_TIMEOUT, QueueError, failed, timely},
 };
 use async_nats::{
     HeaderMap,

@@ -1,6 +1,9 @@
 //! The broker's own figures, for metrics and health.
 
-use super::{Queue, QueueError, error::timely};
+use super::{
+    connection::Queue,
+    error::{QueueError, timely},
+};
 use std::collections::BTreeMap;
 use vidp_contract::{Lane, Stage, streams};
 

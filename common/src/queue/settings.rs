@@ -1,6 +1,6 @@
 //! The settings of streams and consumers.
 
-use super::Queue;
+use super::connection::Queue;
 use async_nats::jetstream::{
     consumer::{AckPolicy, DeliverPolicy, pull},
     stream::{self, DiscardPolicy, RetentionPolicy, StorageType},

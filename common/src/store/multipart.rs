@@ -1,6 +1,11 @@
 //! Uploading a stream of unknown length.
 
-use super::{Parts, Store, StoreError, Stored, part_size, refused};
+use super::{
+    client::Store,
+    error::{StoreError, refused},
+    objects::Stored,
+    parts::{Parts, part_size},
+};
 use aws_sdk_s3::types::CompletedMultipartUpload;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};

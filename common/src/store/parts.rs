@@ -1,6 +1,9 @@
 //! The parts of one multipart upload, in their order.
 
-use super::{Store, StoreError, refused};
+use super::{
+    client::Store,
+    error::{StoreError, refused},
+};
 use aws_sdk_s3::types::CompletedPart;
 use bytes::{Bytes, BytesMut};
 use tokio::task::JoinSet;

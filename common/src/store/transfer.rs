@@ -1,6 +1,11 @@
 //! Whole files to and from the store, with their hash.
 
-use super::{Multipart, Store, StoreError, Stored, refused};
+use super::{
+    client::Store,
+    error::{StoreError, refused},
+    multipart::Multipart,
+    objects::Stored,
+};
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::BytesMut;
 use sha2::{Digest, Sha256};

@@ -1,0 +1,17 @@
+//! The message broker: streams, consumers, publishing.
+
+mod cancel;
+mod connection;
+mod dead;
+mod error;
+mod figures;
+mod publish;
+mod settings;
+mod setup;
+mod stored;
+
+pub use cancel::Cancel;
+pub use connection::Queue;
+pub use dead::DeadLetter;
+pub use error::QueueError;
+pub use figures::Figures;

@@ -1,0 +1,17 @@
+//! The S3-compatible object store. Keeps to plain S3: multipart, ranges, presigned reads, `If-None-Match`.
+
+mod client;
+mod error;
+mod list;
+mod multipart;
+mod objects;
+mod parts;
+mod presign;
+mod transfer;
+mod uploads;
+
+pub use client::Store;
+pub use error::StoreError;
+pub use multipart::Multipart;
+pub use objects::{PutIfAbsent, Stored};
+pub use parts::{Parts, part_size};
