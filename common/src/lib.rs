@@ -8,6 +8,7 @@
 
 pub mod config;
 pub mod crash;
+mod log_once;
 pub mod manifest;
 pub mod metrics;
 pub mod process;
@@ -16,3 +17,5 @@ pub mod service;
 pub mod store;
 pub mod telemetry;
 pub mod trace;
+
+pub use log_once::LogOnce;
