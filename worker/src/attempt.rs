@@ -1,8 +1,8 @@
 //! What a handler is given, and how it answers.
 
+use parking_lot::Mutex;
 use std::{
     path::{Path, PathBuf},
-    sync::Mutex,
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
@@ -153,7 +153,7 @@ impl Attempt {
             sha256: stored.sha256,
             content_type: content_type.to_owned(),
         };
-        lock(&self.outputs).push(output.clone());
+        self.outputs.lock().push(output.clone());
         Ok(output)
     }
 
@@ -168,11 +168,6 @@ impl Attempt {
     }
 
     fn time(&self, add: impl FnOnce(&mut Timings)) {
-        add(&mut lock(&self.timings));
+        add(&mut self.timings.lock());
     }
-}
-
-/// A panic of another holder does not matter: every update of these lists is a single step.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

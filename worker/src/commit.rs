@@ -1,6 +1,6 @@
 //! A finished attempt becomes the stage's result, exactly once.
 
-use super::delivery::Delivery;
+use super::lease::Lease;
 use anyhow::{Context, Result};
 use async_nats::jetstream::AckKind;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use vidp_common::{
     queue::Queue,
     store::{PutIfAbsent, Store},
 };
-use vidp_contract::{FailureCode, Outcome, Task, TaskResult, keys};
+use vidp_contract::{FailureCode, Outcome, Task, TaskResult, TraceParent, keys};
 
 /// Pause between tries to publish a result.
 const PUBLISH_PAUSE: Duration = Duration::from_millis(500);
@@ -39,10 +39,14 @@ pub(super) async fn claim(store: &Store, task: &Task, result: &TaskResult) -> Re
 
 /// Stores the result in the stream, and only then acknowledges the task; false when the lease was lost before. The
 /// task is then delivered again, and finds the manifest.
-pub(super) async fn publish(queue: &Queue, delivery: &Delivery, mut result: TaskResult) -> bool {
-    let lease = &delivery.lease;
+pub(super) async fn publish(
+    queue: &Queue,
+    lease: &Lease,
+    trace: &TraceParent,
+    mut result: TaskResult,
+) -> bool {
     while lease.holds() {
-        match queue.publish_result(&result, &delivery.trace).await {
+        match queue.publish_result(&result, trace).await {
             Ok(()) => {
                 crash::step("commit.published");
                 lease.end(AckKind::Ack).await;

@@ -5,7 +5,7 @@ use super::{
     commit,
     lease::Lease,
 };
-use async_nats::jetstream::{AckKind, Message};
+use async_nats::jetstream::Message;
 use serde::Serialize;
 use std::{
     path::PathBuf,
@@ -17,7 +17,7 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use vidp_common::{
-    crash, manifest, metrics,
+    LogOnce, crash, manifest, metrics,
     queue::{Cancel, Queue},
     store::Store,
     trace,
@@ -157,19 +157,20 @@ where
 
     /// Repeats something that needs only the store until it succeeds. An outage of the store is waited for within
     /// the lease: it is not the task's fault, and must not use up its attempts or throw finished work away.
-    async fn patiently<T, W: Future<Output = anyhow::Result<T>>>(
+    pub(super) async fn patiently<T, W: Future<Output = anyhow::Result<T>>>(
         &self,
         delivery: &Delivery,
         mut work: impl FnMut() -> W,
     ) -> Result<T, End> {
-        let mut told = false;
+        let mut outage = LogOnce::default();
         loop {
             match work().await {
                 Ok(done) => return Ok(done),
-                Err(error) if !told => tracing::warn!("waiting for the object store: {error:#}"),
+                Err(error) if outage.first_failure() => {
+                    tracing::warn!("waiting for the object store: {error:#}")
+                }
                 Err(_) => {}
             }
-            told = true;
             tokio::select! {
                 biased;
                 () = delivery.lease.lost() => return Err(End::Lost),
@@ -177,74 +178,6 @@ where
                 () = tokio::time::sleep(STORE_PAUSE) => {}
             }
         }
-    }
-
-    async fn answer(&self, delivery: &Delivery, message: &Message, end: End) {
-        let lease = &delivery.lease;
-        // What is not fenced by the manifest must not be said by a worker whose time is over.
-        let end = if lease.holds() { end } else { End::Lost };
-        match end {
-            End::Result(result) => self.publish(delivery, result).await,
-            End::Retry(error) if delivery.number >= delivery.task.attempt_limit => {
-                tracing::error!("attempts exhausted: {error:#}");
-                if let Err(error) = self
-                    .queue
-                    .bury(self.stage.as_str(), message, &format!("{error:#}"))
-                    .await
-                {
-                    tracing::warn!("no copy in the dead stream: {error}");
-                }
-                metrics::buried(self.stage);
-                let outcome = Outcome::Failed {
-                    code: FailureCode::AttemptsExhausted,
-                    detail: format!("none of {} attempts came to an end", delivery.number),
-                };
-                self.publish(delivery, self.result(delivery, outcome, Timings::default()))
-                    .await;
-            }
-            End::Retry(error) => {
-                tracing::warn!("will be tried again: {error:#}");
-                metrics::task_ended(self.stage, "retried", "");
-                // While the store is down, or full, the next attempt would fail as well: they would be used up.
-                let check = async || Ok(self.store.honours_conditional_writes().await.map(drop)?);
-                let kind = match self.patiently(delivery, check).await {
-                    Ok(()) => AckKind::Nak(Some(retry_delay(delivery.number))),
-                    Err(End::HandOver) => AckKind::Nak(None),
-                    Err(_) => return,
-                };
-                lease.end(kind).await;
-            }
-            End::HandOver => {
-                tracing::info!("handed over");
-                metrics::task_ended(self.stage, "retried", "");
-                lease.end(AckKind::Nak(None)).await;
-            }
-            End::Cancelled => {
-                tracing::info!("cancelled");
-                metrics::task_ended(self.stage, "cancelled", "");
-                lease.end(AckKind::Term).await;
-            }
-            End::Lost => {
-                tracing::warn!("the lease was lost; the attempt stops");
-                metrics::task_ended(self.stage, "abandoned", "");
-            }
-        }
-    }
-
-    async fn publish(&self, delivery: &Delivery, result: TaskResult) {
-        let (outcome, code, timings) = (result.outcome.name(), result.outcome.code(), result.timings);
-        if !commit::publish(&self.queue, delivery, result).await {
-            tracing::warn!("the lease was lost before the result was stored");
-            return metrics::task_ended(self.stage, "abandoned", "");
-        }
-        metrics::task_ended(self.stage, outcome, code);
-        let Timings {
-            queued,
-            fetch,
-            process,
-            store,
-        } = timings;
-        tracing::info!(outcome, code, queued, fetch, process, store, "ended");
     }
 
     /// Counts the phases that this attempt went through; not those of an attempt whose result is only passed on.
@@ -270,21 +203,6 @@ where
             worker: self.name.clone(),
         }
     }
-
-    /// Moves a message that nobody can work on to the dead stream.
-    async fn bury(&self, lease: &Lease, message: &Message, reason: &str) {
-        match self.queue.bury(self.stage.as_str(), message, reason).await {
-            Ok(()) => {
-                tracing::error!(subject = %message.subject, reason, "moved to the dead stream");
-                metrics::buried(self.stage);
-                lease.end(AckKind::Term).await;
-            }
-            Err(error) => {
-                tracing::warn!("a message could not be moved to the dead stream yet: {error}");
-                lease.end(AckKind::Nak(Some(Duration::from_secs(5)))).await;
-            }
-        }
-    }
 }
 
 /// The task, which delivery of it this is, and the seconds it was queued; or why nobody can work on it.
@@ -302,14 +220,4 @@ fn decode(stage: Stage, message: &Message) -> Result<(Task, u32, f64), String> {
         own if own == stage => Ok((task, number, queued)),
         other => Err(format!("a task of stage {other} in the queue of {stage}")),
     }
-}
-
-/// Seconds before the next attempt: short at first, for a passing fault; longer for an outage.
-fn retry_delay(number: u32) -> Duration {
-    Duration::from_secs(match number {
-        0 | 1 => 1,
-        2 => 5,
-        3 => 15,
-        _ => 45,
-    })
 }

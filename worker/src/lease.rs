@@ -1,9 +1,9 @@
 //! A delivered message's lease: kept by heartbeats, ended by one final word.
 
-use super::attempt::lock;
 use async_nats::{Client, Message, Subject, jetstream::AckKind};
+use parking_lot::Mutex;
 use std::{
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
@@ -77,7 +77,7 @@ impl Inner {
             let sent = Instant::now();
             // No request outlives the fence: it would be waited for while somebody else begins.
             pause = if self.request(AckKind::Progress, self.left()).await {
-                *lock(&self.confirmed) = sent;
+                *self.confirmed.lock() = sent;
                 self.ack_wait / 3
             } else {
                 REPEAT.min(self.ack_wait / 6)
@@ -89,7 +89,7 @@ impl Inner {
     fn left(&self) -> Duration {
         self.ack_wait
             .mul_f64(0.8)
-            .saturating_sub(lock(&self.confirmed).elapsed())
+            .saturating_sub(self.confirmed.lock().elapsed())
     }
 
     async fn request(&self, kind: AckKind, limit: Duration) -> bool {

@@ -1,13 +1,14 @@
 //! One attempt: the handler runs until it ends or must stop.
 
 use super::{
-    attempt::{Attempt, TaskError, lock},
+    attempt::{Attempt, TaskError},
     delivery::{Delivery, End, Worker},
 };
 use anyhow::anyhow;
+use parking_lot::Mutex;
 use serde::Serialize;
 use std::{
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
@@ -86,7 +87,7 @@ where
                     code: FailureCode::TimedOut,
                     detail: format!("the work took longer than {} s", self.task_timeout.as_secs()),
                 };
-                End::Result(self.result(delivery, outcome, *lock(&attempt.timings)))
+                End::Result(self.result(delivery, outcome, *attempt.timings.lock()))
             }
         };
         attempt.cancel.cancel();
@@ -102,14 +103,14 @@ fn outcome<R: Serialize>(
     attempt: &Attempt,
     elapsed: Duration,
 ) -> anyhow::Result<(Outcome, Timings)> {
-    let mut timings = *lock(&attempt.timings);
+    let mut timings = *attempt.timings.lock();
     timings.process = (elapsed.as_secs_f64() - timings.fetch - timings.store).max(0.0);
     let outcome = match ended {
         Ok(Ok(report)) => {
             let serde_json::Value::Object(report) = serde_json::to_value(report)? else {
                 return Err(anyhow!("a report that is no object"));
             };
-            let mut outputs = std::mem::take(&mut *lock(&attempt.outputs));
+            let mut outputs = std::mem::take(&mut *attempt.outputs.lock());
             // Stored side by side, they come in any order.
             outputs.sort_by(|a, b| a.name.cmp(&b.name));
             Outcome::Succeeded(Success { outputs, report })

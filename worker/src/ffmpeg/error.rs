@@ -1,5 +1,5 @@
 use super::run::NO_ROOM;
-use crate::TaskError;
+use crate::attempt::TaskError;
 use std::os::unix::process::ExitStatusExt;
 use vidp_common::process::ProcessError;
 use vidp_contract::FailureCode;

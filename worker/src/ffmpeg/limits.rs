@@ -1,4 +1,4 @@
-use super::{MediaError, Probe};
+use super::{error::MediaError, parse::Probe};
 use std::{ffi::OsString, thread, time::Duration};
 use vidp_common::process::Limits;
 use vidp_contract::FailureCode;

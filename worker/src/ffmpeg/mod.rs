@@ -10,6 +10,7 @@ mod limits;
 mod parse;
 mod probe;
 mod run;
+mod tools;
 
 pub use error::MediaError;
 pub use input::Input;
@@ -19,28 +20,7 @@ pub use probe::{measure, probe};
 #[cfg(test)]
 pub(crate) use run::parse as progress;
 pub use run::{Progressed, input_bytes, run};
-
-use std::path::PathBuf;
-
-/// Where the programs are.
-#[derive(clap::Args, Clone, Debug)]
-pub struct Tools {
-    /// The ffmpeg program
-    #[arg(long, env = "VIDP_FFMPEG", default_value = "ffmpeg")]
-    pub ffmpeg: PathBuf,
-    /// The ffprobe program
-    #[arg(long, env = "VIDP_FFPROBE", default_value = "ffprobe")]
-    pub ffprobe: PathBuf,
-}
-
-impl Default for Tools {
-    fn default() -> Self {
-        Tools {
-            ffmpeg: "ffmpeg".into(),
-            ffprobe: "ffprobe".into(),
-        }
-    }
-}
+pub use tools::Tools;
 
 #[cfg(test)]
 mod tests;

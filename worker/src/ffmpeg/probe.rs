@@ -1,9 +1,17 @@
-use super::{Input, MediaError, MediaLimits, Probe, Tools, parse::is_picture, process_limits, run};
+use super::{
+    error::MediaError,
+    input::Input,
+    limits::{MediaLimits, process_limits},
+    parse::{Probe, is_picture},
+    run,
+    tools::Tools,
+};
+use parking_lot::Mutex;
 use serde_json::Value;
 use std::{
     ffi::OsString,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -108,14 +116,14 @@ pub async fn measure(
     let last = Arc::new(Mutex::new(0.0));
     let seen = last.clone();
     let on_progress = move |progressed: run::Progressed| {
-        *seen.lock().unwrap_or_else(PoisonError::into_inner) = progressed.time_seconds;
+        *seen.lock() = progressed.time_seconds;
     };
     match run::run(tools, args, input.allow(process_limits(0.0)), cancel, on_progress).await {
         // Read to the first fault: that much is there.
         Ok(()) | Err(ProcessError::Failed { .. }) => {}
         Err(error) => return Err(error.into()),
     }
-    let seconds = *last.lock().unwrap_or_else(PoisonError::into_inner);
+    let seconds = *last.lock();
     if seconds > 0.0 {
         Ok(seconds)
     } else {

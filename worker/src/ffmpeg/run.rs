@@ -1,4 +1,4 @@
-use super::Tools;
+use super::tools::Tools;
 use ffmpeg_sidecar::log_parser::{parse_time_str, try_parse_progress};
 use std::{
     ffi::OsString,
