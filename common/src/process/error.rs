@@ -1,17 +1,17 @@
 use std::{io, process::ExitStatus};
 
-/// How a child ended when it did not end well.
+/// Failure of a child program.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
-    /// It could not be started.
+    /// The program could not be started.
     #[error("cannot start {program}: {error}")]
     Start {
         /// The program.
         program: String,
-        /// Why.
+        /// The cause.
         error: io::Error,
     },
-    /// It used up its wall clock or processor time.
+    /// The program used up its wall-clock or processor time.
     #[error("{program} used up its time")]
     TimedOut {
         /// The program.
@@ -20,7 +20,7 @@ pub enum ProcessError {
     /// The caller's token was cancelled; the child was killed.
     #[error("cancelled")]
     Cancelled,
-    /// It answered with an error, or was killed by a signal.
+    /// The program ended with an error code or was killed by a signal.
     #[error("{program} ended with {status}: {tail}")]
     Failed {
         /// The program.
@@ -30,7 +30,7 @@ pub enum ProcessError {
         /// The last lines of its standard error.
         tail: String,
     },
-    /// It wrote more to standard output than the caller wanted.
+    /// The program wrote more to standard output than the caller allows.
     #[error("{program} wrote more than {limit} bytes")]
     TooMuchOutput {
         /// The program.
@@ -38,12 +38,12 @@ pub enum ProcessError {
         /// The bound in bytes.
         limit: usize,
     },
-    /// Reading its output failed.
+    /// Its output could not be read.
     #[error("reading the output of {program}: {error}")]
     Read {
         /// The program.
         program: String,
-        /// Why.
+        /// The cause.
         error: io::Error,
     },
 }

@@ -1,16 +1,16 @@
 use std::time::Duration;
 
-/// What a child may use at most.
+/// Resource limits of a child program.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Time on the clock.
+    /// Wall-clock time.
     pub wall: Duration,
-    /// Processor time over all threads.
+    /// Processor time of all threads together.
     pub cpu: Duration,
     /// Bytes of address space.
     pub memory: u64,
-    /// Bytes of any one file it writes.
+    /// Maximum size in bytes of each file that the child writes.
     pub file_size: u64,
-    /// It may open connections to other machines: its input is a URL.
+    /// Allows connections to other machines, for an input that is a URL.
     pub network: bool,
 }

@@ -9,11 +9,13 @@ use async_nats::{
 };
 use std::time::Duration;
 
+/// Time limit of a request. With the library's default of 10 s, this wait was the longest gap after a restart of the
+/// broker.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
-/// A dead broker is noticed after about three of these.
+/// Interval of pings. A dead broker is noticed after about three intervals.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A connection that mends itself, for as long as the process lives.
+/// A connection to the broker that reconnects by itself.
 #[derive(Clone)]
 pub struct Queue {
     pub(super) client: Client,
@@ -23,12 +25,12 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Starts connecting; the broker need not be up yet.
+    /// Starts to connect. The broker need not be up yet.
     pub async fn connect(config: &NatsConfig, name: &str) -> anyhow::Result<Queue> {
         let mut options = ConnectOptions::new();
         if !config.nats_user.is_empty() {
             let (user, password) = (config.nats_user.clone(), config.nats_password.clone());
-            // Replies come to an inbox that no other user may listen to.
+            // Replies arrive in an inbox that other users have no permission to read.
             let inbox = format!("_INBOX_{user}");
             options = options
                 .user_and_password(user, password)
@@ -54,12 +56,12 @@ impl Queue {
         })
     }
 
-    /// The connection is up.
+    /// True while the connection is up.
     pub fn is_connected(&self) -> bool {
         self.client.connection_state() == State::Connected
     }
 
-    /// The connection itself, for requests and subscriptions.
+    /// The underlying client, for requests and subscriptions.
     pub fn client(&self) -> &Client {
         &self.client
     }
@@ -68,7 +70,7 @@ impl Queue {
         timely("stream", self.jetstream.get_stream_no_info(name)).await
     }
 
-    /// Listens to a core NATS subject; within a `group` each message goes to one listener.
+    /// Subscribes to a core NATS subject. With a `group`, each message goes to one subscriber of the group.
     pub async fn subscribe(
         &self,
         subject: &'static str,

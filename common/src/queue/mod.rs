@@ -1,4 +1,4 @@
-//! The message broker: streams, consumers, publishing.
+//! The message broker, NATS JetStream: streams, consumers and publishing.
 
 mod cancel;
 mod connection;

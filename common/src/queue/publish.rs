@@ -1,4 +1,4 @@
-//! Messages to the broker.
+//! Publishing of messages.
 
 use super::{
     cancel::Cancel,
@@ -12,7 +12,7 @@ use tracing::Instrument;
 use vidp_contract::{Lane, Progress, Task, TaskResult, TraceParent, streams};
 
 impl Queue {
-    /// Queues a task, caused by `trace`. A copy that is already stored is as good.
+    /// Queues a task; `trace` is its cause. Succeeds without a second copy when the task is queued already.
     pub async fn publish_task(&self, lane: Lane, task: &Task, trace: &TraceParent) -> Result<(), QueueError> {
         let stage = task.work.stage();
         let span = tracing::info_span!("publish", otel.kind = "producer", %stage, job = %task.job_id);
@@ -25,7 +25,7 @@ impl Queue {
         }
     }
 
-    /// Stores a result, caused by the current span; of a task that was caused by `trace`.
+    /// Stores a result. Its cause is the current span; `trace` is the cause of the task, used without an exporter.
     pub async fn publish_result(&self, result: &TaskResult, trace: &TraceParent) -> Result<(), QueueError> {
         let span = tracing::info_span!("result", otel.kind = "producer");
         let subject = streams::result(result.stage, result.task_id);
@@ -33,7 +33,7 @@ impl Queue {
         publish.instrument(span).await
     }
 
-    /// Publishes and waits until the stream has stored it; makes the streams when they are gone.
+    /// Publishes a message and waits until the stream has stored it. Creates the streams if they are missing.
     pub(super) async fn publish(
         &self,
         subject: String,
@@ -56,7 +56,7 @@ impl Queue {
         }
     }
 
-    /// Tells whoever works on these tasks of a job to stop. May be lost.
+    /// Requests that the workers of these tasks stop. The message may be lost.
     pub async fn cancel(&self, cancel: &Cancel) -> Result<(), QueueError> {
         let payload = encode(&cancel.tasks);
         timely(
@@ -66,7 +66,7 @@ impl Queue {
         .await
     }
 
-    /// Sends progress. May be lost.
+    /// Sends progress. The message may be lost.
     pub async fn progress(&self, progress: &Progress) -> Result<(), QueueError> {
         let subject = streams::progress(progress.job_id);
         timely("progress", self.client.publish(subject, encode(progress))).await

@@ -1,4 +1,4 @@
-//! Streams and consumers, created and looked up.
+//! Creation of streams and consumers.
 
 use super::{
     connection::Queue,
@@ -8,9 +8,9 @@ use async_nats::jetstream::consumer::{PullConsumer, pull};
 use vidp_contract::{Lane, Stage, streams};
 
 impl Queue {
-    /// Creates the streams and consumers, or brings them to the settings of this release. Deletes nothing.
+    /// Creates the streams and consumers, or updates their settings to those of this release. Deletes nothing.
     ///
-    /// The API's business: what it is set to counts.
+    /// The API calls this, so that its settings are the ones in force.
     pub async fn ensure(&self) -> Result<(), QueueError> {
         for config in self.stream_configs() {
             timely("stream", self.jetstream.create_or_update_stream(config)).await?;
@@ -28,9 +28,9 @@ impl Queue {
         Ok(())
     }
 
-    /// The durable consumer of one lane of a stage, as the API has made it; made here when it is not there.
+    /// The durable consumer of one lane of a stage. Creates it when the API has not done so yet.
     ///
-    /// Errors when its lease is not the one this process is set to: heartbeats would come too late.
+    /// Fails when its lease differs from the setting of this process: heartbeats would arrive too late.
     pub async fn lane_consumer(&self, stage: Stage, lane: Lane) -> Result<PullConsumer, QueueError> {
         let name = streams::consumer(stage, lane);
         let get = || {
@@ -51,13 +51,13 @@ impl Queue {
             return Ok(consumer);
         }
         let (theirs, ours) = (lease.as_secs(), self.ack_wait.as_secs());
-        let told = format!(
-            "the lease of {name} is {theirs} s, and VIDP_ACK_WAIT_SECONDS here is {ours}: set both alike"
+        let problem = format!(
+            "the lease of {name} is {theirs} s, but VIDP_ACK_WAIT_SECONDS of this process is {ours}: set the same value everywhere"
         );
-        Err(failed("consumer")(told))
+        Err(failed("consumer")(problem))
     }
 
-    /// The API's durable consumer of results, created or updated.
+    /// Creates or updates the API's durable consumer of results, and returns it.
     pub async fn results_consumer(&self) -> Result<PullConsumer, QueueError> {
         let config = self.consumer_config(streams::API_CONSUMER, streams::RESULT_SUBJECTS.to_owned());
         self.put_consumer(config, streams::RESULTS).await

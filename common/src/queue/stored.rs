@@ -1,4 +1,4 @@
-//! Stored messages: looked up and removed.
+//! Look-up and removal of stored messages.
 
 use super::{
     connection::Queue,
@@ -10,13 +10,13 @@ use uuid::Uuid;
 use vidp_contract::{Lane, Stage, TaskResult, streams};
 
 impl Queue {
-    /// The task waits in the stream or is being worked on.
+    /// True while the task waits in the stream or runs.
     pub async fn holds_task(&self, stage: Stage, lane: Lane, task_id: Uuid) -> Result<bool, QueueError> {
         let subject = streams::task(stage, lane, task_id);
         Ok(self.last(streams::TASKS, &subject).await?.is_some())
     }
 
-    /// The result of a task, if one has been published in the last days.
+    /// The result of a task, if the stream still has one: for [`streams::RESULTS_AGE`] after its publication.
     pub async fn stored_result(&self, stage: Stage, task_id: Uuid) -> Result<Option<TaskResult>, QueueError> {
         let payload = self
             .last(streams::RESULTS, &streams::result(stage, task_id))
@@ -34,7 +34,7 @@ impl Queue {
         }
     }
 
-    /// Takes a task out of the stream, waiting or running.
+    /// Removes a task from the stream, whether it waits or runs.
     pub async fn remove_task(&self, stage: Stage, lane: Lane, task_id: Uuid) -> Result<(), QueueError> {
         let stream = self.stream(streams::TASKS).await?;
         let purge = stream.purge().filter(streams::task(stage, lane, task_id));

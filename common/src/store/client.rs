@@ -16,10 +16,10 @@ use aws_smithy_http_client::{Builder as HttpClient, tls};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// A store that does not answer a simple question within this time is down.
+/// Time limit of [`Store::check`]: without an answer by then the store counts as down.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// One bucket.
+/// A client of one bucket.
 #[derive(Clone)]
 pub struct Store {
     pub(super) client: Client,
@@ -27,12 +27,12 @@ pub struct Store {
 }
 
 impl Store {
-    /// Makes a client; nothing is sent yet.
+    /// Creates a client. Sends no request.
     pub fn new(config: &S3Config) -> Store {
         let credentials = Credentials::new(&config.s3_access_key, &config.s3_secret_key, None, None, "vidp");
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(3))
-            // To the first byte of the answer: completing a large multipart upload takes a server a while.
+            // Until the first byte of the response: a server needs some time to complete a large multipart upload.
             .read_timeout(Duration::from_secs(30))
             .operation_attempt_timeout(Duration::from_secs(120))
             .build();
@@ -50,7 +50,7 @@ impl Store {
             .force_path_style(true)
             .region(Region::new(config.s3_region.clone()))
             .credentials_provider(credentials)
-            // The default trailers break some S3-compatible servers; VidP keeps a SHA-256 of its own end to end.
+            // The default trailers break some S3-compatible servers; VidP checks its own SHA-256 end to end.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .retry_config(RetryConfig::standard().with_max_attempts(3))
@@ -63,7 +63,7 @@ impl Store {
         }
     }
 
-    /// Another bucket of the same store.
+    /// A client of another bucket in the same store.
     pub fn beside(&self, bucket: &str) -> Store {
         Store {
             client: self.client.clone(),
@@ -71,12 +71,12 @@ impl Store {
         }
     }
 
-    /// The bucket's name.
+    /// The name of the bucket.
     pub fn bucket(&self) -> &str {
         &self.bucket
     }
 
-    /// Creates the bucket if it is not there.
+    /// Creates the bucket if it does not exist.
     pub async fn ensure_bucket(&self) -> Result<(), StoreError> {
         if self.check().await.is_ok() {
             return Ok(());
@@ -84,7 +84,7 @@ impl Store {
         let made = self.client.create_bucket().bucket(&self.bucket).send().await;
         match made {
             Ok(_) => Ok(()),
-            // Somebody else was faster, or it is there and only HEAD failed: the second look decides.
+            // Another process may have created it, or only HEAD failed: the second check decides.
             Err(error) => self
                 .check()
                 .await
@@ -92,7 +92,7 @@ impl Store {
         }
     }
 
-    /// The bucket answers, soon and at the first try.
+    /// Checks that the bucket answers quickly and without retries.
     pub async fn check(&self) -> Result<(), StoreError> {
         let quick = aws_sdk_s3::config::Builder::new()
             .retry_config(RetryConfig::disabled())
@@ -109,15 +109,17 @@ impl Store {
             .map_err(refused("bucket", &self.bucket))
     }
 
-    /// Whether the server honours `If-None-Match: *`: the fence against two workers committing the same stage rests
-    /// on it, and some servers ignore it and answer 200.
+    /// Tests that the server honours `If-None-Match: *`, with a temporary object.
+    ///
+    /// This condition is the fence that stops two workers from committing the same stage. Some servers ignore it and
+    /// answer 200.
     pub async fn honours_conditional_writes(&self) -> Result<bool, StoreError> {
         let key = format!("probes/{}", Uuid::now_v7());
         let twice = async {
             self.put_if_absent(&key, b"first".to_vec()).await?;
             self.put_if_absent(&key, b"second".to_vec()).await
         };
-        // Deleted whatever came of it: workers ask while the store is in trouble, and none may leave its object there.
+        // Deleted even after an error: workers call this during an outage, and must not leave objects behind.
         let (second, deleted) = (twice.await, self.delete(&key).await);
         let second = second?;
         deleted?;

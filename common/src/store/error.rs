@@ -1,46 +1,48 @@
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-/// Why the store did not do what was asked.
+/// A failed call to the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// There is no such object.
+    /// The object does not exist.
     #[error("no object {key}")]
     Missing {
-        /// Its key.
+        /// Key of the object.
         key: String,
     },
-    /// The object is not the one that was stored: its size or SHA-256 differs.
-    #[error("object {key} is not what was stored: {detail}")]
+    /// The object differs from the one that was stored, in size or SHA-256.
+    #[error("object {key} differs from what was stored: {detail}")]
     Corrupt {
-        /// Its key.
+        /// Key of the object.
         key: String,
-        /// Expected and found.
+        /// The expected and the found values.
         detail: String,
     },
-    /// The store refused or did not answer.
+    /// The store refused the request or did not answer.
     #[error("{what} {key}: {detail}")]
     Refused {
         /// The operation.
         what: &'static str,
-        /// The object.
+        /// Key of the object, or a prefix or bucket.
         key: String,
-        /// What the store said.
+        /// The store's error text.
         detail: String,
     },
     /// A local file could not be read or written.
     #[error("{path}: {error}")]
     File {
-        /// The file.
+        /// Path of the file.
         path: String,
-        /// Why.
+        /// The cause.
         error: std::io::Error,
     },
 }
 
+/// HTTP status of the response, if there was one.
 pub(super) fn status<E>(error: &SdkError<E>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
+/// Converts an error of the SDK; a 404 becomes [`StoreError::Missing`].
 pub(super) fn refused<E>(what: &'static str, key: &str) -> impl FnOnce(SdkError<E>) -> StoreError
 where
     E: std::error::Error + ProvideErrorMetadata + 'static,
@@ -59,7 +61,7 @@ where
     }
 }
 
-/// The causes in one line: the SDK's own text is only "dispatch failure".
+/// The error and its causes in one line: the SDK's own text is only "dispatch failure".
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

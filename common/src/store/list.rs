@@ -1,4 +1,4 @@
-//! Listing and deleting by prefix.
+//! Listing by prefix and deletion in bulk.
 
 use super::{
     client::Store,
@@ -7,13 +7,13 @@ use super::{
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
 impl Store {
-    /// Every key below `prefix`.
+    /// All keys with this prefix.
     pub async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         let found = self.list_sizes(prefix).await?;
         Ok(found.into_iter().map(|(key, _)| key).collect())
     }
 
-    /// Every key below `prefix`, with the object's size in bytes.
+    /// All keys with this prefix, each with the size of its object in bytes.
     pub async fn list_sizes(&self, prefix: &str) -> Result<Vec<(String, u64)>, StoreError> {
         let mut found = Vec::new();
         let mut pages = self
@@ -33,9 +33,9 @@ impl Store {
         Ok(found)
     }
 
-    /// Deletes the objects with these keys.
+    /// Deletes the objects with these keys. Keys without an object are ignored.
     pub async fn delete_all(&self, keys: &[String]) -> Result<(), StoreError> {
-        // The S3 API takes at most 1,000 keys a request.
+        // S3 accepts at most 1,000 keys in a request.
         for some in keys.chunks(1000) {
             let ids = some
                 .iter()

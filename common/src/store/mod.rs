@@ -1,4 +1,4 @@
-//! The S3-compatible object store. Keeps to plain S3: multipart, ranges, presigned reads, `If-None-Match`.
+//! The S3-compatible object store. Uses only common S3 features: multipart, ranges, presigned URLs, `If-None-Match`.
 
 mod client;
 mod error;

@@ -9,29 +9,29 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use vidp_contract::hex;
 
-/// Name of a small object's hash among its metadata: lower-case hexadecimal.
+/// Metadata entry with the SHA-256 of a small object, in lower-case hexadecimal.
 const SHA256: &str = "sha256";
 
-/// Size and hash of something stored.
+/// Size and hash of a stored object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
     /// Lower-case hexadecimal SHA-256.
     pub sha256: String,
 }
 
-/// Who wrote an object first.
+/// Result of a conditional write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutIfAbsent {
-    /// This call.
+    /// This call created the object.
     Created,
-    /// Somebody else, before.
+    /// The object existed before.
     Exists,
 }
 
 impl Store {
-    /// Stores a small object, with its hash, unless one is there.
+    /// Stores a small object, with its hash, unless an object with this key exists.
     pub async fn put_if_absent(&self, key: &str, bytes: Vec<u8>) -> Result<PutIfAbsent, StoreError> {
         let put = self
             .client
@@ -51,7 +51,7 @@ impl Store {
         }
     }
 
-    /// Stores a small object, in the place of the one that may be there.
+    /// Stores a small object; replaces an existing one.
     pub async fn put(&self, key: &str, bytes: Bytes) -> Result<(), StoreError> {
         let put = self
             .client
@@ -62,8 +62,10 @@ impl Store {
         put.send().await.map(drop).map_err(refused("put", key))
     }
 
-    /// A small object's bytes; `None` when there is none. They are compared with the hash that they were stored with, if
-    /// there is one: what is decided by them may be what is deleted.
+    /// Reads a small object; `None` when it does not exist.
+    ///
+    /// Compares the bytes with the hash in the object's metadata, if present: the content may decide which objects are
+    /// deleted.
     pub async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         match self.get(key, None).await {
             Ok(object) => {
@@ -80,7 +82,7 @@ impl Store {
                 match stored {
                     Some(stored) if stored != hex(&Sha256::digest(&bytes)) => Err(StoreError::Corrupt {
                         key: key.to_owned(),
-                        detail: "its bytes do not have the SHA-256 that it was stored with".to_owned(),
+                        detail: "the SHA-256 of its bytes differs from the one in its metadata".to_owned(),
                     }),
                     _ => Ok(Some(bytes)),
                 }
@@ -90,7 +92,7 @@ impl Store {
         }
     }
 
-    /// Opens an object for reading; `range` is an HTTP `Range` header, passed on as it is.
+    /// Opens an object for reading; `range` is an HTTP `Range` header, passed on unchanged.
     pub async fn get(&self, key: &str, range: Option<String>) -> Result<GetObjectOutput, StoreError> {
         self.client
             .get_object()
@@ -102,7 +104,7 @@ impl Store {
             .map_err(refused("get", key))
     }
 
-    /// An object's size in bytes; `None` when there is none.
+    /// Size of an object in bytes; `None` when it does not exist.
     pub async fn size(&self, key: &str) -> Result<Option<u64>, StoreError> {
         let head = self
             .client
@@ -118,7 +120,7 @@ impl Store {
         }
     }
 
-    /// Deletes one object; fine if there is none.
+    /// Deletes one object. Succeeds when it does not exist.
     pub async fn delete(&self, key: &str) -> Result<(), StoreError> {
         self.client
             .delete_object()

@@ -1,4 +1,4 @@
-//! Presigned URLs.
+//! Presigned URLs, with which clients access the store directly. Each is a secret.
 
 use super::{
     client::Store,
@@ -8,21 +8,21 @@ use aws_sdk_s3::presigning::PresigningConfig;
 use std::time::Duration;
 
 impl Store {
-    /// A URL that reads the object without credentials for the next `valid` time. It is a secret: never logged.
+    /// A URL that reads the object without credentials for the duration `valid`. It is a secret: never log it.
     pub async fn presign(&self, key: &str, valid: Duration) -> Result<String, StoreError> {
         let get = self.client.get_object().bucket(&self.bucket).key(key);
         let request = get.presigned(validity(key, valid)?).await;
         Ok(request.map_err(refused("presign", key))?.uri().to_owned())
     }
 
-    /// A URL that a whole object may be PUT to without credentials for the next `valid` time. It is a secret.
+    /// A URL that accepts a PUT of the whole object without credentials for the duration `valid`. It is a secret.
     pub async fn presign_put(&self, key: &str, valid: Duration) -> Result<String, StoreError> {
         let put = self.client.put_object().bucket(&self.bucket).key(key);
         let request = put.presigned(validity(key, valid)?).await;
         Ok(request.map_err(refused("presign", key))?.uri().to_owned())
     }
 
-    /// A URL that downloads the object as `disposition` says (RFC 6266). It is a secret.
+    /// A URL that downloads the object with this `Content-Disposition` (RFC 6266). It is a secret.
     pub async fn presign_download(
         &self,
         key: &str,

@@ -7,7 +7,7 @@ use super::{
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 
 impl Store {
-    /// Opens a multipart upload; gives its id.
+    /// Opens a multipart upload and returns its id.
     pub async fn open_multipart(&self, key: &str, content_type: &str) -> Result<String, StoreError> {
         let opened = self
             .client
@@ -21,10 +21,10 @@ impl Store {
         Ok(opened.upload_id().unwrap_or_default().to_owned())
     }
 
-    /// Makes an object of all the parts that were sent. Fine when that was done before.
+    /// Completes an upload with all parts that the store has. Succeeds when that was done before.
     pub async fn complete_sent(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {
         let parts = match self.sent_parts(key, upload_id).await {
-            // There is no such upload any more: the object itself decides.
+            // The upload no longer exists: the caller checks the object itself.
             Err(StoreError::Missing { .. }) => return Ok(()),
             parts => parts?,
         };
@@ -65,7 +65,7 @@ impl Store {
         Ok(parts)
     }
 
-    /// Aborts a multipart upload that nobody finishes; fine if it is gone.
+    /// Aborts a multipart upload. Succeeds when it does not exist.
     pub async fn abort_multipart(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {
         let abort = self
             .client
@@ -81,7 +81,7 @@ impl Store {
         }
     }
 
-    /// Every open multipart upload below `prefix`: key and upload id.
+    /// Key and upload id of every open multipart upload with this key prefix.
     pub async fn open_multiparts(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError> {
         let listed = self
             .client
