@@ -1,4 +1,4 @@
-//! The end of a delivery: the answer to the broker.
+//! The end of a delivery: how each outcome is answered to the broker.
 
 use super::{
     attempt::{Attempt, TaskError},
@@ -18,9 +18,10 @@ where
     F: Future<Output = Result<R, TaskError>> + Send + 'static,
     R: Serialize + Send + 'static,
 {
+    /// Answers the broker: publishes a result, gives the task back, or ends it.
     pub(super) async fn answer(&self, delivery: &Delivery, message: &Message, end: End) {
         let lease = &delivery.lease;
-        // What is not fenced by the manifest must not be said by a worker whose time is over.
+        // The manifest does not fence failures and give-backs: a worker whose lease expired must not send them.
         let end = if lease.holds() { end } else { End::Lost };
         match end {
             End::Result(result) => self.publish(delivery, result).await,
@@ -31,22 +32,22 @@ where
                     .bury(self.stage.as_str(), message, &format!("{error:#}"))
                     .await
                 {
-                    tracing::warn!("no copy in the dead stream: {error}");
+                    tracing::warn!("the task could not be copied to the dead stream: {error}");
                 }
                 metrics::buried(self.stage);
                 let outcome = Outcome::Failed {
                     code: FailureCode::AttemptsExhausted,
-                    detail: format!("none of {} attempts came to an end", delivery.number),
+                    detail: format!("none of {} attempts succeeded", delivery.number),
                 };
                 self.publish(delivery, self.result(delivery, outcome, Timings::default()))
                     .await;
             }
             End::Retry(error) => {
-                tracing::warn!("will be tried again: {error:#}");
+                tracing::warn!("the attempt failed and will be retried: {error:#}");
                 metrics::task_ended(self.stage, "retried", "");
-                // While the store is down, or full, the next attempt would fail as well: they would be used up.
+                // While the store is down or full, the next attempts would fail too and use up the limit.
                 let check = async || Ok(self.store.honours_conditional_writes().await.map(drop)?);
-                let kind = match self.patiently(delivery, check).await {
+                let kind = match self.retry_store(delivery, check).await {
                     Ok(()) => AckKind::Nak(Some(retry_delay(delivery.number))),
                     Err(End::HandOver) => AckKind::Nak(None),
                     Err(_) => return,
@@ -54,22 +55,23 @@ where
                 lease.end(kind).await;
             }
             End::HandOver => {
-                tracing::info!("handed over");
+                tracing::info!("the task was handed over");
                 metrics::task_ended(self.stage, "retried", "");
                 lease.end(AckKind::Nak(None)).await;
             }
             End::Cancelled => {
-                tracing::info!("cancelled");
+                tracing::info!("the task was cancelled");
                 metrics::task_ended(self.stage, "cancelled", "");
                 lease.end(AckKind::Term).await;
             }
             End::Lost => {
-                tracing::warn!("the lease was lost; the attempt stops");
+                tracing::warn!("the lease was lost; the attempt was stopped");
                 metrics::task_ended(self.stage, "abandoned", "");
             }
         }
     }
 
+    /// Publishes the result; counts and logs how the task ended.
     async fn publish(&self, delivery: &Delivery, result: TaskResult) {
         let (outcome, code, timings) = (result.outcome.name(), result.outcome.code(), result.timings);
         if !commit::publish(&self.queue, &delivery.lease, &delivery.trace, result).await {
@@ -83,10 +85,10 @@ where
             process,
             store,
         } = timings;
-        tracing::info!(outcome, code, queued, fetch, process, store, "ended");
+        tracing::info!(outcome, code, queued, fetch, process, store, "the task ended");
     }
 
-    /// Moves a message that nobody can work on to the dead stream.
+    /// Moves a message that cannot be processed to the dead stream.
     pub(super) async fn bury(&self, lease: &Lease, message: &Message, reason: &str) {
         match self.queue.bury(self.stage.as_str(), message, reason).await {
             Ok(()) => {
@@ -102,7 +104,7 @@ where
     }
 }
 
-/// Seconds before the next attempt: short at first, for a passing fault; longer for an outage.
+/// Pause before the next attempt: short at first, for a transient fault; longer for an outage.
 fn retry_delay(number: u32) -> Duration {
     Duration::from_secs(match number {
         0 | 1 => 1,

@@ -1,4 +1,4 @@
-//! The start: waiting for the broker and the object store.
+//! The wait for the broker and the object store at the start of a worker.
 
 use anyhow::{Result, bail};
 use std::time::Duration;
@@ -6,10 +6,13 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use vidp_common::{LogOnce, queue::Queue, service::Pulse, store::Store};
 use vidp_contract::{Lane, Stage};
 
-/// Pause between tries.
+/// Pause between attempts.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Waits for the broker and the store; false when the process is to end first.
+/// Waits until the broker and the store are up. Returns false when the shutdown is first.
+///
+/// # Errors
+/// Fails when the store ignores conditional writes.
 pub(super) async fn connect(
     stage: Stage,
     queue: &Queue,
@@ -17,7 +20,7 @@ pub(super) async fn connect(
     shutdown: &CancellationToken,
     pulse: &Pulse,
 ) -> Result<bool> {
-    // Waiting for a dependency is no reason to be restarted.
+    // A worker that waits for a dependency is alive: a restart would not help.
     let _beating = AbortOnDropHandle::new(tokio::spawn(beat(pulse.clone())));
     let mut outage = LogOnce::default();
     loop {

@@ -1,11 +1,14 @@
-//! The one loop that every worker runs: take a permit, pull one task, keep its lease, run the handler, commit.
+//! The loop of every worker: take a permit, pull one task, extend its lease, run the handler, commit the result.
 //!
-//! * `attempt`: what a handler is given and how it answers.
-//! * `lanes`: which queue the next task comes from.
-//! * `lease`: heartbeats and the final word to the broker.
-//! * `delivery`: one delivered message, from decoding to the acknowledgement.
-//! * `run`: the handler runs until it ends or must stop.
-//! * `commit`: a finished attempt becomes the stage's result, once.
+//! * `connect`: waits for the broker and the object store.
+//! * `pull`: the loop, from a free slot to a delivered task.
+//! * `lanes`: chooses the lane of the next task.
+//! * `lease`: heartbeats, and the final answer to the broker.
+//! * `delivery`: one delivered message, from decoding to its end; `answer`: the answer to the broker.
+//! * `run`: runs the handler until it ends or must stop.
+//! * `attempt`: the interface of a handler.
+//! * `commit`: commits a finished attempt as the result of its stage, once.
+//! * [`ffmpeg`]: ffmpeg and ffprobe under limits.
 
 mod answer;
 mod attempt;
@@ -41,14 +44,17 @@ use vidp_common::{
 };
 use vidp_contract::Stage;
 
-/// Connections to the probes; kubelet and Prometheus need two.
+/// Maximum number of connections to the probes; kubelet and Prometheus need two.
 const MAX_PROBES: usize = 64;
-/// The pull loop gives a sign of life about every second; a broker that is down costs it a few timeouts.
+/// Time without a beat after which the worker counts as dead. The pull loop beats about every second, and an outage of
+/// the broker delays it by a few timeouts.
 const PULSE_LIMIT: Duration = Duration::from_secs(30);
 /// Runs a worker until SIGTERM: probes, connections, then the loop.
 ///
-/// `handler` gets an [`Attempt`] and returns the stage's report, or a [`TaskError`] that says whether to try again.
-/// Errors are those of the start: contradicting settings, a port in use, a store that cannot fence.
+/// `handler` receives an [`Attempt`] and returns the report of the stage, or a [`TaskError`] that says whether to retry.
+///
+/// # Errors
+/// Fails only at the start: contradictory settings, a port in use, or a store that ignores conditional writes.
 pub async fn main<H, F, R>(stage: Stage, port: u16, config: WorkerConfig, handler: H) -> Result<()>
 where
     H: Fn(Arc<Attempt>) -> F + Send + Sync + 'static,
@@ -58,7 +64,7 @@ where
     serve(stage, port, config, service::shutdown_signal()?, handler).await
 }
 
-/// [`main`] with an end of the caller's own.
+/// Runs a worker as [`main`] does, until `shutdown` is cancelled.
 pub async fn serve<H, F, R>(
     stage: Stage,
     port: u16,

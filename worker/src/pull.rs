@@ -1,4 +1,4 @@
-//! The pull loop: from a free slot to a delivered task, until the worker stops.
+//! The pull loop: pulls a task for each free slot until the worker stops.
 
 use super::{
     attempt::{Attempt, TaskError},
@@ -25,13 +25,14 @@ use vidp_common::{
 };
 use vidp_contract::streams;
 
-/// With less room for temporary files a worker takes no tasks: each would fail and use up its attempts.
-const MIN_SCRATCH: u64 = 64 << 20;
+/// Minimum free bytes for temporary files. With less a worker pulls no tasks: each would fail and use up its attempts.
+const MIN_SCRATCH_BYTES: u64 = 64 << 20;
 /// Pause after a pull that failed.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Time for killed attempts to hand their tasks over.
-const HANDOVER: Duration = Duration::from_secs(4);
+/// Time limit for stopped attempts to hand their tasks over.
+const HANDOVER_LIMIT: Duration = Duration::from_secs(4);
 
+/// Pulls and runs tasks until `shutdown`, then drains: running tasks finish in time or are handed over.
 pub(super) async fn run<H, F, R>(
     worker: Arc<Worker<H>>,
     config: &WorkerConfig,
@@ -51,7 +52,7 @@ pub(super) async fn run<H, F, R>(
     while !shutdown.is_cancelled() {
         pulse.beat();
         let room = metrics::scratch(worker.stage, &worker.scratch);
-        if room < MIN_SCRATCH {
+        if room < MIN_SCRATCH_BYTES {
             if full.first_failure() {
                 tracing::warn!(
                     room,
@@ -69,18 +70,18 @@ pub(super) async fn run<H, F, R>(
                 () = shutdown.cancelled() => break,
             }
         }
-        // The permit comes before the pull: a task that is pulled has its lease running and must start at once.
+        // The permit is acquired before the pull: the lease of a pulled task runs, so that it must start at once.
         let permit = tokio::select! {
             permit = slots.clone().acquire_owned() => permit.expect("the semaphore is never closed"),
             () = tokio::time::sleep(PAUSE) => continue,
             () = shutdown.cancelled() => break,
         };
         if !worker.queue.is_connected() {
-            // Requests would pile up in the client, and be sent when nobody waits for the answers any more.
+            // The client would queue requests, and send them when this loop no longer waits for the answers.
             tokio::time::sleep(PAUSE).await;
             continue;
         }
-        // Not cancelled by the shutdown: a message on its way would be lost to its whole lease. It ends by itself.
+        // The shutdown does not cancel this: a message in flight would be blocked for its whole lease. The pull ends soon.
         match lanes.next().await {
             Ok(message) => {
                 broken.recovered();
@@ -102,9 +103,9 @@ pub(super) async fn run<H, F, R>(
     }
     ready.store(false, Ordering::Relaxed);
     running.close();
-    tracing::info!(running = running.len(), "stopping: no more tasks are taken");
+    tracing::info!(running = running.len(), "stopping: no more tasks are pulled");
     let drained = async {
-        // Still alive while it drains.
+        // The worker is alive while it drains.
         while tokio::time::timeout(PAUSE, running.wait()).await.is_err() {
             pulse.beat();
         }
@@ -112,21 +113,21 @@ pub(super) async fn run<H, F, R>(
     if tokio::time::timeout(config.drain(), drained).await.is_err() {
         tracing::info!(running = running.len(), "handing running tasks over");
         worker.stop.cancel();
-        let _ = tokio::time::timeout(HANDOVER, running.wait()).await;
+        let _ = tokio::time::timeout(HANDOVER_LIMIT, running.wait()).await;
     }
 }
 
-/// Passes cancellations on to whoever runs that job. A lost one is repeated by the API at the next progress.
-async fn listen_for_cancels(queue: Queue, heard: broadcast::Sender<Cancel>) {
+/// Passes cancellations to the running attempts. The API repeats a lost one at the next progress of the task.
+async fn listen_for_cancels(queue: Queue, received: broadcast::Sender<Cancel>) {
     loop {
         match queue.subscribe(streams::CANCEL_SUBJECTS, None).await {
             Ok(mut cancels) => {
                 while let Some(message) = cancels.next().await {
-                    // Fails when nothing runs.
-                    Cancel::read(&message).map(|cancel| heard.send(cancel));
+                    // An error means that no attempt runs.
+                    Cancel::read(&message).map(|cancel| received.send(cancel));
                 }
             }
-            Err(error) => tracing::warn!("cancellations are not heard: {error}"),
+            Err(error) => tracing::warn!("cancellations are not received: {error}"),
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -1,8 +1,8 @@
-//! ffprobe and ffmpeg, under guards.
+//! ffprobe and ffmpeg under limits.
 //!
-//! Whatever a file claims to be, the programs may read only that file, as one of the ordinary containers and codecs
-//! of [`Input::args`], within [`MediaLimits`] and the process limits of [`process_limits`]. An exit code of 0 is no
-//! proof of anything: a caller compares what came out with what [`probe`] said of what went in.
+//! The programs can read only the given file, only as one of the containers and codecs of [`Input::args`], and only
+//! within [`MediaLimits`] and [`process_limits`]. An exit code of 0 does not prove success: callers compare the output
+//! with the [`probe`] of the input.
 
 mod error;
 mod input;

@@ -1,12 +1,12 @@
 use std::path::PathBuf;
 
-/// Where the programs are.
+/// Paths of the programs.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Tools {
-    /// The ffmpeg program
+    /// Path or name of the ffmpeg program
     #[arg(long, env = "VIDP_FFMPEG", default_value = "ffmpeg")]
     pub ffmpeg: PathBuf,
-    /// The ffprobe program
+    /// Path or name of the ffprobe program
     #[arg(long, env = "VIDP_FFPROBE", default_value = "ffprobe")]
     pub ffprobe: PathBuf,
 }

@@ -33,7 +33,7 @@ async fn a_task_becomes_a_result_once() {
     });
     let task = rig.task().await;
     rig.publish(&task).await;
-    // A copy of a queued task is refused by the stream, and that is fine.
+    // The stream refuses a copy of a queued task, which is not an error.
     rig.publish(&task).await;
     let result = rig.result().await;
     let Outcome::Succeeded(success) = &result.outcome else {
@@ -46,7 +46,7 @@ async fn a_task_becomes_a_result_once() {
     assert_eq!(rig.store.size(&output.key).await.unwrap(), Some(output.size));
     rig.empty().await;
 
-    // A retry of the job asks again with a new id: answered from the manifest, without work.
+    // A retry of the job has a new task id: the manifest answers it, without work.
     let again = vidp_contract::Task {
         task_id: uuid::Uuid::now_v7(),
         ..task.clone()
@@ -98,7 +98,7 @@ async fn the_handler_decides_and_the_loop_acts() {
         assert_eq!(calls.load(Ordering::Relaxed), attempts);
         rig.empty().await;
     }
-    // Failures leave no manifest, so that a retry can succeed; the skip does.
+    // A failure leaves no manifest, so that a retry can succeed. The skip leaves one.
     let manifest = rig
         .store
         .read(&keys::manifest(&task.output_prefix))
@@ -112,14 +112,14 @@ async fn the_handler_decides_and_the_loop_acts() {
             code: SkipCode::NoAudio
         }
     );
-    // The exhausted task is kept with its reason.
+    // The exhausted task is in the dead stream with its reason.
     let (reason, payload) = rig.dead().await;
     assert_eq!(reason, "the disk is full");
     assert_eq!(
         serde_json::from_slice::<serde_json::Value>(&payload).unwrap()["job_id"],
         json!(task.job_id)
     );
-    // Nothing is left on the scratch disk.
+    // No file remains in the scratch folder.
     let scratch = rig
         .config
         .scratch_dir
@@ -128,7 +128,7 @@ async fn the_handler_decides_and_the_loop_acts() {
 }
 
 #[tokio::test]
-async fn what_nobody_can_read_goes_to_the_dead_stream() {
+async fn an_undecodable_message_goes_to_the_dead_stream() {
     let rig = Rig::new().await;
     let (_stop, _) = rig.worker(async |_| Ok(report()));
     let jetstream = async_nats::jetstream::new(rig.queue.client().clone());
@@ -147,7 +147,7 @@ async fn what_nobody_can_read_goes_to_the_dead_stream() {
     assert_eq!(rig.result().await.task_id, task.task_id);
     rig.empty().await;
 
-    // With the rights of the API: back to its queue, where nobody can read it now either, and away.
+    // With the permissions of the API: requeue the message, which fails again, and discard it.
     let letter = rig.queue.dead_letter(1).await.unwrap().unwrap();
     assert_eq!(
         (letter.queue.as_str(), letter.deliveries, letter.home()),
@@ -185,7 +185,7 @@ async fn cancelling_reaches_a_running_attempt() {
         tasks: vec![task.task_id],
     };
     let asked = Instant::now();
-    // The subscription of a worker that has just started may come a moment later than its first task.
+    // The subscription of a worker that has just started may begin a moment after its first task.
     while !attempt.cancel.is_cancelled() && asked.elapsed() < LIMIT {
         rig.queue.cancel(&cancel).await.unwrap();
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -211,7 +211,7 @@ async fn a_stopping_worker_hands_its_task_over_at_once() {
     stop.cancel();
     let asked = Instant::now();
     ended.await.unwrap();
-    // One second of draining, then the handover.
+    // The worker drains for one second and then hands the task over.
     assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
     let (_stop, _) = rig.worker(async |_| Ok(report()));
     let result = rig.result().await;
@@ -227,7 +227,7 @@ async fn a_long_task_keeps_its_lease() {
     let (_stop, _) = rig.worker(move |_| {
         counted.fetch_add(1, Ordering::Relaxed);
         async move {
-            // The length of the work is what is tested.
+            // The duration of the work is the subject of this test.
             tokio::time::sleep(lease * 2).await;
             Ok(report())
         }
@@ -264,7 +264,7 @@ async fn without_the_broker_an_attempt_fences_itself_and_the_task_comes_back() {
     let lease = rig.config.nats.ack_wait();
     assert!(
         stopped.elapsed() < lease,
-        "stopped before anybody else can have the task"
+        "the attempt stops before another worker can have the task"
     );
     rig.nats = vidp_engines::Nats::start(&rig.folder.path().join("nats"), rig.nats.port()).unwrap();
     let result = rig.result().await;
@@ -285,9 +285,9 @@ async fn a_batch_does_not_starve_and_does_not_come_first() {
                 .unwrap();
         }
     }
-    let (told, mut order) = mpsc::unbounded_channel();
+    let (started, mut order) = mpsc::unbounded_channel();
     let (_stop, _) = rig.worker(move |attempt| {
-        told.send(attempt.task.attempt_limit).unwrap();
+        started.send(attempt.task.attempt_limit).unwrap();
         async { Ok(report()) }
     });
     let mut batch = Vec::new();
@@ -296,7 +296,7 @@ async fn a_batch_does_not_starve_and_does_not_come_first() {
             batch.push(place);
         }
     }
-    // Every fifth pull is the batch lane's while the other has tasks.
+    // Every fifth pull starts with the batch lane.
     assert_eq!(batch[..2], [4, 9], "{batch:?}");
 }
 
@@ -308,17 +308,17 @@ async fn a_batch_alone_does_not_wait_for_the_other_lane() {
         let trace = TraceParent::of_job(task.job_id);
         rig.queue.publish_task(Lane::Batch, &task, &trace).await.unwrap();
     }
-    let (told, mut ended) = mpsc::unbounded_channel();
+    let (started, mut starts) = mpsc::unbounded_channel();
     let (_stop, _) = rig.worker(move |_| {
-        told.send(()).unwrap();
+        started.send(()).unwrap();
         async { Ok(report()) }
     });
-    ended.recv().await.unwrap();
+    starts.recv().await.unwrap();
     let first = Instant::now();
     for _ in 1..10 {
-        ended.recv().await.unwrap();
+        starts.recv().await.unwrap();
     }
-    // A second for each was lost once.
+    // Regression: each task once waited one second.
     assert!(first.elapsed() < Duration::from_secs(5), "{:?}", first.elapsed());
 }
 
@@ -342,7 +342,7 @@ async fn an_outage_of_the_store_uses_up_no_attempts_and_no_finished_work() {
     rig.publish(&task).await;
     assert_eq!(starts.recv().await, Some(1));
     s3.stop();
-    // The work is done and cannot be committed; the worker holds on to it.
+    // The work is done and cannot be committed. The worker retries until the store is back.
     go.send(true).unwrap();
     s3.restart().unwrap();
     let result = rig.result().await;

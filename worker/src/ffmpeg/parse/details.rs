@@ -1,19 +1,19 @@
-/// What converting a video stream takes.
+/// Properties of a video stream that a conversion needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VideoDetails {
     /// Index of the stream in the file.
     pub index: u32,
-    /// Pixels as stored: before rotation and aspect ratio.
+    /// Stored width in pixels, before rotation and aspect ratio.
     pub width: u32,
-    /// Pixels as stored: before rotation and aspect ratio.
+    /// Stored height in pixels, before rotation and aspect ratio.
     pub height: u32,
-    /// Width over height of one stored pixel.
+    /// Width divided by height of one stored pixel.
     pub pixel_aspect: f64,
-    /// Bits per second, when the file says so.
+    /// Bits per second, if the file states it.
     pub bitrate: Option<u64>,
-    /// Seconds, when the file says so for this stream.
+    /// Duration in seconds, if the file states it for this stream.
     pub duration: Option<f64>,
-    /// Number of frames, when the file says so.
+    /// Number of frames, if the file states it.
     pub frames: Option<u64>,
     /// Transfer characteristics, for example `bt709`, `smpte2084`.
     pub transfer: Option<String>,
@@ -23,15 +23,15 @@ pub struct VideoDetails {
     pub matrix: Option<String>,
 }
 
-/// What converting an audio stream takes.
+/// Properties of an audio stream that a conversion needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AudioDetails {
     /// Index of the stream in the file.
     pub index: u32,
-    /// Bits per second, when the file says so.
+    /// Bits per second, if the file states it.
     pub bitrate: Option<u64>,
-    /// Seconds, when the file says so for this stream.
+    /// Duration in seconds, if the file states it for this stream.
     pub duration: Option<f64>,
-    /// Two or three lower-case letters.
+    /// Language code of two or three lower-case letters.
     pub language: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! ffprobe's JSON, read defensively: numbers come as strings or numbers, and any field may be missing or absurd.
+//! Defensive reading of ffprobe's JSON: a number may be a string, and any field may be missing or absurd.
 
 mod details;
 mod streams;
@@ -13,23 +13,23 @@ use streams::{
 use values::{number, text};
 use vidp_contract::MediaFacts;
 
-/// What ffprobe says of a media file.
+/// Properties of a media file, read from the output of ffprobe.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Probe {
-    /// What users see.
+    /// The properties that users see.
     pub facts: MediaFacts,
-    /// The video stream the facts describe.
+    /// The video stream that `facts` describes.
     pub video: Option<VideoDetails>,
-    /// The audio streams that can be decoded, the default one first. May be fewer than the facts list.
+    /// The audio streams that can be decoded, the default one first. `facts` may list more.
     pub audio: Vec<AudioDetails>,
     /// Number of video and audio streams.
     pub streams: usize,
-    /// Bytes of the input that were read to find this out.
+    /// Bytes of the input that ffprobe read.
     pub bytes_read: u64,
 }
 
 impl Probe {
-    /// Reads ffprobe's answer. A duration that the file does not tell is 0.
+    /// Reads the output of ffprobe. A duration that the file does not state is 0.
     pub(crate) fn parse(answer: &Value) -> Probe {
         let format = &answer["format"];
         let none = Vec::new();
@@ -38,14 +38,14 @@ impl Probe {
         let video = of_type("video")
             .filter(|stream| !is_set(stream, "attached_pic") && !is_set(stream, "timed_thumbnails"))
             .max_by_key(|stream| (is_set(stream, "default"), -index(stream)));
-        let mut heard: Vec<&Value> = of_type("audio").filter(|stream| is_audible(stream)).collect();
-        heard.sort_by_key(|stream| (!is_set(stream, "default"), index(stream)));
+        let mut audible: Vec<&Value> = of_type("audio").filter(|stream| is_audible(stream)).collect();
+        audible.sort_by_key(|stream| (!is_set(stream, "default"), index(stream)));
 
         let mut details = video.map(video_details);
         if let (Some(stream), Some(details)) = (video, &mut details)
             && format["format_name"] == "avi"
         {
-            // Half an AVI has lost its index, and ffprobe reckons from what is left; the header still has the count.
+            // A truncated AVI has no index, and ffprobe estimates the duration from the rest. The header has the frame count.
             let counted = details
                 .frames
                 .zip(frame_rate(stream))
@@ -69,14 +69,14 @@ impl Probe {
                 audio: of_type("audio").map(audio_track).collect(),
             },
             video: details,
-            audio: heard.into_iter().map(audio_details).collect(),
+            audio: audible.into_iter().map(audio_details).collect(),
             streams: of_type("video").chain(of_type("audio")).count(),
             bytes_read: 0,
         }
     }
 }
 
-/// The container says that it holds one still picture (AVIF, HEIC).
+/// True when the container holds one still picture (AVIF, HEIC).
 pub(super) fn is_picture(answer: &Value) -> bool {
     let brand = text(&answer["format"]["tags"]["major_brand"]).unwrap_or_default();
     ["avif", "heic", "heix", "mif1"].contains(&brand.trim())
@@ -100,8 +100,8 @@ mod tests {
             ]
         }));
         assert!(probe.video.is_none() && probe.facts.video.is_none());
-        let heard: Vec<u32> = probe.audio.iter().map(|track| track.index).collect();
-        assert_eq!(heard, [3, 1]);
+        let audible: Vec<u32> = probe.audio.iter().map(|track| track.index).collect();
+        assert_eq!(audible, [3, 1]);
         assert_eq!((probe.facts.audio.len(), probe.streams), (3, 4));
         assert_eq!(probe.facts.audio[0].language.as_deref(), Some("deu"));
         assert_eq!(probe.facts.audio[1].language, None);

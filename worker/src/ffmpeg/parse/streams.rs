@@ -1,4 +1,4 @@
-//! One entry of `streams` in ffprobe's answer.
+//! Reading of one entry of `streams` in the output of ffprobe.
 
 use super::{
     details::{AudioDetails, VideoDetails},
@@ -41,7 +41,7 @@ pub(super) fn video_details(stream: &Value) -> VideoDetails {
         index: index(stream) as u32,
         width: whole(&stream["width"]),
         height: whole(&stream["height"]),
-        // Nobody films with pixels beyond these; a file that says so would only blow up the picture.
+        // No camera records an aspect ratio outside this range; a file that states one would inflate the picture.
         pixel_aspect: ratio(&stream["sample_aspect_ratio"], ':')
             .filter(|aspect| (0.25..=4.0).contains(aspect))
             .unwrap_or(1.0),
@@ -80,7 +80,7 @@ pub(super) fn is_audible(stream: &Value) -> bool {
         && whole(&stream["sample_rate"]) > 0
 }
 
-/// Clockwise degrees. ffprobe counts anticlockwise; ffmpeg turns the frame only for right angles.
+/// Rotation in clockwise degrees. ffprobe counts anticlockwise; ffmpeg rotates frames only by right angles.
 pub(super) fn rotation(stream: &Value) -> u32 {
     let side_data = stream["side_data_list"].as_array();
     let degrees = side_data
@@ -97,7 +97,7 @@ pub(super) fn rotation(stream: &Value) -> u32 {
     }
 }
 
-/// A stream's own duration: a field in MP4, a tag (`00:00:10.005000000`) in Matroska.
+/// Duration of a stream in seconds: a field in MP4, a tag (`00:00:10.005000000`) in Matroska.
 pub(super) fn duration(stream: &Value) -> Option<f64> {
     number(&stream["duration"])
         .or_else(|| parse_time_str(stream["tags"]["DURATION"].as_str()?))
@@ -111,7 +111,7 @@ pub(super) fn bitrate(stream: &Value) -> Option<u64> {
         .filter(|bits| *bits > 0)
 }
 
-/// Only what is safe to hand on as an argument.
+/// Language code, if it is safe as an argument of a program.
 pub(super) fn language(stream: &Value) -> Option<String> {
     let code = text(&stream["tags"]["language"])?.to_ascii_lowercase();
     let is_code = (2..=3).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_lowercase());
@@ -122,7 +122,7 @@ pub(super) fn codec(stream: &Value) -> String {
     text(&stream["codec_name"]).unwrap_or_else(|| "unknown".to_owned())
 }
 
-/// Only ffmpeg's own names, which are safe to hand on as filter arguments.
+/// Name of a colour property, if it is one of ffmpeg's names, which are safe as filter arguments.
 pub(super) fn colour(value: &Value) -> Option<String> {
     text(value).filter(|name| {
         !["unknown", "reserved", "unspecified"].contains(&&**name)

@@ -1,4 +1,4 @@
-//! Single values of ffprobe's answer, which may be missing or absurd.
+//! Reading of single values, which may be missing or absurd.
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ pub(super) fn whole(value: &Value) -> u32 {
     number(value).map_or(0, |number| number as u32)
 }
 
-/// `30000/1001` or `4:3`; nothing when either side is 0.
+/// Quotient of `30000/1001` or `4:3`; `None` when either side is 0.
 pub(super) fn ratio(value: &Value, separator: char) -> Option<f64> {
     let (above, below) = value.as_str()?.split_once(separator)?;
     let ratio = above.parse::<f64>().ok()? / below.parse::<f64>().ok()?;
