@@ -1,9 +1,6 @@
 //! The client of one bucket.
 
-use super::{
-    error::{StoreError, refused},
-    objects::PutIfAbsent,
-};
+use super::error::{StoreError, refused};
 use crate::config::S3Config;
 use aws_sdk_s3::{
     Client,
@@ -14,7 +11,6 @@ use aws_sdk_s3::{
 };
 use aws_smithy_http_client::{Builder as HttpClient, tls};
 use std::time::Duration;
-use uuid::Uuid;
 
 /// Time limit of [`Store::check`]: without an answer by then the store counts as down.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
@@ -107,22 +103,5 @@ impl Store {
             .await
             .map(drop)
             .map_err(refused("bucket", &self.bucket))
-    }
-
-    /// Tests that the server honours `If-None-Match: *`, with a temporary object.
-    ///
-    /// This condition is the fence that stops two workers from committing the same stage. Some servers ignore it and
-    /// answer 200.
-    pub async fn honours_conditional_writes(&self) -> Result<bool, StoreError> {
-        let key = format!("probes/{}", Uuid::now_v7());
-        let twice = async {
-            self.put_if_absent(&key, b"first".to_vec()).await?;
-            self.put_if_absent(&key, b"second".to_vec()).await
-        };
-        // Deleted even after an error: workers call this during an outage, and must not leave objects behind.
-        let (second, deleted) = (twice.await, self.delete(&key).await);
-        let second = second?;
-        deleted?;
-        Ok(second == PutIfAbsent::Exists)
     }
 }

@@ -7,6 +7,7 @@ use super::{
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 use vidp_contract::hex;
 
 /// Metadata entry with the SHA-256 of a small object, in lower-case hexadecimal.
@@ -49,6 +50,23 @@ impl Store {
             Err(error) if status(&error) == Some(412) => Ok(PutIfAbsent::Exists),
             Err(error) => Err(refused("put", key)(error)),
         }
+    }
+
+    /// Tests that the server honours `If-None-Match: *`, with a temporary object.
+    ///
+    /// This condition is the fence that stops two workers from committing the same stage. Some servers ignore it and
+    /// answer 200.
+    pub async fn honours_conditional_writes(&self) -> Result<bool, StoreError> {
+        let key = format!("probes/{}", Uuid::now_v7());
+        let twice = async {
+            self.put_if_absent(&key, b"first".to_vec()).await?;
+            self.put_if_absent(&key, b"second".to_vec()).await
+        };
+        // Deleted even after an error: workers call this during an outage, and must not leave objects behind.
+        let (second, deleted) = (twice.await, self.delete(&key).await);
+        let second = second?;
+        deleted?;
+        Ok(second == PutIfAbsent::Exists)
     }
 
     /// Stores a small object; replaces an existing one.
