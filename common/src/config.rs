@@ -1,14 +1,14 @@
-//! Settings shared by the services. Every setting is a flag with an environment variable; nothing else reads the
+//! Settings shared by the services. Every setting is a flag with an environment variable. No other code reads the
 //! environment.
 
 use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-/// Where the message broker is.
+/// Connection to the message broker.
 #[derive(Args, Clone, Debug)]
 pub struct NatsConfig {
-    /// Address of NATS, `nats://host:port`; several separated by commas
+    /// Address of NATS, `nats://host:port`; separate several with commas
     #[arg(
         long,
         env = "VIDP_NATS_URL",
@@ -16,22 +16,22 @@ pub struct NatsConfig {
         hide_env_values = true
     )]
     pub nats_url: String,
-    /// User of NATS; none when empty
+    /// User name at NATS; empty for a connection without a user
     #[arg(long, env = "VIDP_NATS_USER", default_value = "")]
     pub nats_user: String,
-    /// Its password
+    /// Password at NATS
     #[arg(long, env = "VIDP_NATS_PASSWORD", default_value = "", hide_env_values = true)]
     pub nats_password: String,
     /// Replicas of each stream: the number of servers in the NATS cluster, 1, 3 or 5
     #[arg(long, env = "VIDP_STREAM_REPLICAS", default_value_t = 1)]
     pub stream_replicas: usize,
-    /// Lease of a task in seconds: a worker that is silent for so long loses it to another
+    /// Lease of a task in seconds: after this time without a heartbeat the broker gives the task to another worker
     #[arg(long, env = "VIDP_ACK_WAIT_SECONDS", default_value_t = 30)]
     pub ack_wait_seconds: u64,
 }
 
 impl NatsConfig {
-    /// The lease of a task.
+    /// The lease of a task: the broker delivers it again after this time without a heartbeat.
     pub fn ack_wait(&self) -> Duration {
         Duration::from_secs(self.ack_wait_seconds)
     }
@@ -42,16 +42,16 @@ impl NatsConfig {
     }
 }
 
-/// Where the object store is.
+/// Connection to the object store.
 #[derive(Args, Clone, Debug)]
 pub struct S3Config {
     /// Address of the S3-compatible store
     #[arg(long, env = "VIDP_S3_ENDPOINT", default_value = "http://127.0.0.1:9000")]
     pub s3_endpoint: String,
-    /// Region name; most S3-compatible servers take any
+    /// Region name; most S3-compatible servers accept any
     #[arg(long, env = "VIDP_S3_REGION", default_value = "us-east-1")]
     pub s3_region: String,
-    /// Bucket; the API makes it when it is not there
+    /// Bucket; the API creates it if it does not exist
     #[arg(long, env = "VIDP_S3_BUCKET", default_value = "vidp")]
     pub s3_bucket: String,
     /// Access key
@@ -70,49 +70,51 @@ impl S3Config {
     }
 }
 
-/// What stands for a secret in the sample files of `k8s/` and Compose.
+/// Placeholder of a secret in the sample files of `k8s/` and Compose.
 const PLACEHOLDER: &str = "replace-me";
 
-/// Refuses a secret that everybody knows.
+/// Refuses a secret that still contains the placeholder of the sample files, which is public.
+///
+/// The error names the setting `name`.
 pub fn no_placeholder(name: &str, value: &str) -> Result<()> {
     ensure!(
         !value.contains(PLACEHOLDER),
-        "{name} still has the sample's value; make secrets of your own with scripts/make-secrets.py"
+        "{name} still has the placeholder of the sample files; create secrets with scripts/make-secrets.py"
     );
     Ok(())
 }
 
-/// What to tell of the process's own doings.
+/// Settings of logs and traces.
 #[derive(Args, Clone, Debug)]
 pub struct LogConfig {
     /// Log format: `text` or `json`
     #[arg(long = "log", env = "VIDP_LOG", default_value = "text", value_parser = ["text", "json"])]
     pub format: String,
-    /// What to log, for example `info` or `info,async_nats=debug`
+    /// Log filter, for example `info` or `info,async_nats=debug`
     #[arg(
         long = "log-filter",
         env = "VIDP_LOG_FILTER",
         default_value = "info,async_nats=warn"
     )]
     pub filter: String,
-    /// OpenTelemetry collector (OTLP over HTTP, `http://host:4318`) to send traces to; none without it
+    /// OpenTelemetry collector that receives traces (OTLP over HTTP, `http://host:4318`); without it none are sent
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
     pub otlp_endpoint: Option<String>,
-    /// Name of this service in traces; the program's own by default
+    /// Name of this service in traces; by default the name of the program
     #[arg(long, env = "OTEL_SERVICE_NAME")]
     pub service_name: Option<String>,
-    /// Die at this step; for tests
+    /// Abort the process at this step; for tests
     #[cfg(debug_assertions)]
     #[arg(long, env = "VIDP_CRASH_AT", hide = true)]
     pub crash_at: Option<String>,
 }
 
-/// What a service does besides serving.
+/// Subcommands of a service.
 #[derive(Subcommand, Clone, Debug)]
 pub enum ServiceCommand {
-    /// Ask the service that runs on this machine how it is; for containers without a shell
+    /// Check the service that runs on this machine; for containers without a shell
     Healthcheck {
-        /// Ask whether it takes work, and not only whether it is alive
+        /// Check that the service is ready for work, not only that it is alive
         #[arg(long)]
         ready: bool,
     },
@@ -130,16 +132,16 @@ pub struct WorkerConfig {
     /// Logs.
     #[command(flatten)]
     pub log: LogConfig,
-    /// Address of `/health`, `/ready` and `/metrics`; the stage's own port by default
+    /// Address of `/health`, `/ready` and `/metrics`; by default all interfaces at the port of the stage
     #[arg(long, env = "VIDP_BIND")]
     pub bind: Option<SocketAddr>,
-    /// Tasks worked on at the same time
+    /// Number of tasks that run at the same time
     #[arg(long, env = "VIDP_SLOTS", default_value_t = 1)]
     pub slots: usize,
-    /// Seconds that one attempt may take
+    /// Maximum seconds of one attempt
     #[arg(long, env = "VIDP_TASK_TIMEOUT_SECONDS", default_value_t = 7200)]
     pub task_timeout_seconds: u64,
-    /// Seconds after SIGTERM in which running tasks may finish, before they are handed to another worker
+    /// Seconds after SIGTERM in which running tasks may finish; the rest are then handed to other workers
     #[arg(long, env = "VIDP_DRAIN_SECONDS", default_value_t = 20)]
     pub drain_seconds: u64,
     /// Seconds after SIGTERM at which the platform kills this process
@@ -151,33 +153,33 @@ pub struct WorkerConfig {
 }
 
 impl WorkerConfig {
-    /// Where the probes of a stage with this port listen.
+    /// Address of the probes; `port` is the stage's default port.
     pub fn address(&self, port: u16) -> SocketAddr {
         self.bind.unwrap_or(SocketAddr::from(([0, 0, 0, 0], port)))
     }
 
-    /// How long one attempt may take.
+    /// Maximum duration of one attempt.
     pub fn task_timeout(&self) -> Duration {
         Duration::from_secs(self.task_timeout_seconds)
     }
 
-    /// How long running tasks may go on after SIGTERM.
+    /// Time for running tasks to finish after SIGTERM.
     pub fn drain(&self) -> Duration {
         Duration::from_secs(self.drain_seconds)
     }
 
-    /// Refuses settings that contradict each other, before any work is taken.
+    /// Refuses settings that contradict each other. Call it before the first task is pulled.
     pub fn validate(&self) -> Result<()> {
         self.nats.validate()?;
         self.s3.validate()?;
         let ack_wait = self.nats.ack_wait_seconds;
         ensure!(
             self.slots >= 1,
-            "VIDP_SLOTS must be at least 1: no task would ever run"
+            "VIDP_SLOTS must be at least 1: without a slot no task runs"
         );
         ensure!(
             ack_wait >= 3,
-            "VIDP_ACK_WAIT_SECONDS is {ack_wait}: a lease below 3 s is lost to a single late heartbeat"
+            "VIDP_ACK_WAIT_SECONDS is {ack_wait}: below 3 s a single late heartbeat loses the lease"
         );
         ensure!(
             self.task_timeout_seconds > ack_wait,

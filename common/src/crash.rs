@@ -1,14 +1,14 @@
-//! Numbered steps at which a test may end the process, as a power cut would. In release builds they are nothing.
+//! Named steps at which a test can abort the process, as a power cut would. Release builds ignore them.
 
 use std::sync::{
     OnceLock,
     atomic::{AtomicU32, Ordering},
 };
 
-/// The step to die at, and at which passage.
+/// The step that aborts the process, and the number of passages left until then.
 static CHOSEN: OnceLock<(String, AtomicU32)> = OnceLock::new();
 
-/// Every step of the workers' and the API's commit sequences, in the order in which a job meets them.
+/// All steps of the commit sequences in the workers and the API, in the order in which a job reaches them.
 pub const STEPS: [&str; 31] = [
     "upload.inserted",
     "upload.opened",
@@ -43,10 +43,12 @@ pub const STEPS: [&str; 31] = [
     "tidy.claimed",
 ];
 
-/// Chooses `step` or `step:passage`; the first passage is 1. Once a process.
+/// Sets the step that aborts the process: `step` or `step:passage`, where the first passage is 1.
+///
+/// Only the first call in a process has an effect.
 ///
 /// # Panics
-/// When there is no such step: a test would wait for a crash that never comes.
+/// Panics for an unknown step: a test would wait for a crash that never happens.
 pub fn at(chosen: &str) {
     let (step, passage) = chosen.split_once(':').unwrap_or((chosen, "1"));
     let passage = passage
@@ -56,7 +58,7 @@ pub fn at(chosen: &str) {
     let _ = CHOSEN.set((step.to_owned(), AtomicU32::new(passage)));
 }
 
-/// The process has come to this step.
+/// Marks that the process reached this step; aborts it if [`at`] chose this passage.
 pub fn step(name: &'static str) {
     if !cfg!(debug_assertions) {
         return;
@@ -66,7 +68,7 @@ pub fn step(name: &'static str) {
         && chosen == name
         && left.fetch_sub(1, Ordering::Relaxed) == 1
     {
-        tracing::error!(step = name, "ends here, as it was told to");
+        tracing::error!(step = name, "aborting: VIDP_CRASH_AT names this step");
         std::process::abort();
     }
 }

@@ -1,10 +1,11 @@
-//! What the API and the workers share.
+//! Infrastructure shared by the API and the workers.
 //!
 //! * [`queue`]: NATS JetStream streams, consumers and publishing.
-//! * [`store`]: the S3-compatible object store; [`manifest`]: a stage's committed result in it.
-//! * [`crash`]: steps at which tests end a process.
-//! * [`process`]: child programs, started in one place under limits.
-//! * [`config`], [`service`], [`telemetry`], [`metrics`], [`trace`]: settings, probes, logs, figures and traces.
+//! * [`store`]: the S3-compatible object store; [`manifest`]: the committed result of a stage in it.
+//! * [`crash`]: steps at which tests abort a process.
+//! * [`process`]: child programs under resource limits.
+//! * [`config`], [`service`], [`telemetry`], [`metrics`], [`trace`]: settings, probes, logs, metrics and traces.
+//! * [`LogOnce`]: one log line for a row of failures.
 
 pub mod config;
 pub mod crash;

@@ -5,9 +5,9 @@ use anyhow::{Context, Result};
 use uuid::Uuid;
 use vidp_contract::{TaskResult, keys};
 
-/// The result that some attempt has committed below `stage_prefix`, as the answer to `task_id`.
+/// Reads the result that an attempt committed below `stage_prefix`, and returns it with `task_id`.
 ///
-/// A retry of the job asks with a new task id; the work is the same.
+/// A retry of the job has a new task id, but its work is the same. `None` when no attempt has committed yet.
 pub async fn read(store: &Store, stage_prefix: &str, task_id: Uuid) -> Result<Option<TaskResult>> {
     let key = keys::manifest(stage_prefix);
     let Some(bytes) = store.read(&key).await? else {

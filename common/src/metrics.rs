@@ -1,8 +1,8 @@
-//! Figures in the Prometheus text format: the recorder, and the names that every worker has. The API's are its own.
+//! Metrics in the Prometheus text format: the recorder, and the metrics of every worker. The API declares its own.
 
 use anyhow::Result;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-/// Renders the figures as text.
+/// Renders the metrics as text.
 pub use metrics_exporter_prometheus::PrometheusHandle as Handle;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use std::{path::Path, sync::OnceLock, time::Duration};
@@ -17,20 +17,20 @@ const REDELIVERIES: &str = "vidp_redeliveries_total";
 const DEAD: &str = "vidp_dead_letters_total";
 const SCRATCH: &str = "vidp_scratch_free_bytes";
 
-/// Upper bounds in seconds; a transcode of a long film takes hours.
+/// Upper bounds of the buckets in seconds. A transcode of a long film takes hours.
 const TASK_BUCKETS: [f64; 14] = [
     0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0,
 ];
-/// How often histograms are summed up.
+/// Interval at which histograms are aggregated.
 const UPKEEP: Duration = Duration::from_secs(5);
-/// The phases of a task that are timed.
+/// The timed phases of a task.
 const PHASES: [&str; 4] = ["queue", "fetch", "process", "store"];
-/// How a task ends that has no code.
+/// Outcomes of a task that have no code.
 const PLAIN_OUTCOMES: [&str; 4] = ["succeeded", "cancelled", "retried", "abandoned"];
 
-/// Makes the process's recorder, once, inside a runtime. The handle renders the text for `/metrics`.
+/// Installs the recorder of the process and returns the handle that renders `/metrics`. Needs a Tokio runtime.
 ///
-/// `histograms` are those of the caller, each with its buckets' upper bounds.
+/// `histograms` are the caller's, each with the upper bounds of its buckets. A second call returns the same handle.
 pub fn install(histograms: &[(&str, &[f64])]) -> Result<Handle> {
     static INSTALLED: OnceLock<Handle> = OnceLock::new();
     if let Some(handle) = INSTALLED.get() {
@@ -47,7 +47,7 @@ pub fn install(histograms: &[(&str, &[f64])]) -> Result<Handle> {
     Ok(INSTALLED.get_or_init(|| handle).clone())
 }
 
-/// Sums up what histograms have taken in: nothing else does where nobody scrapes, and they would grow.
+/// Aggregates the recorded values of histograms. Without scrapes nothing else does, and their memory would grow.
 async fn keep_up(handle: Handle) {
     loop {
         tokio::time::sleep(UPKEEP).await;
@@ -55,14 +55,14 @@ async fn keep_up(handle: Handle) {
     }
 }
 
-/// Describes a worker's figures and creates them at zero, so that a rate is right from the first event.
+/// Describes the metrics of a worker and creates them at zero, so that a rate is right from the first event.
 pub fn describe_worker(stage: Stage, slots: usize) {
     let stage = stage.as_str();
     describe_counter!(TASKS, "Tasks ended, by outcome and code");
     describe_histogram!(SECONDS, "Seconds spent in each phase of a task");
-    describe_gauge!(RUNNING, "Tasks being worked on now");
-    describe_gauge!(SLOTS, "Tasks that this worker can work on at the same time");
-    describe_counter!(REDELIVERIES, "Deliveries that were not a task's first");
+    describe_gauge!(RUNNING, "Tasks that run now");
+    describe_gauge!(SLOTS, "Tasks that this worker can run at the same time");
+    describe_counter!(REDELIVERIES, "Deliveries of a task after its first one");
     describe_counter!(DEAD, "Messages moved to the dead stream");
     describe_gauge!(SCRATCH, "Bytes free on the volume of the scratch folder");
     let plain = PLAIN_OUTCOMES.map(|outcome| (outcome, ""));
@@ -80,27 +80,29 @@ pub fn describe_worker(stage: Stage, slots: usize) {
     gauge!(SLOTS, "stage" => stage).set(slots as f64);
 }
 
-/// A task ended.
+/// Counts a task that ended.
 pub fn task_ended(stage: Stage, outcome: &'static str, code: &'static str) {
     counter!(TASKS, "stage" => stage.as_str(), "outcome" => outcome, "code" => code).increment(1);
 }
 
-/// A phase of a task took so long.
+/// Records the duration of a phase of a task.
 pub fn task_phase(stage: Stage, phase: &'static str, time: Duration) {
     histogram!(SECONDS, "stage" => stage.as_str(), "phase" => phase).record(time.as_secs_f64());
 }
 
-/// A task was delivered again.
+/// Counts a repeated delivery of a task.
 pub fn redelivered(stage: Stage) {
     counter!(REDELIVERIES, "stage" => stage.as_str()).increment(1);
 }
 
-/// A message went to the dead stream.
+/// Counts a message that was moved to the dead stream.
 pub fn buried(stage: Stage) {
     counter!(DEAD, "stage" => stage.as_str()).increment(1);
 }
 
-/// Looks at the room that is left for temporary files; gives the bytes, and all there can be when nobody knows.
+/// Measures and records the free bytes on the volume of the scratch folder.
+///
+/// Returns `u64::MAX` when the volume cannot be read, so that the worker keeps working.
 pub fn scratch(stage: Stage, folder: &Path) -> u64 {
     let Ok(volume) = rustix::fs::statvfs(folder) else {
         return u64::MAX;
@@ -114,7 +116,7 @@ pub fn scratch(stage: Stage, folder: &Path) -> u64 {
 pub struct Running(Stage);
 
 impl Running {
-    /// One more is running.
+    /// Adds one to the running tasks.
     pub fn start(stage: Stage) -> Self {
         gauge!(RUNNING, "stage" => stage.as_str()).increment(1.0);
         Running(stage)

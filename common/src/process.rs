@@ -1,22 +1,19 @@
-//! Child programs: the one place where they are started.
+//! Child programs. No other code starts one.
 //!
-//! Every child gets an empty environment, resource limits, a filter of its system calls, a process group of its own that is killed when the
-//! handle is dropped, and a parent-death signal for the case that this process is killed itself (ffmpeg otherwise
-//! outlives a killed parent and goes on encoding).
+//! Every child gets an empty environment, resource limits and a filter of its system calls. It has its own process
+//! group, which is killed when the handle is dropped. A parent-death signal ends it when this process is killed: ffmpeg
+//! otherwise survives its parent and keeps encoding.
 
 mod confine;
+mod error;
+mod limits;
 mod tail;
 
 pub use confine::layers;
+pub use error::ProcessError;
+pub use limits::Limits;
 
-use std::{
-    ffi::OsStr,
-    io,
-    os::unix::process::ExitStatusExt,
-    path::Path,
-    process::{ExitStatus, Stdio},
-    time::Duration,
-};
+use std::{ffi::OsStr, io, os::unix::process::ExitStatusExt, path::Path, process::Stdio, time::Duration};
 use tail::Tail;
 use tokio::{
     io::AsyncReadExt,
@@ -26,69 +23,6 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
-/// What a child may use at most.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Time on the clock.
-    pub wall: Duration,
-    /// Processor time over all threads.
-    pub cpu: Duration,
-    /// Bytes of address space.
-    pub memory: u64,
-    /// Bytes of any one file it writes.
-    pub file_size: u64,
-    /// It may open connections to other machines: its input is a URL.
-    pub network: bool,
-}
-
-/// How a child ended when it did not end well.
-#[derive(Debug, thiserror::Error)]
-pub enum ProcessError {
-    /// It could not be started.
-    #[error("cannot start {program}: {error}")]
-    Start {
-        /// The program.
-        program: String,
-        /// Why.
-        error: io::Error,
-    },
-    /// It used up its wall clock or processor time.
-    #[error("{program} used up its time")]
-    TimedOut {
-        /// The program.
-        program: String,
-    },
-    /// The caller's token was cancelled; the child was killed.
-    #[error("cancelled")]
-    Cancelled,
-    /// It answered with an error, or was killed by a signal.
-    #[error("{program} ended with {status}: {tail}")]
-    Failed {
-        /// The program.
-        program: String,
-        /// Exit code or signal.
-        status: ExitStatus,
-        /// The last lines of its standard error.
-        tail: String,
-    },
-    /// It wrote more to standard output than the caller wanted.
-    #[error("{program} wrote more than {limit} bytes")]
-    TooMuchOutput {
-        /// The program.
-        program: String,
-        /// The bound in bytes.
-        limit: usize,
-    },
-    /// Reading its output failed.
-    #[error("reading the output of {program}: {error}")]
-    Read {
-        /// The program.
-        program: String,
-        /// Why.
-        error: io::Error,
-    },
-}
-
 /// A running child. Dropping it kills its process group.
 pub struct Child {
     program: String,
@@ -96,15 +30,15 @@ pub struct Child {
     group: Option<i32>,
     wall: Duration,
     stderr: JoinHandle<Tail>,
-    /// Open in the trace for as long as this is.
+    /// Span of the child in the trace; it ends when this handle is dropped.
     _span: Span,
 }
 
 /// Starts `program` with its standard output piped.
 ///
-/// `on_line` sees every line of standard error (ended by `\n` or `\r`, as ffmpeg's progress is) while it runs.
-/// Must be called on a thread that lives as long as the child, such as a runtime's worker, and never inside
-/// `spawn_blocking`: the parent-death signal follows the thread, not the process.
+/// `on_line` receives every line of standard error while the child runs; a line ends with `\n`, or with `\r` as in
+/// ffmpeg's progress. Call this on a thread that lives as long as the child, such as a worker of the runtime, and never
+/// inside `spawn_blocking`: the parent-death signal follows the thread, not the process.
 pub fn spawn<A: AsRef<OsStr>>(
     program: &Path,
     args: impl IntoIterator<Item = A>,
@@ -143,7 +77,7 @@ pub fn spawn<A: AsRef<OsStr>>(
     })
 }
 
-/// Runs `program` to its end and returns its standard output, at most `max` bytes of it; `on_line` as for [`spawn`].
+/// Runs `program` to its end and returns its standard output, at most `max` bytes; `on_line` as for [`spawn`].
 pub async fn capture<A: AsRef<OsStr>>(
     program: &Path,
     args: impl IntoIterator<Item = A>,
@@ -157,7 +91,7 @@ pub async fn capture<A: AsRef<OsStr>>(
     let stdout = child.stdout();
     let reader = tokio::spawn(async move {
         let mut bytes = Vec::new();
-        // One byte more than allowed tells "exactly the limit" from "too much".
+        // One byte more than allowed distinguishes "exactly the limit" from "too much".
         stdout.take(max as u64 + 1).read_to_end(&mut bytes).await?;
         Ok::<_, io::Error>(bytes)
     });
@@ -180,24 +114,24 @@ pub async fn capture<A: AsRef<OsStr>>(
 }
 
 impl Child {
-    /// Its standard output; whoever takes it must read it to the end, or the child blocks.
+    /// The standard output of the child. The caller must read it to the end, or the child blocks.
     ///
     /// # Panics
-    /// When it is taken a second time.
+    /// Panics when it is called a second time.
     pub fn stdout(&mut self) -> ChildStdout {
         self.inner.stdout.take().expect("standard output is taken once")
     }
 
-    /// Waits for its end, at most its wall-clock limit; kills it on cancellation.
+    /// Waits for the end of the child, at most for its wall-clock limit; kills it on cancellation.
     ///
-    /// Output nobody took is thrown away.
+    /// Discards the standard output unless [`Child::stdout`] was called.
     pub async fn finish(mut self, cancel: &CancellationToken) -> Result<(), ProcessError> {
         if let Some(mut stdout) = self.inner.stdout.take() {
             tokio::spawn(async move { tokio::io::copy(&mut stdout, &mut tokio::io::sink()).await });
         }
         let program = self.program.clone();
         let status = tokio::select! {
-            // A process that was frozen finds its child ended and the time over at once: the end counts.
+            // After a freeze of this process both may be true: the child ended and its time expired. The end counts.
             biased;
             status = self.inner.wait() => status.map_err(|error| ProcessError::Read { program: program.clone(), error })?,
             () = cancel.cancelled() => {
@@ -209,7 +143,7 @@ impl Child {
                 return Err(ProcessError::TimedOut { program });
             }
         };
-        // A grandchild may hold the pipe open; what the child itself said is complete by now.
+        // A grandchild may hold the pipe open. The output of the child itself is complete by now.
         self.kill_group();
         let tail = (&mut self.stderr).await.unwrap_or_default();
         if status.success() {
@@ -232,7 +166,7 @@ impl Child {
 
     fn kill_group(&mut self) {
         if let Some(group) = self.group.take() {
-            // SAFETY: killpg takes plain integers; the group is the child's own, made at its start.
+            // SAFETY: killpg takes plain integers; the group was created for this child at its start.
             unsafe { libc::killpg(group, libc::SIGKILL) };
         }
     }

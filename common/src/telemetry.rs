@@ -1,4 +1,4 @@
-//! Logs, and traces when there is a collector.
+//! Logs, and traces if a collector is configured.
 
 use crate::config::LogConfig;
 #[cfg(debug_assertions)]
@@ -14,17 +14,18 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-/// The crates whose spans make up a job's trace; those of libraries would be noise.
+/// Crates whose spans form the trace of a job. Spans of libraries would be noise.
 const OWN: [&str; 4] = ["vidp_common", "vidp_api", "worker_lang", "worker_scale"];
 
-/// A collector that does not answer by then loses the spans.
+/// Time limit of an export; spans that the collector has not accepted by then are lost.
 const EXPORT_LIMIT: Duration = Duration::from_secs(3);
 
-/// Ends the process's telemetry when it is dropped: the last spans are sent.
+/// Sends the last spans when it is dropped. Keep it until the end of the process.
 pub struct Telemetry(Option<SdkTracerProvider>);
 
-/// Starts logging to standard error, as text or as one JSON object a line; and exporting spans, under the name of
-/// `service`, if the configuration names a collector.
+/// Starts logging to standard error, as text or as one JSON object for each line.
+///
+/// Exports spans under the name `service` if the configuration names a collector.
 pub fn init(config: &LogConfig, service: &str) -> Result<Telemetry> {
     #[cfg(debug_assertions)]
     config.crash_at.as_deref().inspect(|step| crash::at(step));
@@ -57,7 +58,7 @@ pub fn init(config: &LogConfig, service: &str) -> Result<Telemetry> {
     Ok(Telemetry(provider))
 }
 
-/// One JSON object a line, with what the spans around it know (job, stage, attempt, trace id) beside the message.
+/// Writes one JSON object for each line: the message, and the fields of its spans (job, stage, attempt, trace id).
 fn json<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl Layer<S> {
     json_subscriber::layer()
         .flatten_event(true)
@@ -66,9 +67,9 @@ fn json<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl Layer<S> {
         .with_writer(std::io::stderr)
 }
 
-/// Sends spans in batches, from a thread of its own.
+/// Sends spans in batches from a separate thread.
 fn exporter(endpoint: &str, service: &str) -> Result<SdkTracerProvider> {
-    // One of the process's TLS libraries must be named; an error says that it has been.
+    // The process must choose a TLS library; an error means that it has done so already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let exporter = SpanExporter::builder()
         .with_http()

@@ -1,7 +1,7 @@
-//! Joins one trace per job across processes: a `traceparent` in message headers (W3C Trace Context) carries it.
+//! One trace for each job across processes: message headers carry its `traceparent` (W3C Trace Context).
 //!
-//! Spans are those of `tracing`. Without an exporter they cost as much as a log filter, and the trace id still travels,
-//! so that the log lines of a job are found by it.
+//! Spans are those of `tracing`. Without an exporter they cost as much as a log filter. The trace id is passed on even
+//! then, so that it finds the log lines of a job.
 
 use async_nats::HeaderMap;
 use opentelemetry::{
@@ -16,12 +16,12 @@ use vidp_contract::TraceParent;
 /// Name of the header in messages and HTTP requests.
 pub const HEADER: &str = "traceparent";
 
-/// Reads the place from a message's headers.
+/// Reads the position in the trace from the headers of a message.
 pub fn of_message(headers: Option<&HeaderMap>) -> Option<TraceParent> {
     TraceParent::parse(headers?.get(HEADER)?.as_str())
 }
 
-/// The place of `span`; `None` when traces are not exported.
+/// Position of `span` in its trace; `None` when traces are not exported.
 pub fn of_span(span: &Span) -> Option<TraceParent> {
     let context = span.context();
     let place = context.span().span_context().clone();
@@ -33,7 +33,7 @@ pub fn of_span(span: &Span) -> Option<TraceParent> {
     ))
 }
 
-/// The headers that continue the trace at `span`; at `parent` when traces are not exported.
+/// Headers that continue the trace at `span`, or at `parent` when traces are not exported.
 pub fn headers(parent: &TraceParent, span: &Span) -> HeaderMap {
     let place = of_span(span);
     let mut headers = HeaderMap::new();
@@ -41,10 +41,10 @@ pub fn headers(parent: &TraceParent, span: &Span) -> HeaderMap {
     headers
 }
 
-/// Makes `parent` the parent of `span`, which must be new.
+/// Sets the parent of `span`, which must be new.
 pub fn adopt(parent: &TraceParent, span: &Span) {
     if let Some(place) = context(parent) {
-        // Fails when traces are not exported.
+        // An error means that traces are not exported.
         let _ = span.set_parent(Context::new().with_remote_span_context(place));
     }
 }
@@ -64,7 +64,7 @@ fn context(parent: &TraceParent) -> Option<SpanContext> {
     ))
 }
 
-/// Records a span inside `span` for a time that is already over, such as the wait in a queue.
+/// Records a child of `span` for an interval in the past, such as the wait in a queue.
 pub fn past(span: &Span, name: &'static str, from: SystemTime, until: SystemTime) {
     let tracer = opentelemetry::global::tracer("vidp");
     let builder = tracer.span_builder(name).with_start_time(from);

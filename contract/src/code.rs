@@ -1,37 +1,37 @@
 use crate::named::named;
 
 named! {
-    /// Why a stage failed. Shown to users; the names are stable.
+    /// The reason why a stage failed. Users see the code; its name is stable.
     pub enum FailureCode {
-        /// Not a media file, or a container or codec that is not accepted.
+        /// The file is not a media file, or its container or codec is not accepted.
         UnsupportedMedia = "unsupported_media",
-        /// A media file that cannot be decoded, or not to its end.
+        /// The media file is damaged: it cannot be decoded to its end.
         DamagedMedia = "damaged_media",
-        /// There is no picture to scale.
+        /// The file has no video stream to scale.
         NoVideoStream = "no_video_stream",
-        /// More pixels, streams or bytes than the limits allow.
+        /// The file has more pixels, streams or bytes than the limits allow.
         MediaTooLarge = "media_too_large",
-        /// Longer than the limits allow.
+        /// The media is longer than the limits allow.
         MediaTooLong = "media_too_long",
-        /// The work took longer than its limit, or waited past its deadline.
+        /// The work exceeded its time limit, or the task waited past its deadline.
         TimedOut = "timed_out",
         /// The source object is not in the store.
         SourceMissing = "source_missing",
-        /// The source object is not the one that was uploaded: its SHA-256 differs.
+        /// The source object differs from the uploaded file: its SHA-256 does not match.
         SourceCorrupt = "source_corrupt",
-        /// Every attempt ended with an error that might have passed.
+        /// Every attempt ended with an error that a retry can solve.
         AttemptsExhausted = "attempts_exhausted",
-        /// Every attempt took its worker down with it.
+        /// The worker process died during every attempt.
         WorkerDied = "worker_died",
-        /// Somebody cancelled the job.
+        /// The job was cancelled.
         Cancelled = "cancelled",
-        /// A fault of VidP's own.
+        /// An internal error of VidP.
         Internal = "internal",
     }
 }
 
 named! {
-    /// Why a stage had nothing to do. Not an error.
+    /// The reason why a stage had nothing to do. This is not an error.
     pub enum SkipCode {
         /// The file has no audio track.
         NoAudio = "no_audio",

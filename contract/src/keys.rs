@@ -1,4 +1,4 @@
-//! Object keys. User text never becomes part of one.
+//! Object keys. No key contains text from users.
 
 use super::Stage;
 use uuid::Uuid;
@@ -8,18 +8,19 @@ pub fn source(job_id: Uuid) -> String {
     format!("uploads/{job_id}/source")
 }
 
-/// `uploads/<job_id>/source.tail-<offset>`: what of a resumable upload is less than a part, and ends at `offset`. Begins as
-/// the source does: whoever removes that with all below it removes these.
+/// `uploads/<job_id>/source.tail-<offset>`: the bytes of a resumable upload that do not fill a part yet; they end at `offset`.
+///
+/// The key starts with the source's key, so that a removal by that prefix removes the tails too.
 pub fn tail(job_id: Uuid, offset: u64) -> String {
     format!("uploads/{job_id}/source.tail-{offset}")
 }
 
-/// `outputs/<job_id>/`: everything made for a job.
+/// `outputs/<job_id>/`: prefix of all outputs of a job.
 pub fn job_prefix(job_id: Uuid) -> String {
     format!("outputs/{job_id}/")
 }
 
-/// `outputs/<job_id>/<stage>/`: everything a stage made, losing attempts included.
+/// `outputs/<job_id>/<stage>/`: prefix of all outputs of a stage, including those of attempts that lost.
 pub fn stage_prefix(job_id: Uuid, stage: Stage) -> String {
     format!("outputs/{job_id}/{stage}/")
 }
@@ -29,12 +30,12 @@ pub fn output(stage_prefix: &str, attempt_id: Uuid, name: &str) -> String {
     format!("{stage_prefix}{attempt_id}/{name}")
 }
 
-/// The attempt that wrote an output; none for a manifest.
+/// The id of the attempt that wrote an output; `None` for a manifest.
 pub fn attempt(output: &str) -> Option<Uuid> {
     output.rsplit('/').nth(1)?.parse().ok()
 }
 
-/// `<stage prefix>manifest.json`: the winning attempt's result. Written once, with `If-None-Match: *`.
+/// `<stage prefix>manifest.json`: the result of the winning attempt. It is written once, with `If-None-Match: *`.
 pub fn manifest(stage_prefix: &str) -> String {
     format!("{stage_prefix}manifest.json")
 }

@@ -1,4 +1,4 @@
-//! The languages that VidP can hear.
+//! The languages that VidP can detect and transcribe.
 
 /// ISO 639 code and English name of every language, in the order of Whisper's language tokens.
 pub const LANGUAGES: &[(&str, &str)] = &[
@@ -103,7 +103,7 @@ pub const LANGUAGES: &[(&str, &str)] = &[
     ("su", "Sundanese"),
 ];
 
-/// The English name of the language with this code.
+/// The English name of the language with this code; `None` for an unknown code.
 pub fn language_name(code: &str) -> Option<&'static str> {
     LANGUAGES
         .iter()
@@ -111,13 +111,13 @@ pub fn language_name(code: &str) -> Option<&'static str> {
         .map(|(_, name)| *name)
 }
 
-/// The schema of a list of codes.
+/// OpenAPI schema of a list of language codes.
 #[cfg(feature = "openapi")]
 pub(super) fn codes_schema() -> utoipa::openapi::schema::Array {
     utoipa::openapi::schema::Array::new(one_of(LANGUAGES.iter().map(|(code, _)| *code)))
 }
 
-/// The schema of a code, or `auto`.
+/// OpenAPI schema of a language code or `auto`.
 #[cfg(feature = "openapi")]
 pub(super) fn code_or_auto_schema() -> utoipa::openapi::schema::Object {
     one_of(std::iter::once("auto").chain(LANGUAGES.iter().map(|(code, _)| *code)))

@@ -1,8 +1,8 @@
-//! The contract that all parts of VidP share: names, messages, object keys, options and codes.
+//! The contract between all parts of VidP: names, messages, object keys, options and codes.
 //!
 //! Nothing here does I/O. Messages are JSON in `snake_case` with UUIDv7 ids and RFC 3339 UTC times; within a
-//! version only optional fields are added, so a reader ignores fields it does not know. One golden file per message
-//! in `contract/wire/` is checked in both directions by the tests below.
+//! version only optional fields are added, and a reader ignores the fields it does not know. The tests read and write
+//! one golden file for each message in `contract/wire/`.
 
 mod code;
 mod hex;
@@ -18,6 +18,7 @@ mod result;
 mod stage;
 pub mod streams;
 mod task;
+mod timestamp;
 mod trace_parent;
 
 pub use code::{FailureCode, SkipCode};
@@ -35,10 +36,8 @@ pub use report::{
 pub use result::{Outcome, Output, Success, TaskResult, Timings};
 pub use stage::{Lane, Stage};
 pub use task::{Source, Task, Work};
+pub use timestamp::Timestamp;
 pub use trace_parent::TraceParent;
-
-/// A point in time, written as RFC 3339 in UTC.
-pub type Timestamp = time::OffsetDateTime;
 
 #[cfg(test)]
 mod wire_tests;

@@ -1,20 +1,20 @@
 use serde::{Deserialize, Serialize};
 
-/// What a probe says of a media file.
+/// Properties of a media file, as probed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MediaFacts {
-    /// Container, as ffprobe names it.
+    /// Container, by ffprobe's name.
     pub container: String,
-    /// Seconds.
+    /// Duration in seconds.
     pub duration: f64,
-    /// Bytes.
+    /// File size in bytes.
     pub size: u64,
-    /// Bits per second over all streams.
+    /// Bit rate of all streams together, in bits per second.
     pub bitrate: u64,
-    /// The first real video stream; cover pictures do not count.
+    /// The first video stream; cover pictures do not count.
     pub video: Option<VideoTrack>,
-    /// Every audio stream.
+    /// All audio streams.
     pub audio: Vec<AudioTrack>,
 }
 
@@ -22,21 +22,21 @@ pub struct MediaFacts {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VideoTrack {
-    /// Codec, as ffprobe names it.
+    /// Codec, by ffprobe's name.
     pub codec: String,
-    /// Pixels as shown: after rotation, with square pixels.
+    /// Displayed width in square pixels, after rotation.
     pub width: u32,
-    /// Pixels as shown: after rotation, with square pixels.
+    /// Displayed height in square pixels, after rotation.
     pub height: u32,
-    /// Average frames per second.
+    /// Average frame rate, in frames per second.
     pub fps: f64,
-    /// Pixel format, as ffprobe names it.
+    /// Pixel format, by ffprobe's name.
     pub pixel_format: String,
     /// Clockwise degrees by which a player turns the picture: 0, 90, 180 or 270.
     pub rotation: u32,
-    /// Frames are made of two fields.
+    /// True when the video is interlaced.
     pub interlaced: bool,
-    /// PQ or HLG transfer.
+    /// True when the video is HDR: its transfer function is PQ or HLG.
     pub hdr: bool,
 }
 
@@ -44,13 +44,13 @@ pub struct VideoTrack {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AudioTrack {
-    /// Codec, as ffprobe names it.
+    /// Codec, by ffprobe's name.
     pub codec: String,
-    /// Channels.
+    /// Number of channels.
     pub channels: u32,
-    /// Samples per second.
+    /// Sample rate in Hz.
     pub sample_rate: u32,
-    /// Language tag of the container, if any. Often wrong: never used instead of listening.
+    /// Language tag from the container, if any. It is often wrong, so language detection ignores it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
 }

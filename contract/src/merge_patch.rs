@@ -1,7 +1,8 @@
 use serde_json::{Map, Value};
 
-/// Merges `patch` into `target` as JSON Merge Patch says (RFC 7396, section 2): objects merge at every depth, `null`
-/// removes a member, and anything else replaces what was there.
+/// Merges `patch` into `target` by JSON Merge Patch (RFC 7396, section 2).
+///
+/// Objects merge at every depth, `null` removes a member, and any other value replaces the old one.
 pub fn merge_patch(target: &mut Value, patch: Value) {
     let Value::Object(patch) = patch else {
         *target = patch;

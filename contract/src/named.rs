@@ -1,4 +1,4 @@
-/// Declares an enum whose values each have one name, used in JSON, subjects, object keys, URLs and command lines.
+/// Declares an enum whose values each have one name, for JSON, subjects, object keys, URLs and command lines.
 ///
 /// The enum gets `ALL` (in the order of the declaration), `as_str`, `Display`, `FromStr`, and the same names in serde.
 macro_rules! named {
@@ -19,7 +19,7 @@ macro_rules! named {
             /// Every value, in the order of the declaration.
             pub const ALL: [$Type; [$($name),+].len()] = [$($Type::$Value),+];
 
-            /// The stable name.
+            /// The stable name of the value.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $($Type::$Value => $name,)+

@@ -2,15 +2,15 @@ use super::{Lane, Stage, Timestamp};
 use crate::named::named;
 use serde::{Deserialize, Serialize};
 
-/// What a client asks for. Every field may be left out.
+/// Options of a job. Every field is optional.
 ///
-/// Unknown fields are ignored here, because a worker one release older must be able to read a newer message; the
-/// API refuses them where users write them.
+/// This type ignores unknown fields, because a worker that is one release older must be able to read a newer message.
+/// The API refuses unknown fields in requests.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(
     feature = "openapi",
     derive(utoipa::ToSchema),
-    schema(description = "What a client asks for. Every field may be left out; unknown fields are refused.")
+    schema(description = "Options of a job. Every field is optional; unknown fields are refused.")
 )]
 #[serde(default)]
 pub struct JobOptions {
@@ -23,20 +23,20 @@ pub struct JobOptions {
     pub scale: ScaleOptions,
     /// Options of the `subtitle` stage.
     pub subtitle: SubtitleOptions,
-    /// The queue to wait in.
+    /// The queue that the job's tasks wait in.
     pub lane: Lane,
-    /// The caller's own id of this video, at most 256 characters.
+    /// The caller's own id for this video, at most 256 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(max_length = 256))]
     pub external_id: Option<String>,
-    /// Anything the caller wants back with the job: a JSON object.
+    /// A JSON object that is stored with the job and returned unchanged.
     #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
     pub metadata: serde_json::Map<String, serde_json::Value>,
-    /// Days that the job and its files are kept after its end; the server's own number unless given.
+    /// Days that the job and its files are retained after its end. The server has a default.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub retention_days: Option<u32>,
-    /// Until when they are kept, in place of `retention_days`.
+    /// Time until which the job and its files are retained, instead of `retention_days`.
     #[serde(
         with = "time::serde::rfc3339::option",
         skip_serializing_if = "Option::is_none"
@@ -61,17 +61,17 @@ impl Default for JobOptions {
     }
 }
 
-/// How to find the spoken language.
+/// Options of the `detect` stage, which finds the spoken language.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct DetectOptions {
-    /// Seconds of speech to listen to at most, 1 to 600.
+    /// Maximum seconds of speech to analyse, 1 to 600.
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 600))]
     pub duration: f64,
-    /// List the probability of every language, not only the five most likely.
+    /// Report the probability of every language instead of the five most likely.
     pub test_all_languages: bool,
-    /// ISO codes to choose among; empty means all.
+    /// ISO codes of the languages to choose from; empty means all.
     #[cfg_attr(feature = "openapi", schema(schema_with = super::language::codes_schema))]
     pub expected_languages: Vec<String>,
 }
@@ -86,12 +86,12 @@ impl Default for DetectOptions {
     }
 }
 
-/// What renditions to make.
+/// Options of the `scale` stage, which makes smaller renditions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ScaleOptions {
-    /// The rungs of the ladder; those larger than the source are left out.
+    /// The renditions to make; those larger than the source are skipped.
     #[cfg_attr(feature = "openapi", schema(min_items = 1))]
     pub renditions: Vec<Rendition>,
     /// Video codec of every rendition.
@@ -99,7 +99,7 @@ pub struct ScaleOptions {
     /// Constant rate factor, 0 (best) to 51 for H.264 and H.265, to 63 for VP9 and AV1.
     #[cfg_attr(feature = "openapi", schema(maximum = 63))]
     pub crf: u8,
-    /// Upper bound of each rendition's size in MB (1,000,000 bytes); two passes, `crf` is not used then.
+    /// Maximum size of each rendition in MB (1,000,000 bytes). Encodes in two passes and ignores `crf`.
     #[cfg_attr(feature = "openapi", schema(minimum = 0.01, maximum = 100_000))]
     pub max_size_mb: Option<f64>,
 }
@@ -116,7 +116,7 @@ impl Default for ScaleOptions {
 }
 
 named! {
-    /// A rung of the ladder, named by the picture's short side in pixels.
+    /// A rendition, named by the short side of its picture in pixels.
     pub enum Rendition {
         /// 144 pixels.
         P144 = "144p",
@@ -151,7 +151,7 @@ named! {
     /// The video codec of the renditions.
     #[derive(Default)]
     pub enum Codec {
-        /// H.264 with AAC in MP4: plays everywhere.
+        /// H.264 with AAC in MP4, which plays everywhere.
         #[default]
         H264 = "h264",
         /// H.265 with AAC in MP4.
@@ -163,18 +163,18 @@ named! {
     }
 }
 
-/// How to subtitle.
+/// Options of the `subtitle` stage, which makes a transcript and captions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct SubtitleOptions {
-    /// ISO code of the spoken language, or `auto`. The caller's word always wins over what was detected.
+    /// ISO code of the spoken language, or `auto`. A code has priority over the detected language.
     #[cfg_attr(feature = "openapi", schema(schema_with = super::language::code_or_auto_schema))]
     pub language: String,
     /// The files to write.
     #[cfg_attr(feature = "openapi", schema(min_items = 1))]
     pub formats: Vec<SubtitleFormat>,
-    /// Write English whatever is spoken.
+    /// Translate the speech into English.
     pub translate: bool,
 }
 
@@ -195,7 +195,7 @@ named! {
         Srt = "srt",
         /// WebVTT.
         Vtt = "vtt",
-        /// Segments and words with times.
+        /// JSON: segments and words with times.
         Json = "json",
         /// Plain text.
         Txt = "txt",

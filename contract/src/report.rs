@@ -1,106 +1,106 @@
 use super::MediaFacts;
 use serde::{Deserialize, Serialize};
 
-/// A language: ISO 639 code and English name.
+/// A language, with its ISO 639 code and English name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Language {
-    /// The code whisper uses, ISO 639-1 where there is one.
+    /// Whisper's code of the language, ISO 639-1 if one exists.
     pub code: String,
     /// English name.
     pub name: String,
 }
 
-/// What `detect` found.
+/// Report of the `detect` stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DetectReport {
     /// The most likely language.
     pub language: Language,
-    /// Its probability, 0 to 1. Below 0.8 it is a guess that a person should look at.
+    /// Probability of that language, 0 to 1. Below 0.8 a person should check the result.
     pub confidence: f64,
-    /// Most likely first: all languages, or five.
+    /// Probabilities of all languages, or of the five most likely; the highest first.
     pub probabilities: Vec<LanguageProbability>,
-    /// The parts of the track that were listened to.
+    /// The parts of the audio track that were analysed.
     pub windows: Vec<LanguageWindow>,
     /// Bytes of the source that were read.
     pub bytes_read: u64,
 }
 
-/// One language's probability.
+/// Probability of one language.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LanguageProbability {
-    /// ISO code.
+    /// ISO code of the language.
     pub code: String,
-    /// 0 to 1.
+    /// Probability, 0 to 1.
     pub probability: f64,
 }
 
-/// A part of the track that was listened to.
+/// A part of the audio track that was analysed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LanguageWindow {
-    /// Seconds from the start of the track.
+    /// Start of the part, in seconds from the start of the track.
     pub start: f64,
-    /// Seconds.
+    /// Length of the part in seconds.
     pub duration: f64,
-    /// Seconds of it in which somebody speaks.
+    /// Seconds of speech in the part.
     pub speech_seconds: f64,
-    /// The most likely language there; absent without speech.
+    /// Most likely language of the part; absent without speech.
     pub language: Option<String>,
-    /// Its probability, 0 to 1; absent without speech.
+    /// Probability of that language, 0 to 1; absent without speech.
     pub probability: Option<f64>,
 }
 
-/// What `scale` made.
+/// Report of the `scale` stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ScaleReport {
-    /// The source's facts.
+    /// Properties of the source.
     pub media: MediaFacts,
-    /// One per rendition, largest first.
+    /// The renditions, largest first.
     pub renditions: Vec<RenditionReport>,
 }
 
-/// One rendition, as probed after it was written.
+/// Properties of one rendition, as probed after it was written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RenditionReport {
-    /// File name among the outputs.
+    /// Name of the output file.
     pub name: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Its size over the source's.
+    /// Size divided by the size of the source.
     pub ratio: f64,
-    /// Pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: u32,
     /// Video codec.
     pub video_codec: String,
     /// Audio codec; absent when the source has no audio.
     pub audio_codec: Option<String>,
-    /// Bits per second over all streams.
+    /// Bit rate of all streams together, in bits per second.
     pub bitrate: u64,
-    /// Seconds.
+    /// Duration in seconds.
     pub duration: f64,
 }
 
-/// What `subtitle` made.
+/// Report of the `subtitle` stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SubtitleReport {
-    /// The language spoken.
+    /// The spoken language.
     pub language: Language,
-    /// The text is an English translation.
+    /// True when the text is an English translation.
     pub translated: bool,
-    /// Seconds of speech found.
+    /// Seconds of speech in the audio track.
     pub speech_seconds: f64,
     /// Number of cues.
     pub cues: u32,
     /// Number of words.
     pub words: u32,
-    /// Share of the cues that keep every caption rule, 0 to 1.
+    /// Share of the cues that obey every caption rule, 0 to 1.
     pub rules_kept: f64,
 }

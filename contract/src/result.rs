@@ -2,41 +2,41 @@ use super::{FailureCode, SkipCode, Stage};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// How a task ended. Also the content of the stage's `manifest.json` when it succeeded or was skipped.
+/// Result of a task. A result that succeeded or was skipped is also the content of `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskResult {
-    /// The task it answers.
+    /// The task that ended.
     pub task_id: Uuid,
     /// The job it belongs to.
     pub job_id: Uuid,
-    /// The stage it ends.
+    /// The stage that ended.
     pub stage: Stage,
-    /// Which delivery of the task this was, from 1.
+    /// Delivery number of the task, from 1.
     pub attempt: u32,
     /// Success, failure or skip.
     pub outcome: Outcome,
-    /// Where the time went.
+    /// Seconds spent in each phase.
     pub timings: Timings,
-    /// Which worker answered: `<host>-<pid>`.
+    /// Name of the worker that did the work: `<host>-<pid>`.
     pub worker: String,
 }
 
-/// The end of a stage.
+/// Outcome of a stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Done; the outputs are in the store.
+    /// The stage succeeded; its outputs are in the store.
     Succeeded(Success),
-    /// Not done, and trying again would not help.
+    /// The stage failed, and a retry would fail too.
     Failed {
-        /// Stable code.
+        /// The stable code.
         code: FailureCode,
         /// A sentence for the person who uploaded the file.
         detail: String,
     },
-    /// Nothing to do.
+    /// The stage had nothing to do.
     Skipped {
-        /// Stable code.
+        /// The stable code.
         code: SkipCode,
     },
 }
@@ -61,12 +61,12 @@ impl Outcome {
     }
 }
 
-/// What a stage found and made.
+/// Outputs and report of a stage that succeeded.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Success {
-    /// Everything stored below the stage's prefix.
+    /// The objects that the attempt stored below the stage's prefix.
     pub outputs: Vec<Output>,
-    /// The stage's own report: a [`super::DetectReport`], [`super::ScaleReport`] or [`super::SubtitleReport`].
+    /// The report of the stage: a [`super::DetectReport`], [`super::ScaleReport`] or [`super::SubtitleReport`].
     #[serde(flatten)]
     pub report: serde_json::Map<String, serde_json::Value>,
 }
@@ -78,11 +78,11 @@ pub struct Output {
     pub name: String,
     /// Object key.
     pub key: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
     /// Lower-case hexadecimal SHA-256.
     pub sha256: String,
-    /// Media type.
+    /// Media type of the object.
     pub content_type: String,
 }
 
@@ -91,12 +91,12 @@ pub struct Output {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Timings {
-    /// Waiting in the queue, from publish to this delivery.
+    /// Time in the queue, from the publication to this delivery.
     pub queued: f64,
-    /// Reading the source from the store.
+    /// Time to read the source from the store.
     pub fetch: f64,
-    /// The work itself.
+    /// Time of the work itself.
     pub process: f64,
-    /// Writing outputs to the store.
+    /// Time to write the outputs to the store.
     pub store: f64,
 }

@@ -1,25 +1,25 @@
 use crate::named::named;
 
 named! {
-    /// One of the three things done to a video. Each is a deployment of its own.
+    /// A processing stage of a video. Each stage has its own worker deployment.
     pub enum Stage {
-        /// Spoken language.
+        /// Detects the spoken language.
         Detect = "detect",
-        /// Compression and a ladder of smaller renditions.
+        /// Compresses the video and makes smaller renditions.
         Scale = "scale",
-        /// Transcript and captions.
+        /// Makes a transcript and captions.
         Subtitle = "subtitle",
     }
 }
 
 named! {
-    /// The queue that a job waits in.
+    /// The queue that a job's tasks wait in.
     #[derive(Default)]
     pub enum Lane {
-        /// Served first.
+        /// Tasks of this lane are served first.
         #[default]
         Interactive = "interactive",
-        /// Served when the interactive lane is empty, and always granted a share.
+        /// Tasks of this lane are served when the interactive lane is empty; a small share is always reserved for them.
         Batch = "batch",
     }
 }

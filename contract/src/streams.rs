@@ -4,70 +4,70 @@ use super::{Lane, Stage};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// The work queue.
+/// The stream of tasks: a work queue.
 pub const TASKS: &str = "VIDP_TASKS";
-/// Results, replayable for [`RESULTS_AGE`].
+/// The stream of results, which can be replayed for [`RESULTS_AGE`].
 pub const RESULTS: &str = "VIDP_RESULTS";
-/// Undecodable and exhausted messages, with the reason, for [`DEAD_AGE`].
+/// The stream of dead messages: undecodable or exhausted, each with the reason, stored for [`DEAD_AGE`].
 pub const DEAD: &str = "VIDP_DEAD";
-/// Every stream.
+/// The names of all streams.
 pub const ALL: [&str; 3] = [TASKS, RESULTS, DEAD];
 
-/// Every result.
+/// Subjects of all results.
 pub const RESULT_SUBJECTS: &str = "vidp.results.>";
-/// Every dead message.
+/// Subjects of all dead messages.
 pub const DEAD_SUBJECTS: &str = "vidp.dead.>";
-/// Progress of every job (core NATS).
+/// Subjects of the progress of all jobs (core NATS).
 pub const PROGRESS_SUBJECTS: &str = "vidp.progress.*";
-/// Cancellation of every job (core NATS).
+/// Subjects of the cancellation of all jobs (core NATS).
 pub const CANCEL_SUBJECTS: &str = "vidp.cancel.*";
 
 /// How long results can be replayed.
 pub const RESULTS_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How long dead messages are kept.
+/// How long dead messages are stored.
 pub const DEAD_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// The API's durable consumer of results.
+/// Name of the API's durable consumer of results.
 pub const API_CONSUMER: &str = "api";
 
-/// Header of a dead message: why it is dead.
+/// Header of a dead message: the reason.
 pub const DEAD_REASON_HEADER: &str = "Vidp-Reason";
-/// Header of a dead message: the subject it had.
+/// Header of a dead message: its original subject.
 pub const DEAD_SUBJECT_HEADER: &str = "Vidp-Subject";
-/// Header of a dead message: how often it had been delivered.
+/// Header of a dead message: the number of its deliveries.
 pub const DEAD_DELIVERIES_HEADER: &str = "Vidp-Deliveries";
 
-/// `<stage>-<lane>`: the durable consumer of one queue.
+/// `<stage>-<lane>`: name of the durable consumer of one lane.
 pub fn consumer(stage: Stage, lane: Lane) -> String {
     format!("{stage}-{lane}")
 }
 
-/// `vidp.tasks.<stage>.<lane>.*`: what that consumer takes.
+/// `vidp.tasks.<stage>.<lane>.*`: subjects of the tasks of one lane.
 pub fn lane_subjects(stage: Stage, lane: Lane) -> String {
     format!("vidp.tasks.{stage}.{lane}.*")
 }
 
-/// `vidp.tasks.<stage>.<lane>.<task_id>`: the stream holds one message for each.
+/// `vidp.tasks.<stage>.<lane>.<task_id>`: subject of a task. The stream stores one message for each subject.
 pub fn task(stage: Stage, lane: Lane, task_id: Uuid) -> String {
     format!("vidp.tasks.{stage}.{lane}.{task_id}")
 }
 
-/// `vidp.results.<stage>.<task_id>`.
+/// `vidp.results.<stage>.<task_id>`: subject of a result.
 pub fn result(stage: Stage, task_id: Uuid) -> String {
     format!("vidp.results.{stage}.{task_id}")
 }
 
-/// `vidp.dead.<what>`, where `what` is a stage or `results`.
+/// `vidp.dead.<what>`: subject of a dead message, where `what` is a stage or `results`.
 pub fn dead(what: &str) -> String {
     format!("vidp.dead.{what}")
 }
 
-/// `vidp.progress.<job_id>`.
+/// `vidp.progress.<job_id>`: subject of the progress of a job.
 pub fn progress(job_id: Uuid) -> String {
     format!("vidp.progress.{job_id}")
 }
 
-/// `vidp.cancel.<job_id>`.
+/// `vidp.cancel.<job_id>`: subject of the cancellation of a job.
 pub fn cancel(job_id: Uuid) -> String {
     format!("vidp.cancel.{job_id}")
 }

@@ -2,54 +2,54 @@ use super::{DetectOptions, ScaleOptions, Stage, SubtitleOptions, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// One stage of one job, asked of whichever worker pulls it first.
+/// A message that requests one stage of one job. The first worker that pulls it does the work.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
-    /// Names this request; a retry of the stage gets a new one.
+    /// Id of this request; a retry of the stage gets a new one.
     pub task_id: Uuid,
     /// The job it belongs to.
     pub job_id: Uuid,
-    /// Deliveries after which the stage fails.
+    /// Number of deliveries after which the stage fails.
     pub attempt_limit: u32,
-    /// When the answer is no longer wanted.
+    /// Time after which the result is no longer needed.
     #[serde(with = "time::serde::rfc3339")]
     pub deadline: Timestamp,
     /// The uploaded video.
     pub source: Source,
-    /// `outputs/<job_id>/<stage>/`: everything that a worker writes lies below it.
+    /// `outputs/<job_id>/<stage>/`: prefix of every object that a worker writes for this task.
     pub output_prefix: String,
-    /// `stage` and its `options`.
+    /// The `stage` and its `options`.
     #[serde(flatten)]
     pub work: Work,
 }
 
-/// The uploaded object.
+/// The uploaded video in the object store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// Bucket name.
     pub bucket: String,
     /// Object key.
     pub key: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
     /// Lower-case hexadecimal SHA-256 of the bytes.
     pub sha256: String,
 }
 
-/// What to do: the stage, with that stage's options.
+/// A stage with its options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "stage", content = "options", rename_all = "snake_case")]
 pub enum Work {
-    /// Find the spoken language.
+    /// Detect the spoken language.
     Detect(DetectOptions),
     /// Make renditions.
     Scale(ScaleOptions),
-    /// Make captions.
+    /// Make a transcript and captions.
     Subtitle(SubtitleOptions),
 }
 
 impl Work {
-    /// The stage this is.
+    /// The stage.
     pub fn stage(&self) -> Stage {
         match self {
             Work::Detect(_) => Stage::Detect,

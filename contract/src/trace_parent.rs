@@ -2,13 +2,15 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use uuid::Uuid;
 
-/// A place in a trace, as the header `traceparent` of W3C Trace Context: `00-<trace id>-<span id>-<flags>`.
+/// A position in a trace: the value of the header `traceparent`, `00-<trace id>-<span id>-<flags>`.
+///
+/// W3C Trace Context defines it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TraceParent(String);
 
 impl TraceParent {
-    /// Reads a header of version 00; `None` for anything else, and for ids that are all zero.
+    /// Parses a header of version 00. Returns `None` for any other text and for ids that are all zero.
     pub fn parse(header: &str) -> Option<TraceParent> {
         let parts: Vec<_> = header.split('-').collect();
         let ["00", trace, span, flags] = parts[..] else {
@@ -22,14 +24,14 @@ impl TraceParent {
         valid.then(|| TraceParent(header.to_owned()))
     }
 
-    /// The root of a job's trace when no exporter makes one: the trace id is the job's id.
+    /// The root of a job's trace when no exporter creates one. The trace id is the job's id.
     pub fn of_job(job: Uuid) -> TraceParent {
         let trace = job.simple().to_string();
         let span = &trace[16..];
         TraceParent(format!("00-{trace}-{span}-00"))
     }
 
-    /// The trace's id, 32 hexadecimal digits.
+    /// The trace id, 32 hexadecimal digits.
     pub fn trace_id(&self) -> &str {
         self.0.split('-').nth(1).unwrap_or_default()
     }

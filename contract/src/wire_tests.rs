@@ -1,4 +1,4 @@
-//! The golden files: read, written again, and unchanged. A field renamed by accident shows up here.
+//! Reads and writes the golden files, which must not change. A field renamed by accident fails here.
 
 use super::{Progress, Task, TaskResult};
 use serde::{Serialize, de::DeserializeOwned};
@@ -8,7 +8,7 @@ fn check<T: Serialize + DeserializeOwned>(golden: &str) {
     let message: T = serde_json::from_str(golden).unwrap();
     let written = serde_json::to_value(message).unwrap();
     assert_eq!(written, serde_json::from_str::<Value>(golden).unwrap());
-    // A newer release may add fields; this one reads past them.
+    // A newer release may add fields; this release must ignore them.
     let mut newer: Value = written;
     newer["added_later"] = Value::Bool(true);
     serde_json::from_value::<T>(newer).unwrap();

@@ -1,8 +1,8 @@
-//! What a handler is given, and how it answers.
+//! The interface of a handler: the attempt that it receives, and the errors that it returns.
 
+use parking_lot::Mutex;
 use std::{
     path::{Path, PathBuf},
-    sync::Mutex,
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
@@ -15,30 +15,30 @@ use vidp_common::{
 };
 use vidp_contract::{FailureCode, Output, Progress, SkipCode, Task, Timings, keys};
 
-/// How a handler says that it did not succeed. It decides; the loop acts.
+/// Reason why a handler did not succeed. The handler decides, and the loop acts.
 #[derive(Debug, thiserror::Error)]
 pub enum TaskError {
-    /// Something that may pass: the task goes back to the queue, until its attempts are used up.
+    /// A transient error: the task returns to the queue until its attempts are used up.
     #[error("{0:#}")]
     Retry(anyhow::Error),
-    /// Trying again would not help. `detail` is a sentence for the person who uploaded the file.
+    /// A permanent error: a retry would fail too. `detail` is a sentence for the person who uploaded the file.
     #[error("{code}: {detail}")]
     Fail {
-        /// Stable code.
+        /// The stable code.
         code: FailureCode,
         /// A sentence for users.
         detail: String,
     },
-    /// There is nothing to do.
+    /// The stage has nothing to do.
     #[error("skipped: {0}")]
     Skip(SkipCode),
-    /// The attempt's token was cancelled and the handler stopped.
+    /// The token of the attempt was cancelled, and the handler stopped.
     #[error("cancelled")]
     Cancelled,
 }
 
 impl TaskError {
-    /// A failure with its sentence for users.
+    /// A permanent error with its sentence for users.
     pub fn fail(code: FailureCode, detail: impl Into<String>) -> Self {
         TaskError::Fail {
             code,
@@ -47,7 +47,7 @@ impl TaskError {
     }
 }
 
-/// An error of this process's own surroundings (disk, pipe, thread): worth another attempt, perhaps elsewhere.
+/// An error of the machine (disk, pipe, thread): a retry may succeed, perhaps on another one.
 impl From<std::io::Error> for TaskError {
     fn from(error: std::io::Error) -> Self {
         TaskError::Retry(error.into())
@@ -58,28 +58,28 @@ impl From<StoreError> for TaskError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Missing { .. } => {
-                TaskError::fail(FailureCode::SourceMissing, "the uploaded file is gone")
+                TaskError::fail(FailureCode::SourceMissing, "the uploaded file no longer exists")
             }
             StoreError::Corrupt { .. } => TaskError::fail(
                 FailureCode::SourceCorrupt,
-                "the stored file is not the one that was uploaded",
+                "the stored file differs from the one that was uploaded",
             ),
             other => TaskError::Retry(other.into()),
         }
     }
 }
 
-/// One delivery of a task, as the handler sees it.
+/// One delivery of a task, from the view of the handler.
 pub struct Attempt {
-    /// What to do.
+    /// The task to work on.
     pub task: Task,
-    /// Which delivery this is, from 1.
+    /// Delivery number of the task, from 1.
     pub number: u32,
-    /// Names this attempt; its outputs lie below it.
+    /// Id of this attempt, which is part of the keys of its outputs.
     pub id: Uuid,
-    /// Cancelled when the job was cancelled, the lease was lost or the worker must stop: stop soon.
+    /// Cancelled when the job is cancelled, the lease is lost or the worker stops. The handler must then stop soon.
     pub cancel: CancellationToken,
-    /// An empty folder of this attempt's own; removed afterwards, whatever happens.
+    /// An empty folder for this attempt only. It is always removed afterwards.
     pub scratch: PathBuf,
     /// The object store.
     pub store: Store,
@@ -89,7 +89,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Says how far the attempt is; cheap, sent at most about once a second.
+    /// Reports progress. Cheap: at most about one message a second is sent.
     ///
     /// `share` is 0 to 1 over the whole attempt; `speed` is seconds of media per second.
     pub fn progress(&self, phase: &str, share: f64, speed: Option<f64>) {
@@ -111,24 +111,24 @@ impl Attempt {
             .download(&source.key, &path, source.size, &source.sha256)
             .instrument(tracing::info_span!("fetch", bytes = source.size));
         match self.until_cancelled(download).await {
-            // Once may be the network's fault; a second attempt that finds the same is right.
+            // The network may cause it once. A second attempt with the same result confirms it.
             Err(TaskError::Fail {
                 code: FailureCode::SourceCorrupt,
                 detail,
             }) if self.number == 1 => return Err(TaskError::Retry(anyhow::anyhow!(detail))),
             downloaded => downloaded?,
         }
-        self.time(|timings| timings.fetch += started.elapsed().as_secs_f64());
+        self.add_time(|timings| timings.fetch += started.elapsed().as_secs_f64());
         crash::step("delivery.fetched");
         Ok(path)
     }
 
-    /// A URL under which a child program can read parts of the source for the next `valid` time.
+    /// A URL with which a child program can read ranges of the source for the duration `valid`.
     pub async fn source_url(&self, valid: Duration) -> Result<String, TaskError> {
         Ok(self.store.presign(&self.task.source.key, valid).await?)
     }
 
-    /// Stores a finished file as the output `name`; `name` is one of the stage's fixed names.
+    /// Stores a finished file as the output `name`, which is one of the fixed names of the stage.
     pub async fn put(&self, name: &str, path: &Path, content_type: &str) -> Result<Output, TaskError> {
         let started = Instant::now();
         let key = keys::output(&self.task.output_prefix, self.id, name);
@@ -140,11 +140,11 @@ impl Attempt {
             )
             .await
             .map_err(|error| match error {
-                // What is missing or wrong here is an output, not the source: never the uploader's fault.
+                // An output is missing or corrupt here, not the source: this is never the fault of the uploader.
                 TaskError::Fail { detail, .. } => TaskError::Retry(anyhow::anyhow!("{name}: {detail}")),
                 other => other,
             })?;
-        self.time(|timings| timings.store += started.elapsed().as_secs_f64());
+        self.add_time(|timings| timings.store += started.elapsed().as_secs_f64());
         crash::step("delivery.output-stored");
         let output = Output {
             name: name.to_owned(),
@@ -153,7 +153,7 @@ impl Attempt {
             sha256: stored.sha256,
             content_type: content_type.to_owned(),
         };
-        lock(&self.outputs).push(output.clone());
+        self.outputs.lock().push(output.clone());
         Ok(output)
     }
 
@@ -167,12 +167,7 @@ impl Attempt {
         }
     }
 
-    fn time(&self, add: impl FnOnce(&mut Timings)) {
-        add(&mut lock(&self.timings));
+    fn add_time(&self, add: impl FnOnce(&mut Timings)) {
+        add(&mut self.timings.lock());
     }
-}
-
-/// A panic of another holder does not matter: every update of these lists is a single step.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -1,6 +1,6 @@
-//! A finished attempt becomes the stage's result, exactly once.
+//! The commit of a finished attempt as the result of its stage, exactly once.
 
-use super::delivery::Delivery;
+use super::lease::Lease;
 use anyhow::{Context, Result};
 use async_nats::jetstream::AckKind;
 use std::time::Duration;
@@ -9,15 +9,15 @@ use vidp_common::{
     queue::Queue,
     store::{PutIfAbsent, Store},
 };
-use vidp_contract::{FailureCode, Outcome, Task, TaskResult, keys};
+use vidp_contract::{FailureCode, Outcome, Task, TaskResult, TraceParent, keys};
 
-/// Pause between tries to publish a result.
+/// Pause between attempts to publish a result.
 const PUBLISH_PAUSE: Duration = Duration::from_millis(500);
 
-/// Claims the stage for this result; the winner's result comes back, which may be another attempt's.
+/// Claims the stage for this result and returns the result of the winner, which may be another attempt.
 ///
-/// This is the fence: an attempt that lost its lease without noticing arrives second here. Failures are not fenced:
-/// they leave no outputs, and a retry must be able to succeed.
+/// This is the fence: an attempt that lost its lease without noticing is the second here. Failures are not fenced,
+/// because they leave no outputs and a retry must be able to succeed.
 pub(super) async fn claim(store: &Store, task: &Task, result: &TaskResult) -> Result<TaskResult> {
     if let Outcome::Failed { .. } = result.outcome {
         return Ok(result.clone());
@@ -33,16 +33,21 @@ pub(super) async fn claim(store: &Store, task: &Task, result: &TaskResult) -> Re
         }
         PutIfAbsent::Exists => manifest::read(store, &task.output_prefix, task.task_id)
             .await?
-            .context("the winning manifest is gone"),
+            .context("the manifest of the winner no longer exists"),
     }
 }
 
-/// Stores the result in the stream, and only then acknowledges the task; false when the lease was lost before. The
-/// task is then delivered again, and finds the manifest.
-pub(super) async fn publish(queue: &Queue, delivery: &Delivery, mut result: TaskResult) -> bool {
-    let lease = &delivery.lease;
+/// Stores the result in the stream, and only then acknowledges the task.
+///
+/// Returns false when the lease was lost before. The task is then delivered again, and the next worker finds the manifest.
+pub(super) async fn publish(
+    queue: &Queue,
+    lease: &Lease,
+    trace: &TraceParent,
+    mut result: TaskResult,
+) -> bool {
     while lease.holds() {
-        match queue.publish_result(&result, &delivery.trace).await {
+        match queue.publish_result(&result, trace).await {
             Ok(()) => {
                 crash::step("commit.published");
                 lease.end(AckKind::Ack).await;
@@ -50,14 +55,14 @@ pub(super) async fn publish(queue: &Queue, delivery: &Delivery, mut result: Task
                 return true;
             }
             Err(error) if error.is_too_large() => {
-                tracing::error!("a result is larger than the broker takes: {error}");
+                tracing::error!("a result is larger than the broker accepts: {error}");
                 result.outcome = Outcome::Failed {
                     code: FailureCode::Internal,
-                    detail: "the result is too large to be told".to_owned(),
+                    detail: "the result is too large for a message".to_owned(),
                 };
             }
             Err(error) => {
-                tracing::debug!(%error, "a result could not be published yet");
+                tracing::debug!(%error, "a result could not be published; retrying");
                 tokio::time::sleep(PUBLISH_PAUSE).await;
             }
         }

@@ -1,11 +1,11 @@
-//! One delivered message: decoded, worked on, and answered to the broker.
+//! One delivered message: decoding, work, and the answer to the broker.
 
 use super::{
     attempt::{Attempt, TaskError},
     commit,
     lease::Lease,
 };
-use async_nats::jetstream::{AckKind, Message};
+use async_nats::jetstream::Message;
 use serde::Serialize;
 use std::{
     path::PathBuf,
@@ -17,17 +17,17 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use vidp_common::{
-    crash, manifest, metrics,
+    LogOnce, crash, manifest, metrics,
     queue::{Cancel, Queue},
     store::Store,
     trace,
 };
 use vidp_contract::{FailureCode, Outcome, Stage, Task, TaskResult, Timings, TraceParent};
 
-/// Pause between looks at a store that is down.
+/// Pause between retries while the store is down.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
-/// What every delivery needs.
+/// State shared by all deliveries of this worker.
 pub(super) struct Worker<H> {
     pub(super) stage: Stage,
     pub(super) name: String,
@@ -36,36 +36,36 @@ pub(super) struct Worker<H> {
     pub(super) scratch: PathBuf,
     pub(super) task_timeout: Duration,
     pub(super) ack_wait: Duration,
-    /// Cancellations as they are heard.
+    /// Cancellations that this worker receives.
     pub(super) cancels: broadcast::Sender<Cancel>,
-    /// Cancelled when running attempts must be handed over.
+    /// Cancelled when running attempts must be handed over to other workers.
     pub(super) stop: CancellationToken,
     pub(super) handler: H,
 }
 
-/// One task as it was delivered.
+/// One delivery of a task.
 pub(super) struct Delivery {
     pub(super) task: Task,
-    /// Which delivery of the task this is, from 1.
+    /// Delivery number of the task, from 1.
     pub(super) number: u32,
-    /// Seconds between publish and delivery.
+    /// Seconds between the publication and this delivery.
     pub(super) queued: f64,
-    /// What caused the task.
+    /// The cause of the task.
     pub(super) trace: TraceParent,
     pub(super) lease: Lease,
 }
 
-/// How a delivery ends.
+/// The end of a delivery.
 pub(super) enum End {
     /// The stage has its result.
     Result(TaskResult),
-    /// Give the task back; the next attempt may start after a delay.
+    /// Give the task back; the next attempt starts after a delay.
     Retry(anyhow::Error),
-    /// Give the task back at once: this worker stops.
+    /// Give the task back without a delay, because this worker stops.
     HandOver,
-    /// Nobody wants the result any more.
+    /// The result is no longer needed.
     Cancelled,
-    /// Somebody else may have the task: this worker says nothing.
+    /// Another worker may have the task: this one sends no answer.
     Lost,
 }
 
@@ -75,9 +75,9 @@ where
     F: Future<Output = Result<R, TaskError>> + Send + 'static,
     R: Serialize + Send + 'static,
 {
-    /// Deals with one message, whatever comes.
+    /// Processes one message and answers it to the broker.
     pub(super) async fn deliver(&self, message: Message) {
-        let Some(lease) = Lease::keep(self.queue.client(), &message, self.ack_wait) else {
+        let Some(lease) = Lease::start(self.queue.client(), &message, self.ack_wait) else {
             return;
         };
         let delivery = match decode(self.stage, &message) {
@@ -97,7 +97,7 @@ where
         let span =
             tracing::info_span!("task", otel.kind = "consumer", %job, stage = %self.stage, attempt, trace_id);
         trace::adopt(&delivery.trace, &span);
-        // Later ones have waited for the attempts before them, which have spans of their own.
+        // A later delivery waited for the attempts before it, which have their own spans.
         if delivery.number == 1 {
             let (now, waited) = (SystemTime::now(), Duration::from_secs_f64(delivery.queued));
             trace::past(&span, "queue wait", now.checked_sub(waited).unwrap_or(now), now);
@@ -106,17 +106,18 @@ where
         self.work(&delivery, &message).instrument(span).await;
     }
 
+    /// Runs the task unless its result is known already, and answers the broker.
     async fn work(&self, delivery: &Delivery, message: &Message) {
         let _running = metrics::Running::start(self.stage);
         if delivery.number > 1 {
             metrics::redelivered(self.stage);
         }
-        let end = match self.patiently(delivery, || self.before_work(delivery)).await {
+        let end = match self.retry_store(delivery, || self.before_work(delivery)).await {
             Ok(Some(result)) => End::Result(result),
             Ok(None) => match self.attempt(delivery).await {
                 End::Result(result) => {
                     crash::step("delivery.worked");
-                    self.time(&result.timings);
+                    self.record_phases(&result.timings);
                     self.claim(delivery, result).await
                 }
                 other => other,
@@ -126,15 +127,15 @@ where
         self.answer(delivery, message, end).await;
     }
 
-    /// A result that needs no work: done before, attempts used up, or too late.
+    /// The result of a task that needs no work: it was done before, its attempts are used up, or its deadline has passed.
     async fn before_work(&self, delivery: &Delivery) -> anyhow::Result<Option<TaskResult>> {
         let Delivery { task, number, .. } = delivery;
         if let Some(result) = manifest::read(&self.store, &task.output_prefix, task.task_id).await? {
             return Ok(Some(result));
         }
-        // Every earlier attempt that could still speak has said why it failed; these took their worker with them.
+        // An attempt that fails answers with its reason. These did not answer, because their workers died.
         let (code, detail) = if *number > task.attempt_limit {
-            let detail = format!("{} workers died on this file", task.attempt_limit);
+            let detail = format!("the worker died in each of {} attempts", task.attempt_limit);
             (FailureCode::WorkerDied, detail)
         } else if OffsetDateTime::now_utc() > task.deadline {
             (
@@ -148,28 +149,32 @@ where
         Ok(Some(self.result(delivery, outcome, Timings::default())))
     }
 
+    /// Commits the result in the store.
     async fn claim(&self, delivery: &Delivery, result: TaskResult) -> End {
         let claim = || commit::claim(&self.store, &delivery.task, &result);
-        self.patiently(delivery, claim)
+        self.retry_store(delivery, claim)
             .await
             .map_or_else(|end| end, End::Result)
     }
 
-    /// Repeats something that needs only the store until it succeeds. An outage of the store is waited for within
-    /// the lease: it is not the task's fault, and must not use up its attempts or throw finished work away.
-    async fn patiently<T, W: Future<Output = anyhow::Result<T>>>(
+    /// Repeats `work`, which needs only the store, until it succeeds.
+    ///
+    /// Waits for the end of an outage within the lease: an outage must not use up the attempts of the task or discard
+    /// finished work.
+    pub(super) async fn retry_store<T, W: Future<Output = anyhow::Result<T>>>(
         &self,
         delivery: &Delivery,
         mut work: impl FnMut() -> W,
     ) -> Result<T, End> {
-        let mut told = false;
+        let mut outage = LogOnce::default();
         loop {
             match work().await {
                 Ok(done) => return Ok(done),
-                Err(error) if !told => tracing::warn!("waiting for the object store: {error:#}"),
+                Err(error) if outage.first_failure() => {
+                    tracing::warn!("waiting for the object store: {error:#}")
+                }
                 Err(_) => {}
             }
-            told = true;
             tokio::select! {
                 biased;
                 () = delivery.lease.lost() => return Err(End::Lost),
@@ -179,76 +184,8 @@ where
         }
     }
 
-    async fn answer(&self, delivery: &Delivery, message: &Message, end: End) {
-        let lease = &delivery.lease;
-        // What is not fenced by the manifest must not be said by a worker whose time is over.
-        let end = if lease.holds() { end } else { End::Lost };
-        match end {
-            End::Result(result) => self.publish(delivery, result).await,
-            End::Retry(error) if delivery.number >= delivery.task.attempt_limit => {
-                tracing::error!("attempts exhausted: {error:#}");
-                if let Err(error) = self
-                    .queue
-                    .bury(self.stage.as_str(), message, &format!("{error:#}"))
-                    .await
-                {
-                    tracing::warn!("no copy in the dead stream: {error}");
-                }
-                metrics::buried(self.stage);
-                let outcome = Outcome::Failed {
-                    code: FailureCode::AttemptsExhausted,
-                    detail: format!("none of {} attempts came to an end", delivery.number),
-                };
-                self.publish(delivery, self.result(delivery, outcome, Timings::default()))
-                    .await;
-            }
-            End::Retry(error) => {
-                tracing::warn!("will be tried again: {error:#}");
-                metrics::task_ended(self.stage, "retried", "");
-                // While the store is down, or full, the next attempt would fail as well: they would be used up.
-                let check = async || Ok(self.store.honours_conditional_writes().await.map(drop)?);
-                let kind = match self.patiently(delivery, check).await {
-                    Ok(()) => AckKind::Nak(Some(retry_delay(delivery.number))),
-                    Err(End::HandOver) => AckKind::Nak(None),
-                    Err(_) => return,
-                };
-                lease.end(kind).await;
-            }
-            End::HandOver => {
-                tracing::info!("handed over");
-                metrics::task_ended(self.stage, "retried", "");
-                lease.end(AckKind::Nak(None)).await;
-            }
-            End::Cancelled => {
-                tracing::info!("cancelled");
-                metrics::task_ended(self.stage, "cancelled", "");
-                lease.end(AckKind::Term).await;
-            }
-            End::Lost => {
-                tracing::warn!("the lease was lost; the attempt stops");
-                metrics::task_ended(self.stage, "abandoned", "");
-            }
-        }
-    }
-
-    async fn publish(&self, delivery: &Delivery, result: TaskResult) {
-        let (outcome, code, timings) = (result.outcome.name(), result.outcome.code(), result.timings);
-        if !commit::publish(&self.queue, delivery, result).await {
-            tracing::warn!("the lease was lost before the result was stored");
-            return metrics::task_ended(self.stage, "abandoned", "");
-        }
-        metrics::task_ended(self.stage, outcome, code);
-        let Timings {
-            queued,
-            fetch,
-            process,
-            store,
-        } = timings;
-        tracing::info!(outcome, code, queued, fetch, process, store, "ended");
-    }
-
-    /// Counts the phases that this attempt went through; not those of an attempt whose result is only passed on.
-    fn time(&self, timings: &Timings) {
+    /// Records the phases of this attempt. Not called for the result of an earlier attempt.
+    fn record_phases(&self, timings: &Timings) {
         let phases = [
             ("fetch", timings.fetch),
             ("process", timings.process),
@@ -259,6 +196,7 @@ where
         }
     }
 
+    /// The result of this delivery with an outcome.
     pub(super) fn result(&self, delivery: &Delivery, outcome: Outcome, timings: Timings) -> TaskResult {
         TaskResult {
             task_id: delivery.task.task_id,
@@ -270,24 +208,9 @@ where
             worker: self.name.clone(),
         }
     }
-
-    /// Moves a message that nobody can work on to the dead stream.
-    async fn bury(&self, lease: &Lease, message: &Message, reason: &str) {
-        match self.queue.bury(self.stage.as_str(), message, reason).await {
-            Ok(()) => {
-                tracing::error!(subject = %message.subject, reason, "moved to the dead stream");
-                metrics::buried(self.stage);
-                lease.end(AckKind::Term).await;
-            }
-            Err(error) => {
-                tracing::warn!("a message could not be moved to the dead stream yet: {error}");
-                lease.end(AckKind::Nak(Some(Duration::from_secs(5)))).await;
-            }
-        }
-    }
 }
 
-/// The task, which delivery of it this is, and the seconds it was queued; or why nobody can work on it.
+/// Decodes a message: the task, its delivery number and its seconds in the queue. The error says why it is not a task.
 fn decode(stage: Stage, message: &Message) -> Result<(Task, u32, f64), String> {
     let info = message
         .info()
@@ -302,14 +225,4 @@ fn decode(stage: Stage, message: &Message) -> Result<(Task, u32, f64), String> {
         own if own == stage => Ok((task, number, queued)),
         other => Err(format!("a task of stage {other} in the queue of {stage}")),
     }
-}
-
-/// Seconds before the next attempt: short at first, for a passing fault; longer for an outage.
-fn retry_delay(number: u32) -> Duration {
-    Duration::from_secs(match number {
-        0 | 1 => 1,
-        2 => 5,
-        3 => 15,
-        _ => 45,
-    })
 }

@@ -1,5 +1,5 @@
-//! Everything that reads what others send, given what nobody should send: it must neither panic nor pass on what it
-//! cannot write again.
+//! Fuzz tests of every reader of external data. A reader must not panic, and must not pass on a value that it cannot
+//! write again.
 
 use crate::ffmpeg::{Probe, input_bytes, progress};
 use proptest::{collection::vec, prelude::*};
@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use vidp_contract::{MediaFacts, Progress, Task, TaskResult, TraceParent, keys};
 
-/// A golden message with some bytes changed, cut off or put in.
+/// A golden message with some bytes changed, removed or inserted.
 fn damaged(golden: &'static str) -> impl Strategy<Value = Vec<u8>> {
     vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 0..6).prop_map(move |changes| {
         let mut bytes = golden.as_bytes().to_vec();
@@ -23,15 +23,15 @@ fn damaged(golden: &'static str) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// What can be read can be written, and reads the same.
-fn there_and_back<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
+/// Checks that a readable message can be written and read again without a change.
+fn check_round_trip<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
     if let Ok(message) = serde_json::from_slice::<T>(bytes) {
         let written = serde_json::to_vec(&message).unwrap();
         assert_eq!(serde_json::from_slice::<T>(&written).unwrap(), message);
     }
 }
 
-/// Values that ffprobe, or a file that talks through it, may give.
+/// Values that ffprobe may print, some under the control of the file.
 fn odd() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(Value::Null),
@@ -140,16 +140,16 @@ proptest! {
         result in damaged(include_str!("../../contract/wire/result-succeeded.json")),
         progress in damaged(include_str!("../../contract/wire/progress.json")),
     ) {
-        there_and_back::<Task>(&task);
-        there_and_back::<TaskResult>(&result);
-        there_and_back::<Progress>(&progress);
+        check_round_trip::<Task>(&task);
+        check_round_trip::<TaskResult>(&result);
+        check_round_trip::<Progress>(&progress);
     }
 
     #[test]
     fn bytes_that_are_no_message(bytes in vec(any::<u8>(), 0..200)) {
-        there_and_back::<Task>(&bytes);
-        there_and_back::<TaskResult>(&bytes);
-        there_and_back::<Progress>(&bytes);
+        check_round_trip::<Task>(&bytes);
+        check_round_trip::<TaskResult>(&bytes);
+        check_round_trip::<Progress>(&bytes);
     }
 
     #[test]

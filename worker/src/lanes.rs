@@ -1,4 +1,4 @@
-//! Which queue the next task comes from.
+//! The choice of the lane that the next task is pulled from.
 
 use anyhow::{Context, Result};
 use async_nats::jetstream::{Message, consumer::PullConsumer};
@@ -7,14 +7,14 @@ use std::time::Duration;
 use vidp_common::queue::{Queue, QueueError};
 use vidp_contract::{Lane, Stage};
 
-/// Every so many pulls begin with the batch lane, so that neither lane starves.
+/// One in this many pulls starts with the batch lane, so that neither lane starves.
 const BATCH_TURN: u32 = 5;
-/// How long an empty worker waits for an interactive task before it looks at the batch lane again.
+/// Time for which an idle worker waits for an interactive task before it checks the batch lane again.
 const IDLE_WAIT: Duration = Duration::from_secs(1);
-/// Bound on a pull that is answered at once, unless the broker stands still: what comes later waits for its lease to end.
-const QUICK: Duration = Duration::from_secs(5);
+/// Time limit of a pull that a working broker answers at once. A task that arrives later waits for the end of its lease.
+const PULL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The stage's two consumers, asked in turn.
+/// The two consumers of the stage, one for each lane.
 pub(super) struct Lanes {
     queue: Queue,
     stage: Stage,
@@ -32,11 +32,11 @@ impl Lanes {
         }
     }
 
-    /// One task, or none within about a second. Holds no request open afterwards: nothing is fetched ahead.
+    /// Pulls one task; `None` after about a second without one. Leaves no request open: no task is fetched ahead.
     pub(super) async fn next(&mut self) -> Result<Option<Message>> {
         let pulled = self.pull().await;
         if pulled.is_err() {
-            // The consumer may be gone with the broker's store: made anew before the next pull.
+            // The consumer may be lost with the storage of the broker: look it up again before the next pull.
             self.consumers = None;
         }
         pulled
@@ -50,13 +50,13 @@ impl Lanes {
         };
         for lane in order {
             let consumer = self.consumer(lane).await?;
-            let quick = async {
-                // Without `expires`: with it the server waits for a first message that long, `no_wait` or not.
+            let pull = async {
+                // Without `expires`: with it the server waits that long for a first message, even with `no_wait`.
                 let mut batch = consumer.fetch().max_messages(1).messages().await?;
                 let message = batch.next().await.transpose();
                 message.map_err(anyhow::Error::from_boxed)
             };
-            let answer = tokio::time::timeout(QUICK, quick).await;
+            let answer = tokio::time::timeout(PULL_TIMEOUT, pull).await;
             if let Some(message) = answer.context("the broker does not answer")?? {
                 return Ok(Some(message));
             }

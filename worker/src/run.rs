@@ -1,13 +1,14 @@
-//! One attempt: the handler runs until it ends or must stop.
+//! One attempt: runs the handler until it ends or must stop.
 
 use super::{
-    attempt::{Attempt, TaskError, lock},
+    attempt::{Attempt, TaskError},
     delivery::{Delivery, End, Worker},
 };
 use anyhow::anyhow;
+use parking_lot::Mutex;
 use serde::Serialize;
 use std::{
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
@@ -17,9 +18,9 @@ use uuid::Uuid;
 use vidp_common::queue::Queue;
 use vidp_contract::{FailureCode, Outcome, Progress, Success, Timings};
 
-/// Progress goes out at most once in this time.
+/// Minimum interval between two progress messages.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
-/// How long a cancelled handler may take to stop before it is dropped.
+/// Time limit for a cancelled handler to stop before it is dropped.
 const STOP_LIMIT: Duration = Duration::from_millis(2500);
 
 impl<H, F, R> Worker<H>
@@ -28,7 +29,7 @@ where
     F: Future<Output = Result<R, TaskError>> + Send + 'static,
     R: Serialize + Send + 'static,
 {
-    /// Runs the handler once, in a scratch folder that is gone afterwards.
+    /// Runs the handler once, in a scratch folder that is removed afterwards.
     pub(super) async fn attempt(&self, delivery: &Delivery) -> End {
         let task = &delivery.task;
         let scratch = match tempfile::tempdir_in(&self.scratch) {
@@ -62,15 +63,15 @@ where
         });
         let mut cancels = self.cancels.subscribe();
         let cancelled = async {
-            // A lagging receiver has missed some; the API repeats what matters.
+            // A receiver that lags misses some cancellations; the API repeats those that are still valid.
             while !matches!(cancels.recv().await, Ok(cancel) if cancel.means(task)) {}
         };
         let started = Instant::now();
-        // A task of its own, so that a panic ends the attempt and not the worker.
+        // In a separate task, so that a panic ends the attempt and not the worker.
         let handler = (self.handler)(attempt.clone()).instrument(tracing::Span::current());
         let mut handler = AbortOnDropHandle::new(tokio::spawn(handler));
         let stopped = tokio::select! {
-            // In this order: a worker that was frozen finds many of these true at once.
+            // In this order: after a freeze several branches may be ready at once.
             biased;
             () = delivery.lease.lost() => End::Lost,
             ended = &mut handler => {
@@ -86,44 +87,46 @@ where
                     code: FailureCode::TimedOut,
                     detail: format!("the work took longer than {} s", self.task_timeout.as_secs()),
                 };
-                End::Result(self.result(delivery, outcome, *lock(&attempt.timings)))
+                End::Result(self.result(delivery, outcome, *attempt.timings.lock()))
             }
         };
         attempt.cancel.cancel();
-        // The handler kills its children; what does not stop in time is dropped, which kills them as well.
+        // The handler kills its children. A handler that does not stop in time is dropped, which kills them too.
         let _ = tokio::time::timeout(STOP_LIMIT, handler).await;
         stopped
     }
 }
 
-/// What the handler's end means; an error when it is worth another attempt.
+/// Converts the end of the handler to an outcome. An error means a retry.
 fn outcome<R: Serialize>(
     ended: Result<Result<R, TaskError>, tokio::task::JoinError>,
     attempt: &Attempt,
     elapsed: Duration,
 ) -> anyhow::Result<(Outcome, Timings)> {
-    let mut timings = *lock(&attempt.timings);
+    let mut timings = *attempt.timings.lock();
     timings.process = (elapsed.as_secs_f64() - timings.fetch - timings.store).max(0.0);
     let outcome = match ended {
         Ok(Ok(report)) => {
             let serde_json::Value::Object(report) = serde_json::to_value(report)? else {
-                return Err(anyhow!("a report that is no object"));
+                return Err(anyhow!("the report is not a JSON object"));
             };
-            let mut outputs = std::mem::take(&mut *lock(&attempt.outputs));
-            // Stored side by side, they come in any order.
+            let mut outputs = std::mem::take(&mut *attempt.outputs.lock());
+            // Outputs are stored concurrently, so that their order varies.
             outputs.sort_by(|a, b| a.name.cmp(&b.name));
             Outcome::Succeeded(Success { outputs, report })
         }
         Ok(Err(TaskError::Fail { code, detail })) => Outcome::Failed { code, detail },
         Ok(Err(TaskError::Skip(code))) => Outcome::Skipped { code },
         Ok(Err(TaskError::Retry(error))) => return Err(error),
-        Ok(Err(TaskError::Cancelled)) => return Err(anyhow!("the handler stopped without being told to")),
+        Ok(Err(TaskError::Cancelled)) => {
+            return Err(anyhow!("the handler stopped although it was not cancelled"));
+        }
         Err(error) => return Err(anyhow!("the handler panicked: {error}")),
     };
     Ok((outcome, timings))
 }
 
-/// Sends the newest progress whenever it changed, the first at once.
+/// Sends the latest progress after each change; the first message at once.
 async fn send_progress(queue: Queue, mut changes: watch::Receiver<Progress>) {
     loop {
         let progress = changes.borrow_and_update().clone();

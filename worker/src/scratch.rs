@@ -1,4 +1,4 @@
-//! The folder for temporary files: one a process, so that what a killed worker left behind can be told apart.
+//! The folder for temporary files. Each process has its own, so that the remains of a killed worker can be identified.
 
 use anyhow::{Context, Result};
 use std::{
@@ -7,7 +7,7 @@ use std::{
 };
 use vidp_contract::Stage;
 
-/// Makes `<root>/<stage>-<pid>` and removes those of processes that are gone.
+/// Creates `<root>/<stage>-<pid>` and removes the folders of processes that ended.
 pub(super) fn prepare(root: &Path, stage: Stage) -> Result<PathBuf> {
     let prepare = || -> io::Result<PathBuf> {
         fs::create_dir_all(root)?;
@@ -19,9 +19,9 @@ pub(super) fn prepare(root: &Path, stage: Stage) -> Result<PathBuf> {
             if owner.is_some_and(|pid: u32| {
                 pid == std::process::id() || !Path::new(&format!("/proc/{pid}")).exists()
             }) {
-                // Another worker that starts now may be removing it as well.
+                // Another worker that starts now may remove it at the same time.
                 if let Err(error) = fs::remove_dir_all(entry.path()) {
-                    tracing::warn!(%error, "not removed: {}", entry.path().display());
+                    tracing::warn!(%error, "cannot remove {}", entry.path().display());
                 }
             }
         }
@@ -32,9 +32,9 @@ pub(super) fn prepare(root: &Path, stage: Stage) -> Result<PathBuf> {
     prepare().with_context(|| format!("VIDP_SCRATCH_DIR {}", root.display()))
 }
 
-/// Removes the process's own folder at its end.
+/// Removes the folder of this process at its end.
 pub(super) fn remove(own: &Path) {
     if let Err(error) = fs::remove_dir_all(own) {
-        tracing::warn!(%error, "temporary files are left in {}", own.display());
+        tracing::warn!(%error, "temporary files remain in {}", own.display());
     }
 }

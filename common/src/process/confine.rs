@@ -1,17 +1,17 @@
-//! What a child is kept from. It reads media that strangers made, so that whatever takes it over should find little
-//! within its reach.
+//! Confinement of a child program. It reads untrusted media, so that an exploit in it must not reach much.
 //!
-//! Layers: the empty environment and the process group of its start, resource limits, no new privileges, and a seccomp
-//! filter where the kernel has one. The rest is the deployment's: an own user, a read-only root, no capabilities.
+//! Layers: the empty environment and the process group from its start, resource limits, no new privileges, and a
+//! seccomp filter if the kernel supports it. The deployment adds a user for the service, a read-only root file system
+//! and no capabilities.
 
-use super::Limits;
+use super::limits::Limits;
 use anyhow::Result;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
 use std::{collections::BTreeMap, io, sync::LazyLock};
 
-/// Calls that neither ffmpeg nor ffprobe makes: looking into other processes, loading code into the kernel, leaving or
+/// System calls that neither ffmpeg nor ffprobe makes: inspecting other processes, loading code into the kernel, leaving or
 /// entering namespaces, and io_uring, which opens sockets past this filter.
 const NEVER: &[i64] = &[
     libc::SYS_ptrace,
@@ -34,17 +34,17 @@ const NEVER: &[i64] = &[
     libc::SYS_init_module,
     libc::SYS_finit_module,
 ];
-/// Calls of the x32 interface have this bit besides the number (`__X32_SYSCALL_BIT` of Linux's asm/unistd.h).
+/// System calls of the x32 interface have this bit besides the number (`__X32_SYSCALL_BIT` of Linux's asm/unistd.h).
 #[cfg(target_arch = "x86_64")]
 const OTHER_NUMBERS: &[i64] = &[0, 0x4000_0000];
 #[cfg(not(target_arch = "x86_64"))]
 const OTHER_NUMBERS: &[i64] = &[0];
-/// Open files of a child; ffmpeg has some 20.
+/// Maximum number of open files of a child; ffmpeg has about 20.
 const MAX_FILES: u64 = 256;
 
-/// The filters of children that may use the network, and of those that may not; `None` when the kernel has none.
+/// The filters for children with and without network access; `None` when the kernel has no seccomp.
 static FILTERS: LazyLock<Option<[BpfProgram; 2]>> = LazyLock::new(|| {
-    // SAFETY: a question with plain integers.
+    // SAFETY: this prctl only reads, and its arguments are plain integers.
     let supported = unsafe { libc::prctl(libc::PR_GET_SECCOMP) } >= 0;
     let filters = || Ok([filter(NEVER, &[])?, filter(NEVER, &[libc::SYS_socket])?]);
     match supported.then(filters).transpose() {
@@ -56,7 +56,7 @@ static FILTERS: LazyLock<Option<[BpfProgram; 2]>> = LazyLock::new(|| {
     }
 });
 
-/// The layers that are on, for the log.
+/// The active layers of confinement, for the log.
 pub fn layers() -> &'static str {
     match FILTERS.is_some() {
         true => "empty environment, resource limits, no new privileges, seccomp (no network for files)",
@@ -64,13 +64,13 @@ pub fn layers() -> &'static str {
     }
 }
 
-/// The filter of a child; to be asked for before the fork, because it is made once and needs memory.
+/// The filter for a child. Call it before the fork: the first call builds the filters and allocates memory.
 pub(super) fn filter_for(limits: &Limits) -> Option<&'static BpfProgram> {
     let [with_network, without] = FILTERS.as_ref()?;
     Some(if limits.network { with_network } else { without })
 }
 
-/// Answers EPERM to `never`, and to `sockets` but for those between processes of this machine.
+/// Builds a filter: EPERM for the calls `never`, and for the calls `sockets` except for Unix sockets.
 fn filter(never: &[i64], sockets: &[i64]) -> Result<BpfProgram> {
     let foreign = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, libc::AF_UNIX as u64)?;
     let mut rules = BTreeMap::new();
@@ -91,7 +91,7 @@ fn filter(never: &[i64], sockets: &[i64]) -> Result<BpfProgram> {
     Ok(filter.try_into()?)
 }
 
-/// Runs in the child before the program does, and calls only async-signal-safe functions.
+/// Applies the limits and the filter in the child before the program starts. Calls only async-signal-safe functions.
 pub(super) fn confine(limits: Limits, filter: Option<&BpfProgram>, parent: u32) -> io::Result<()> {
     let set = |resource, soft: u64, hard: u64| {
         let limit = libc::rlimit {
@@ -111,7 +111,7 @@ pub(super) fn confine(limits: Limits, filter: Option<&BpfProgram>, parent: u32) 
     let cpu = limits.cpu.as_secs().max(1);
     // SIGXCPU at the soft limit, SIGKILL five seconds later for a program that catches it.
     set(libc::RLIMIT_CPU, cpu, cpu + 5)?;
-    // SAFETY: prctl and getppid take and give plain integers.
+    // SAFETY: prctl and getppid take and return plain integers.
     unsafe {
         if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0
             || libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
@@ -120,7 +120,7 @@ pub(super) fn confine(limits: Limits, filter: Option<&BpfProgram>, parent: u32) 
         }
         // The parent may have died before the line above took effect.
         if libc::getppid().cast_unsigned() != parent {
-            return Err(io::Error::other("the parent is gone"));
+            return Err(io::Error::other("the parent process ended"));
         }
     }
     match filter {

@@ -1,14 +1,14 @@
-//! The last lines of what a child program says on its standard error.
+//! The last lines of a child program's standard error.
 
 use std::collections::VecDeque;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Lines of standard error kept for the error message.
+/// Number of lines that an error message includes.
 const TAIL_LINES: usize = 20;
-/// Characters of one such line.
+/// Maximum length of a line in characters.
 const TAIL_WIDTH: usize = 500;
 
-/// Kept as it comes.
+/// The last lines, oldest first.
 #[derive(Default)]
 pub(super) struct Tail(VecDeque<String>);
 
@@ -26,7 +26,7 @@ impl Tail {
     }
 }
 
-/// Takes the queries out of URLs: the signature of a presigned one is a key to the file, and tails go to the log.
+/// Removes the queries of URLs. The signature in a presigned URL grants access to the file, and tails are logged.
 fn without_queries(line: &str) -> String {
     let words = line.split(' ').map(|word| match word.split_once('?') {
         Some((place, _)) if place.contains("://") => format!("{place}?..."),

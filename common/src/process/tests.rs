@@ -71,7 +71,7 @@ async fn cancelling_kills_the_whole_group() {
     cancel.cancel();
     assert!(matches!(ended.await.unwrap(), Err(ProcessError::Cancelled)));
     let gone = || match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
-        // An orphan waits for init to reap it: dead all the same.
+        // An orphan that init has not reaped yet is dead too.
         Ok(stat) => stat.contains(") Z "),
         Err(_) => true,
     };
@@ -94,7 +94,7 @@ async fn a_child_has_no_more_than_it_needs() {
     let said = String::from_utf8(said.unwrap()).unwrap();
     assert_eq!(said, "NoNewPrivs:\t1\nSeccomp:\t2\n256\n", "{}", layers());
     assert!(layers().contains("seccomp"), "{}", layers());
-    // A namespace of its own would give it root there.
+    // In a new user namespace the child would be root.
     assert!(
         shell("unshare --user --map-root-user true", LIMITS)
             .await

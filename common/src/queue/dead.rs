@@ -1,8 +1,8 @@
-//! The dead stream: messages that nobody could work on, each with the reason.
+//! The dead stream: messages that could not be processed, each with the reason.
 
 use super::{
-    Queue, QueueError,
-    error::{CALL_TIMEOUT, failed, timely},
+    connection::Queue,
+    error::{CALL_TIMEOUT, QueueError, failed, timely},
 };
 use async_nats::{
     HeaderMap,
@@ -17,30 +17,30 @@ use bytes::Bytes;
 use time::OffsetDateTime;
 use vidp_contract::streams;
 
-/// Longest reason of a dead message, in characters.
+/// Maximum length of the reason of a dead message, in characters.
 const MAX_REASON: usize = 500;
 
 /// A message of the dead stream.
 #[derive(Clone, Debug)]
 pub struct DeadLetter {
-    /// Its place in the stream, which names it.
+    /// Sequence number in the stream, which identifies the message.
     pub sequence: u64,
-    /// When it was moved there.
+    /// Time when the message was moved to the dead stream.
     pub at: OffsetDateTime,
-    /// Whose it was: a stage, or `results`.
+    /// The queue of the message: a stage, or `results`.
     pub queue: String,
-    /// The subject it had, if it is known.
+    /// The original subject, if known.
     pub subject: Option<String>,
-    /// Why it is dead.
+    /// The reason why it could not be processed.
     pub reason: String,
-    /// How often it had been delivered, if that is known.
+    /// The number of its deliveries, if known.
     pub deliveries: Option<i64>,
-    /// What it says; empty when it was too large to be moved.
+    /// The payload; empty when it was too large to be moved.
     pub payload: Bytes,
 }
 
 impl DeadLetter {
-    /// The subject, when it is one that has a consumer.
+    /// The original subject, if a consumer reads it; only then can the message be sent there again.
     pub fn home(&self) -> Option<&str> {
         let home = |subject: &&str| {
             ["vidp.tasks.", "vidp.results."]
@@ -65,10 +65,12 @@ impl DeadLetter {
 }
 
 impl Queue {
-    /// Moves a message to the dead stream, with the reason; `queue` is a stage or `results`.
+    /// Copies a message to the dead stream, with the reason; `queue` is a stage or `results`.
+    ///
+    /// The caller ends the original.
     pub async fn bury(&self, queue: &str, message: &Message, reason: &str) -> Result<(), QueueError> {
         let mut headers = HeaderMap::new();
-        // A header value must be one line, and the message must not become larger than the broker takes.
+        // A header value must be one line, and the message must not exceed the size limit of the broker.
         let reason: String = reason
             .replace(['\r', '\n'], " ")
             .chars()
@@ -87,13 +89,13 @@ impl Queue {
             .publish(subject.clone(), headers.clone(), message.payload.clone())
             .await
         {
-            // Without what it says rather than for ever in the queue.
+            // Moved without its payload: otherwise it would stay in the queue for ever.
             Err(error) if error.is_too_large() => self.publish(subject, headers, Bytes::new()).await,
             published => published,
         }
     }
 
-    /// At most `limit` dead messages behind this one, oldest first.
+    /// At most `limit` dead messages after the sequence number `behind`, oldest first.
     pub async fn dead_letters(&self, behind: u64, limit: usize) -> Result<Vec<DeadLetter>, QueueError> {
         let (mut found, mut last) = (Vec::new(), behind);
         while found.len() < limit
@@ -105,13 +107,13 @@ impl Queue {
         Ok(found)
     }
 
-    /// One dead message.
+    /// The dead message with this sequence number; `None` when it does not exist.
     pub async fn dead_letter(&self, sequence: u64) -> Result<Option<DeadLetter>, QueueError> {
         let letter = self.dead_from(sequence).await?;
         Ok(letter.filter(|letter| letter.sequence == sequence))
     }
 
-    /// The first at this place or behind it.
+    /// The first dead message at or after this sequence number.
     async fn dead_from(&self, sequence: u64) -> Result<Option<DeadLetter>, QueueError> {
         let stream = self.stream(streams::DEAD).await?;
         let first = stream.get_first_raw_message_by_subject(streams::DEAD_SUBJECTS, sequence);
@@ -123,14 +125,15 @@ impl Queue {
         }
     }
 
-    /// Sends a dead message to where it came from, and takes it from the dead stream: in this order, so that none is
-    /// lost. Whoever does so at the same time sends no second one, by its message id. False when a message with this
-    /// subject is queued already: a task's twin.
+    /// Sends a dead message back to its original subject, and then removes it from the dead stream.
+    ///
+    /// This order loses no message. A concurrent call does not send a second copy, because both use the same message
+    /// id. Returns false when the task is queued already.
     ///
     /// # Panics
-    /// When it has no [`DeadLetter::home`].
+    /// Panics when the message has no [`DeadLetter::home`].
     pub async fn redrive(&self, letter: &DeadLetter) -> Result<bool, QueueError> {
-        let home = letter.home().expect("somebody takes it").to_owned();
+        let home = letter.home().expect("a consumer reads the subject").to_owned();
         let mut headers = HeaderMap::new();
         headers.insert(NATS_MESSAGE_ID, format!("dead-{}", letter.sequence).as_str());
         match self.publish(home, headers, letter.payload.clone()).await {
@@ -141,12 +144,12 @@ impl Queue {
         Ok(true)
     }
 
-    /// Removes a dead message. False when it is not there.
+    /// Removes a dead message. False when it does not exist.
     pub async fn discard(&self, sequence: u64) -> Result<bool, QueueError> {
         let stream = self.stream(streams::DEAD).await?;
         let delete = async {
             match stream.delete_message(sequence).await {
-                // The broker has no code of its own for a message that is not there.
+                // The broker has no distinct error code for a message that does not exist.
                 Err(error) if matches!(error.kind(), DeleteMessageErrorKind::JetStream(_)) => Ok(Err(error)),
                 other => other.map(Ok),
             }

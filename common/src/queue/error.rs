@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-/// Bound on a whole call: a few requests.
+/// Time limit of a whole call, which makes a few requests.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why the broker did not do what was asked.
+/// A failed call to the broker.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}: {error}")]
 pub struct QueueError {
@@ -12,12 +12,14 @@ pub struct QueueError {
 }
 
 impl QueueError {
-    /// The message is larger than the broker takes; it always will be.
+    /// True when the message exceeds the size limit of the broker. A retry would fail too.
     pub fn is_too_large(&self) -> bool {
         self.says("max payload size exceeded")
     }
 
-    /// The refusal by "one message per subject". Its code is the one of every failed store, so the words decide.
+    /// True when the stream already has a message with this subject and refuses a second one.
+    ///
+    /// The error code is the same for every failed publication, so this compares the text.
     pub(super) fn is_already_stored(&self) -> bool {
         self.says("maximum messages per subject exceeded")
     }
@@ -34,7 +36,7 @@ impl QueueError {
     }
 }
 
-/// The client queues what is asked of it while it reconnects, and its queue may be full: nothing waits longer.
+/// Limits the time of a request. The client queues requests while it reconnects, and its queue may be full.
 pub(super) async fn timely<T, E: Into<async_nats::Error>>(
     what: &'static str,
     request: impl Future<Output = Result<T, E>>,
@@ -45,6 +47,7 @@ pub(super) async fn timely<T, E: Into<async_nats::Error>>(
     }
 }
 
+/// Converts an error of the operation `what`.
 pub(super) fn failed<E: Into<async_nats::Error>>(what: &'static str) -> impl FnOnce(E) -> QueueError {
     move |error| QueueError {
         what,

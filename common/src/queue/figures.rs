@@ -1,27 +1,32 @@
-//! The broker's own figures, for metrics and health.
+//! Metrics of the broker: depths of the queues and sizes of the streams.
 
-use super::{Queue, QueueError, error::timely};
+use super::{
+    connection::Queue,
+    error::{QueueError, timely},
+};
 use std::collections::BTreeMap;
 use vidp_contract::{Lane, Stage, streams};
 
-/// What the broker holds, counted at nearly the same moment.
+/// Depths of the queues and sizes of the streams, read at nearly the same moment.
 #[derive(Clone, Debug, Default)]
 pub struct Figures {
-    /// Tasks waiting or running in each lane of each stage: the queue depth, and what KEDA calls lag.
+    /// Waiting and running tasks in each lane of each stage: the queue depth, which KEDA calls lag.
     pub depth: BTreeMap<(Stage, Lane), u64>,
     /// The streams by name.
     pub streams: BTreeMap<&'static str, StreamFigures>,
 }
 
-/// What one lane of a stage has to do, and who is there to do it.
+/// Tasks in one lane of a stage, and its idle workers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Load {
-    /// Tasks that nobody has yet.
+    /// Tasks that were not delivered yet.
     pub waiting: u64,
-    /// Tasks that a worker has: each works on one. One that died has its task until another worker takes it.
+    /// Tasks that were delivered and not acknowledged yet. The task of a dead worker counts until its redelivery.
     pub running: u64,
-    /// Workers that ask for a task of this lane just now. An idle worker asks for interactive ones, in requests of a
-    /// second with a few milliseconds between them: it can be missed.
+    /// Workers that wait for a task of this lane now.
+    ///
+    /// An idle worker waits for interactive tasks in requests of one second, with a few milliseconds between them, so
+    /// that this count can miss it.
     pub idle: u64,
 }
 
@@ -32,20 +37,21 @@ impl Load {
     }
 }
 
-/// How full a stream is.
+/// Size of a stream.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamFigures {
-    /// Messages stored.
+    /// Number of stored messages.
     pub messages: u64,
-    /// Bytes stored.
+    /// Number of stored bytes.
     pub bytes: u64,
-    /// Most bytes that it takes.
+    /// Maximum number of stored bytes.
     pub max_bytes: i64,
 }
 
 impl Figures {
-    /// Tasks that no consumer will ever deliver. Counts that are taken while tasks come and go differ for a moment;
-    /// a difference that stays is a fault.
+    /// Number of tasks that no consumer will deliver: stored tasks minus the sum of the depths.
+    ///
+    /// The counts are read one after the other, so that a difference for a moment is normal. A lasting one is a fault.
     pub fn stranded(&self) -> u64 {
         let held = self.depth.values().sum();
         let stored = self.streams.get(streams::TASKS).map_or(0, |tasks| tasks.messages);
@@ -54,7 +60,7 @@ impl Figures {
 }
 
 impl Queue {
-    /// What one lane has to do.
+    /// Waiting and running tasks of one lane, and its idle workers.
     pub async fn load(&self, stage: Stage, lane: Lane) -> Result<Load, QueueError> {
         let stream = self.stream(streams::TASKS).await?;
         let info = timely("consumer", stream.consumer_info(streams::consumer(stage, lane))).await?;
@@ -65,12 +71,12 @@ impl Queue {
         })
     }
 
-    /// Tasks waiting or running in one lane: the queue depth.
+    /// Waiting and running tasks of one lane: the queue depth.
     pub async fn depth(&self, stage: Stage, lane: Lane) -> Result<u64, QueueError> {
         Ok(self.load(stage, lane).await?.depth())
     }
 
-    /// Asks for all figures; some ten requests.
+    /// Reads all metrics of the broker with about ten requests.
     pub async fn figures(&self) -> Result<Figures, QueueError> {
         let mut figures = Figures::default();
         for name in streams::ALL {

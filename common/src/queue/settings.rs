@@ -1,6 +1,6 @@
 //! The settings of streams and consumers.
 
-use super::Queue;
+use super::connection::Queue;
 use async_nats::jetstream::{
     consumer::{AckPolicy, DeliverPolicy, pull},
     stream::{self, DiscardPolicy, RetentionPolicy, StorageType},
@@ -21,15 +21,15 @@ impl Queue {
         [
             stream::Config {
                 name: streams::TASKS.to_owned(),
-                // Just what has a consumer: the broker refuses anything else, which would lie there for ever.
+                // Only subjects with a consumer: a message with another subject would stay in the stream for ever.
                 subjects: lanes.collect(),
                 retention: RetentionPolicy::WorkQueue,
-                // One message per subject, a second one refused: a task can be published again at any time, and is
-                // never queued twice. (Deduplication by message id forgets acknowledged ones at a restart.)
+                // One message for each subject: a task can be published again at any time and is never queued twice.
+                // (Deduplication by message id forgets acknowledged messages at a restart.)
                 max_messages_per_subject: 1,
                 discard: DiscardPolicy::New,
                 discard_new_per_subject: true,
-                // A bound, so that a publish fails clearly before the disk is full.
+                // With this limit a publication fails with a clear error before the disk is full.
                 max_bytes: 512 << 20,
                 ..base.clone()
             },
@@ -57,9 +57,10 @@ impl Queue {
             deliver_policy: DeliverPolicy::All,
             ack_policy: AckPolicy::Explicit,
             ack_wait: self.ack_wait,
-            // A delivery limit here would strand the message in the stream, in no count; the worker keeps its own.
+            // A delivery limit here would strand the message in the stream, and no metric would count it. The worker
+            // enforces the limit itself.
             max_deliver: -1,
-            // For all replicas together; every running task holds one.
+            // Shared by all replicas of the worker; every running task uses one.
             max_ack_pending: 10_000,
             num_replicas: self.replicas,
             ..Default::default()

@@ -1,4 +1,4 @@
-//! The probe that a container runs on itself, where there is no shell and no curl.
+//! The health check that a container runs on itself, for images without a shell and curl.
 
 use anyhow::{Context, Result, bail, ensure};
 use std::{
@@ -11,9 +11,13 @@ use tokio::{
     time::timeout,
 };
 
+/// Time limit of the whole check.
 const LIMIT: Duration = Duration::from_secs(4);
 
-/// Asks the service that listens on `bind` for `/ready`, or else for `/health`; an error is its answer.
+/// Requests `/ready` or `/health` from the service that listens on `bind`.
+///
+/// # Errors
+/// Fails when the service does not answer, or with the text of any answer but 200.
 pub async fn healthcheck(bind: SocketAddr, ready: bool) -> Result<()> {
     let path = if ready { "/ready" } else { "/health" };
     let address = reachable(bind);
@@ -30,7 +34,7 @@ pub async fn healthcheck(bind: SocketAddr, ready: bool) -> Result<()> {
     Ok(())
 }
 
-/// The address to ask a service that listens on all of them.
+/// The address for a request to a service on this machine: loopback if it listens on all addresses.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),

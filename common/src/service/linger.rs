@@ -1,4 +1,4 @@
-//! Closing a connection without losing the answer.
+//! Closing of a connection without the loss of the last response.
 
 use std::{
     io,
@@ -12,14 +12,14 @@ use tokio::{
     runtime::Handle,
 };
 
-/// A client may go on sending for so long after it was refused.
-const TIME: Duration = Duration::from_secs(2);
+/// Time for which a closed connection is still read.
+const LINGER: Duration = Duration::from_secs(2);
 
-/// A connection that is read on for a while after it was closed.
+/// A connection that is read for a while after it was closed.
 ///
-/// A request that is refused before its body has been read (413, say) leaves bytes in the socket; closing it then
-/// makes the kernel reset the connection, and the client often loses the answer that explains it. Reading on, as RFC
-/// 9112 (section 9.6) asks of servers, lets the answer arrive.
+/// A request that is refused before its body was read (413, for example) leaves bytes in the socket. Closing the
+/// socket then makes the kernel reset the connection, and the client often loses the response that explains it. RFC
+/// 9112 (section 9.6) requires that servers keep reading, so that the response arrives.
 pub(super) struct Lingering(Option<TcpStream>);
 
 impl Lingering {
@@ -44,7 +44,7 @@ impl Drop for Lingering {
             let _ = stream.shutdown().await;
             let mut buffer = [0; 16 << 10];
             let rest = async { while matches!(stream.read(&mut buffer).await, Ok(read) if read > 0) {} };
-            let _ = tokio::time::timeout(TIME, rest).await;
+            let _ = tokio::time::timeout(LINGER, rest).await;
         });
     }
 }

@@ -1,5 +1,5 @@
-//! What every service needs around its work: an HTTP server that cannot be held open by idle clients, the probes,
-//! a watchdog, and the end by signal.
+//! The frame of every service: an HTTP server that idle clients cannot block, the probes, a watchdog, and the shutdown
+//! by signal.
 
 mod healthcheck;
 mod linger;
@@ -32,26 +32,26 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// A client must have sent its request's head by then.
+/// Time limit for the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Open requests may take this long after the signal.
+/// Time limit for open requests after the shutdown signal.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where a request's connection comes from; an extension of each request that [`serve`] takes.
+/// The client address of a connection, which [`serve`] adds to each request as an extension.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
-/// Listens on an address; the error names it.
+/// Listens on an address. The error names the address.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
         format!("cannot listen on {address}: is another program using the port? (VIDP_BIND)")
     })
 }
 
-/// Serves until `shutdown`, then lets open requests end. More connections than `max_connections` wait until others end.
+/// Serves until `shutdown`, then waits for open requests, within a time limit.
 ///
-/// `axum::serve` has no timeout for a request's head, so that a client which never ends it keeps its connection for
-/// ever; hyper's own server has one.
+/// Connections beyond `max_connections` wait until others end. `axum::serve` has no timeout for the head of a request,
+/// so that a client that never completes one would keep its connection for ever. hyper's server has one.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -74,7 +74,7 @@ pub async fn serve(
             accepted = accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Out of file descriptors, most likely: wait for some to be closed.
+                    // The usual cause is a lack of file descriptors: wait until some are closed.
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
@@ -91,7 +91,7 @@ pub async fn serve(
         let connection = server.serve_connection(TokioIo::new(Lingering::new(stream)), service);
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
-            // A client that hangs up is its own affair.
+            // A client that disconnects is not an error.
             let _ = watched.await;
             drop(permit);
         });
@@ -105,7 +105,7 @@ pub async fn serve(
     }
 }
 
-/// Cancelled by SIGTERM or SIGINT.
+/// Returns a token that SIGTERM or SIGINT cancels.
 pub fn shutdown_signal() -> Result<CancellationToken> {
     let token = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;
@@ -121,7 +121,7 @@ pub fn shutdown_signal() -> Result<CancellationToken> {
     Ok(token)
 }
 
-/// A sign of life that a loop gives and the liveness probe reads.
+/// A watchdog: a loop calls [`beat`](Self::beat), and the liveness probe reads it.
 #[derive(Clone)]
 pub struct Pulse {
     started: Instant,
@@ -130,7 +130,7 @@ pub struct Pulse {
 }
 
 impl Pulse {
-    /// Dead after `limit` without a beat.
+    /// Creates a watchdog that expires after `limit` without a beat.
     pub fn new(limit: Duration) -> Self {
         Pulse {
             started: Instant::now(),
@@ -139,23 +139,23 @@ impl Pulse {
         }
     }
 
-    /// A sign of life.
+    /// Records that the loop is alive.
     pub fn beat(&self) {
         let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last.store(now, Ordering::Relaxed);
     }
 
-    /// There was a beat within the limit.
+    /// True when the last beat is within the limit.
     pub fn is_alive(&self) -> bool {
         let last = Duration::from_millis(self.last.load(Ordering::Relaxed));
         self.started.elapsed().saturating_sub(last) <= self.limit
     }
 }
 
-/// `/health`, `/ready` and `/metrics` of a worker.
+/// Router with `/health`, `/ready` and `/metrics` of a worker.
 ///
-/// Health is the worker's own watchdog and never a dependency, or a broker outage would restart every worker in the
-/// middle of its job.
+/// Health depends on the worker's watchdog and never on a dependency: otherwise an outage of the broker would restart
+/// every worker in the middle of its task.
 pub fn probes(pulse: Pulse, ready: Arc<AtomicBool>, metrics: Handle) -> Router {
     let answer = |good: bool, name| match good {
         true => (StatusCode::OK, format!("{name}\n")),

@@ -1,13 +1,18 @@
-//! Uploading a stream of unknown length.
+//! Upload of a stream of unknown length.
 
-use super::{Parts, Store, StoreError, Stored, part_size, refused};
+use super::{
+    client::Store,
+    error::{StoreError, refused},
+    objects::Stored,
+    parts::{Parts, part_size},
+};
 use aws_sdk_s3::types::CompletedMultipartUpload;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 use vidp_contract::hex;
 
-/// An open multipart upload. Dropping it aborts it: a client that vanishes leaves nothing behind.
+/// An open multipart upload. Dropping it aborts the upload, so that a client that disconnects leaves no parts behind.
 pub struct Multipart {
     store: Store,
     key: String,
@@ -38,12 +43,12 @@ impl Multipart {
         })
     }
 
-    /// The id by which somebody else can abort it when this process dies.
+    /// The upload id, with which another process can abort the upload if this one dies.
     pub fn upload_id(&self) -> &str {
         &self.upload_id
     }
 
-    /// Bytes written so far.
+    /// Number of bytes written so far.
     pub fn size(&self) -> u64 {
         self.size
     }
@@ -53,7 +58,7 @@ impl Multipart {
         hex(&self.hash.clone().finalize())
     }
 
-    /// Adds bytes; waits while the part before is still being sent.
+    /// Adds bytes. Waits while the previous part is being sent.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
         self.hash.update(&bytes);
         self.size += bytes.len() as u64;
@@ -77,7 +82,7 @@ impl Multipart {
             .await
             .map_err(refused("complete upload", &self.key));
         if let Err(error) = completed {
-            // The answer may have been lost after the work was done: the object itself decides.
+            // The response may have been lost after the store completed the upload: the object itself decides.
             if self.store.size(&self.key).await? != Some(self.size) {
                 return Err(error);
             }
@@ -98,7 +103,7 @@ impl Drop for Multipart {
         self.parts.abort();
         let (store, key) = (self.store.clone(), std::mem::take(&mut self.key));
         let upload_id = std::mem::take(&mut self.upload_id);
-        // Without a runtime the process is ending; the sweeper aborts it then.
+        // Without a runtime the process is ending; the sweeper aborts the upload later.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
                 if let Err(error) = store.abort_multipart(&key, &upload_id).await {

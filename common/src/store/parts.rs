@@ -1,25 +1,29 @@
-//! The parts of one multipart upload, in their order.
+//! The parts of one multipart upload, in order.
 
-use super::{Store, StoreError, refused};
+use super::{
+    client::Store,
+    error::{StoreError, refused},
+};
 use aws_sdk_s3::types::CompletedPart;
 use bytes::{Bytes, BytesMut};
 use tokio::task::JoinSet;
 
-/// S3's own lower bound for every part but the last.
+/// Minimum size of every part but the last, set by S3.
 const MIN_PART: u64 = 5 << 20;
-/// S3's own bound on the number of parts.
+/// Maximum number of parts, set by S3.
 const MAX_PARTS: u64 = 10_000;
-/// Parts on their way at the same time, for each upload. With the one being filled this bounds the memory of an
-/// upload to two parts.
+/// Maximum number of parts in flight for each upload. With the part that is being filled, an upload needs memory for
+/// two parts.
 const IN_FLIGHT: usize = 1;
 
-/// Size of the parts that a file of at most `max_size` bytes is sent in.
+/// Size of the parts for a file of at most `max_size` bytes.
 pub fn part_size(max_size: u64) -> u64 {
     max_size.div_ceil(MAX_PARTS).max(MIN_PART)
 }
 
-/// Cuts what is written into parts of one size, and sends each as soon as it is full. The parts' places follow from the
-/// bytes' alone: whoever writes a part again replaces it.
+/// Splits a stream into parts of one size and sends each part as soon as it is full.
+///
+/// The number of a part depends only on the offset of its bytes, so that a repeated part replaces the earlier one.
 pub struct Parts {
     store: Store,
     key: String,
@@ -32,7 +36,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Goes on after the first `before` parts.
+    /// Continues an upload after its first `before` parts; `size` is the size of a part in bytes.
     pub fn after(before: i32, store: &Store, key: &str, upload_id: &str, size: u64) -> Parts {
         Parts {
             store: store.clone(),
@@ -46,11 +50,11 @@ impl Parts {
         }
     }
 
-    /// Adds bytes; waits while the part before is still being sent.
+    /// Adds bytes. Waits while the previous part is being sent.
     pub async fn write(&mut self, mut bytes: Bytes) -> Result<(), StoreError> {
         while !bytes.is_empty() {
             if self.buffer.capacity() == 0 {
-                // The whole part at once: growing step by step would take twice as much.
+                // Allocates the whole part at once: growing in steps would need twice the memory.
                 self.buffer = BytesMut::with_capacity(self.size);
             }
             let room = self.size - self.buffer.len();
@@ -63,12 +67,12 @@ impl Parts {
         Ok(())
     }
 
-    /// Parts that the store has confirmed since this began, the first ones without a gap.
+    /// Number of parts that the store has confirmed since the start of this value, in order and without a gap.
     pub fn confirmed(&self) -> usize {
         self.done.len()
     }
 
-    /// Waits until the store has confirmed what was sent.
+    /// Waits until the store has confirmed all sent parts.
     pub async fn settle(&mut self) -> Result<(), StoreError> {
         while !self.in_flight.is_empty() {
             self.collect().await?;
@@ -76,12 +80,12 @@ impl Parts {
         Ok(())
     }
 
-    /// What is less than a part, and was not sent.
+    /// Takes the bytes that do not fill a part and were not sent.
     pub fn rest(&mut self) -> Bytes {
         std::mem::take(&mut self.buffer).freeze()
     }
 
-    /// Sends the rest as the last part; gives the parts. An upload needs at least one, even an empty one.
+    /// Sends the rest as the last part and returns all parts. An upload needs at least one part, even an empty one.
     pub async fn finish(&mut self) -> Result<Vec<CompletedPart>, StoreError> {
         if !self.buffer.is_empty() || self.next == 1 {
             self.send().await?;

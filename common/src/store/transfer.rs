@@ -1,6 +1,11 @@
-//! Whole files to and from the store, with their hash.
+//! Upload and download of whole files, with their hash.
 
-use super::{Multipart, Store, StoreError, Stored, refused};
+use super::{
+    client::Store,
+    error::{StoreError, refused},
+    multipart::Multipart,
+    objects::Stored,
+};
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::BytesMut;
 use sha2::{Digest, Sha256};
@@ -11,14 +16,15 @@ use tokio::{
 };
 use vidp_contract::hex;
 
-/// Files above this go in parts.
+/// Files above this size in bytes are sent in parts.
 const SINGLE_PUT: u64 = 16 << 20;
-/// Times a download is begun: the SDK repeats requests, but not a body that breaks off.
+/// Attempts of a download. The SDK retries requests, but not a body that ends early.
 const DOWNLOAD_TRIES: u32 = 3;
+/// Bytes read from the file at once.
 const BLOCK: usize = 256 << 10;
 
 impl Store {
-    /// Stores a file and checks that all of it arrived.
+    /// Stores a file and checks the size of the stored object.
     pub async fn upload(&self, key: &str, path: &Path, content_type: &str) -> Result<Stored, StoreError> {
         let in_file = |error| file_error(path, error);
         let mut file = File::open(path).await.map_err(in_file)?;
@@ -97,7 +103,7 @@ impl Store {
         if found != size || hash != sha256 {
             return Err(StoreError::Corrupt {
                 key: key.to_owned(),
-                detail: format!("{size} bytes with SHA-256 {sha256} expected, {found} with {hash} found"),
+                detail: format!("expected {size} bytes with SHA-256 {sha256}, found {found} with {hash}"),
             });
         }
         Ok(())

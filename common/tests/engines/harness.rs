@@ -1,4 +1,4 @@
-//! A bucket of its own for each test.
+//! A separate bucket for each test.
 
 use clap::Parser;
 use std::time::Duration;
@@ -11,17 +11,17 @@ struct Cli {
     s3: S3Config,
 }
 
-/// No condition here takes longer, unless something hangs.
+/// Time limit of every condition in these tests.
 const LIMIT: Duration = Duration::from_secs(30);
 
-pub struct Rig {
-    pub store: Store,
-    pub config: S3Config,
-    pub folder: tempfile::TempDir,
+pub(crate) struct Rig {
+    pub(crate) store: Store,
+    pub(crate) config: S3Config,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Rig {
-    pub async fn new() -> Rig {
+    pub(crate) async fn new() -> Rig {
         let s3 = &vidp_engines::shared().s3;
         let config = Cli::try_parse_from([
             "store",
@@ -47,7 +47,7 @@ impl Rig {
 }
 
 /// Waits until the condition holds.
-pub async fn until(condition: impl AsyncFn() -> bool) {
+pub(crate) async fn until(condition: impl AsyncFn() -> bool) {
     let wait = async {
         while !condition().await {
             tokio::time::sleep(Duration::from_millis(10)).await;

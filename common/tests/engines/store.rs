@@ -8,7 +8,7 @@ use tokio::{
 use vidp_common::store::{Multipart, PutIfAbsent, Store, StoreError};
 use vidp_contract::hex;
 
-/// Bytes that no two positions of a part share.
+/// Pseudo-random bytes, so that two swapped parts differ.
 fn noise(size: usize) -> Vec<u8> {
     let mut state = 1_u32;
     let next = |_| {
@@ -48,7 +48,7 @@ async fn files_come_back_as_they_went() {
     assert!(matches!(missing, Err(StoreError::Missing { .. })), "{missing:?}");
 }
 
-/// A way to the store on which a bit of this text flips, wherever it is in an answer.
+/// Starts a proxy to the store that flips a bit of `text` in every response, and returns its URL.
 async fn flipping(server: &str, text: &'static [u8]) -> String {
     let server = server.trim_start_matches("http://").to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

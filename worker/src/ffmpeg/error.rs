@@ -1,29 +1,30 @@
-use super::run::NO_ROOM;
-use crate::TaskError;
+use super::run::DISK_FULL;
+use crate::attempt::TaskError;
 use std::os::unix::process::ExitStatusExt;
 use vidp_common::process::ProcessError;
 use vidp_contract::FailureCode;
 
-/// Why media could not be read or made.
+/// A failure to read or write media.
 #[derive(Debug, thiserror::Error)]
 pub enum MediaError {
-    /// The file's own fault: another attempt would end the same way.
+    /// The file is at fault: a retry would fail too.
     #[error("{code}: {detail}")]
     Media {
-        /// Stable code.
+        /// The stable code.
         code: FailureCode,
         /// A sentence for users.
         detail: String,
     },
-    /// The program failed for a reason that need not be the file's.
+    /// The program failed, and the file may not be the reason.
     #[error(transparent)]
     Process(#[from] ProcessError),
 }
 
-/// What a program says when its surroundings are at fault, not the file. "Input/output error" is not among them:
-/// that is how some demuxers put the early end of a file.
-const SURROUNDINGS: &[&str] = &[
-    NO_ROOM,
+/// Messages of ffmpeg and ffprobe that show a fault of the machine or the network, not of the file.
+///
+/// "Input/output error" is not in this list: some demuxers print it for a file that ends early.
+const ENVIRONMENT_ERRORS: &[&str] = &[
+    DISK_FULL,
     "HTTP error",
     "Server returned",
     "Connection refused",
@@ -39,11 +40,11 @@ const SURROUNDINGS: &[&str] = &[
     "Network is unreachable",
 ];
 
-/// The exit code of an ffmpeg that was asked to end.
-const STOPPED: i32 = 255;
+/// Exit code of an ffmpeg that was stopped by a signal it handles.
+const STOPPED_EXIT_CODE: i32 = 255;
 
-/// What ffprobe says of a container it knows but cannot open to its end.
-const DAMAGED: &[&str] = &[
+/// Messages of ffprobe for a container that it knows but cannot read completely.
+const DAMAGE_MESSAGES: &[&str] = &[
     "moov atom not found",
     "EBML header parsing failed",
     "error reading header",
@@ -51,7 +52,7 @@ const DAMAGED: &[&str] = &[
 ];
 
 impl MediaError {
-    /// The file's own fault.
+    /// An error that is the fault of the file.
     pub fn media(code: FailureCode, detail: impl Into<String>) -> Self {
         MediaError::Media {
             code,
@@ -59,12 +60,12 @@ impl MediaError {
         }
     }
 
-    /// What ffprobe's failure says of the file it was to describe.
+    /// Converts a failure of ffprobe.
     pub(super) fn probing(error: ProcessError) -> Self {
         Self::judge(error, |tail| {
-            // The demuxer was chosen by the file's name alone.
+            // ffprobe chose the demuxer only by the name of the file.
             let guessed = tail.contains("misdetection possible");
-            if !guessed && DAMAGED.iter().any(|phrase| tail.contains(phrase)) {
+            if !guessed && DAMAGE_MESSAGES.iter().any(|phrase| tail.contains(phrase)) {
                 Self::media(
                     FailureCode::DamagedMedia,
                     "the file is damaged or incomplete: its index cannot be read",
@@ -78,7 +79,7 @@ impl MediaError {
         })
     }
 
-    /// What ffmpeg's failure says of a file that could be probed.
+    /// Converts a failure of ffmpeg on a file that was probed successfully.
     pub fn decoding(error: ProcessError) -> Self {
         Self::judge(error, |tail| {
             if tail.contains("Cannot allocate memory") || tail.contains("File too large") {
@@ -95,8 +96,9 @@ impl MediaError {
         })
     }
 
-    /// Only an answer is a judgement of the file: a program that was stopped (ffmpeg then ends with 255), or had no
-    /// disk or network, gave none.
+    /// Decides whether a failure is the fault of the file; only then `of_tail` maps the last lines to an error.
+    ///
+    /// It is not when the program was stopped (ffmpeg then ends with 255) or lacked disk or network.
     fn judge(error: ProcessError, of_tail: impl FnOnce(&str) -> Self) -> Self {
         match error {
             ProcessError::Failed { status, .. } if status.signal() == Some(libc::SIGXFSZ) => {
@@ -106,10 +108,10 @@ impl MediaError {
                 program,
                 status,
                 tail,
-            } if status.code().is_some_and(|code| code != STOPPED)
-                && !SURROUNDINGS.iter().any(|phrase| tail.contains(phrase)) =>
+            } if status.code().is_some_and(|code| code != STOPPED_EXIT_CODE)
+                && !ENVIRONMENT_ERRORS.iter().any(|phrase| tail.contains(phrase)) =>
             {
-                tracing::info!(program, %status, tail, "the file was refused");
+                tracing::info!(program, %status, tail, "ffmpeg or ffprobe refused the file");
                 of_tail(&tail)
             }
             other => MediaError::Process(other),

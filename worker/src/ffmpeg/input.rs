@@ -1,15 +1,19 @@
 use std::{ffi::OsString, path::Path};
 use vidp_common::process::Limits;
 
-/// Demuxers: containers that carry their media themselves. Playlists (`hls`, `dash`, `concat`) and pictures
-/// (`image2`, `png_pipe`, `gif` …) are left out on purpose; a name stands for all aliases of its demuxer.
+/// Accepted demuxers: containers that contain their media themselves.
+///
+/// Playlists (`hls`, `dash`, `concat`) and pictures (`image2`, `png_pipe`, `gif` …) are excluded on purpose. A name
+/// includes all aliases of its demuxer.
 const CONTAINERS: &str =
     "mov,matroska,avi,mpegts,mpeg,flv,asf,mxf,dv,rm,ogg,wav,w64,mp3,flac,aac,ac3,eac3,aiff,amr,caf,wv";
 
-/// Decoders, by the names of `ffmpeg -decoders`. Subtitles are here because ffprobe opens the decoder of every
-/// stream it can; streams without a decoder (timecode, fonts, telemetry) pass without being named.
+/// Accepted decoders, by the names of `ffmpeg -decoders`.
+///
+/// Subtitles are included because ffprobe opens the decoder of every stream that has one. Streams without a decoder
+/// (timecode, fonts, telemetry) need no entry.
 const CODECS: &[&str] = &[
-    // Video of today, of the web's past, of cameras and of editing.
+    // Video: current codecs, old web codecs, cameras and editing.
     "h264,hevc,av1,libdav1d,libaom-av1,vp8,vp9,libvpx,libvpx-vp9,mpeg1video,mpeg2video,mpegvideo,mpeg4",
     "msmpeg4v1,msmpeg4v2,msmpeg4,wmv1,wmv2,wmv3,vc1,h261,h263,h263i,h263p,flv,vp3,vp6,vp6a,vp6f,theora",
     "rv10,rv20,rv30,rv40,svq1,svq3,cinepak,flashsv,flashsv2,mjpeg,mjpegb,dvvideo,prores,dnxhd,cfhd,jpeg2000",
@@ -25,7 +29,7 @@ const CODECS: &[&str] = &[
     "mov_text,text,subrip,srt,ass,ssa,webvtt,dvbsub,dvdsub,pgssub,xsub,cc_dec,libzvbi_teletextdec",
 ];
 
-/// What ffmpeg reads.
+/// An input of ffmpeg or ffprobe.
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
     /// A file on this machine.
@@ -35,13 +39,13 @@ pub enum Input<'a> {
 }
 
 impl Input<'_> {
-    /// These limits, with the network for who reads a URL.
+    /// Returns `limits` with network access only for a URL.
     pub fn allow(&self, limits: Limits) -> Limits {
         let network = matches!(self, Input::Url(_));
         Limits { network, ..limits }
     }
 
-    /// Everything that belongs before and including `-i <input>`, for ffmpeg and for ffprobe.
+    /// Arguments up to and including `-i <input>`, for ffmpeg and ffprobe.
     ///
     /// A caller that decodes adds [`MediaLimits::decode_args`](super::MediaLimits::decode_args) before these.
     pub fn args(&self) -> Vec<OsString> {
@@ -52,14 +56,14 @@ impl Input<'_> {
         let input = match self {
             Input::File(path) => {
                 option("-protocol_whitelist", "file");
-                // With the prefix no name can be taken for a protocol or an option.
+                // With this prefix a name cannot be mistaken for a protocol or an option.
                 let mut input = OsString::from("file:");
                 input.push(path);
                 input
             }
             Input::Url(url) => {
                 option("-protocol_whitelist", "http,https,tcp,tls");
-                // Without these a connection that breaks is the end of the file, and no error.
+                // Without these options a broken connection looks like the end of the file, without an error.
                 option("-reconnect", "1");
                 option("-reconnect_on_network_error", "1");
                 option("-reconnect_on_http_error", "5xx");

@@ -1,8 +1,8 @@
-//! ffprobe and ffmpeg, under guards.
+//! ffprobe and ffmpeg under limits.
 //!
-//! Whatever a file claims to be, the programs may read only that file, as one of the ordinary containers and codecs
-//! of [`Input::args`], within [`MediaLimits`] and the process limits of [`process_limits`]. An exit code of 0 is no
-//! proof of anything: a caller compares what came out with what [`probe`] said of what went in.
+//! The programs can read only the given file, only as one of the containers and codecs of [`Input::args`], and only
+//! within [`MediaLimits`] and [`process_limits`]. An exit code of 0 does not prove success: callers compare the output
+//! with the [`probe`] of the input.
 
 mod error;
 mod input;
@@ -10,6 +10,7 @@ mod limits;
 mod parse;
 mod probe;
 mod run;
+mod tools;
 
 pub use error::MediaError;
 pub use input::Input;
@@ -19,28 +20,7 @@ pub use probe::{measure, probe};
 #[cfg(test)]
 pub(crate) use run::parse as progress;
 pub use run::{Progressed, input_bytes, run};
-
-use std::path::PathBuf;
-
-/// Where the programs are.
-#[derive(clap::Args, Clone, Debug)]
-pub struct Tools {
-    /// The ffmpeg program
-    #[arg(long, env = "VIDP_FFMPEG", default_value = "ffmpeg")]
-    pub ffmpeg: PathBuf,
-    /// The ffprobe program
-    #[arg(long, env = "VIDP_FFPROBE", default_value = "ffprobe")]
-    pub ffprobe: PathBuf,
-}
-
-impl Default for Tools {
-    fn default() -> Self {
-        Tools {
-            ffmpeg: "ffmpeg".into(),
-            ffprobe: "ffprobe".into(),
-        }
-    }
-}
+pub use tools::Tools;
 
 #[cfg(test)]
 mod tests;

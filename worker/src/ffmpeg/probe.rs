@@ -1,9 +1,17 @@
-use super::{Input, MediaError, MediaLimits, Probe, Tools, parse::is_picture, process_limits, run};
+use super::{
+    error::MediaError,
+    input::Input,
+    limits::{MediaLimits, process_limits},
+    parse::{Probe, is_picture},
+    run,
+    tools::Tools,
+};
+use parking_lot::Mutex;
 use serde_json::Value;
 use std::{
     ffi::OsString,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -12,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use vidp_common::process::{self, Limits, ProcessError};
 use vidp_contract::FailureCode;
 
-/// ffprobe reads headers and at most a few frames; what needs more than this was made to.
+/// Resource limits of ffprobe, which reads headers and a few frames. A file that needs more was made to.
 const LIMITS: Limits = Limits {
     wall: Duration::from_secs(60),
     cpu: Duration::from_secs(20),
@@ -20,14 +28,14 @@ const LIMITS: Limits = Limits {
     file_size: 0,
     network: false,
 };
-/// Bytes of JSON: enough for a thousand streams.
+/// Maximum bytes of ffprobe's output: enough for a thousand streams.
 const MAX_ANSWER: usize = 4 << 20;
 
-/// Describes a media file, and refuses one that is not acceptable.
+/// Probes a media file and refuses one that is not accepted.
 ///
 /// # Errors
 /// [`MediaError::Media`] with `unsupported_media`, `damaged_media`, `media_too_large` or `media_too_long`. A file
-/// without video, or without audio, is fine here.
+/// without video or without audio is accepted here.
 pub async fn probe(
     tools: &Tools,
     input: Input<'_>,
@@ -35,7 +43,7 @@ pub async fn probe(
     cancel: &CancellationToken,
 ) -> Result<Probe, MediaError> {
     let wanted = [
-        // Its verbose lines say how much was read.
+        // The verbose lines state how much was read.
         "-v",
         "verbose",
         "-print_format",
@@ -91,7 +99,7 @@ pub async fn probe(
     Ok(probe)
 }
 
-/// Seconds of media in a file that does not tell its duration, or only guesses it: reads it all, decoding nothing.
+/// Measures the seconds of media in a file whose duration is missing or estimated. Reads the file without decoding it.
 pub async fn measure(
     tools: &Tools,
     input: Input<'_>,
@@ -99,7 +107,7 @@ pub async fn measure(
     cancel: &CancellationToken,
 ) -> Result<f64, MediaError> {
     let mut args = input.args();
-    // A little past the limit is enough to know that it is exceeded.
+    // One second beyond the limit is enough to detect that it is exceeded.
     let end = (limits.max_duration_seconds + 1.0).to_string();
     let copy = [
         "-map", "0:V?", "-map", "0:a?", "-c", "copy", "-t", &end, "-f", "null", "-",
@@ -108,14 +116,14 @@ pub async fn measure(
     let last = Arc::new(Mutex::new(0.0));
     let seen = last.clone();
     let on_progress = move |progressed: run::Progressed| {
-        *seen.lock().unwrap_or_else(PoisonError::into_inner) = progressed.time_seconds;
+        *seen.lock() = progressed.time_seconds;
     };
     match run::run(tools, args, input.allow(process_limits(0.0)), cancel, on_progress).await {
-        // Read to the first fault: that much is there.
+        // After a fault the file counts up to that point.
         Ok(()) | Err(ProcessError::Failed { .. }) => {}
         Err(error) => return Err(error.into()),
     }
-    let seconds = *last.lock().unwrap_or_else(PoisonError::into_inner);
+    let seconds = *last.lock();
     if seconds > 0.0 {
         Ok(seconds)
     } else {

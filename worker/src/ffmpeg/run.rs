@@ -1,4 +1,4 @@
-use super::Tools;
+use super::tools::Tools;
 use ffmpeg_sidecar::log_parser::{parse_time_str, try_parse_progress};
 use std::{
     ffi::OsString,
@@ -11,23 +11,23 @@ use std::{
 use tokio_util::sync::CancellationToken;
 use vidp_common::process::{self, Limits, ProcessError};
 
-/// What the system says when a disk is full.
-pub(super) const NO_ROOM: &str = "No space left on device";
+/// The system's message for a full disk.
+pub(super) const DISK_FULL: &str = "No space left on device";
 
-/// How far a running ffmpeg is.
+/// Progress of a running ffmpeg.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progressed {
-    /// Seconds of media done.
+    /// Processed seconds of media.
     pub time_seconds: f64,
-    /// Seconds of media per second of time.
+    /// Speed in seconds of media per second.
     pub speed: f64,
 }
 
-/// Runs ffmpeg to its end and tells `on_progress` twice a second how far it is, from its own statistics lines.
+/// Runs ffmpeg to its end and calls `on_progress` twice a second, from ffmpeg's statistics lines.
 ///
-/// `args` are inputs, filters and outputs, the inputs from [`Input::args`](super::Input::args). Existing output
-/// files are overwritten. `Ok` means exit code 0, which is not yet success; but never that the disk was full, which ffmpeg
-/// only mentions and then ends with 0.
+/// `args` are inputs, filters and outputs, the inputs from [`Input::args`](super::Input::args). Existing output files
+/// are overwritten. `Ok` means exit code 0, which does not prove success. A full disk is an error here, although ffmpeg
+/// only prints a message and ends with 0.
 pub async fn run(
     tools: &Tools,
     args: Vec<OsString>,
@@ -37,33 +37,34 @@ pub async fn run(
 ) -> Result<(), ProcessError> {
     let common = ["-nostdin", "-hide_banner", "-v", "error", "-stats", "-y"];
     let args = common.into_iter().map(OsString::from).chain(args);
-    let full = Arc::new(AtomicBool::new(false));
-    let seen = full.clone();
+    let disk_full = Arc::new(AtomicBool::new(false));
+    let seen = disk_full.clone();
     let child = process::spawn(&tools.ffmpeg, args, limits, move |line| {
         if let Some(progressed) = parse(line) {
             on_progress(progressed);
         }
-        if line.contains(NO_ROOM) {
+        if line.contains(DISK_FULL) {
             seen.store(true, Ordering::Relaxed);
         }
     })?;
     child.finish(cancel).await?;
-    if full.load(Ordering::Relaxed) {
+    if disk_full.load(Ordering::Relaxed) {
         return Err(ProcessError::Failed {
             program: "ffmpeg".to_owned(),
             status: ExitStatus::default(),
-            tail: NO_ROOM.to_owned(),
+            tail: DISK_FULL.to_owned(),
         });
     }
     Ok(())
 }
 
-/// Bytes of input that ffmpeg or ffprobe say they have read, at `-v verbose` when they close it.
+/// Number of input bytes in a log line of ffmpeg or ffprobe, which they print at `-v verbose` when they close an input.
 pub fn input_bytes(line: &str) -> Option<u64> {
     let (_, statistics) = line.split_once("Statistics: ")?;
     statistics.split_once(" bytes read")?.0.parse().ok()
 }
 
+/// Parses a statistics line; `None` for any other line.
 pub(crate) fn parse(line: &str) -> Option<Progressed> {
     let progress = try_parse_progress(line)?;
     Some(Progressed {

@@ -1,4 +1,4 @@
-//! The guards against real programs and files made for them.
+//! The limits, tested with the real programs and generated files.
 
 use super::*;
 use crate::TaskError;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use vidp_common::process::{Limits, ProcessError};
 use vidp_contract::FailureCode;
 
-/// A folder with a clip made by ffmpeg; `{}` in the arguments stands for the folder.
+/// Creates a folder with a clip made by ffmpeg. `{}` in the arguments is replaced by the folder.
 async fn make(name: &str, args: &str) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
@@ -46,7 +46,7 @@ async fn look_within(path: &Path, limits: &MediaLimits) -> Result<Probe, MediaEr
 fn code(result: Result<Probe, MediaError>) -> FailureCode {
     match result {
         Err(MediaError::Media { code, detail }) => {
-            assert!(!detail.contains('/'), "no path may reach a user: {detail}");
+            assert!(!detail.contains('/'), "a user must not see a path: {detail}");
             code
         }
         other => panic!("not refused: {other:?}"),
@@ -241,7 +241,7 @@ async fn a_url_is_read_and_its_faults_are_not_the_files() {
     assert!(probe(&tools, file, &limits, &cancel).await.is_err());
 }
 
-/// ffmpeg ends with 0 when the disk was full, and what it wrote looks like the fruit of a damaged source.
+/// ffmpeg ends with 0 when the disk is full, and its output looks like that of a damaged source.
 #[tokio::test]
 async fn a_full_disk_is_not_the_files_fault() {
     let never = CancellationToken::new();

@@ -1,4 +1,4 @@
-//! A broker of its own and a bucket of its own for each test.
+//! A separate broker and bucket for each test.
 
 use async_nats::jetstream::consumer::PullConsumer;
 use clap::Parser;
@@ -26,20 +26,20 @@ struct Cli {
     worker: WorkerConfig,
 }
 
-/// Nothing here takes longer, unless it hangs.
-pub const LIMIT: Duration = Duration::from_secs(30);
+/// Time limit of every wait in these tests.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
-pub struct Rig {
-    pub nats: Nats,
-    pub queue: Queue,
-    pub store: Store,
-    pub config: WorkerConfig,
-    pub folder: tempfile::TempDir,
+pub(crate) struct Rig {
+    pub(crate) nats: Nats,
+    pub(crate) queue: Queue,
+    pub(crate) store: Store,
+    pub(crate) config: WorkerConfig,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 const PASSWORD: &str = "only-for-tests";
 
-/// The users that Compose and Kubernetes have: everything here must work with the rights that these have.
+/// The users of Compose and Kubernetes. All tests must pass with their permissions.
 fn users() -> Users {
     let password = |user: &str| (format!("NATS_{user}_PASSWORD"), PASSWORD.to_owned());
     Users {
@@ -48,8 +48,8 @@ fn users() -> Users {
     }
 }
 
-/// A connection with the rights of `user`.
-pub async fn connect(config: &WorkerConfig, user: &str) -> Queue {
+/// A connection with the permissions of `user`.
+pub(crate) async fn connect(config: &WorkerConfig, user: &str) -> Queue {
     let config = NatsConfig {
         nats_user: user.to_owned(),
         ..config.nats.clone()
@@ -58,12 +58,12 @@ pub async fn connect(config: &WorkerConfig, user: &str) -> Queue {
 }
 
 impl Rig {
-    pub async fn new() -> Rig {
+    pub(crate) async fn new() -> Rig {
         Rig::on(&vidp_engines::shared().s3).await
     }
 
-    /// With a store that the test may stop.
-    pub async fn on(s3: &S3) -> Rig {
+    /// Uses a store that the test can stop.
+    pub(crate) async fn on(s3: &S3) -> Rig {
         let folder = tempfile::tempdir().unwrap();
         let nats = Nats::start_for(&folder.path().join("nats"), 0, users()).unwrap();
         let bucket = format!("test-{}", Uuid::now_v7());
@@ -108,8 +108,8 @@ impl Rig {
         rig
     }
 
-    /// A worker for `detect` with this handler; stops when the token is cancelled.
-    pub fn worker<H, F>(&self, handler: H) -> (CancellationToken, JoinHandle<()>)
+    /// Starts a worker for `detect` with this handler. It stops when the token is cancelled.
+    pub(crate) fn worker<H, F>(&self, handler: H) -> (CancellationToken, JoinHandle<()>)
     where
         H: Fn(Arc<Attempt>) -> F + Send + Sync + 'static,
         F: Future<Output = Result<Map<String, Value>, TaskError>> + Send + 'static,
@@ -125,7 +125,7 @@ impl Rig {
     }
 
     /// A task whose source is stored.
-    pub async fn task(&self) -> Task {
+    pub(crate) async fn task(&self) -> Task {
         let job_id = Uuid::now_v7();
         let source = b"not really a video";
         let path = self.folder.path().join(job_id.to_string());
@@ -150,7 +150,7 @@ impl Rig {
         }
     }
 
-    pub async fn publish(&self, task: &Task) {
+    pub(crate) async fn publish(&self, task: &Task) {
         self.queue
             .publish_task(Lane::Interactive, task, &TraceParent::of_job(task.job_id))
             .await
@@ -158,7 +158,7 @@ impl Rig {
     }
 
     /// The next result in the stream.
-    pub async fn result(&self) -> TaskResult {
+    pub(crate) async fn result(&self) -> TaskResult {
         let consumer = self.queue.results_consumer().await.unwrap();
         let message = next(&consumer).await;
         message.ack().await.unwrap();
@@ -166,12 +166,12 @@ impl Rig {
     }
 
     /// Waits until no task is in the queue.
-    pub async fn empty(&self) {
+    pub(crate) async fn empty(&self) {
         until(async || self.queue.depth(Stage::Detect, Lane::Interactive).await.unwrap() == 0).await;
     }
 
-    /// The messages of the dead stream: reason and payload.
-    pub async fn dead(&self) -> (String, Vec<u8>) {
+    /// Reason and payload of the first message in the dead stream.
+    pub(crate) async fn dead(&self) -> (String, Vec<u8>) {
         let jetstream = async_nats::jetstream::new(self.queue.client().clone());
         let stream = jetstream.get_stream_no_info(streams::DEAD).await.unwrap();
         until(async || stream.get_raw_message(1).await.is_ok()).await;
@@ -193,7 +193,7 @@ async fn next(consumer: &PullConsumer) -> async_nats::jetstream::Message {
 }
 
 /// Waits until the condition holds.
-pub async fn until(condition: impl AsyncFn() -> bool) {
+pub(crate) async fn until(condition: impl AsyncFn() -> bool) {
     let wait = async {
         while !condition().await {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -205,6 +205,6 @@ pub async fn until(condition: impl AsyncFn() -> bool) {
 }
 
 /// A report for handlers that succeed.
-pub fn report() -> Map<String, Value> {
+pub(crate) fn report() -> Map<String, Value> {
     json!({ "answer": 42 }).as_object().unwrap().clone()
 }

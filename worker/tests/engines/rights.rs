@@ -1,15 +1,15 @@
-//! What the broker's users may not do. What they may is what every other test here does.
+//! Permissions of the broker's users: forbidden requests fail. The other tests here cover the allowed ones.
 
 use crate::harness::{Rig, connect};
 use std::time::Duration;
 use vidp_common::queue::Cancel;
 use vidp_contract::{Lane, Stage, TraceParent, streams};
 
-/// A refused request is not answered.
+/// Time to wait for an answer; the broker does not answer a forbidden request.
 const SILENCE: Duration = Duration::from_secs(1);
 
 #[tokio::test]
-async fn the_api_may_look_after_everything() {
+async fn the_api_may_manage_all_streams() {
     let rig = Rig::new().await;
     let task = rig.task().await;
     rig.publish(&task).await;
@@ -49,13 +49,13 @@ async fn a_worker_may_not_do_the_work_of_others() {
         let answered = tokio::time::timeout(SILENCE, asked).await;
         assert!(!matches!(answered, Ok(Ok(_))), "{subject}: {answered:?}");
     }
-    // Another's inbox.
-    let mut ear = worker.client().subscribe("_INBOX_api.>").await.unwrap();
+    // The inbox of another user.
+    let mut inbox = worker.client().subscribe("_INBOX_api.>").await.unwrap();
     rig.queue.figures().await.unwrap();
-    let heard = tokio::time::timeout(SILENCE, futures_util::StreamExt::next(&mut ear)).await;
-    assert!(!matches!(heard, Ok(Some(_))), "{heard:?}");
-    // Nobody may, not even the API.
+    let received = tokio::time::timeout(SILENCE, futures_util::StreamExt::next(&mut inbox)).await;
+    assert!(!matches!(received, Ok(Some(_))), "{received:?}");
+    // No user may delete a stream, not even the API.
     let delete = format!("$JS.API.STREAM.DELETE.{}", streams::DEAD);
-    let gone = tokio::time::timeout(SILENCE, rig.queue.client().request(delete, "".into())).await;
-    assert!(!matches!(gone, Ok(Ok(_))), "a stream was deleted");
+    let deleted = tokio::time::timeout(SILENCE, rig.queue.client().request(delete, "".into())).await;
+    assert!(!matches!(deleted, Ok(Ok(_))), "a stream was deleted");
 }

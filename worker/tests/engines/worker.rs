@@ -1,15 +1,12 @@
-use crate::harness::{LIMIT, Rig, report, until};
+//! Tasks and their results.
+
+use crate::harness::{Rig, report, until};
 use serde_json::json;
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::{Duration, Instant},
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
 };
-use tokio::sync::mpsc;
-use vidp_common::queue::Cancel;
-use vidp_contract::{FailureCode, Lane, Outcome, SkipCode, Stage, TaskResult, TraceParent, keys, streams};
+use vidp_contract::{FailureCode, Lane, Outcome, SkipCode, Stage, TaskResult, keys, streams};
 use vidp_worker::TaskError;
 
 fn code(result: &TaskResult) -> Option<FailureCode> {
@@ -33,7 +30,7 @@ async fn a_task_becomes_a_result_once() {
     });
     let task = rig.task().await;
     rig.publish(&task).await;
-    // A copy of a queued task is refused by the stream, and that is fine.
+    // The stream refuses a copy of a queued task, which is not an error.
     rig.publish(&task).await;
     let result = rig.result().await;
     let Outcome::Succeeded(success) = &result.outcome else {
@@ -46,7 +43,7 @@ async fn a_task_becomes_a_result_once() {
     assert_eq!(rig.store.size(&output.key).await.unwrap(), Some(output.size));
     rig.empty().await;
 
-    // A retry of the job asks again with a new id: answered from the manifest, without work.
+    // A retry of the job has a new task id: the manifest answers it, without work.
     let again = vidp_contract::Task {
         task_id: uuid::Uuid::now_v7(),
         ..task.clone()
@@ -98,7 +95,7 @@ async fn the_handler_decides_and_the_loop_acts() {
         assert_eq!(calls.load(Ordering::Relaxed), attempts);
         rig.empty().await;
     }
-    // Failures leave no manifest, so that a retry can succeed; the skip does.
+    // A failure leaves no manifest, so that a retry can succeed. The skip leaves one.
     let manifest = rig
         .store
         .read(&keys::manifest(&task.output_prefix))
@@ -112,14 +109,14 @@ async fn the_handler_decides_and_the_loop_acts() {
             code: SkipCode::NoAudio
         }
     );
-    // The exhausted task is kept with its reason.
+    // The exhausted task is in the dead stream with its reason.
     let (reason, payload) = rig.dead().await;
     assert_eq!(reason, "the disk is full");
     assert_eq!(
         serde_json::from_slice::<serde_json::Value>(&payload).unwrap()["job_id"],
         json!(task.job_id)
     );
-    // Nothing is left on the scratch disk.
+    // No file remains in the scratch folder.
     let scratch = rig
         .config
         .scratch_dir
@@ -128,7 +125,7 @@ async fn the_handler_decides_and_the_loop_acts() {
 }
 
 #[tokio::test]
-async fn what_nobody_can_read_goes_to_the_dead_stream() {
+async fn an_undecodable_message_goes_to_the_dead_stream() {
     let rig = Rig::new().await;
     let (_stop, _) = rig.worker(async |_| Ok(report()));
     let jetstream = async_nats::jetstream::new(rig.queue.client().clone());
@@ -147,7 +144,7 @@ async fn what_nobody_can_read_goes_to_the_dead_stream() {
     assert_eq!(rig.result().await.task_id, task.task_id);
     rig.empty().await;
 
-    // With the rights of the API: back to its queue, where nobody can read it now either, and away.
+    // With the permissions of the API: requeue the message, which fails again, and discard it.
     let letter = rig.queue.dead_letter(1).await.unwrap().unwrap();
     assert_eq!(
         (letter.queue.as_str(), letter.deliveries, letter.home()),
@@ -164,189 +161,4 @@ async fn what_nobody_can_read_goes_to_the_dead_stream() {
     sent.await.unwrap().await.unwrap();
     let letters = rig.queue.dead_letters(2, 9).await.unwrap();
     assert!(letters.len() == 1 && rig.queue.redrive(&letters[0]).await.unwrap());
-}
-
-#[tokio::test]
-async fn cancelling_reaches_a_running_attempt() {
-    let rig = Rig::new().await;
-    let (started, mut starts) = mpsc::unbounded_channel();
-    let (_stop, _) = rig.worker(move |attempt| {
-        started.send(attempt.clone()).unwrap();
-        async move {
-            attempt.cancel.cancelled().await;
-            Err(TaskError::Cancelled)
-        }
-    });
-    let task = rig.task().await;
-    rig.publish(&task).await;
-    let attempt = starts.recv().await.unwrap();
-    let cancel = Cancel {
-        job_id: task.job_id,
-        tasks: vec![task.task_id],
-    };
-    let asked = Instant::now();
-    // The subscription of a worker that has just started may come a moment later than its first task.
-    while !attempt.cancel.is_cancelled() && asked.elapsed() < LIMIT {
-        rig.queue.cancel(&cancel).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    assert!(attempt.cancel.is_cancelled() && asked.elapsed() < Duration::from_secs(3));
-    rig.empty().await;
-}
-
-#[tokio::test]
-async fn a_stopping_worker_hands_its_task_over_at_once() {
-    let rig = Rig::new().await;
-    let (started, mut starts) = mpsc::unbounded_channel();
-    let (stop, ended) = rig.worker(move |attempt| {
-        started.send(()).unwrap();
-        async move {
-            attempt.cancel.cancelled().await;
-            Err(TaskError::Cancelled)
-        }
-    });
-    let task = rig.task().await;
-    rig.publish(&task).await;
-    starts.recv().await.unwrap();
-    stop.cancel();
-    let asked = Instant::now();
-    ended.await.unwrap();
-    // One second of draining, then the handover.
-    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
-    let (_stop, _) = rig.worker(async |_| Ok(report()));
-    let result = rig.result().await;
-    assert_eq!((result.task_id, result.attempt), (task.task_id, 2));
-}
-
-#[tokio::test]
-async fn a_long_task_keeps_its_lease() {
-    let rig = Rig::new().await;
-    let calls = Arc::new(AtomicU32::new(0));
-    let counted = calls.clone();
-    let lease = rig.config.nats.ack_wait();
-    let (_stop, _) = rig.worker(move |_| {
-        counted.fetch_add(1, Ordering::Relaxed);
-        async move {
-            // The length of the work is what is tested.
-            tokio::time::sleep(lease * 2).await;
-            Ok(report())
-        }
-    });
-    let task = rig.task().await;
-    rig.publish(&task).await;
-    assert_eq!(rig.result().await.attempt, 1);
-    rig.empty().await;
-    assert_eq!(calls.load(Ordering::Relaxed), 1);
-}
-
-#[tokio::test]
-async fn without_the_broker_an_attempt_fences_itself_and_the_task_comes_back() {
-    let mut rig = Rig::new().await;
-    let (started, mut starts) = mpsc::unbounded_channel();
-    let (_stop, _) = rig.worker(move |attempt| {
-        started.send(attempt.clone()).unwrap();
-        async move {
-            if attempt.number > 1 {
-                return Ok(report());
-            }
-            attempt.cancel.cancelled().await;
-            Err(TaskError::Cancelled)
-        }
-    });
-    let task = rig.task().await;
-    rig.publish(&task).await;
-    let first = starts.recv().await.unwrap();
-    rig.nats.stop();
-    let stopped = Instant::now();
-    tokio::time::timeout(LIMIT, first.cancel.cancelled())
-        .await
-        .unwrap();
-    let lease = rig.config.nats.ack_wait();
-    assert!(
-        stopped.elapsed() < lease,
-        "stopped before anybody else can have the task"
-    );
-    rig.nats = vidp_engines::Nats::start(&rig.folder.path().join("nats"), rig.nats.port()).unwrap();
-    let result = rig.result().await;
-    assert_eq!(result.task_id, task.task_id);
-    assert!(result.attempt > 1);
-}
-
-#[tokio::test]
-async fn a_batch_does_not_starve_and_does_not_come_first() {
-    let rig = Rig::new().await;
-    for lane in [Lane::Batch, Lane::Interactive] {
-        for _ in 0..10 {
-            let mut task = rig.task().await;
-            task.attempt_limit = if lane == Lane::Batch { 99 } else { 1 };
-            rig.queue
-                .publish_task(lane, &task, &TraceParent::of_job(task.job_id))
-                .await
-                .unwrap();
-        }
-    }
-    let (told, mut order) = mpsc::unbounded_channel();
-    let (_stop, _) = rig.worker(move |attempt| {
-        told.send(attempt.task.attempt_limit).unwrap();
-        async { Ok(report()) }
-    });
-    let mut batch = Vec::new();
-    for place in 0..20 {
-        if order.recv().await.unwrap() == 99 {
-            batch.push(place);
-        }
-    }
-    // Every fifth pull is the batch lane's while the other has tasks.
-    assert_eq!(batch[..2], [4, 9], "{batch:?}");
-}
-
-#[tokio::test]
-async fn a_batch_alone_does_not_wait_for_the_other_lane() {
-    let rig = Rig::new().await;
-    for _ in 0..10 {
-        let task = rig.task().await;
-        let trace = TraceParent::of_job(task.job_id);
-        rig.queue.publish_task(Lane::Batch, &task, &trace).await.unwrap();
-    }
-    let (told, mut ended) = mpsc::unbounded_channel();
-    let (_stop, _) = rig.worker(move |_| {
-        told.send(()).unwrap();
-        async { Ok(report()) }
-    });
-    ended.recv().await.unwrap();
-    let first = Instant::now();
-    for _ in 1..10 {
-        ended.recv().await.unwrap();
-    }
-    // A second for each was lost once.
-    assert!(first.elapsed() < Duration::from_secs(5), "{:?}", first.elapsed());
-}
-
-#[tokio::test]
-async fn an_outage_of_the_store_uses_up_no_attempts_and_no_finished_work() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut s3 = vidp_engines::S3::start(folder.path(), 0).unwrap();
-    let rig = Rig::on(&s3).await;
-    let (started, mut starts) = mpsc::unbounded_channel();
-    let (go, may_go) = tokio::sync::watch::channel(false);
-    let (_stop, _) = rig.worker(move |attempt| {
-        started.send(attempt.number).unwrap();
-        let mut may_go = may_go.clone();
-        async move {
-            may_go.wait_for(|go| *go).await.unwrap();
-            Ok(report())
-        }
-    });
-    let mut task = rig.task().await;
-    task.attempt_limit = 1;
-    rig.publish(&task).await;
-    assert_eq!(starts.recv().await, Some(1));
-    s3.stop();
-    // The work is done and cannot be committed; the worker holds on to it.
-    go.send(true).unwrap();
-    s3.restart().unwrap();
-    let result = rig.result().await;
-    assert!(matches!(result.outcome, Outcome::Succeeded(_)), "{result:?}");
-    assert_eq!(result.attempt, 1);
-    rig.empty().await;
 }
