@@ -1,31 +1,22 @@
-//! `vidp`: the command line of VidP.
+//! The command line of VidP, as a library: the program `vidp` calls [`run`].
+//!
+//! * `client`: the HTTP API, as a client uses it.
+//! * `server`: the choice of the server and the API key.
+//! * `files`: hashes, downloads and positions of uploads on this machine.
+//! * `ui`: output for people and programs, progress, reports, exit codes, Ctrl-C.
+//! * `commands`: one module per subcommand; only this layer knows the command line's arguments.
 
-mod batch;
-mod client;
-mod config;
-mod dead;
-mod demo;
-mod doctor;
-mod exit;
-mod fetch;
-mod hash;
-mod interrupt;
-mod jobs;
-mod keys;
-mod manual;
-mod model;
-mod options;
-mod output;
-mod progress;
-mod report;
-mod resume;
-mod submit;
-mod up;
-mod watch;
+pub mod client;
+pub mod commands;
+pub mod files;
+pub mod server;
+pub mod ui;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
+use commands::{batch, dead, demo, doctor, jobs, keys, manual, model, submit, up, watch};
 use std::process::ExitCode;
+use ui::exit;
 
 /// A video job pipeline: spoken language, smaller renditions and subtitles
 #[derive(Parser)]
@@ -37,59 +28,59 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Upload videos, and follow their jobs if asked to
+    /// Upload videos, and optionally follow their jobs
     Submit(Box<submit::SubmitCommand>),
-    /// Process many videos: a folder, or a list; the same command again goes on where it stopped
+    /// Process many videos, from a folder or a manifest; run the same command again to resume
     Batch(Box<batch::BatchCommand>),
-    /// Follow jobs to their end
+    /// Follow jobs until they end
     Watch(watch::WatchCommand),
     /// Show a job, or download its outputs
     Get(watch::GetCommand),
-    /// List jobs, or follow all of them
+    /// List jobs, and optionally follow all changes
     Jobs(jobs::list::JobsCommand),
-    /// End jobs; what is done of them stays
+    /// Cancel jobs; finished stages keep their outputs
     Cancel(jobs::change::Jobs),
     /// Run the failed and cancelled stages of jobs again
     Retry(jobs::change::Jobs),
-    /// Delete ended jobs with their files
+    /// Delete ended jobs and their files
     Rm(jobs::change::RmCommand),
-    /// Print what happens, as it happens
+    /// Print events as they happen
     Events(jobs::events::EventsCommand),
-    /// List, read, send back and discard messages that nobody could work on
+    /// List, show, redrive and discard dead letters (messages that could not be processed)
     #[command(subcommand)]
     Dead(dead::DeadCommand),
-    /// Make, list, rotate and revoke API keys
+    /// Create, list, rotate and revoke API keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
     /// Run the whole system on this machine until Ctrl-C
     Up(up::Up),
     /// Start the system, process one video, and stop the system
     Demo(demo::Demo),
-    /// Check that everything is there that `vidp up` needs, and say what mends it
+    /// Check what `vidp up` needs, and say how to fix what is missing
     Doctor(doctor::Doctor),
     /// List, fetch, import, make and check speech models
     #[command(subcommand)]
     Model(model::ModelCommand),
-    /// Print what a shell needs to complete commands and options
+    /// Print a completion script for a shell
     Completions(manual::Completions),
     /// Write manual pages
     Man(manual::Man),
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    // Fails only when there is one already.
+/// Runs the command line of this process; prints errors and returns the exit code.
+pub async fn run() -> ExitCode {
+    // Fails only when a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match run(Cli::parse().command).await {
+    match dispatch(Cli::parse().command).await {
         Ok(code) => code,
         Err(error) => {
-            exit::complain(&error);
+            exit::print_error(&error);
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(command: Command) -> Result<ExitCode> {
+async fn dispatch(command: Command) -> Result<ExitCode> {
     match command {
         Command::Submit(command) => return submit::run(*command).await,
         Command::Batch(command) => return batch::run(*command).await,

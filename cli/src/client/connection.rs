@@ -1,43 +1,33 @@
-//! The HTTP API, as a client sees it.
-
-mod events;
-mod failure;
-mod follow;
-mod job;
-mod resumable;
-mod upload;
-
+use super::{
+    failure::{Failure, require_success},
+    job::{Job, job_path},
+};
 use anyhow::{Context, Result, ensure};
 use reqwest::{RequestBuilder, Response, header};
 use serde_json::Value;
 use std::time::Duration;
 
-pub use events::Event;
-pub use failure::Failure;
-pub use job::{Job, Output, Stage, path as job_path, plain};
-pub use upload::{Patience, content_type};
-
-const CONNECT: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection to one server.
 #[derive(Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    pub(super) http: reqwest::Client,
     server: String,
 }
 
 impl Client {
-    /// For the server at `server`, for example `http://127.0.0.1:8000`; with an API key where one is needed.
+    /// Makes a client for `server`, for example `http://127.0.0.1:8000`, with an API key where the server requires one.
     pub fn new(server: &str, api_key: Option<&str>) -> Result<Client> {
         let mut headers = header::HeaderMap::new();
         if let Some(key) = api_key {
             let mut value = header::HeaderValue::from_str(&format!("Bearer {key}"))
-                .context("the API key has characters that no key has")?;
+                .context("the API key contains characters that are not allowed in an HTTP header")?;
             value.set_sensitive(true);
             headers.insert(header::AUTHORIZATION, value);
         }
         let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT)
+            .connect_timeout(CONNECT_TIMEOUT)
             .default_headers(headers)
             .build()?;
         let server = server.trim_end_matches('/').to_owned();
@@ -46,7 +36,7 @@ impl Client {
             .any(|scheme| server.starts_with(scheme));
         ensure!(
             is_url,
-            "a server's address begins with http:// or https://, and this is {server:?}"
+            "a server address begins with http:// or https://, but this one is {server:?}"
         );
         Ok(Client { http, server })
     }
@@ -61,24 +51,31 @@ impl Client {
         format!("{}{path}", self.server)
     }
 
-    /// Whether the server answers, whatever it says: before much is sent to it.
-    pub async fn reach(&self) -> Result<()> {
+    /// Fails when the server does not answer at all; any HTTP status counts as an answer.
+    ///
+    /// Commands call it before they send files.
+    pub async fn check_reachable(&self) -> Result<()> {
         let request = self.http.get(self.url("/api/v1/processing/health"));
         self.answer(request).await?;
         Ok(())
     }
 
-    /// A job as it is now.
+    /// Reads the current state of a job.
     pub async fn job(&self, id: &str) -> Result<Job> {
         Job::parse(self.get(&job_path(id)?).await?.json().await?)
     }
 
-    /// The answer to a GET.
+    /// Sends a GET and returns the response.
     pub async fn get(&self, path: &str) -> Result<Response> {
         self.send(self.http.get(self.url(path))).await
     }
 
-    /// A page of a list, and the cursor of the next one.
+    /// Sends a GET and returns the body as text.
+    pub async fn text(&self, path: &str) -> Result<String> {
+        Ok(self.get(path).await?.text().await?)
+    }
+
+    /// Reads one page of a list, and the cursor of the next page.
     pub async fn page(&self, path: &str, query: &[(&str, String)]) -> Result<(Vec<Value>, Option<String>)> {
         let request = self.http.get(self.url(path)).query(query);
         let mut page: Value = self.send(request).await?.json().await?;
@@ -89,7 +86,7 @@ impl Client {
         }
     }
 
-    /// Calls `each` for the items of a list, page by page, `limit` at most.
+    /// Calls `each` for the items of a list, page by page, for at most `limit` items.
     pub async fn list(
         &self,
         path: &str,
@@ -111,13 +108,13 @@ impl Client {
         Ok(())
     }
 
-    /// What a POST of this JSON is answered.
+    /// Sends a POST with a JSON body and returns the JSON answer.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
         let answer = self.send(self.http.post(self.url(path)).json(body)).await?;
         Ok(answer.json().await?)
     }
 
-    /// What a POST of nothing is answered: `cancel`, `retry` and the like.
+    /// Sends a POST without a body, for actions such as `cancel` and `retry`, and returns the JSON answer.
     pub async fn act(&self, path: &str) -> Result<Value> {
         Ok(self.send(self.http.post(self.url(path))).await?.json().await?)
     }
@@ -127,15 +124,21 @@ impl Client {
         self.send(self.http.delete(self.url(path))).await.map(drop)
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Response> {
-        failure::accepted(self.answer(request).await?).await
+    /// Sends a request; a status other than 2xx is an error.
+    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Response> {
+        require_success(self.answer(request).await?).await
     }
 
-    /// The answer, whatever it says.
-    async fn answer(&self, request: RequestBuilder) -> Result<Response, Failure> {
-        request.send().await.map_err(|cause| Failure::NoAnswer {
+    /// Sends a request and returns the answer with any status.
+    pub(super) async fn answer(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        request.send().await.map_err(|cause| self.no_answer(cause))
+    }
+
+    /// The error of a request that got no answer, or only a part of one.
+    pub(super) fn no_answer(&self, cause: reqwest::Error) -> Failure {
+        Failure::NoAnswer {
             server: self.server.clone(),
             cause,
-        })
+        }
     }
 }

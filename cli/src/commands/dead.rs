@@ -1,10 +1,13 @@
-//! `vidp dead`: messages that nobody could work on, for operators.
+//! `vidp dead`: dead letters, for operators. Each command needs an API key with the scope `admin`.
 
 use crate::{
-    client::plain,
-    config::Server,
-    exit,
-    output::{self, Table, field},
+    client::path_segment,
+    server::Server,
+    ui::{
+        exit,
+        output::{self, field},
+        table::Table,
+    },
 };
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
@@ -21,40 +24,42 @@ const COLUMNS: [(&str, usize); 5] = [
     ("REASON", 0),
 ];
 
-/// Every one needs a key with the scope admin.
+/// Subcommands of `vidp dead`.
 #[derive(Subcommand)]
 pub enum DeadCommand {
-    /// List them, the oldest first
+    /// List dead letters, oldest first
     List {
-        /// One JSON document for each
+        /// Print one JSON document per dead letter
         #[arg(long)]
         json: bool,
+        /// The server
         #[command(flatten)]
         server: Server,
     },
-    /// Print one with what it says
+    /// Show a dead letter with its payload
     Show {
-        /// Its id
+        /// Id of the dead letter
         id: String,
-        /// The whole as a JSON document
+        /// Print a JSON document
         #[arg(long)]
         json: bool,
+        /// The server
         #[command(flatten)]
         server: Server,
     },
-    /// Send them back to where they came from
+    /// Send dead letters back to their original queue
     Redrive(Letters),
-    /// Discard them for good
+    /// Discard dead letters permanently
     Discard(Letters),
 }
 
-/// Dead letters that a command is about.
+/// Arguments of `vidp dead redrive` and `vidp dead discard`.
 #[derive(Args)]
 pub struct Letters {
-    /// Their ids
+    /// Ids of the dead letters
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
-    /// One JSON document for each
+    /// Print one JSON document per dead letter
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -87,7 +92,7 @@ async fn list(json: bool, server: &Server) -> Result<ExitCode> {
     };
     server.client()?.list(PATH, Vec::new(), usize::MAX, row).await?;
     if count == 0 && !json && output::is_terminal() {
-        eprintln!("no dead letters: all is well");
+        eprintln!("no dead letters");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -128,7 +133,7 @@ async fn each(letters: &Letters, redrive: bool) -> Result<ExitCode> {
             Ok(()) if letters.json => output::json(&json!({ "id": id, "status": what })),
             Ok(()) => output::fields(&[id, what]),
             Err(error) => {
-                exit::complain(&error);
+                exit::print_error(&error);
                 code = ExitCode::FAILURE;
             }
         }
@@ -137,5 +142,5 @@ async fn each(letters: &Letters, redrive: bool) -> Result<ExitCode> {
 }
 
 fn path(id: &str) -> Result<String> {
-    Ok(format!("{PATH}/{}", plain("dead letter", id)?))
+    Ok(format!("{PATH}/{}", path_segment("dead letter", id)?))
 }

@@ -1,36 +1,37 @@
-//! `vidp demo`: one video through the whole system, from nothing and back to nothing.
+//! `vidp demo`: starts the whole system, processes one video, and stops the system.
 
-use crate::{
-    client::Client,
-    exit, submit,
+use super::{
+    submit,
     up::{Stopping, System, Up},
     watch::{self, Show},
 };
+use crate::{client::Client, ui::exit};
 use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 use std::{path::PathBuf, process::ExitCode};
 use tokio::task::spawn_blocking;
 
+/// Arguments of `vidp demo`.
 #[derive(Args)]
 pub struct Demo {
-    /// The video
+    /// Video to process
     #[arg(default_value = "samples/clip.mp4")]
     video: PathBuf,
-    /// Folder of databases, objects, logs and results
+    /// Folder for databases, objects, logs and results
     #[arg(long, default_value = ".vidp/demo")]
     data_dir: PathBuf,
-    /// Speech model: a file, or the name of one in .engines/models
+    /// Speech model: a file, or the name of a model in .engines/models
     #[arg(long, value_name = "NAME|FILE")]
     model: Option<String>,
-    /// Print the job document on standard output, and nothing else there
+    /// Print only the job document on standard output
     #[arg(long)]
     json: bool,
 }
 
-/// Starts the system, submits the video, shows the report and stops what it started.
+/// Runs `vidp demo`: starts the system, submits the video, shows the report and stops the system.
 pub async fn run(demo: Demo) -> Result<ExitCode> {
-    submit::look_at(&demo.video)?;
+    submit::check_file(&demo.video)?;
     let stopping = Stopping::on_signal()?;
     let up = Up {
         data_dir: demo.data_dir.clone(),
@@ -41,14 +42,14 @@ pub async fn run(demo: Demo) -> Result<ExitCode> {
         model: demo.model.clone(),
         json: false,
     };
-    let told = stopping.clone();
-    let Some(mut system) = spawn_blocking(move || System::start(&up, &told)).await?? else {
+    let signal = stopping.clone();
+    let Some(mut system) = spawn_blocking(move || System::start(&up, &signal)).await?? else {
         bail!("stopped");
     };
     let client = Client::new(&system.url(), None)?;
-    let told = stopping.clone();
+    let signal = stopping.clone();
     let watching = spawn_blocking(move || {
-        system.watch(&told);
+        system.watch(&signal);
         system.stop();
     });
     let done = tokio::select! {
@@ -68,5 +69,5 @@ async fn process(client: &Client, demo: &Demo) -> Result<ExitCode> {
         out: Some(demo.data_dir.join("results").join(&job.id)),
     };
     let job = watch::finish(client, &job.id, &show, false).await?;
-    Ok(exit::of_jobs([&job]))
+    Ok(exit::code_of_jobs([&job]))
 }

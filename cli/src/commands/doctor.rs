@@ -1,8 +1,9 @@
-//! `vidp doctor`: is everything there that `vidp up` needs, and if not, what mends it.
+//! `vidp doctor`: checks what `vidp up` needs, and says how to fix what is missing.
 
+use super::model;
 use crate::{
-    config::{Server, open_to_others},
-    model, output,
+    server::{Server, readable_by_others},
+    ui::{exit, output},
 };
 use anyhow::Result;
 use clap::Args;
@@ -15,27 +16,28 @@ use std::{
 };
 use vidp_engines::{find_engine, find_model};
 
-/// Less disk than this is soon full.
-const LITTLE: u64 = 5_000_000_000;
-/// Less than this is as good as full: workers take no task then.
-const FULL: u64 = 1_000_000_000;
+/// Free bytes below which the disk may soon be full: a warning.
+const LOW_DISK: u64 = 5_000_000_000;
+/// Free bytes below which workers accept no task: an error.
+const FULL_DISK: u64 = 1_000_000_000;
 
+/// Arguments of `vidp doctor`.
 #[derive(Args)]
 pub struct Doctor {
-    /// Folder that `vidp up` would use
+    /// Data folder of `vidp up`
     #[arg(long, default_value = ".vidp")]
     data_dir: PathBuf,
-    /// Port that `vidp up` would use
+    /// API port of `vidp up`
     #[arg(long, default_value_t = 8000)]
     api_port: u16,
-    /// One JSON document for each check
+    /// Print one JSON document per check
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     server: Server,
 }
 
-/// Good news; or what to do about it, if it must be or might be.
+/// Result of a check. `Warn` and `Fail` say what to do.
 enum Finding {
     Good(String),
     Warn(String),
@@ -44,7 +46,7 @@ enum Finding {
 
 use Finding::{Fail, Good, Warn};
 
-/// Prints a line for each check; 1 when something is missing that `vidp up` needs.
+/// Runs `vidp doctor`: prints a line per check. The exit code is 1 when `vidp up` would fail.
 pub async fn run(doctor: Doctor) -> Result<ExitCode> {
     let findings = [
         ("nats-server", engine("nats-server", "--version", "VIDP_NATS_URL")),
@@ -72,10 +74,7 @@ pub async fn run(doctor: Doctor) -> Result<ExitCode> {
         if doctor.json {
             output::json(&json!({ "check": name, "status": status.to_lowercase(), "detail": text }));
         } else {
-            output::print(format!(
-                "{}  {name:<13} {text}",
-                output::status_of_width(status, 4)
-            ));
+            output::print(format!("{}  {name:<13} {text}", output::padded_status(status, 4)));
         }
     }
     Ok(code)
@@ -83,13 +82,13 @@ pub async fn run(doctor: Doctor) -> Result<ExitCode> {
 
 fn engine(name: &str, version: &str, variable: &str) -> Finding {
     if env::var_os(variable).is_some() {
-        return Good(format!("not needed: {variable} names one"));
+        return Good(format!("not needed: {variable} is set"));
     }
     match find_engine(name) {
         Ok(path) => match first_line(&path, version) {
             Some(line) => Good(line),
             None => Fail(format!(
-                "{} does not run: `make setup` fetches it again",
+                "{} cannot be run: `make setup` downloads it again",
                 path.display()
             )),
         },
@@ -104,7 +103,7 @@ fn program(name: &str) -> Finding {
     }
 }
 
-/// What a program says of its version.
+/// The first line that a program prints about its version.
 fn first_line(program: &Path, argument: &str) -> Option<String> {
     let output = Command::new(program).arg(argument).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -116,13 +115,13 @@ fn first_line(program: &Path, argument: &str) -> Option<String> {
 
 fn speech_model() -> Finding {
     let named = env::var_os("VIDP_WHISPER_MODEL").map(PathBuf::from);
-    let path = match named.map_or_else(|| model::find(model::DEFAULT), Ok) {
+    let path = match named.map_or_else(|| model::find(model::DEFAULT_MODEL), Ok) {
         Ok(path) => path,
         Err(error) => return Fail(error.to_string()),
     };
     match model::check(&path) {
         Ok(model) => Good(format!("{}: {model}", path.display())),
-        Err(error) => Fail(format!("{error:#}; `vidp model make` makes it again")),
+        Err(error) => Fail(format!("{error:#}; `vidp model make` recreates it")),
     }
 }
 
@@ -133,7 +132,7 @@ fn voice_model() -> Finding {
     match path {
         Some(path) if path.is_file() => Good(path.display().to_string()),
         Some(path) => Fail(format!(
-            "{} is not a file: set VIDP_VAD_MODEL to another",
+            "{} is not a file: set VIDP_VAD_MODEL to another file",
             path.display()
         )),
         None => Fail("not found: run `make setup` and `vidp model make`, or set VIDP_VAD_MODEL".to_owned()),
@@ -144,24 +143,26 @@ fn port(port: u16) -> Finding {
     match TcpListener::bind(("127.0.0.1", port)) {
         Ok(_) => Good(format!("{port} is free")),
         Err(_) => Fail(format!(
-            "{port} is taken, perhaps by a running `vidp up`; `--api-port` chooses another"
+            "{port} is in use, perhaps by a running `vidp up`; `--api-port` selects another port"
         )),
     }
 }
 
 fn disk(folder: &Path) -> Finding {
-    // It may not be there yet.
-    let there = folder.ancestors().find(|folder| folder.is_dir());
-    let there = there.unwrap_or(Path::new("."));
-    let volume = match rustix::fs::statvfs(there) {
+    // The folder itself may not exist yet.
+    let existing = folder.ancestors().find(|folder| folder.is_dir());
+    let existing = existing.unwrap_or(Path::new("."));
+    let volume = match rustix::fs::statvfs(existing) {
         Ok(volume) => volume,
-        Err(error) => return Warn(format!("{}: {error}", there.display())),
+        Err(error) => return Warn(format!("{}: {error}", existing.display())),
     };
     let free = volume.f_bavail * volume.f_frsize;
-    let text = format!("{:.1} GB free in {}", free as f64 / 1e9, there.display());
+    let text = format!("{:.1} GB free in {}", free as f64 / 1e9, existing.display());
     match free {
-        ..FULL => Fail(format!("{text}: make room, or name another --data-dir")),
-        FULL..LITTLE => Warn(format!("{text}: it may soon be full; --data-dir names another")),
+        ..FULL_DISK => Fail(format!("{text}: free some space, or select another --data-dir")),
+        FULL_DISK..LOW_DISK => Warn(format!(
+            "{text}: the disk may soon be full; --data-dir selects another"
+        )),
         _ => Good(text),
     }
 }
@@ -172,35 +173,35 @@ fn config(server: &Server) -> Finding {
         Err(error) => return Fail(format!("{error:#}").replace('\n', " ")),
     };
     let shown = path.display();
-    if let Some(warning) = open_to_others(&config, &path) {
+    if let Some(warning) = readable_by_others(&config, &path) {
         return Warn(warning);
     }
     let names: Vec<_> = config.profiles.keys().map(String::as_str).collect();
     match names[..] {
-        [] => Good(format!("no profiles; {shown} may have some")),
+        [] => Good(format!("no profiles; they can be set in {shown}")),
         _ => Good(format!("{shown}: {}", names.join(", "))),
     }
 }
 
-/// A server is not needed to start one.
+/// Checks the server. An error is only a warning: `vidp up` does not need a running server.
 async fn server(server: &Server) -> Finding {
     let client = match server.client() {
         Ok(client) => client,
         Err(error) => return Fail(format!("{error:#}")),
     };
-    let asked = async {
+    let version = async {
         let document: Value = client.get("/openapi.json").await?.json().await?;
         client.page("/api/v1/jobs", &[("limit", "1".to_owned())]).await?;
         anyhow::Ok(output::field(&document["info"], "version"))
     };
     let own = env!("CARGO_PKG_VERSION");
-    match asked.await {
+    match version.await {
         Ok(version) if version == own => Good(format!("{} has version {version}", client.server())),
         Ok(version) => Warn(format!(
-            "{} has version {version}, this is {own}: use the same where you can",
+            "{} has version {version}, vidp has {own}: use the same version if possible",
             client.server()
         )),
-        Err(error) => Warn(match crate::exit::next_step(&error) {
+        Err(error) => Warn(match exit::next_step(&error) {
             Some(step) => format!("{error:#}. {step}"),
             None => format!("{error:#}"),
         }),

@@ -1,9 +1,12 @@
-//! `vidp keys`: API keys, for operators.
+//! `vidp keys`: API keys, for operators. Each command needs an API key with the scope `admin`.
 
 use crate::{
-    client::plain,
-    config::Server,
-    output::{self, Table, field},
+    client::path_segment,
+    server::Server,
+    ui::{
+        output::{self, field},
+        table::Table,
+    },
 };
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
@@ -21,62 +24,65 @@ const COLUMNS: [(&str, usize); 7] = [
     ("SCOPES", 0),
 ];
 
-/// Every one needs a key with the scope admin.
+/// Subcommands of `vidp keys`.
 #[derive(Subcommand)]
 pub enum KeysCommand {
-    /// Make a key; it is printed once
+    /// Create a key; it is printed only once
     Create(Create),
-    /// List keys, ended ones too
+    /// List keys, including expired and revoked ones
     List {
-        /// Only this tenant's
+        /// List only keys of this tenant
         #[arg(long)]
         tenant: Option<String>,
-        /// One JSON document for each key
+        /// Print one JSON document per key
         #[arg(long)]
         json: bool,
+        /// The server
         #[command(flatten)]
         server: Server,
     },
-    /// End a key, within 30 seconds everywhere
+    /// Revoke a key; all servers refuse it within 30 seconds
     Revoke {
-        /// The key's id
+        /// Id of the key
         id: String,
         /// Print a JSON document
         #[arg(long)]
         json: bool,
+        /// The server
         #[command(flatten)]
         server: Server,
     },
-    /// Make a key in the place of another, which goes on for a while
+    /// Replace a key; the old key stays valid for a while
     Rotate {
-        /// The old key's id
+        /// Id of the old key
         id: String,
-        /// Hours that the old key goes on
+        /// Hours for which the old key stays valid
         #[arg(long, default_value_t = 24)]
         overlap_hours: u32,
-        /// Print a JSON document, with the key in it
+        /// Print a JSON document that includes the key
         #[arg(long)]
         json: bool,
+        /// The server
         #[command(flatten)]
         server: Server,
     },
 }
 
-/// What the new key is.
+/// Arguments of `vidp keys create`.
 #[derive(Args)]
 pub struct Create {
-    /// What it is used for, for people
+    /// Name that says what the key is used for
     name: String,
-    /// Whose jobs it opens
+    /// Tenant whose jobs the key can access
     #[arg(long, default_value = "local")]
     tenant: String,
-    /// What it is good for: jobs:read, jobs:write, admin
+    /// Scopes of the key
     #[arg(long, value_delimiter = ',', default_value = "jobs:read,jobs:write", value_parser = ["jobs:read", "jobs:write", "admin"])]
     scopes: Vec<String>,
-    /// Days until it ends; never without
+    /// Days until the key expires; without it, the key does not expire
     #[arg(long, value_parser = clap::value_parser!(i64).range(1..=36_500))]
     expires_days: Option<i64>,
-    /// Print a JSON document, with the key in it
+    /// Print a JSON document that includes the key
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -100,7 +106,9 @@ pub async fn run(command: KeysCommand) -> Result<()> {
             server.client()?.delete(&path(&id)?).await?;
             match json {
                 true => output::json(&json!({ "id": id, "status": "revoked" })),
-                false => output::print(format!("{id} is refused within 30 seconds")),
+                false => output::print(format!(
+                    "{id} is revoked; all servers refuse it within 30 seconds"
+                )),
             }
             Ok(())
         }
@@ -137,12 +145,12 @@ async fn list(server: &Server, tenant: Option<String>, json: bool) -> Result<()>
     };
     server.client()?.list(PATH, query, usize::MAX, row).await?;
     if count == 0 && !json && output::is_terminal() {
-        eprintln!("no keys; `vidp keys create NAME` makes one");
+        eprintln!("no keys; `vidp keys create NAME` creates one");
     }
     Ok(())
 }
 
-/// The key alone on standard output, for scripts; the rest for people.
+/// Prints only the key on standard output, for scripts, and the rest on standard error.
 fn show(made: &Value, json: bool) -> Result<()> {
     if json {
         output::json(made);
@@ -150,7 +158,7 @@ fn show(made: &Value, json: bool) -> Result<()> {
     }
     let key = made["key"].as_str().context("the server's answer has no key")?;
     eprintln!(
-        "key {} of tenant {}; it is not shown again",
+        "key {} of tenant {}; it will not be shown again",
         made["id"].as_str().unwrap_or_default(),
         made["tenant"].as_str().unwrap_or_default()
     );
@@ -162,7 +170,7 @@ fn in_days(days: i64) -> Result<String> {
     Ok((OffsetDateTime::now_utc() + time::Duration::days(days)).format(&Rfc3339)?)
 }
 
-/// The path of a key; the id comes from the command line.
+/// The path of a key. The id comes from the command line and is checked.
 fn path(id: &str) -> Result<String> {
-    Ok(format!("{PATH}/{}", plain("key", id)?))
+    Ok(format!("{PATH}/{}", path_segment("key", id)?))
 }

@@ -1,20 +1,22 @@
-//! `vidp completions` and `vidp man`: what shells and `man` read, made from the options themselves.
+//! `vidp completions` and `vidp man`, generated from the command line's definition.
 
-use crate::output;
+use crate::ui::output;
 use anyhow::{Context, Result};
 use clap::{Args, Command};
 use clap_complete::Shell;
 use std::{fs, path::PathBuf};
 
+/// Arguments of `vidp completions`.
 #[derive(Args)]
 pub struct Completions {
-    /// The shell
+    /// Shell to write the script for
     shell: Shell,
 }
 
+/// Arguments of `vidp man`.
 #[derive(Args)]
 pub struct Man {
-    /// Folder to write them to, for example ~/.local/share/man/man1
+    /// Folder to write the pages to, for example ~/.local/share/man/man1
     dir: PathBuf,
 }
 

@@ -1,32 +1,35 @@
-//! `vidp watch` and `vidp get`: jobs to their end, and what came out.
+//! `vidp watch` and `vidp get`: follow jobs to their end, show them, download their outputs.
 
 use crate::{
     client::{Client, Failure, Job, job_path},
-    config::Server,
-    exit, fetch,
-    interrupt::{AGAIN, Interrupts},
-    output,
-    progress::Display,
-    report,
+    files::download::download_outputs,
+    server::Server,
+    ui::{
+        exit,
+        interrupt::{CANCEL_WINDOW, Interrupts},
+        output,
+        progress::Display,
+        report,
+    },
 };
 use anyhow::{Context, Result};
 use clap::Args;
 use reqwest::StatusCode;
 use std::{path::PathBuf, process::ExitCode};
 
-/// How to show a job.
+/// Arguments that say how to show a job.
 #[derive(Args, Default)]
 pub struct Show {
-    /// Print the job document on standard output, and nothing else there
+    /// Print only the job document on standard output
     #[arg(long)]
     pub json: bool,
-    /// Download the outputs to this folder; of several jobs, to a folder each in it
+    /// Download the outputs to this folder; several jobs get a subfolder each
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }
 
 impl Show {
-    /// Makes the folder, before all the work that ends in it.
+    /// Creates the folder first, so that no job runs before an error is found.
     pub fn prepare(&self) -> Result<()> {
         match &self.out {
             Some(dir) => std::fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display())),
@@ -35,9 +38,10 @@ impl Show {
     }
 }
 
+/// Arguments of `vidp watch`.
 #[derive(Args)]
 pub struct WatchCommand {
-    /// The jobs' ids
+    /// Ids of the jobs
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
     #[command(flatten)]
@@ -46,9 +50,10 @@ pub struct WatchCommand {
     server: Server,
 }
 
+/// Arguments of `vidp get`.
 #[derive(Args)]
 pub struct GetCommand {
-    /// The job's id
+    /// Id of the job
     id: String,
     #[command(flatten)]
     show: Show,
@@ -70,14 +75,14 @@ pub async fn get(command: GetCommand) -> Result<ExitCode> {
     command.show.prepare()?;
     let job = client.job(&command.id).await;
     let job = job.with_context(|| format!("job {}", command.id))?;
-    end(&client, &job, &command.show, false).await?;
-    if command.show.out.is_some() && !job.is_over() {
-        eprintln!("the job is still {}: more may come", job.status);
+    show_result(&client, &job, &command.show, false).await?;
+    if command.show.out.is_some() && !job.has_ended() {
+        eprintln!("the job is still {}: more outputs may follow", job.status);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Follows jobs to their end, unless Ctrl-C comes: once lets go of them, twice cancels them.
+/// Follows jobs to their end. One Ctrl-C detaches from them, a second one cancels them.
 pub async fn follow(
     client: &Client,
     server: &Server,
@@ -92,21 +97,24 @@ pub async fn follow(
     if let Some(done) = done {
         return Ok(code_of(&done));
     }
-    let (what, goes) = if ids.len() == 1 {
-        ("job", "goes")
+    let subject = if ids.len() == 1 {
+        "job continues"
     } else {
-        ("jobs", "go")
+        "jobs continue"
     };
-    let back = server.command(&format!("watch {}", ids.join(" ")));
-    eprintln!("\nDetached: the {what} {goes} on. Come back with `{back}`.");
-    eprintln!("Ctrl-C again within {} s cancels.", AGAIN.as_secs());
-    if !interrupts.again().await {
+    let again = server.command(&format!("watch {}", ids.join(" ")));
+    eprintln!("\nDetached: the {subject}. Follow again with `{again}`.");
+    eprintln!(
+        "Press Ctrl-C again within {} s to cancel.",
+        CANCEL_WINDOW.as_secs()
+    );
+    if !interrupts.repeated().await {
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
     eprintln!("\ncancelling");
     for id in ids {
         match client.act(&format!("{}/cancel", job_path(id)?)).await {
-            // It was over before.
+            // The job has ended already.
             Err(error) if Failure::status(&error) == Some(StatusCode::CONFLICT) => {}
             done => drop(done?),
         }
@@ -114,54 +122,54 @@ pub async fn follow(
     Ok(code_of(&finish_all(client, ids, show).await?))
 }
 
-/// Those that could be followed. One that cannot keeps no other from its turn; it is told, and is an error in the end.
+/// Follows each job; also returns whether any could not be followed. Such an error is printed, and the others still run.
 async fn finish_all(client: &Client, ids: &[String], show: &Show) -> Result<(Vec<Job>, bool)> {
-    let (mut jobs, mut missed) = (Vec::new(), false);
+    let (mut jobs, mut failed) = (Vec::new(), false);
     for id in ids {
         match finish(client, id, show, ids.len() > 1).await {
             Ok(job) => jobs.push(job),
             Err(error) if ids.len() == 1 || Failure::is_no_answer(&error) => return Err(error),
             Err(error) => {
-                exit::complain(&error);
-                missed = true;
+                exit::print_error(&error);
+                failed = true;
             }
         }
     }
-    Ok((jobs, missed))
+    Ok((jobs, failed))
 }
 
-fn code_of((jobs, missed): &(Vec<Job>, bool)) -> ExitCode {
-    match missed {
+fn code_of((jobs, failed): &(Vec<Job>, bool)) -> ExitCode {
+    match failed {
         true => ExitCode::FAILURE,
-        false => exit::of_jobs(jobs),
+        false => exit::code_of_jobs(jobs),
     }
 }
 
-/// Follows a job to its end, downloads its outputs if asked to, and shows it. One of `several` is named, and has a folder
-/// of its own.
+/// Follows a job to its end, downloads its outputs if `show` says so, and shows it. With `several` jobs, each is named
+/// and has its own folder.
 pub async fn finish(client: &Client, id: &str, show: &Show, several: bool) -> Result<Job> {
     let mut display = Display::new(several);
     let job = client.follow(id, |job| display.show(job)).await;
     drop(display);
     let job = job.with_context(|| format!("job {id}"))?;
-    end(client, &job, show, several).await?;
+    show_result(client, &job, show, several).await?;
     Ok(job)
 }
 
-async fn end(client: &Client, job: &Job, show: &Show, several: bool) -> Result<()> {
+async fn show_result(client: &Client, job: &Job, show: &Show, several: bool) -> Result<()> {
     let dir = show.out.as_ref().map(|dir| match several {
         true => dir.join(&job.id),
         false => dir.clone(),
     });
-    let fetched = match &dir {
-        Some(dir) => fetch::all(client, job, dir).await,
+    let downloaded = match &dir {
+        Some(dir) => download_outputs(client, job, dir).await,
         None => Ok(0),
     };
     if show.json {
         output::json(&job.document);
     } else {
-        let fetched = matches!(fetched, Ok(1..));
-        report::print(client, job, dir.as_deref().filter(|_| fetched)).await;
+        let any = matches!(downloaded, Ok(1..));
+        report::print(client, job, dir.as_deref().filter(|_| any)).await;
     }
-    fetched.map(drop)
+    downloaded.map(drop)
 }

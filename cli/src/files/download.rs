@@ -1,29 +1,28 @@
 //! Downloads of outputs.
 
-use crate::{
-    client::{Client, Job, Output},
-    hash::hex,
-};
+use super::part::part_name;
+use crate::client::{Client, Job, Output};
 use anyhow::{Context, Result, ensure};
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tokio::{
     fs::{self, File},
     io::{AsyncWriteExt, BufWriter},
 };
+use vidp_contract::hex;
 
-/// Downloads every output of a job to `<dir>/<stage>/<name>`, and returns how many there are.
-pub async fn all(client: &Client, job: &Job, dir: &Path) -> Result<usize> {
+/// Downloads every output of a job to `<dir>/<stage>/<name>` and returns their number.
+pub async fn download_outputs(client: &Client, job: &Job, dir: &Path) -> Result<usize> {
     let mut count = 0;
     for (stage, state) in &job.stages {
         for output in &state.outputs {
-            let folder = dir.join(plain(stage)?);
+            let folder = dir.join(file_name(stage)?);
             fs::create_dir_all(&folder)
                 .await
                 .with_context(|| folder.display().to_string())?;
-            let path = folder.join(plain(&output.name)?);
-            one(client, output, &path)
+            let path = folder.join(file_name(&output.name)?);
+            download(client, output, &path)
                 .await
                 .with_context(|| format!("download {}", output.url))?;
             count += 1;
@@ -32,13 +31,8 @@ pub async fn all(client: &Client, job: &Job, dir: &Path) -> Result<usize> {
     Ok(count)
 }
 
-/// The text of one output.
-pub async fn text(client: &Client, output: &Output) -> Result<String> {
-    Ok(client.get(&output.url).await?.text().await?)
-}
-
-/// Writes under another name, checks size and hash, and renames: a file is there whole, or not at all.
-async fn one(client: &Client, output: &Output, path: &Path) -> Result<()> {
+/// Writes to a `.part` file, checks size and hash, and renames: the file is complete, or absent.
+async fn download(client: &Client, output: &Output, path: &Path) -> Result<()> {
     let part = part_name(path);
     let done = stream(client, output, &part).await;
     let done = match done {
@@ -46,7 +40,7 @@ async fn one(client: &Client, output: &Output, path: &Path) -> Result<()> {
         Err(error) => Err(error),
     };
     if done.is_err() {
-        // The error that matters is the one above.
+        // The first error is the one to report.
         let _ = fs::remove_file(&part).await;
     }
     done
@@ -66,40 +60,33 @@ async fn stream(client: &Client, output: &Output, part: &Path) -> Result<()> {
     let hash = hex(&hash.finalize());
     ensure!(
         size == output.size,
-        "{size} bytes came, {} were promised",
+        "received {size} bytes instead of {}",
         output.size
     );
     ensure!(
         hash == output.sha256,
-        "the bytes that came have another SHA-256 than was promised"
+        "the SHA-256 of the received bytes differs from that of the output"
     );
     Ok(())
 }
 
-/// The name that a file has until it is whole.
-pub fn part_name(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".part");
-    PathBuf::from(name)
-}
-
-/// A name that stays in its folder, whatever the server says.
-fn plain(name: &str) -> Result<&str> {
+/// Checks that a name from the server stays in its folder.
+fn file_name(name: &str) -> Result<&str> {
     let parts: Vec<_> = Path::new(name).components().collect();
-    let plain = matches!(parts[..], [std::path::Component::Normal(part)] if part == name);
-    ensure!(plain, "the server gave the file name {name:?}");
+    let is_name = matches!(parts[..], [std::path::Component::Normal(part)] if part == name);
+    ensure!(is_name, "the server sent the invalid file name {name:?}");
     Ok(name)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::plain;
+    use super::file_name;
 
     #[test]
     fn names_stay_in_their_folder() {
-        assert!(plain("720p.mp4").is_ok());
+        assert!(file_name("720p.mp4").is_ok());
         for name in ["", ".", "..", "../a", "/a", "a/b", "a/"] {
-            assert!(plain(name).is_err(), "{name:?}");
+            assert!(file_name(name).is_err(), "{name:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Hashes as text.
+//! Hashes of files.
 
 use sha2::{Digest, Sha256};
 use std::{
@@ -6,24 +6,20 @@ use std::{
     io::{self, BufRead, BufReader},
     path::Path,
 };
+use vidp_contract::hex;
 
-const BUFFER: usize = 1 << 20;
+const BUFFER_BYTES: usize = 1 << 20;
 
-/// Bytes in lower-case hexadecimal, as `sha256sum` prints them.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// A file's SHA-256.
-pub fn of_file(path: &Path) -> io::Result<String> {
+/// Returns the SHA-256 of a file in lower-case hexadecimal, as `sha256sum` prints it.
+pub fn sha256(path: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
     add_file(path, &mut hash)?;
     Ok(hex(&hash.finalize()))
 }
 
-/// Adds what is in a file to a hash; its length.
+/// Adds the content of a file to a hash and returns its length in bytes.
 pub fn add_file(path: &Path, hash: &mut impl Digest) -> io::Result<u64> {
-    let mut file = BufReader::with_capacity(BUFFER, File::open(path)?);
+    let mut file = BufReader::with_capacity(BUFFER_BYTES, File::open(path)?);
     let mut length = 0;
     loop {
         let bytes = file.fill_buf()?;

@@ -1,7 +1,9 @@
-//! Where an upload was, for the same command after it was stopped: one small file for each upload under way, below
-//! `$XDG_STATE_HOME/vidp/uploads` (`~/.local/state`). Without such a folder nothing is remembered.
+//! Positions of uploads, so that the same command resumes an upload that was stopped.
+//!
+//! Each upload in progress has one small file below `$XDG_STATE_HOME/vidp/uploads` (`~/.local/state`). Without a home
+//! folder nothing is stored.
 
-use crate::{config::base_folder, hash::hex};
+use super::user_folder::user_folder;
 use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File, Metadata, OpenOptions},
@@ -9,17 +11,20 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
+use vidp_contract::hex;
 
-/// One upload's place.
-pub struct Resume {
-    /// Locked as long as this lives: another process that sends the same file begins an upload of its own.
+/// The stored position of one upload.
+///
+/// The file is removed on drop when no upload session has begun.
+pub struct UploadPosition {
+    /// Locked while this value lives: another process that sends the same file starts a separate upload.
     state: Option<(PathBuf, File)>,
-    path: Option<String>,
+    session: Option<String>,
 }
 
-impl Resume {
-    /// Of this file, as it is now, to this server with these options.
-    pub fn of(server: &str, file: &Path, meta: &Metadata, options: &str) -> Resume {
+impl UploadPosition {
+    /// Opens the position for a file in its current state (path, size, time of change), a server and options.
+    pub fn open(server: &str, file: &Path, meta: &Metadata, options: &str) -> UploadPosition {
         let mut hash = Sha256::new();
         let place = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
         for part in [server, &place.to_string_lossy(), options] {
@@ -30,8 +35,8 @@ impl Resume {
         hash.update(meta.mtime().to_le_bytes());
         hash.update(meta.mtime_nsec().to_le_bytes());
         let name = hex(&hash.finalize()[..16]);
-        let state = folder().and_then(|folder| open(&folder, &name));
-        let (state, path) = match state {
+        let state = folder().and_then(|folder| open_locked(&folder, &name));
+        let (state, session) = match state {
             Some((place, mut file)) => {
                 let mut path = String::new();
                 let _ = file.read_to_string(&mut path);
@@ -42,42 +47,42 @@ impl Resume {
             }
             None => (None, None),
         };
-        Resume { state, path }
+        UploadPosition { state, session }
     }
 
-    /// The upload's path on the server, if it has begun.
-    pub fn path(&self) -> Option<&str> {
-        self.path.as_deref()
+    /// The path of the upload session on the server, if one has begun.
+    pub fn session(&self) -> Option<&str> {
+        self.session.as_deref()
     }
 
-    /// It is there, or nowhere any more.
-    pub fn note(&mut self, path: Option<&str>) {
-        self.path = path.map(str::to_owned);
+    /// Stores the path of a new upload session, or clears it.
+    pub fn store(&mut self, session: Option<&str>) {
+        self.session = session.map(str::to_owned);
         if let Some((_, file)) = &mut self.state {
-            // What cannot be remembered is sent anew, and nothing is worse.
+            // When the write fails, the next run only sends the file from its start.
             let _ = file.set_len(0).and_then(|()| file.rewind());
-            let _ = file.write_all(path.unwrap_or_default().as_bytes());
+            let _ = file.write_all(session.unwrap_or_default().as_bytes());
         }
     }
 
-    /// All of it is sent.
-    pub fn done(&mut self) {
+    /// Removes the position: the upload is complete.
+    pub fn remove(&mut self) {
         if let Some((place, _)) = self.state.take() {
             let _ = fs::remove_file(place);
         }
     }
 }
 
-/// What never began leaves nothing.
-impl Drop for Resume {
+impl Drop for UploadPosition {
     fn drop(&mut self) {
-        if self.path.is_none() {
-            self.done();
+        if self.session.is_none() {
+            self.remove();
         }
     }
 }
 
-fn open(folder: &Path, name: &str) -> Option<(PathBuf, File)> {
+/// `None` when the folder is not writable, or another process holds the lock.
+fn open_locked(folder: &Path, name: &str) -> Option<(PathBuf, File)> {
     fs::create_dir_all(folder).ok()?;
     let place = folder.join(name);
     let mut options = OpenOptions::new();
@@ -93,5 +98,5 @@ fn open(folder: &Path, name: &str) -> Option<(PathBuf, File)> {
 }
 
 fn folder() -> Option<PathBuf> {
-    Some(base_folder("XDG_STATE_HOME", ".local/state")?.join("vidp/uploads"))
+    Some(user_folder("XDG_STATE_HOME", ".local/state")?.join("vidp/uploads"))
 }

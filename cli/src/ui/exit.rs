@@ -1,49 +1,48 @@
-//! Exit codes, and what to do about an error.
+//! Exit codes, error messages, and the next step after an error.
 
-use crate::{
-    client::{Failure, Job},
-    output,
-};
+use super::output;
+use crate::client::{Failure, Job};
 use anyhow::Error;
 use console::style;
 use reqwest::StatusCode;
 use std::process::ExitCode;
 
-/// The last part of `--help`.
+/// The last part of `vidp --help`.
 pub const CODES: &str = "\
 Exit codes:
   0    succeeded
   1    the command failed
   2    wrong usage
-  3    partial: some stages, or some jobs, failed
-  4    failed: all of them
+  3    partial: some stages or some jobs failed
+  4    failed: all stages or all jobs failed
   5    cancelled
-  130  stopped by Ctrl-C; the jobs go on
+  130  stopped by Ctrl-C; the jobs continue
 
-Configuration: flags, then environment, then the file ~/.config/vidp/config.toml.";
+Configuration, in this order: flags, environment variables, the file ~/.config/vidp/config.toml.";
 
-/// Ended by Ctrl-C, as shells count it.
+/// Ended by Ctrl-C: 128 plus the number of SIGINT, as in a shell.
 pub const INTERRUPTED: u8 = 130;
-/// Some of several failed.
+/// Some stages or jobs failed.
 const PARTIAL: u8 = 3;
-/// All of them failed.
+/// All stages or jobs failed.
 const FAILED: u8 = 4;
+/// The jobs were cancelled.
 const CANCELLED: u8 = 5;
 
-/// What the shell gets to know of jobs that are over.
-pub fn of_jobs<'a>(jobs: impl IntoIterator<Item = &'a Job>) -> ExitCode {
-    ExitCode::from(code(jobs.into_iter().map(|job| job.status.as_str())))
+/// The exit code for jobs that have ended.
+pub fn code_of_jobs<'a>(jobs: impl IntoIterator<Item = &'a Job>) -> ExitCode {
+    ExitCode::from(code_of_statuses(jobs.into_iter().map(|job| job.status.as_str())))
 }
 
-/// The same of statuses.
-pub fn code<'a>(statuses: impl IntoIterator<Item = &'a str>) -> u8 {
+/// The exit code for the statuses of jobs: the common one, or 3 when they differ.
+pub fn code_of_statuses<'a>(statuses: impl IntoIterator<Item = &'a str>) -> u8 {
     let mut codes: Vec<u8> = statuses
         .into_iter()
         .map(|status| match status {
             "succeeded" => 0,
             "partial" => PARTIAL,
             "cancelled" => CANCELLED,
-            // What never became a job, as well.
+            // Includes the statuses of videos that did not become jobs.
             _ => FAILED,
         })
         .collect();
@@ -56,11 +55,11 @@ pub fn code<'a>(statuses: impl IntoIterator<Item = &'a str>) -> u8 {
     }
 }
 
-/// Says what went wrong, and what to do next.
-pub fn complain(error: &Error) {
-    // Line by line: some errors show the lines that are wrong.
+/// Prints an error and the next step on standard error.
+pub fn print_error(error: &Error) {
+    // Line by line: errors in a configuration file quote its lines.
     let text = format!("{error:#}");
-    let text: Vec<_> = text.lines().map(output::plain).collect();
+    let text: Vec<_> = text.lines().map(output::printable).collect();
     eprintln!(
         "{} {}",
         style("error:").red().bold().for_stderr(),
@@ -71,11 +70,11 @@ pub fn complain(error: &Error) {
     }
 }
 
-/// What to do about an error, if that is known.
+/// Advice for an error, where there is any.
 pub fn next_step(error: &Error) -> Option<String> {
     match Failure::of(error)? {
         Failure::NoAnswer { .. } => Some(
-            "Is it running? `vidp up` starts one on this machine; --server, --profile or VIDP_SERVER name another."
+            "Is the server running? `vidp up` starts one on this machine; --server, --profile or VIDP_SERVER selects another."
                 .to_owned(),
         ),
         Failure::Refused {
@@ -84,8 +83,10 @@ pub fn next_step(error: &Error) -> Option<String> {
             retry_after,
             ..
         } => match code.parse::<u16>() {
-            // Without a problem document.
-            Ok(_) => Some("That does not look like VidP: --server, --profile or VIDP_SERVER name another.".to_owned()),
+            // A status in place of a code: the answer had no problem document.
+            Ok(_) => Some(
+                "This does not look like a VidP server: --server, --profile or VIDP_SERVER selects another.".to_owned(),
+            ),
             Err(_) => refused(*status, retry_after.map(|wait| wait.as_secs())),
         },
     }
@@ -94,20 +95,20 @@ pub fn next_step(error: &Error) -> Option<String> {
 fn refused(status: StatusCode, wait: Option<u64>) -> Option<String> {
     let step = match status {
         StatusCode::UNAUTHORIZED => {
-            "Set VIDP_API_KEY or --key to a good API key; `vidp keys create` makes one.".to_owned()
+            "Set VIDP_API_KEY or --key to a valid API key; `vidp keys create` makes one.".to_owned()
         }
         StatusCode::FORBIDDEN => {
-            "This API key may not do that: use one with the scope that is asked for.".to_owned()
+            "This API key lacks the required scope: use another key.".to_owned()
         }
         StatusCode::NOT_FOUND => {
-            "`vidp jobs`, `vidp keys list` and `vidp dead list` say what there is; another --key sees other jobs.".to_owned()
+            "`vidp jobs`, `vidp keys list` and `vidp dead list` list what exists; jobs of another tenant need its --key.".to_owned()
         }
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => match wait {
             Some(seconds) => format!("Try again in {seconds} s."),
-            None => "Try again in a while.".to_owned(),
+            None => "Try again later.".to_owned(),
         },
         StatusCode::INTERNAL_SERVER_ERROR => {
-            "The server's log says more; `vidp doctor` looks at the rest.".to_owned()
+            "The server's log has the details; `vidp doctor` checks the system.".to_owned()
         }
         _ => return None,
     };
@@ -121,7 +122,11 @@ mod tests {
     #[test]
     fn several_jobs_have_one_exit_code() {
         let check = |statuses: &[&str], expected| {
-            assert_eq!(code(statuses.iter().copied()), expected, "{statuses:?}")
+            assert_eq!(
+                code_of_statuses(statuses.iter().copied()),
+                expected,
+                "{statuses:?}"
+            )
         };
         check(&["succeeded"], 0);
         check(&["succeeded", "succeeded"], 0);

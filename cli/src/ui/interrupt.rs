@@ -1,4 +1,4 @@
-//! Ctrl-C: once lets go of a job, twice cancels it.
+//! Ctrl-C while a command follows jobs: the first detaches, a second within three seconds cancels.
 
 use anyhow::Result;
 use std::time::Duration;
@@ -7,25 +7,25 @@ use tokio::{
     time::timeout,
 };
 
-/// How long the second Ctrl-C is waited for.
-pub const AGAIN: Duration = Duration::from_secs(3);
+/// Time after the first Ctrl-C within which a second one cancels.
+pub const CANCEL_WINDOW: Duration = Duration::from_secs(3);
 
-/// Each Ctrl-C from here on, instead of the end of the program.
+/// Receives every Ctrl-C, which then does not end the program.
 pub struct Interrupts(Signal);
 
 impl Interrupts {
-    /// Takes over SIGINT.
+    /// Installs the handler of SIGINT.
     pub fn new() -> Result<Interrupts> {
         Ok(Interrupts(signal(SignalKind::interrupt())?))
     }
 
-    /// Until the next one.
+    /// Waits for the next Ctrl-C.
     pub async fn next(&mut self) {
         self.0.recv().await;
     }
 
-    /// Whether another one comes soon.
-    pub async fn again(&mut self) -> bool {
-        timeout(AGAIN, self.next()).await.is_ok()
+    /// True when another Ctrl-C arrives within [`CANCEL_WINDOW`].
+    pub async fn repeated(&mut self) -> bool {
+        timeout(CANCEL_WINDOW, self.next()).await.is_ok()
     }
 }

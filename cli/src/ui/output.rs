@@ -1,19 +1,20 @@
-//! Standard output: columns and colours on a terminal, plain lines in a pipe, JSON for programs.
+//! Standard output: colours on a terminal, plain lines in a pipe, JSON for programs.
 
-use console::{Term, measure_text_width, pad_str, style, truncate_str};
+use console::style;
 use serde_json::Value;
 use std::{
     fmt::Display,
     io::{ErrorKind, IsTerminal, Write, stdout},
 };
 
-/// As a shell counts a program that SIGPIPE ended.
+/// Exit code when the reader closed the pipe: 128 plus the number of SIGPIPE, as in a shell.
 const READER_GONE: i32 = 141;
-const GAP: &str = "  ";
-/// A last column narrower than this is not worth cutting.
-const LEAST: usize = 8;
+/// Space between columns on a terminal.
+pub(super) const GAP: &str = "  ";
 
-/// Prints a line. A reader that went away (`vidp jobs | head`) ends the program without a word; a full disk with one.
+/// Prints a line.
+///
+/// A closed pipe (`vidp jobs | head`) ends the program silently; any other error, such as a full disk, ends it with a message.
 pub fn print(line: impl Display) {
     if let Err(error) = writeln!(stdout(), "{line}") {
         if error.kind() == ErrorKind::BrokenPipe {
@@ -24,13 +25,13 @@ pub fn print(line: impl Display) {
     }
 }
 
-/// Prints fields: blanks between them on a terminal, tabs in a pipe.
+/// Prints fields separated by spaces on a terminal and by tabs in a pipe.
 pub fn fields(fields: &[&str]) {
     print(fields.join(if is_terminal() { GAP } else { "\t" }).trim_end());
 }
 
-/// Text of others, such as a file's name, without what would control the terminal.
-pub fn plain(text: &str) -> String {
+/// Escapes control characters: foreign text, such as a file name, must not control the terminal.
+pub fn printable(text: &str) -> String {
     let escape = |c: char| match c {
         c if c.is_control() => c.escape_default().to_string(),
         c => c.to_string(),
@@ -38,7 +39,7 @@ pub fn plain(text: &str) -> String {
     text.chars().map(escape).collect()
 }
 
-/// Prints a document: on one line, or indented on a terminal.
+/// Prints a document: indented on a terminal, on one line in a pipe.
 pub fn json(document: &Value) {
     if stdout().is_terminal() {
         print(format!("{document:#}"));
@@ -47,64 +48,18 @@ pub fn json(document: &Value) {
     }
 }
 
-/// Whether people read it.
+/// True when standard output is a terminal.
 pub fn is_terminal() -> bool {
     stdout().is_terminal()
 }
 
-/// Rows under a head on a terminal; fields with tabs between them, and no head, in a pipe. The last column takes what
-/// the terminal has left.
-pub struct Table {
-    columns: &'static [(&'static str, usize)],
-    width: Option<usize>,
-}
-
-impl Table {
-    /// Prints the head. `columns` are names and widths.
-    pub fn new(columns: &'static [(&'static str, usize)]) -> Table {
-        let width = stdout().is_terminal().then(|| Term::stdout().size().1.into());
-        let table = Table { columns, width };
-        if width.is_some() {
-            let head: Vec<_> = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
-            print(style(table.line(&head)).bold());
-        }
-        table
-    }
-
-    /// Prints a row.
-    pub fn row(&self, cells: &[String]) {
-        print(self.line(cells));
-    }
-
-    fn line(&self, cells: &[String]) -> String {
-        let Some(width) = self.width else {
-            return cells.join("\t");
-        };
-        line(self.columns, width, cells)
-    }
-}
-
-fn line(columns: &[(&str, usize)], width: usize, cells: &[String]) -> String {
-    let mut text = String::new();
-    for (i, (cell, (_, wide))) in cells.iter().zip(columns).enumerate() {
-        if i + 1 == columns.len() {
-            let left = width.saturating_sub(measure_text_width(&text)).max(LEAST);
-            text.push_str(&truncate_str(cell, left, "…"));
-        } else {
-            text.push_str(&pad_str(cell, *wide, console::Alignment::Left, None));
-            text.push_str(GAP);
-        }
-    }
-    text.trim_end().to_owned()
-}
-
-/// A status in its colour, where there are colours.
+/// A status in its colour; without colour in a pipe and with `NO_COLOR`.
 pub fn status(status: &str) -> String {
-    status_of_width(status, 0)
+    padded_status(status, 0)
 }
 
-/// The same with blanks behind it: colours have no width, but characters.
-pub fn status_of_width(status: &str, width: usize) -> String {
+/// A status in its colour, padded to `width` characters first, because the colour's own characters have no width.
+pub fn padded_status(status: &str, width: usize) -> String {
     let padded = style(format!("{status:<width$}"));
     match status {
         "succeeded" | "ok" => padded.green(),
@@ -116,7 +71,7 @@ pub fn status_of_width(status: &str, width: usize) -> String {
     .to_string()
 }
 
-/// Time in one unit, for columns: `42s`, `5m`, `3h`, `12d`.
+/// A duration in one unit, for columns: `42s`, `5m`, `3h`, `12d`.
 pub fn age(seconds: i64) -> String {
     match seconds.max(0) {
         s @ 0..120 => format!("{s}s"),
@@ -126,7 +81,7 @@ pub fn age(seconds: i64) -> String {
     }
 }
 
-/// The text of a field, or a dash.
+/// The text of a field; a dash when the field is null or absent.
 pub fn field(document: &Value, name: &str) -> String {
     match &document[name] {
         Value::Null => "-".to_owned(),
@@ -150,17 +105,8 @@ mod tests {
     }
 
     #[test]
-    fn names_do_not_control_the_terminal() {
-        assert_eq!(plain("été 1.mp4"), "été 1.mp4");
-        assert_eq!(plain("\u{1b}[2J\n.mp4"), "\\u{1b}[2J\\n.mp4");
-    }
-
-    #[test]
-    fn only_the_last_column_is_cut() {
-        let cells = ["job-1".to_owned(), "a long name.mp4".to_owned()];
-        let check = |width, expected| assert_eq!(line(&[("ID", 3), ("FILE", 0)], width, &cells), expected);
-        check(80, "job-1  a long name.mp4");
-        check(16, "job-1  a long n…");
-        check(3, "job-1  a long …");
+    fn names_cannot_control_the_terminal() {
+        assert_eq!(printable("été 1.mp4"), "été 1.mp4");
+        assert_eq!(printable("\u{1b}[2J\n.mp4"), "\\u{1b}[2J\\n.mp4");
     }
 }

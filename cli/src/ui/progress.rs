@@ -1,20 +1,20 @@
 //! Progress on standard error: bars on a terminal, lines elsewhere.
 
-use crate::{
-    client::{Job, Stage},
-    output::{age, plain},
-};
+use super::output::{age, printable};
+use crate::client::{Job, StageState};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::{
     collections::BTreeMap,
     io::{IsTerminal, stderr},
     time::{Duration, Instant},
 };
+use vidp_contract::FailureCode;
 
+/// Resolution of a stage's bar.
 const STEPS: u64 = 1000;
-const TICK: Duration = Duration::from_millis(200);
+const REDRAW_INTERVAL: Duration = Duration::from_millis(200);
 
-/// A bar of bytes that are sent or fetched, with that word before it; hidden where there is no terminal.
+/// A bar that counts `size` bytes, with `name` before it; hidden where standard error is not a terminal.
 pub fn bytes_bar(name: &'static str, size: u64) -> ProgressBar {
     let template =
         "{prefix:<9} {bar:20} {percent:>3} %  {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left";
@@ -23,64 +23,64 @@ pub fn bytes_bar(name: &'static str, size: u64) -> ProgressBar {
         .with_prefix(name)
 }
 
-/// A bar of files; hidden where there is no terminal.
+/// A bar that counts files; hidden where standard error is not a terminal.
 pub fn batch_bar(files: u64) -> ProgressBar {
     let bar = ProgressBar::new(files).with_style(style("{bar:30} {pos} of {len}, {eta} left"));
-    bar.enable_steady_tick(TICK);
+    bar.enable_steady_tick(REDRAW_INTERVAL);
     bar
 }
 
-/// A line for people above a bar, or alone where there is no terminal.
+/// Prints a line for people on standard error, above the bar if that is visible.
 pub fn note(bar: &ProgressBar, line: &str) {
     bar.suspend(|| eprintln!("{line}"));
 }
 
-/// Shows a job as it changes.
+/// Shows the progress of a job on standard error.
 pub struct Display {
-    /// Whether it has to be told which job it is.
-    name: bool,
+    /// The first update prints which job it is.
+    print_name: bool,
     bars: Option<MultiProgress>,
-    stages: BTreeMap<String, Shown>,
+    stages: BTreeMap<String, StageDisplay>,
 }
 
-/// What is on the screen of one stage.
-struct Shown {
+/// The display of one stage.
+struct StageDisplay {
     bar: ProgressBar,
     line: String,
-    /// When it was first seen running, and how far it was.
-    began: Option<(Instant, f64)>,
+    /// Time and share done when the stage was first seen running.
+    running_since: Option<(Instant, f64)>,
 }
 
 impl Display {
-    /// Of one of several jobs, or of the only one.
+    /// Makes an empty display. With `several` jobs, it names the job first.
     pub fn new(several: bool) -> Display {
         Display {
-            name: several,
+            print_name: several,
             bars: stderr().is_terminal().then(MultiProgress::new),
             stages: BTreeMap::new(),
         }
     }
 
-    /// Brings the screen up to date.
+    /// Updates the display.
     pub fn show(&mut self, job: &Job) {
-        if std::mem::take(&mut self.name) {
-            eprintln!("{} (job {})", plain(job.title()), job.id);
+        if std::mem::take(&mut self.print_name) {
+            eprintln!("{} (job {})", printable(job.title()), job.id);
         }
         for (name, stage) in &job.stages {
-            let shown = self.stages.entry(name.clone()).or_insert_with(|| Shown {
+            let shown = self.stages.entry(name.clone()).or_insert_with(|| StageDisplay {
                 bar: self
                     .bars
                     .as_ref()
-                    .map_or_else(ProgressBar::hidden, |bars| shown_by(bars, name)),
+                    .map_or_else(ProgressBar::hidden, |bars| add_bar(bars, name)),
                 line: String::new(),
-                began: None,
+                running_since: None,
             });
             shown.update(name, stage, self.bars.is_some());
         }
     }
 }
 
-/// Takes the bars off the screen.
+/// Removes the bars from the screen.
 impl Drop for Display {
     fn drop(&mut self) {
         for shown in self.stages.values() {
@@ -89,8 +89,8 @@ impl Drop for Display {
     }
 }
 
-impl Shown {
-    fn update(&mut self, name: &str, stage: &Stage, on_terminal: bool) {
+impl StageDisplay {
+    fn update(&mut self, name: &str, stage: &StageState, on_terminal: bool) {
         let share = match stage.status.as_str() {
             "succeeded" | "skipped" => 1.0,
             _ => stage.progress.unwrap_or(0.0).clamp(0.0, 1.0),
@@ -104,7 +104,7 @@ impl Shown {
             }
             return;
         }
-        // One line per tenth, or the log of a long job would be nothing else.
+        // One line per tenth keeps the log of a long job short.
         let tenth = (share * 10.0).floor() * 10.0;
         let line = match stage.status.as_str() {
             "running" => format!("{name:<9} running {tenth:>3} %"),
@@ -116,12 +116,12 @@ impl Shown {
         }
     }
 
-    /// The time that a running stage still needs, if it goes on as it has.
-    fn left(&mut self, stage: &Stage, share: f64) -> String {
+    /// The time left of a running stage at its speed so far.
+    fn left(&mut self, stage: &StageState, share: f64) -> String {
         if stage.status != "running" {
             return String::new();
         }
-        let (at, from) = *self.began.get_or_insert_with(|| (Instant::now(), share));
+        let (at, from) = *self.running_since.get_or_insert_with(|| (Instant::now(), share));
         match seconds_left(at.elapsed(), from, share) {
             Some(seconds) => format!(", {} left", age(seconds)),
             None => String::new(),
@@ -129,16 +129,16 @@ impl Shown {
     }
 }
 
-/// At the speed between two shares of the work; unknown when there was none.
+/// Seconds left at the speed between two shares of the work; `None` when the share did not grow.
 fn seconds_left(elapsed: Duration, from: f64, to: f64) -> Option<i64> {
     let speed = (to - from) / elapsed.as_secs_f64();
     (speed.is_finite() && speed > 0.0).then(|| ((1.0 - to) / speed).ceil() as i64)
 }
 
-/// It ticks only when it has its place: before, it would draw itself anywhere.
-fn shown_by(bars: &MultiProgress, name: &str) -> ProgressBar {
+/// Adds a bar and only then starts to redraw it: before, it would draw at the wrong place.
+fn add_bar(bars: &MultiProgress, name: &str) -> ProgressBar {
     let bar = bars.add(bar(name));
-    bar.enable_steady_tick(TICK);
+    bar.enable_steady_tick(REDRAW_INTERVAL);
     bar
 }
 
@@ -155,12 +155,13 @@ fn style(template: &str) -> ProgressStyle {
         .progress_chars("=> ")
 }
 
-/// What a stage does, in a few words.
-fn message(stage: &Stage) -> String {
+/// The state of a stage in a few words.
+fn message(stage: &StageState) -> String {
     let reason = stage
         .error
         .as_ref()
-        .filter(|error| error.code != stage.status)
+        // The status `cancelled` says it already.
+        .filter(|error| error.failure() != Some(FailureCode::Cancelled))
         .map(|error| format!(": {}", error.code))
         .unwrap_or_default();
     if stage.status != "running" {

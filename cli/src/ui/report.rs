@@ -1,115 +1,116 @@
-//! What a person reads at the end of a job.
+//! The report that a person reads when a job has ended.
 
-use crate::{
-    client::{Client, Job, Stage},
-    fetch,
-    output::{self, print as print_line},
-};
+use super::output::{self, print as print_line};
+use crate::client::{Client, Job, StageState};
 use console::truncate_str;
+use serde::Deserialize;
 use serde_json::Value;
 use std::path::Path;
+use vidp_contract::{DetectReport, RenditionReport, ScaleReport, Stage, SubtitleReport};
 
-/// Below this the language is a guess.
-const SURE: f64 = 0.8;
-/// Subtitle lines shown.
-const LINES: usize = 4;
-/// Characters of each: a transcript without times is one line.
-const WIDTH: usize = 76;
+/// Below this confidence the language is a guess.
+const MIN_CONFIDENCE: f64 = 0.8;
+/// Number of subtitle lines shown.
+const SUBTITLE_LINES: usize = 4;
+/// Characters shown per line: a transcript without times is one long line.
+const LINE_WIDTH: usize = 76;
 
-/// Prints the report. `fetched` is where the outputs were downloaded to.
-pub async fn print(client: &Client, job: &Job, fetched: Option<&Path>) {
-    let name = output::plain(job.title());
+/// Prints the report of a job. `downloaded` is the folder with the outputs, if they were downloaded.
+pub async fn print(client: &Client, job: &Job, downloaded: Option<&Path>) {
+    let name = output::printable(job.title());
     print_line(format!(
         "{name}: {}  (job {})",
         output::status(&job.status),
         job.id
     ));
     for (name, stage) in &job.stages {
-        match (name.as_str(), stage.status.as_str()) {
-            ("detect", "succeeded") => language(&stage.result),
-            ("scale", "succeeded") => renditions(&stage.result),
-            ("subtitle", "succeeded") => subtitles(client, stage).await,
-            _ => ended(name, stage),
+        let succeeded = stage.status == "succeeded";
+        match name.parse() {
+            Ok(Stage::Detect) if succeeded => language(&stage.result),
+            Ok(Stage::Scale) if succeeded => renditions(&stage.result),
+            Ok(Stage::Subtitle) if succeeded => subtitles(client, stage).await,
+            _ => line(name, &outcome(stage)),
         }
     }
-    files(client, job, fetched);
+    files(client, job, downloaded);
+}
+
+/// Reads a stage's report. One that this program cannot read, of a newer server, is returned as text.
+fn report<T: for<'a> Deserialize<'a>>(result: &Value) -> Result<T, String> {
+    T::deserialize(result).map_err(|_| output::printable(&result.to_string()))
 }
 
 fn language(result: &Value) {
-    let text = |field: &str| result["language"][field].as_str().unwrap_or("?");
-    let confidence = result["confidence"].as_f64().unwrap_or(0.0);
-    let guess = if confidence < SURE {
-        ", a guess: please check"
-    } else {
-        ""
+    let text = match report(result) {
+        Ok(report) => language_text(&report),
+        Err(text) => text,
     };
-    line(
-        "language",
-        &format!(
-            "{} ({}), {:.0} %{guess}",
-            text("name"),
-            text("code"),
-            confidence * 100.0
-        ),
-    );
+    line("language", &text);
+}
+
+fn language_text(report: &DetectReport) -> String {
+    let guess = match report.confidence < MIN_CONFIDENCE {
+        true => ", a guess: please check",
+        false => "",
+    };
+    let (name, code) = (&report.language.name, &report.language.code);
+    format!("{name} ({code}), {:.0} %{guess}", report.confidence * 100.0)
 }
 
 fn renditions(result: &Value) {
-    let renditions = result["renditions"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    for (i, rendition) in renditions.iter().enumerate() {
-        let text = |field: &str| rendition[field].as_str().unwrap_or("");
-        let codecs: Vec<_> = ["video_codec", "audio_codec"]
-            .map(text)
-            .into_iter()
-            .filter(|c| !c.is_empty())
-            .collect();
-        let size = format!("{}x{}", rendition["width"], rendition["height"]);
-        line(
-            if i == 0 { "renditions" } else { "" },
-            &format!(
-                "{:<10} {size:<10} {:>9}  {:>3.0} % of the source  {}",
-                text("name"),
-                megabytes(rendition["size"].as_u64().unwrap_or(0)),
-                rendition["ratio"].as_f64().unwrap_or(0.0) * 100.0,
-                codecs.join(" + "),
-            ),
-        );
+    let report: ScaleReport = match report(result) {
+        Ok(report) => report,
+        Err(text) => return line("renditions", &text),
+    };
+    for (i, rendition) in report.renditions.iter().enumerate() {
+        line(if i == 0 { "renditions" } else { "" }, &rendition_text(rendition));
     }
 }
 
-async fn subtitles(client: &Client, stage: &Stage) {
-    let result = &stage.result;
-    let translated = if result["translated"] == true {
-        ", translated to English"
-    } else {
-        ""
+fn rendition_text(rendition: &RenditionReport) -> String {
+    let codecs = match &rendition.audio_codec {
+        Some(audio) => format!("{} + {audio}", rendition.video_codec),
+        None => rendition.video_codec.clone(),
     };
-    let language = result["language"]["name"].as_str().unwrap_or("?");
-    line(
-        "subtitles",
-        &format!(
-            "{language}{translated}, {} cues, {} words",
-            result["cues"], result["words"]
-        ),
-    );
+    format!(
+        "{:<10} {:<10} {:>9}  {:>3.0} % of the source  {codecs}",
+        rendition.name,
+        format!("{}x{}", rendition.width, rendition.height),
+        megabytes(rendition.size),
+        rendition.ratio * 100.0,
+    )
+}
+
+async fn subtitles(client: &Client, stage: &StageState) {
+    let text = match report(&stage.result) {
+        Ok(report) => subtitles_text(&report),
+        Err(text) => text,
+    };
+    line("subtitles", &text);
     let Some(captions) = [".srt", ".vtt", ".txt"]
         .iter()
         .find_map(|end| stage.outputs.iter().find(|output| output.name.ends_with(end)))
     else {
         return;
     };
-    // The report is worth printing without them.
-    let text = fetch::text(client, captions).await.unwrap_or_default();
+    // When they cannot be read, the rest of the report is still useful.
+    let text = client.text(&captions.url).await.unwrap_or_default();
     let mut lines = spoken_lines(&text);
-    for text in lines.by_ref().take(LINES) {
-        line("", &format!("  {}", truncate_str(text, WIDTH, "…")));
+    for text in lines.by_ref().take(SUBTITLE_LINES) {
+        line("", &format!("  {}", truncate_str(text, LINE_WIDTH, "…")));
     }
     if lines.next().is_some() {
         line("", "  …");
     }
+}
+
+fn subtitles_text(report: &SubtitleReport) -> String {
+    let translated = match report.translated {
+        true => ", translated to English",
+        false => "",
+    };
+    let (language, cues, words) = (&report.language.name, report.cues, report.words);
+    format!("{language}{translated}, {cues} cues, {words} words")
 }
 
 /// The lines of a caption file that are neither numbers nor times nor headers.
@@ -122,8 +123,8 @@ fn spoken_lines(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A stage that made nothing.
-fn ended(name: &str, stage: &Stage) {
+/// Status and reason of a stage that made no report, or of one that this program does not know.
+fn outcome(stage: &StageState) -> String {
     let reason = match &stage.error {
         Some(error) => match &error.detail {
             Some(detail) => format!(": {detail} ({})", error.code),
@@ -131,11 +132,11 @@ fn ended(name: &str, stage: &Stage) {
         },
         None => String::new(),
     };
-    line(name, &format!("{}{reason}", stage.status));
+    format!("{}{reason}", stage.status)
 }
 
-fn files(client: &Client, job: &Job, fetched: Option<&Path>) {
-    if let Some(dir) = fetched {
+fn files(client: &Client, job: &Job, downloaded: Option<&Path>) {
+    if let Some(dir) = downloaded {
         line("files", &dir.display().to_string());
         return;
     }
@@ -163,10 +164,34 @@ fn megabytes(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::spoken_lines;
+    use super::*;
+    use serde_json::json;
 
     #[test]
-    fn only_what_is_said_is_shown() {
+    fn reports_are_read_as_the_contract_writes_them() {
+        let detected = json!({
+            "language": { "code": "fr", "name": "French" }, "confidence": 0.5, "probabilities": [], "windows": [],
+            "bytes_read": 1, "added_later": true,
+        });
+        let text = language_text(&report(&detected).unwrap());
+        assert_eq!(text, "French (fr), 50 %, a guess: please check");
+        let rendition = json!({
+            "name": "144p.mp4", "size": 570_000, "ratio": 0.3, "width": 256, "height": 144, "video_codec": "h264",
+            "audio_codec": null, "bitrate": 1, "duration": 1.0,
+        });
+        let text = rendition_text(&report(&rendition).unwrap());
+        assert_eq!(text, "144p.mp4   256x144      0.57 MB   30 % of the source  h264");
+    }
+
+    #[test]
+    fn a_report_of_another_shape_is_shown_as_text() {
+        let newer = json!({ "languages": ["fr", "\u{1b}[2J"] });
+        let text = report::<DetectReport>(&newer).unwrap_err();
+        assert_eq!(text, r#"{"languages":["fr","\u001b[2J"]}"#);
+    }
+
+    #[test]
+    fn only_spoken_lines_are_shown() {
         let srt = "1\n00:00:00,000 --> 00:00:02,000\nHello there.\nHow are you?\n\n2\n";
         let lines: Vec<_> = spoken_lines(srt).collect();
         assert_eq!(lines, ["Hello there.", "How are you?"]);

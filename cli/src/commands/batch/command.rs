@@ -1,48 +1,50 @@
-//! `vidp batch`: thousands of videos, each done once, however often the command is stopped and started again.
-
-mod items;
-mod send;
-mod state;
-mod summary;
-mod work;
-
-use crate::{config::Server, exit, interrupt::Interrupts, options::Options, output, progress};
+use super::{
+    item::Item,
+    items,
+    process::Outcome,
+    send::Batch,
+    state::{Known, State},
+    summary,
+};
+use crate::{
+    commands::options::Options,
+    server::Server,
+    ui::{exit, interrupt::Interrupts, output, progress},
+};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use items::Item;
-use state::{Known, State};
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use work::{Batch, Outcome};
 
-/// Beside the videos.
-const STATE: &str = ".vidp-batch.jsonl";
+/// Name of the state file beside the videos.
+const STATE_FILE: &str = ".vidp-batch.jsonl";
 
+/// Arguments of `vidp batch`.
 #[derive(Args)]
 pub struct BatchCommand {
-    /// A folder, whose videos are taken with those of folders in it; or a file with a line of JSON for each video:
-    /// {"path": …}, {"url": …} or {"bucket": …, "key": …}, and "options" of its own if need be
+    /// A folder, with all videos in it and its subfolders; or a manifest with one line of JSON per video:
+    /// {"path": …}, {"url": …} or {"bucket": …, "key": …}, each optionally with "options"
     #[arg(value_name = "DIR|MANIFEST")]
     from: PathBuf,
-    /// Download the outputs to this folder, for each video to DIR/PATH/STAGE/
+    /// Download the outputs to DIR/PATH/STAGE/, where PATH is the path of the video
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Videos under way at the same time, from the upload to the end
+    /// Number of videos in progress at the same time, from upload to end
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
-    /// Write a table of path, job, status, error code and seconds
+    /// Write a table with path, job, status, error code and seconds of each video
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// Run those again that failed before
+    /// Retry the videos that failed in an earlier run
     #[arg(long)]
     retry_failed: bool,
-    /// Where to keep what is done; .vidp-batch.jsonl beside the videos when it is not given
+    /// State file, which records finished steps; default: .vidp-batch.jsonl beside the videos
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-    /// One JSON document for each video
+    /// Print one JSON document per video
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -55,16 +57,19 @@ pub struct BatchCommand {
 pub async fn run(command: BatchCommand) -> Result<ExitCode> {
     let client = command.server.client()?;
     let mut interrupts = Interrupts::new()?;
-    let path = command.state.clone().unwrap_or_else(|| beside(&command.from));
-    ensure!(command.from.exists(), "there is no {}", command.from.display());
+    let path = command
+        .state
+        .clone()
+        .unwrap_or_else(|| default_state(&command.from));
+    ensure!(command.from.exists(), "{} does not exist", command.from.display());
     if let Some(out) = &command.out {
         std::fs::create_dir_all(out).with_context(|| format!("create {}", out.display()))?;
     }
     if let Some(file) = &command.csv {
         summary::prepare(file)?;
     }
-    // Before the state names it: nothing is sent to a server that is not there.
-    client.reach().await?;
+    // Checked before the state file names the server.
+    client.check_reachable().await?;
     let (state, known) = State::open(&path, client.server())?;
     let mut options = command.options.document();
     if options["lane"].is_null() {
@@ -85,9 +90,13 @@ pub async fn run(command: BatchCommand) -> Result<ExitCode> {
     };
     let outcomes = match done {
         Some(Ok(outcomes)) => outcomes,
-        Some(Err(error)) => return Err(error).context("the batch stopped; the same command again goes on"),
+        Some(Err(error)) => {
+            return Err(error).context("the batch stopped; run the same command again to resume");
+        }
         None => {
-            eprintln!("\nStopped. What was sent goes on; the same command again goes on with the rest.");
+            eprintln!(
+                "\nStopped. Jobs that were sent continue; run the same command again to resume the batch."
+            );
             return Ok(ExitCode::from(exit::INTERRUPTED));
         }
     };
@@ -100,7 +109,7 @@ pub async fn run(command: BatchCommand) -> Result<ExitCode> {
     Ok(summary::exit_code(&outcomes))
 }
 
-/// Processes all of them, some at a time, in their order.
+/// Processes all items, `--concurrency` at a time, and returns the outcomes in the order of the items.
 async fn process(
     command: &BatchCommand,
     batch: &Batch,
@@ -113,7 +122,7 @@ async fn process(
         bar.inc(1);
         if command.json {
             bar.suspend(|| output::json(&summary::document(&outcome)));
-        } else if !outcome.before && (bar.is_hidden() || outcome.status != "succeeded") {
+        } else if !outcome.from_earlier_run && (bar.is_hidden() || outcome.status != "succeeded") {
             let line = format!("[{}/{}] {}", bar.position(), items.len(), summary::line(&outcome));
             progress::note(&bar, &line);
         }
@@ -129,12 +138,12 @@ async fn process(
     Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
 }
 
-/// In the folder of videos, or beside the manifest under its name.
-fn beside(from: &Path) -> PathBuf {
+/// The default state file: in the folder of videos, or beside the manifest with its name as prefix.
+fn default_state(from: &Path) -> PathBuf {
     if from.is_dir() {
-        return from.join(STATE);
+        return from.join(STATE_FILE);
     }
     let mut name = from.as_os_str().to_owned();
-    name.push(STATE);
+    name.push(STATE_FILE);
     PathBuf::from(name)
 }

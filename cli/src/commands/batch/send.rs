@@ -1,40 +1,51 @@
-//! How a video of a batch becomes a job, and no second one, however often that breaks off.
-
 use super::{
-    items::{Item, Source},
-    state::Step,
-    work::Batch,
+    item::{Item, Source},
+    state::{State, Step},
 };
-use crate::client::{Failure, Job, Patience, job_path};
+use crate::client::{Backoff, Client, Failure, Job, Upload, job_path};
 use anyhow::Result;
 use indicatif::ProgressBar;
 use reqwest::StatusCode;
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const PATH: &str = "/api/v1/jobs";
 
+/// State shared by all videos of a batch.
+pub(super) struct Batch {
+    /// Connection to the server.
+    pub(super) client: Client,
+    /// Steps done so far, on disk.
+    pub(super) state: State,
+    /// Folder for the outputs.
+    pub(super) out: Option<PathBuf>,
+    /// Retry jobs that ended without success.
+    pub(super) retry_failed: bool,
+}
+
 impl Batch {
-    /// The id of the video's job, which is made if there is none.
+    /// Returns the id of the video's job, which is created if none exists. `known` is the last step of an earlier run.
     pub(super) async fn job(&self, item: &Item, known: Option<&Step>) -> Result<String> {
         match known {
-            None | Some(Step::Batch { .. } | Step::Refused { .. }) => self.make(item, &item.key, None).await,
+            None | Some(Step::Batch { .. } | Step::Refused { .. }) => {
+                self.create(item, &item.key, None).await
+            }
             Some(known @ (Step::Uploading { .. } | Step::Begun { .. })) => {
-                self.make(item, &item.key, Some(known)).await
+                self.create(item, &item.key, Some(known)).await
             }
             Some(Step::Accepted { job, .. }) => Ok(job.clone()),
             Some(Step::Ended { job, status, .. }) if status == "succeeded" || !self.retry_failed => {
                 Ok(job.clone())
             }
-            Some(Step::Ended { job, .. }) => self.again(item, job).await,
+            Some(Step::Ended { job, .. }) => self.retry(item, job).await,
         }
     }
 
-    /// Retries a job; one that is gone, or whose file never came whole, is made anew.
-    async fn again(&self, item: &Item, job: &str) -> Result<String> {
+    /// Retries a job. A job that was deleted, or whose file was never stored completely, is replaced by a new one.
+    async fn retry(&self, item: &Item, job: &str) -> Result<String> {
         let path = job_path(job)?;
-        let anew = match self.client.job(job).await {
-            Ok(found) if found.is_remains() => {
+        let replace = match self.client.job(job).await {
+            Ok(found) if found.lacks_source() => {
                 self.client.delete(&path).await?;
                 true
             }
@@ -42,80 +53,73 @@ impl Batch {
             Err(error) if Failure::status(&error) == Some(StatusCode::NOT_FOUND) => true,
             Err(error) => return Err(error),
         };
-        if anew {
-            // The key of a job that was deleted makes no other for a day.
-            return self.make(item, &format!("{}-{job}", item.key), None).await;
+        if replace {
+            // The server stores an idempotency key for a day: the key of a deleted job creates no other job.
+            return self.create(item, &format!("{}-{job}", item.key), None).await;
         }
-        // Before the retry: whoever is killed between the two follows a job that has ended.
-        self.accepted(item, job).await?;
+        // Recorded before the retry: after a crash between the two, the next run follows an ended job.
+        self.record_accepted(item, job).await?;
         match self.client.act(&format!("{path}/retry")).await {
-            // It runs already, or there is nothing to retry.
+            // The job is running already, or has nothing to retry.
             Err(error) if Failure::status(&error) == Some(StatusCode::CONFLICT) => {}
             done => drop(done?),
         }
         Ok(job.to_owned())
     }
 
-    /// Makes a video's job, however often that breaks off.
-    async fn make(&self, item: &Item, key: &str, known: Option<&Step>) -> Result<String> {
+    /// Creates a video's job, once, even if an earlier run was interrupted.
+    async fn create(&self, item: &Item, key: &str, known: Option<&Step>) -> Result<String> {
         let mut options = item.options.clone();
         if options["external_id"].is_null() {
             options["external_id"] = item.key.clone().into();
         }
         let job = match &item.source {
             Source::File(file) => {
-                let upload = match known {
+                let session = match known {
                     Some(Step::Uploading { upload, .. }) => Some(upload.clone()),
                     _ => None,
                 };
-                self.upload(item, file, &options, upload).await?
+                self.upload(item, file, &options, session).await?
             }
-            Source::Remote(source) => self.refer(item, source, &options, key, known.is_some()).await?,
+            Source::Remote(source) => {
+                self.create_from_source(item, source, &options, key, known.is_some())
+                    .await?
+            }
             Source::Missing(error) => anyhow::bail!("{error}"),
         };
-        self.accepted(item, &job.id).await?;
+        self.record_accepted(item, &job.id).await?;
         Ok(job.id)
     }
 
-    /// Uploads a file. Where the upload is, is on the disk before its first byte is sent: there is no other job of it.
+    /// Uploads a file. The upload session is on disk before the first byte is sent, so that a later run creates no
+    /// second job.
     async fn upload(
         &self,
         item: &Item,
         file: &Path,
         options: &Value,
-        mut upload: Option<String>,
+        session: Option<String>,
     ) -> Result<Job> {
-        let mut patience = Patience::new();
-        loop {
-            let sent = match &upload {
-                Some(path) => {
-                    let sent = self.client.send_rest(file, path, &ProgressBar::hidden()).await;
-                    if let Ok(None) = sent {
-                        upload = None;
-                    }
-                    sent
-                }
-                None => match self.client.begin_upload(file, options).await {
-                    Ok(path) => {
-                        let (key, begun) = (item.key.clone(), path.clone());
-                        self.state.add(Step::Uploading { key, upload: begun }).await?;
-                        upload = Some(path);
-                        Ok(None)
-                    }
-                    Err(error) => Err(error),
-                },
+        let upload = Upload {
+            file,
+            options,
+            session,
+            bar: &ProgressBar::hidden(),
+        };
+        let store = async |session: Option<&str>| {
+            let Some(session) = session else {
+                // Expired on the server: the step of the next session replaces this one.
+                return Ok(());
             };
-            match sent {
-                Ok(Some(job)) => return Ok(job),
-                Ok(None) => {}
-                Err(error) => patience.pause(error).await?,
-            }
-        }
+            let (key, upload) = (item.key.clone(), session.to_owned());
+            self.state.add(Step::Uploading { key, upload }).await
+        };
+        self.client.upload(upload, store, |_| {}).await
     }
 
-    /// Names a source to the server. `look` says that there may be a job of it: the idempotency key would find it for a
-    /// day, the external id does so for as long as it exists.
-    async fn refer(
+    /// Creates a job from a source that the server fetches. With `look`, it first searches for a job that an earlier
+    /// request created: the idempotency key finds it for a day, the external id for as long as it exists.
+    async fn create_from_source(
         &self,
         item: &Item,
         source: &Value,
@@ -127,29 +131,29 @@ impl Batch {
             key: item.key.clone(),
         };
         self.state.add(begun).await?;
-        let mut patience = Patience::new();
+        let mut backoff = Backoff::new();
         loop {
             let found = match look {
                 true => self.find(item).await,
                 false => Ok(None),
             };
-            let made = match found {
-                Ok(None) => self.client.refer(source, options, key).await,
+            let created = match found {
+                Ok(None) => self.client.create_from_source(source, options, key).await,
                 Ok(Some(job)) => return Ok(job),
                 Err(error) => Err(error),
             };
-            match made {
+            match created {
                 Ok(job) => return Ok(job),
-                Err(error) => patience.pause(error).await?,
+                Err(error) => backoff.wait(error).await?,
             }
             look = true;
         }
     }
 
-    /// The job that an earlier request has made, whose answer was lost.
+    /// Finds the job of an earlier request whose answer was lost.
     async fn find(&self, item: &Item) -> Result<Option<Job>> {
         if !item.options["external_id"].is_null() {
-            // It is the user's, and may be that of other jobs.
+            // The user chose this id, and other jobs may have it too.
             return Ok(None);
         }
         let query = [("external_id", item.key.clone()), ("limit", "1".to_owned())];
@@ -157,7 +161,7 @@ impl Batch {
         found.into_iter().next().map(Job::parse).transpose()
     }
 
-    async fn accepted(&self, item: &Item, job: &str) -> Result<()> {
+    async fn record_accepted(&self, item: &Item, job: &str) -> Result<()> {
         let (key, job) = (item.key.clone(), job.to_owned());
         self.state.add(Step::Accepted { key, job }).await
     }

@@ -1,6 +1,3 @@
-//! What a batch has done so far: a file that is only ever added to, a line for each step, on the disk before the step
-//! counts. Whatever ends the program, the next run knows all of it but the step that was under way.
-
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -11,21 +8,21 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// A line of the file. `key` is that of the video.
+/// A line of the state file. `key` is the key of the item.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum Step {
-    /// The first line.
+pub(super) enum Step {
+    /// The first line: the batch's id and its server.
     Batch { id: String, server: String },
-    /// Its upload is there, without a byte so far. It becomes a job when all have come.
+    /// An upload session exists, with no bytes yet. A complete upload becomes a job.
     Uploading { key: String, upload: String },
-    /// Its source is about to be named: from here on there may be a job.
+    /// The request with the source is about to be sent: from now on a job may exist.
     Begun { key: String },
-    /// It is a job.
+    /// The server created a job.
     Accepted { key: String, job: String },
-    /// The server will not have it: there is no job.
+    /// The server refused the video: no job exists.
     Refused { key: String, code: String },
-    /// The job is over, and its outputs are where they were wanted.
+    /// The job has ended, and its outputs are downloaded if `--out` says so.
     Ended {
         key: String,
         job: String,
@@ -36,32 +33,34 @@ pub enum Step {
     },
 }
 
-/// The file. It belongs to this process until it ends.
+/// The state file of a batch: one line per step, appended and synced to disk before the step counts.
+///
+/// After a crash, the next run knows every step except the one in progress. The file is locked while this value lives.
 #[derive(Clone)]
-pub struct State(Arc<Mutex<File>>);
+pub(super) struct State(Arc<Mutex<File>>);
 
-/// What the file says.
-pub struct Known {
+/// Content of the state file from earlier runs.
+pub(super) struct Known {
     /// The batch's id.
-    pub batch: String,
-    /// The last step of each video, by key.
-    pub steps: HashMap<String, Step>,
+    pub(super) batch: String,
+    /// The last step of each item, by its key.
+    pub(super) steps: HashMap<String, Step>,
 }
 
 impl State {
-    /// Opens the file of a batch, or begins one.
-    pub fn open(path: &Path, server: &str) -> Result<(State, Known)> {
+    /// Opens the state file of a batch, or creates one.
+    pub(super) fn open(path: &Path, server: &str) -> Result<(State, Known)> {
         let shown = path.display();
         let opened = OpenOptions::new().read(true).append(true).create(true).open(path);
-        let mut file = opened.with_context(|| format!("open {shown}; --state names another file"))?;
+        let mut file = opened.with_context(|| format!("open {shown}; --state selects another file"))?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => bail!("another `vidp batch` runs with {shown}"),
-            Err(TryLockError::Error(error)) => return Err(error).context("lock the batch's state"),
+            Err(TryLockError::WouldBlock) => bail!("another `vidp batch` is using {shown}"),
+            Err(TryLockError::Error(error)) => return Err(error).context("lock the batch's state file"),
         }
         let mut text = Vec::new();
         file.read_to_end(&mut text)?;
-        // A line that was being written when the program was killed.
+        // An incomplete last line was being written when the program was killed.
         let whole = text
             .iter()
             .rposition(|byte| *byte == b'\n')
@@ -71,11 +70,13 @@ impl State {
             .with_context(|| shown.to_string())?
             .into_iter();
         let batch = match steps.next() {
-            Some(Step::Batch { id, server: before }) if before == server => id,
-            Some(Step::Batch { server: before, .. }) => {
-                bail!("{shown} is of a batch at {before}, not at {server}; --state names another file")
+            Some(Step::Batch { id, server: earlier }) if earlier == server => id,
+            Some(Step::Batch { server: earlier, .. }) => {
+                bail!(
+                    "{shown} belongs to a batch at {earlier}, not at {server}; --state selects another file"
+                )
             }
-            Some(_) => bail!("{shown} does not begin as a batch's state"),
+            Some(_) => bail!("{shown} is not the state file of a batch"),
             None => {
                 let id = uuid::Uuid::now_v7().to_string();
                 let server = server.to_owned();
@@ -86,7 +87,7 @@ impl State {
                         server,
                     },
                 )?;
-                // The file's name, too, must outlive a power cut.
+                // The entry in the folder must survive a power cut too.
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
                 File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
                 id
@@ -98,13 +99,13 @@ impl State {
         Ok((State(Arc::new(Mutex::new(file))), Known { batch, steps }))
     }
 
-    /// Adds a line. It is on the disk when this returns.
-    pub async fn add(&self, step: Step) -> Result<()> {
+    /// Appends a step. It is on disk when this returns.
+    pub(super) async fn add(&self, step: Step) -> Result<()> {
         let file = self.0.clone();
         let written = tokio::task::spawn_blocking(move || {
             append(&mut file.lock().unwrap_or_else(PoisonError::into_inner), &step)
         });
-        written.await?.context("write the batch's state")
+        written.await?.context("write the batch's state file")
     }
 }
 
@@ -142,7 +143,7 @@ mod tests {
     use std::fs;
 
     #[tokio::test]
-    async fn what_was_written_is_known_wherever_the_program_was_killed() {
+    async fn written_steps_are_known_wherever_the_program_was_killed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state");
         let begun = |key: &str| Step::Begun { key: key.to_owned() };
@@ -173,7 +174,7 @@ mod tests {
                 "{length}"
             );
             assert_eq!(again.steps.contains_key("b"), length > lines[3], "{length}");
-            // What is added next is a line of its own.
+            // The next step is on a new line.
             state.add(begun("c")).await.unwrap();
             drop(state);
             assert!(State::open(&path, "server").unwrap().1.steps.contains_key("c"));

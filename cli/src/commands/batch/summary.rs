@@ -1,7 +1,8 @@
-//! What became of a batch: counts for people, a table for spreadsheets, an exit code.
-
-use super::work::Outcome;
-use crate::{exit, fetch::part_name, output};
+use super::process::Outcome;
+use crate::{
+    files::part::part_name,
+    ui::{exit, output},
+};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::{
@@ -11,11 +12,11 @@ use std::{
     process::ExitCode,
 };
 
-/// Failures that are named; the rest is in the CSV file.
-const NAMED: usize = 20;
+/// Number of failures that are printed; the CSV file has all.
+const MAX_PRINTED: usize = 20;
 
-/// A video as JSON, for programs.
-pub fn document(outcome: &Outcome) -> Value {
+/// The outcome of a video as JSON, for programs.
+pub(super) fn document(outcome: &Outcome) -> Value {
     json!({
         "path": outcome.name,
         "job": outcome.job,
@@ -26,19 +27,19 @@ pub fn document(outcome: &Outcome) -> Value {
     })
 }
 
-/// A video as a line, for people.
-pub fn line(outcome: &Outcome) -> String {
+/// The outcome of a video as a line, for people.
+pub(super) fn line(outcome: &Outcome) -> String {
     let why = match (&outcome.code, &outcome.detail) {
         (Some(code), Some(detail)) => format!(" ({code}): {detail}"),
         (Some(code), None) => format!(" ({code})"),
         (None, _) => String::new(),
     };
-    let (name, why) = (output::plain(&outcome.name), output::plain(&why));
+    let (name, why) = (output::printable(&outcome.name), output::printable(&why));
     format!("{name}: {}{why}", output::status(&outcome.status))
 }
 
-/// Prints how many ended how, and some of those that did not succeed.
-pub fn print(outcomes: &[Outcome]) {
+/// Prints the first failures and the number of videos by status.
+pub(super) fn print(outcomes: &[Outcome]) {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for outcome in outcomes {
         *counts.entry(&outcome.status).or_default() += 1;
@@ -47,35 +48,35 @@ pub fn print(outcomes: &[Outcome]) {
         .iter()
         .filter(|outcome| outcome.status != "succeeded")
         .collect();
-    for outcome in failed.iter().take(NAMED) {
+    for outcome in failed.iter().take(MAX_PRINTED) {
         output::print(line(outcome));
     }
-    if failed.len() > NAMED {
+    if failed.len() > MAX_PRINTED {
         output::print(format!(
             "… and {} more; --csv FILE lists all",
-            failed.len() - NAMED
+            failed.len() - MAX_PRINTED
         ));
     }
-    let before = outcomes.iter().filter(|outcome| outcome.before).count();
+    let earlier = outcomes.iter().filter(|outcome| outcome.from_earlier_run).count();
     for (status, count) in counts {
-        // Padded before it is coloured.
-        output::print(format!("{}  {count:>6}", output::status_of_width(status, 11)));
+        // Padded before the colour is added, which has no width.
+        output::print(format!("{}  {count:>6}", output::padded_status(status, 11)));
     }
     output::print(format!("{:<11}  {:>6}", "files", outcomes.len()));
-    if before > 0 {
-        output::print(format!("{:<11}  {before:>6}", "done before"));
+    if earlier > 0 {
+        output::print(format!("{:<11}  {earlier:>6}", "done before"));
     }
 }
 
-/// Whether the table can be written where it is wanted, before all the work that ends in it.
-pub fn prepare(path: &Path) -> Result<()> {
+/// Checks that the table can be written, before the work starts.
+pub(super) fn prepare(path: &Path) -> Result<()> {
     let part = part_name(path);
     let made = File::create(&part).and_then(|_| fs::remove_file(&part));
     made.with_context(|| format!("write {}", path.display()))
 }
 
-/// Writes `path, job, status, error, seconds` of each video. The file is there whole, or not at all.
-pub fn csv(outcomes: &[Outcome], path: &Path) -> Result<()> {
+/// Writes the table `path, job, status, error, seconds`. The file is complete, or absent.
+pub(super) fn csv(outcomes: &[Outcome], path: &Path) -> Result<()> {
     let write = || -> Result<()> {
         let part = part_name(path);
         let mut table = csv::Writer::from_path(&part)?;
@@ -99,7 +100,9 @@ pub fn csv(outcomes: &[Outcome], path: &Path) -> Result<()> {
     write().with_context(|| format!("write {}", path.display()))
 }
 
-/// As of jobs that end so; what became none has failed.
-pub fn exit_code(outcomes: &[Outcome]) -> ExitCode {
-    ExitCode::from(exit::code(outcomes.iter().map(|outcome| outcome.status.as_str())))
+/// The exit code of the batch; a video without a job counts as failed.
+pub(super) fn exit_code(outcomes: &[Outcome]) -> ExitCode {
+    ExitCode::from(exit::code_of_statuses(
+        outcomes.iter().map(|outcome| outcome.status.as_str()),
+    ))
 }

@@ -2,8 +2,8 @@
 
 use crate::{
     client::{Client, Failure, job_path},
-    config::Server,
-    exit, output,
+    server::Server,
+    ui::{exit, output},
 };
 use anyhow::{Context, Result};
 use clap::Args;
@@ -11,22 +11,23 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
-/// Jobs that a command is about.
+/// Arguments of `vidp cancel` and `vidp retry`.
 #[derive(Args)]
 pub struct Jobs {
-    /// The jobs' ids
+    /// Ids of the jobs
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
-    /// One JSON document for each job
+    /// Print one JSON document per job
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     server: Server,
 }
 
+/// Arguments of `vidp rm`.
 #[derive(Args)]
 pub struct RmCommand {
-    /// Cancel those that have not ended, instead of refusing them
+    /// Also cancel and delete jobs that have not ended
     #[arg(long)]
     cancel: bool,
     #[command(flatten)]
@@ -48,7 +49,7 @@ pub async fn rm(command: RmCommand) -> Result<ExitCode> {
     each(&command.jobs, async |client, id| {
         if command.cancel {
             match act(client, id, "cancel").await {
-                // It has ended already.
+                // The job has ended already.
                 Err(error) if Failure::status(&error) == Some(StatusCode::CONFLICT) => {}
                 done => drop(done?),
             }
@@ -63,7 +64,7 @@ async fn act(client: &Client, id: &str, what: &str) -> Result<Value> {
     client.act(&format!("{}/{what}", job_path(id)?)).await
 }
 
-/// Does it to each job; one that cannot be done keeps no other from it.
+/// Changes each job and prints its status. An error is printed, and the other jobs are still changed.
 async fn each(jobs: &Jobs, change: impl AsyncFn(&Client, &str) -> Result<Value>) -> Result<ExitCode> {
     let client = jobs.server.client()?;
     let mut code = ExitCode::SUCCESS;
@@ -72,7 +73,7 @@ async fn each(jobs: &Jobs, change: impl AsyncFn(&Client, &str) -> Result<Value>)
             Ok(document) if jobs.json => output::json(&document),
             Ok(document) => output::fields(&[id, &output::field(&document, "status")]),
             Err(error) => {
-                exit::complain(&error);
+                exit::print_error(&error);
                 code = ExitCode::FAILURE;
             }
         }

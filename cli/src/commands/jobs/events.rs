@@ -1,10 +1,10 @@
-//! `vidp events`: what happens, as it happens.
+//! `vidp events`: events of the API, as they happen.
 
-use super::long;
+use super::columns::all_stages;
 use crate::{
     client::{Event, Job, job_path},
-    config::Server,
-    output,
+    server::Server,
+    ui::output,
 };
 use anyhow::{Context, Result};
 use clap::Args;
@@ -12,14 +12,15 @@ use serde_json::json;
 use std::process::ExitCode;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
 
+/// Arguments of `vidp events`.
 #[derive(Args)]
 pub struct EventsCommand {
-    /// Only this job's, until it has ended; of all jobs without one
+    /// Print only the events of this job, until it has ended
     id: Option<String>,
-    /// Go on behind the event with this id, instead of from now
+    /// Start after the event with this id instead of now
     #[arg(long, value_name = "EVENT")]
     after: Option<String>,
-    /// One JSON document for each event: event, id, data
+    /// Print one JSON document per event, with the fields event, id and data
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -40,7 +41,7 @@ pub async fn run(command: EventsCommand) -> Result<ExitCode> {
     };
     while let Some(event) = events.next().await? {
         if command.json {
-            // One line each, on a terminal too: it is a stream.
+            // One line per event, also on a terminal: the output is a stream.
             output::print(json!({ "event": event.name, "id": event.id, "data": event.data }));
         } else {
             show(event);
@@ -51,7 +52,7 @@ pub async fn run(command: EventsCommand) -> Result<ExitCode> {
 
 fn show(event: Event) {
     let id = output::field(&event.data, "id");
-    // Of a deleted job there is the id alone; a reset says what to do.
+    // The event of a deleted job has only its id, and `reset` has only a text.
     let job = Job::parse(event.data.clone()).ok();
     let at = job
         .as_ref()
@@ -60,17 +61,17 @@ fn show(event: Event) {
     let at = at
         .format(format_description!("[hour]:[minute]:[second]Z"))
         .unwrap_or_default();
-    // In columns for people.
-    let wide = |text: String, width| match output::is_terminal() {
+    // Columns on a terminal only.
+    let padded = |text: String, width| match output::is_terminal() {
         true => format!("{text:<width$}"),
         false => text,
     };
-    let name = wide(event.name, 8);
+    let name = padded(event.name, 8);
     match &job {
         Some(job) => {
             let width = if output::is_terminal() { 9 } else { 0 };
-            let status = output::status_of_width(&job.status, width);
-            output::fields(&[&at, &name, &id, &status, &long(job)]);
+            let status = output::padded_status(&job.status, width);
+            output::fields(&[&at, &name, &id, &status, &all_stages(job)]);
         }
         None => output::fields(&[&at, &name, &id, event.data["detail"].as_str().unwrap_or_default()]),
     }

@@ -1,18 +1,18 @@
-//! `vidp jobs`: what there is, and what becomes of it.
+//! `vidp jobs`: lists jobs and follows their changes.
 
-use super::{long, short, since};
+use super::columns::{age, all_stages, stage_counts};
 use crate::{
     client::{Client, Job},
-    config::Server,
-    output::{self, Table},
+    server::Server,
+    ui::{output, table::Table},
 };
 use anyhow::Result;
 use clap::Args;
 use std::process::ExitCode;
 
 const PATH: &str = "/api/v1/jobs";
-/// Most that the API gives on a page.
-const PAGE: usize = 100;
+/// Largest page of the API.
+const MAX_PAGE: usize = 100;
 const STATUSES: [&str; 7] = [
     "uploading",
     "queued",
@@ -24,30 +24,31 @@ const STATUSES: [&str; 7] = [
 ];
 const COLUMNS: [(&str, usize); 5] = [("ID", 36), ("STATUS", 9), ("AGE", 4), ("STAGES", 8), ("FILE", 0)];
 
+/// Arguments of `vidp jobs`.
 #[derive(Args)]
 pub struct JobsCommand {
-    /// Only those with this status
+    /// List only jobs with this status
     #[arg(long, value_parser = STATUSES)]
     status: Option<String>,
-    /// Only those with this text in the file name or an id
+    /// List only jobs with this text in the file name or an id
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
-    /// Only those with this id of your own
+    /// List only jobs with this external id
     #[arg(long, value_name = "ID")]
     external_id: Option<String>,
-    /// Only those of this batch of the API
+    /// List only jobs of this API batch
     #[arg(long, value_name = "ID")]
     batch: Option<String>,
-    /// How many, the newest first
+    /// Maximum number of jobs, newest first
     #[arg(long, default_value_t = 20, conflicts_with = "all")]
     limit: usize,
-    /// Every one
+    /// List all jobs
     #[arg(long)]
     all: bool,
-    /// Go on with a line for each job that is new or whose status or stages change
+    /// After the list, print a line for each new job and each change of a status
     #[arg(long, short)]
     follow: bool,
-    /// One JSON document for each job
+    /// Print one JSON document per job
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -57,7 +58,7 @@ pub struct JobsCommand {
 /// Runs `vidp jobs`.
 pub async fn run(command: JobsCommand) -> Result<ExitCode> {
     let client = command.server.client()?;
-    // Before the list, so that no change falls between the two.
+    // Connected before the list is read, so that no change is missed between the two.
     let events = match command.follow {
         true => Some(client.events("/api/v1/events".to_owned(), None).await?),
         false => None,
@@ -70,7 +71,7 @@ pub async fn run(command: JobsCommand) -> Result<ExitCode> {
     let count = list(&client, &command, show).await?;
     let Some(mut events) = events else {
         if count == 0 && output::is_terminal() {
-            eprintln!("no jobs; `vidp submit FILE` makes one");
+            eprintln!("no jobs; `vidp submit FILE` creates one");
         }
         return Ok(ExitCode::SUCCESS);
     };
@@ -78,11 +79,11 @@ pub async fn run(command: JobsCommand) -> Result<ExitCode> {
         match event.name.as_str() {
             "status" => {
                 let job = Job::parse(event.data)?;
-                if wanted(&command, &job) {
+                if matches_filters(&command, &job) {
                     show(&job);
                 }
             }
-            // Events were missed.
+            // Events were missed: list the jobs again.
             "reset" => drop(list(&client, &command, show).await?),
             _ => {}
         }
@@ -92,7 +93,7 @@ pub async fn run(command: JobsCommand) -> Result<ExitCode> {
 
 async fn list(client: &Client, command: &JobsCommand, show: impl Fn(&Job)) -> Result<usize> {
     let limit = if command.all { usize::MAX } else { command.limit };
-    let mut query = vec![("limit", limit.clamp(1, PAGE).to_string())];
+    let mut query = vec![("limit", limit.clamp(1, MAX_PAGE).to_string())];
     for (name, value) in [
         ("status", &command.status),
         ("search", &command.search),
@@ -111,19 +112,22 @@ async fn list(client: &Client, command: &JobsCommand, show: impl Fn(&Job)) -> Re
     Ok(count)
 }
 
-/// Whether an event's job is one of those that are listed.
-fn wanted(command: &JobsCommand, job: &Job) -> bool {
+/// True when the job of an event matches the filters.
+fn matches_filters(command: &JobsCommand, job: &Job) -> bool {
     let is = |wanted: &Option<String>, value: Option<&str>| {
         wanted.as_deref().is_none_or(|wanted| value == Some(wanted))
     };
     is(&command.status, Some(&job.status))
-        && command.search.as_deref().is_none_or(|text| has(job, text))
+        && command
+            .search
+            .as_deref()
+            .is_none_or(|text| contains_text(job, text))
         && is(&command.external_id, job.external_id.as_deref())
         && is(&command.batch, job.batch_id.as_deref())
 }
 
-/// As the server searches, for jobs that come by events.
-fn has(job: &Job, text: &str) -> bool {
+/// Searches a job as the server does.
+fn contains_text(job: &Job, text: &str) -> bool {
     let fields = [
         job.source.filename.as_deref(),
         Some(&job.id),
@@ -139,14 +143,14 @@ fn has(job: &Job, text: &str) -> bool {
 
 fn cells(job: &Job) -> [String; 5] {
     let stages = if output::is_terminal() {
-        short(job)
+        stage_counts(job)
     } else {
-        long(job)
+        all_stages(job)
     };
     [
         job.id.clone(),
         output::status(&job.status),
-        since(&job.created_at),
+        age(&job.created_at),
         stages,
         job.source.filename.clone().unwrap_or_else(|| "-".to_owned()),
     ]

@@ -1,5 +1,3 @@
-//! Whether a file is a Whisper model of whisper.cpp, read without loading it.
-
 use super::{ggml, mel};
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
@@ -10,7 +8,7 @@ use std::{
     path::Path,
 };
 
-/// What is known of a model.
+/// Facts about a Whisper model.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Model {
     /// `tiny`, `base`, `small`, `medium`, `large` or `non-standard`.
@@ -35,7 +33,9 @@ impl fmt::Display for Model {
     }
 }
 
-/// Reads the header and walks over every tensor, so that a download cut short is found too.
+/// Checks that a file is a Whisper model of whisper.cpp, without loading it.
+///
+/// Reads the header and the heads of all tensors, so that it finds a truncated download too.
 pub fn check(path: &Path) -> Result<Model> {
     let context = || path.display().to_string();
     let file = File::open(path).with_context(context)?;
@@ -62,15 +62,15 @@ impl Walk {
         }
         let vocabulary = self.int()?;
         if vocabulary == 10 {
-            // A name's length, where a Whisper model has its vocabulary's size.
-            bail!("a voice-activity model: give it as VIDP_VAD_MODEL");
+            // The length of a name, at the place of the vocabulary's size in a Whisper model.
+            bail!("a voice-activity model: set VIDP_VAD_MODEL to it");
         }
         let [audio_context, _, _, layers, _, _, _, _, mels, _] = self.ints::<10>()?;
         let likely =
             (51_864..=52_000).contains(&vocabulary) && audio_context == 1500 && [80, 128].contains(&mels);
         ensure!(
             likely,
-            "a ggml model, but not one of Whisper (vocabulary {vocabulary})"
+            "a ggml model, but not a Whisper model (vocabulary {vocabulary})"
         );
         let [rows, bins] = self.ints::<2>()?;
         ensure!(
@@ -87,7 +87,7 @@ impl Walk {
             self.tensor()?;
             tensors += 1;
         }
-        ensure!(tensors > 0, "it has no tensors: the file is cut short");
+        ensure!(tensors > 0, "it has no tensors: the file is truncated");
         Ok(Model {
             size: match layers {
                 4 => "tiny",
@@ -113,7 +113,7 @@ impl Walk {
         for _ in 0..dimensions {
             values = values
                 .checked_mul(self.int()?)
-                .context("damaged: an endless tensor")?;
+                .context("damaged: a tensor larger than 64 bits can count")?;
         }
         let (block, bytes) = block_size(kind).with_context(|| format!("unknown tensor type {kind}"))?;
         self.skip(name)?;
@@ -149,14 +149,14 @@ impl Walk {
         self.at = self.at.saturating_add(bytes);
         ensure!(
             self.at <= self.bytes,
-            "cut short: it ends after {} bytes",
+            "truncated: it ends after {} bytes",
             self.bytes
         );
         Ok(())
     }
 }
 
-/// Values per block and bytes per block of ggml's tensor types.
+/// Values per block and bytes per block of a ggml tensor type.
 fn block_size(kind: u64) -> Option<(u64, u64)> {
     Some(match kind {
         0 => (1, 4),
@@ -178,11 +178,13 @@ fn block_size(kind: u64) -> Option<(u64, u64)> {
 fn guess(magic: &[u8; 4]) -> &'static str {
     match magic {
         b"GGUF" => "a GGUF file, which whisper.cpp does not read",
-        b"PK\x03\x04" => "a PyTorch or zip file: whisper.cpp's convert scripts make a ggml model of it",
+        b"PK\x03\x04" => "a PyTorch or zip file: whisper.cpp's convert scripts convert it to a ggml model",
         b"vers" => "a Git LFS pointer: the model itself was not downloaded",
-        b"<!DO" | b"<htm" | b"<!do" => "a web page: the download went wrong",
-        [6, 0, 0, 0] => "a CTranslate2 model (faster-whisper's format)",
-        _ => "something else",
+        b"<!DO" | b"<htm" | b"<!do" => "a web page: the download failed",
+        [6, 0, 0, 0] => {
+            "a CTranslate2 model (faster-whisper's format): `vidp model import` converts its folder"
+        }
+        _ => "of an unknown format",
     }
 }
 
@@ -191,8 +193,8 @@ pub(super) mod tests {
     use super::*;
     use ggml::{Kind, write_ints, write_tensor};
 
-    /// The smallest file that passes.
-    pub(in crate::model) fn tiny() -> Vec<u8> {
+    /// The smallest file that passes the check.
+    pub(in crate::commands::model) fn tiny() -> Vec<u8> {
         let mut out = Vec::new();
         let header = [ggml::MAGIC, 51_865, 1500, 384, 6, 4, 448, 384, 6, 4, 80, 1];
         write_ints(&mut out, header).unwrap();
@@ -211,7 +213,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn knows_a_model() {
+    fn describes_a_model() {
         let text = checked(&tiny()).unwrap().to_string();
         assert_eq!(text, "a Whisper tiny model, multilingual, 1 tensors, 0 MB");
     }
@@ -225,7 +227,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn says_what_else_a_file_is() {
+    fn names_the_format_of_other_files() {
         let said = |bytes: &[u8]| format!("{:#}", checked(bytes).unwrap_err());
         assert!(said(b"GGUF....").contains("GGUF"));
         assert!(said(&[6, 0, 0, 0, 0]).contains("CTranslate2"));

@@ -1,5 +1,3 @@
-//! Reads a Whisper model in CTranslate2's binary format: named variables, one after the other.
-
 use anyhow::{Context, Result, bail, ensure};
 use half::{bf16, f16};
 use std::{collections::HashMap, ops::Range};
@@ -8,8 +6,8 @@ const VERSION: u32 = 6;
 const SPEC: &str = "WhisperSpec";
 const REVISION: u32 = 3;
 
-/// A whole model file in memory.
-pub struct Ct2 {
+/// A model file of CTranslate2 in memory: named variables, one after the other.
+pub(super) struct Ct2 {
     bytes: Vec<u8>,
     variables: HashMap<String, Variable>,
 }
@@ -23,27 +21,27 @@ struct Variable {
 
 impl Ct2 {
     /// Reads the table of variables.
-    pub fn parse(bytes: Vec<u8>) -> Result<Ct2> {
+    pub(super) fn parse(bytes: Vec<u8>) -> Result<Ct2> {
         let mut reader = Reader { bytes: &bytes, at: 0 };
         let variables = reader.variables()?;
         Ok(Ct2 { variables, bytes })
     }
 
-    /// Whether there is such a variable.
-    pub fn has(&self, name: &str) -> bool {
+    /// True when the model has this variable.
+    pub(super) fn has(&self, name: &str) -> bool {
         self.variables.contains_key(name)
     }
 
-    /// A variable's shape, which must have `N` dimensions.
-    pub fn shape<const N: usize>(&self, name: &str) -> Result<[usize; N]> {
+    /// Returns the shape of a variable, which must have `N` dimensions.
+    pub(super) fn shape<const N: usize>(&self, name: &str) -> Result<[usize; N]> {
         let shape = &self.variable(name)?.shape;
         <[usize; N]>::try_from(shape.as_slice())
             .ok()
             .with_context(|| format!("{name} has the shape {shape:?}: {N} dimensions are expected"))
     }
 
-    /// A variable's values.
-    pub fn floats(&self, name: &str) -> Result<Vec<f32>> {
+    /// Returns the values of a variable.
+    pub(super) fn floats(&self, name: &str) -> Result<Vec<f32>> {
         let variable = self.variable(name)?;
         let bytes = &self.bytes[variable.place.clone()];
         let (four, two) = (bytes.as_chunks().0, bytes.as_chunks().0);
@@ -63,8 +61,8 @@ impl Ct2 {
         Ok(values)
     }
 
-    /// The value of a variable that is one small whole number.
-    pub fn count(&self, name: &str) -> Result<usize> {
+    /// Returns the value of a variable that is one small integer.
+    pub(super) fn count(&self, name: &str) -> Result<usize> {
         let bytes = &self.bytes[self.variable(name)?.place.clone()];
         let value = match *bytes {
             [a] => i32::from(a as i8),
@@ -92,21 +90,21 @@ impl Reader<'_> {
         let version = self.u32()?;
         ensure!(
             version == VERSION,
-            "not a CTranslate2 model of version {VERSION} (it says {version})"
+            "not a CTranslate2 model of version {VERSION} (its version is {version})"
         );
         let spec = self.string()?;
         ensure!(spec == SPEC, "a CTranslate2 model, but a {spec}, not a {SPEC}");
         let revision = self.u32()?;
         ensure!(
             revision == REVISION,
-            "{SPEC} of revision {revision}: only {REVISION} is known"
+            "{SPEC} of revision {revision}: only {REVISION} is supported"
         );
         let mut variables = HashMap::new();
         for _ in 0..self.u32()? {
             let name = self.string()?;
             variables.insert(name, self.variable()?);
         }
-        // Aliases: other names of the same variables, of which none is needed.
+        // Aliases are other names of the same variables, and are not needed.
         for _ in 0..self.u32()? {
             self.string()?;
             self.string()?;
@@ -137,7 +135,7 @@ impl Reader<'_> {
         let taken = self
             .bytes
             .get(self.at..end)
-            .context("the model file is cut short")?;
+            .context("the model file is truncated")?;
         self.at = end;
         Ok(taken)
     }
@@ -150,11 +148,13 @@ impl Reader<'_> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
-    /// A 16-bit length, which counts the NUL at the end.
+    /// Reads a string: a 16-bit length that includes the final NUL, and the bytes.
     fn string(&mut self) -> Result<String> {
         let length = u16::from_le_bytes(self.array()?);
         let text = self.take(usize::from(length))?;
-        let text = text.strip_suffix(&[0]).context("a name without an end")?;
+        let text = text
+            .strip_suffix(&[0])
+            .context("a name that does not end with NUL")?;
         Ok(std::str::from_utf8(text)
             .context("a name that is not UTF-8")?
             .to_owned())

@@ -1,12 +1,11 @@
-//! `vidp model fetch`: one of whisper.cpp's own models from the Internet, or from a mirror.
-
 use super::{
-    Place, check, file_name,
-    known::{self, Known},
+    check::check,
+    place::{Place, file_name},
+    published::{self, Published},
 };
 use crate::{
-    fetch::part_name,
-    hash::{self, hex},
+    files::{hash, part::part_name},
+    ui::progress,
 };
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
@@ -18,37 +17,39 @@ use tokio::{
     fs::{self, OpenOptions},
     io::AsyncWriteExt,
 };
+use vidp_contract::hex;
 
-const CONNECT: Duration = Duration::from_secs(10);
-/// A server that sends nothing for so long sends no more.
-const SILENCE: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection that is silent for this long is dead.
+const SILENCE_LIMIT: Duration = Duration::from_secs(30);
 
+/// Arguments of `vidp model fetch`.
 #[derive(Args)]
 pub struct Fetch {
-    /// Which one; `vidp model list --available` has them all
-    #[arg(value_parser = known)]
-    name: &'static Known,
-    /// Address of a mirror, in whose place `ggml-<name>.bin` is
-    #[arg(long, value_name = "URL", default_value = known::SERVER)]
+    /// Name of the model; `vidp model list --available` lists all
+    #[arg(value_parser = by_name)]
+    name: &'static Published,
+    /// Address of the folder that has `ggml-<name>.bin`, for a mirror
+    #[arg(long, value_name = "URL", default_value = published::SERVER)]
     from: String,
     #[command(flatten)]
     place: Place,
 }
 
-fn known(name: &str) -> Result<&'static Known, String> {
-    let found = known::ALL.iter().find(|known| known.name == name);
+fn by_name(name: &str) -> Result<&'static Published, String> {
+    let found = published::ALL.iter().find(|model| model.name == name);
     found.ok_or_else(|| {
-        let names: Vec<_> = known::ALL.iter().map(|known| known.name).collect();
+        let names: Vec<_> = published::ALL.iter().map(|model| model.name).collect();
         format!("whisper.cpp publishes {}", names.join(", "))
     })
 }
 
 impl Fetch {
-    /// Fetches it, goes on where an earlier try stopped, and checks that it is the published file.
-    pub async fn run(self) -> Result<()> {
+    /// Downloads the model, resumes an earlier download, and checks that it is the published file.
+    pub(super) async fn run(self) -> Result<()> {
         let path = self.place.file(self.name.name)?;
         if path.is_file() {
-            return self.place.tell("is there already", &path);
+            return self.place.report("exists already", &path);
         }
         let url = format!(
             "{}/{}",
@@ -56,11 +57,11 @@ impl Fetch {
             file_name(self.name.name)
         );
         download(&url, self.name.sha1, &path).await?;
-        self.place.tell("fetched", &path)
+        self.place.report("fetched", &path)
     }
 }
 
-/// Downloads `url` to `path` by way of `path.part`, which stays when the connection breaks and is gone on with.
+/// Downloads `url` to `path`. The file `path.part` remains when the connection breaks, and the next download resumes it.
 async fn download(url: &str, sha1: &str, path: &Path) -> Result<()> {
     let part = part_name(path);
     let mut hash = Sha1::new();
@@ -69,7 +70,9 @@ async fn download(url: &str, sha1: &str, path: &Path) -> Result<()> {
         have => have.with_context(|| part.display().to_string())?,
     };
     receive(url, &part, have, &mut hash).await.with_context(|| {
-        format!("download {url}; the same command goes on where this one stopped, and `vidp model import` takes a file that you have")
+        format!(
+            "download {url}; run the same command again to resume, or import a file that you have with `vidp model import`"
+        )
     })?;
     if hex(&hash.finalize()) != sha1 {
         fs::remove_file(&part).await?;
@@ -79,11 +82,11 @@ async fn download(url: &str, sha1: &str, path: &Path) -> Result<()> {
     Ok(fs::rename(&part, path).await?)
 }
 
-/// Appends what is behind the first `have` bytes; or everything anew, when the server sends no parts.
+/// Appends the bytes after the first `have`. Starts from the beginning when the server does not support ranges.
 async fn receive(url: &str, part: &Path, mut have: u64, hash: &mut Sha1) -> Result<()> {
     let client = Client::builder()
-        .connect_timeout(CONNECT)
-        .read_timeout(SILENCE)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(SILENCE_LIMIT)
         .build()?;
     let mut request = client.get(url);
     if have > 0 {
@@ -91,7 +94,7 @@ async fn receive(url: &str, part: &Path, mut have: u64, hash: &mut Sha1) -> Resu
     }
     let mut answer = request.send().await?;
     if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
-        return Ok(()); // It was all there.
+        return Ok(()); // The file was complete.
     }
     answer = answer.error_for_status()?;
     let mut options = OpenOptions::new();
@@ -105,19 +108,19 @@ async fn receive(url: &str, part: &Path, mut have: u64, hash: &mut Sha1) -> Resu
     let mut file = options.create(true).open(part).await?;
     let rest = answer.content_length();
     let bar = rest.map_or_else(ProgressBar::hidden, |rest| {
-        crate::progress::bytes_bar("fetch", have + rest)
+        progress::bytes_bar("fetch", have + rest)
     });
     bar.inc(have);
-    let mut came = 0;
+    let mut received = 0;
     while let Some(bytes) = answer.chunk().await? {
         file.write_all(&bytes).await?;
         hash.update(&bytes);
         bar.inc(bytes.len() as u64);
-        came += bytes.len() as u64;
+        received += bytes.len() as u64;
     }
     file.flush().await?;
     ensure!(
-        rest.is_none_or(|rest| rest == came),
+        rest.is_none_or(|rest| rest == received),
         "the connection ended before the file did"
     );
     bar.finish_and_clear();
@@ -132,7 +135,7 @@ mod tests {
         net::TcpListener,
     };
 
-    /// A server of one file, which sends half of it at most and then hangs up.
+    /// A server of one file that sends at most half of it per connection.
     async fn server(file: Vec<u8>) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/m.bin", listener.local_addr().unwrap());
@@ -166,9 +169,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_broken_download_goes_on_and_a_wrong_file_goes() {
+    async fn a_broken_download_resumes_and_a_wrong_file_is_removed() {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let model = check::tests::tiny();
+        let model = crate::commands::model::check::tests::tiny();
         let sha1 = hex(&Sha1::digest(&model));
         let url = server(model.clone()).await;
         let folder = tempfile::tempdir().unwrap();
@@ -176,7 +179,7 @@ mod tests {
         let part = folder.path().join("ggml-tiny.bin.part");
 
         let error = download(&url, &sha1, &path).await.unwrap_err();
-        assert!(format!("{error:#}").contains("goes on"), "{error:#}");
+        assert!(format!("{error:#}").contains("to resume"), "{error:#}");
         assert!(part.is_file() && !path.exists());
         download(&url, &sha1, &path).await.unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), model);

@@ -1,39 +1,39 @@
-//! The parts that all of whisper.cpp's ggml files share: little-endian 32-bit integers, and tensors with a name.
+//! Parts of whisper.cpp's ggml files: little-endian 32-bit integers and named tensors.
 
 use anyhow::{Result, ensure};
 use half::f16;
 use std::io::Write;
 
-/// First four bytes of every such file.
-pub const MAGIC: i32 = 0x6767_6d6c;
+/// First four bytes of every ggml file.
+pub(super) const MAGIC: i32 = 0x6767_6d6c;
 
 /// Weights in one block of q8_0, which share a scale.
-pub const Q8_BLOCK: usize = 32;
-/// Bytes of such a block: a 16-bit scale and 32 bytes.
+pub(super) const Q8_BLOCK: usize = 32;
+/// Bytes of a q8_0 block: a 16-bit scale and 32 bytes.
 const Q8_BYTES: usize = 2 + Q8_BLOCK;
 
-/// How the large matrices of a Whisper model are stored.
+/// Storage of the large matrices of a Whisper model.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
-pub enum Precision {
+pub(super) enum Precision {
     /// 16-bit floats
     F16,
-    /// Blocks of 32 bytes that share a scale
+    /// 8-bit weights in blocks of 32 that share a scale
     #[value(name = "q8_0")]
     Q8_0,
 }
 
 impl Precision {
-    /// The name in file names and options.
-    pub fn name(self) -> &'static str {
+    /// Name in file names and options.
+    pub(super) fn name(self) -> &'static str {
         match self {
             Precision::F16 => "f16",
             Precision::Q8_0 => "q8_0",
         }
     }
 
-    /// The header's `ftype`: 1 is "mostly f16"; 7 is "mostly q8_0", plus 1000 × the version of quantization.
-    pub fn file_type(self) -> i32 {
+    /// The field `ftype` of the header: 1 is "mostly f16"; 7 is "mostly q8_0", plus 1000 × the version of quantization.
+    pub(super) fn file_type(self) -> i32 {
         match self {
             Precision::F16 => 1,
             Precision::Q8_0 => 2007,
@@ -41,11 +41,14 @@ impl Precision {
     }
 }
 
-/// How one tensor is stored.
+/// Storage of one tensor.
 #[derive(Clone, Copy)]
-pub enum Kind {
+pub(super) enum Kind {
+    /// 32-bit floats.
     F32,
+    /// 16-bit floats.
     F16,
+    /// 8-bit weights in blocks of 32 that share a scale.
     Q8_0,
 }
 
@@ -58,35 +61,35 @@ impl From<Precision> for Kind {
     }
 }
 
-/// Writes integers one after the other.
-pub fn write_ints(out: &mut dyn Write, values: impl IntoIterator<Item = i32>) -> Result<()> {
+/// Writes integers.
+pub(super) fn write_ints(out: &mut dyn Write, values: impl IntoIterator<Item = i32>) -> Result<()> {
     for value in values {
         out.write_all(&value.to_le_bytes())?;
     }
     Ok(())
 }
 
-/// A size as the format has it.
-pub fn int(size: usize) -> Result<i32> {
+/// Converts a size to the format's integer.
+pub(super) fn int(size: usize) -> Result<i32> {
     Ok(i32::try_from(size)?)
 }
 
-/// Writes a length and that many bytes.
-pub fn write_bytes(out: &mut dyn Write, bytes: &[u8]) -> Result<()> {
+/// Writes the length of `bytes`, then the bytes.
+pub(super) fn write_bytes(out: &mut dyn Write, bytes: &[u8]) -> Result<()> {
     write_ints(out, [int(bytes.len())?])?;
     Ok(out.write_all(bytes)?)
 }
 
 /// Writes 32-bit floats.
-pub fn write_floats(out: &mut dyn Write, values: &[f32]) -> Result<()> {
+pub(super) fn write_floats(out: &mut dyn Write, values: &[f32]) -> Result<()> {
     for value in values {
         out.write_all(&value.to_le_bytes())?;
     }
     Ok(())
 }
 
-/// Writes one tensor. `shape` is in ggml's order: the dimension that varies fastest comes first.
-pub fn write_tensor(
+/// Writes one tensor. `shape` is in ggml's order: the fastest dimension is first.
+pub(super) fn write_tensor(
     out: &mut dyn Write,
     name: &str,
     shape: &[usize],
@@ -121,7 +124,7 @@ pub fn write_tensor(
             let rows_fit = shape.first().is_some_and(|row| row.is_multiple_of(Q8_BLOCK));
             ensure!(
                 rows_fit && rest.is_empty(),
-                "{name}: its rows are not blocks of {Q8_BLOCK}"
+                "{name}: its rows are not whole blocks of {Q8_BLOCK}"
             );
             for block in blocks {
                 out.write_all(&q8_block(block))?;
@@ -131,7 +134,7 @@ pub fn write_tensor(
     Ok(())
 }
 
-/// 32 weights as whole multiples, -127 to 127, of a scale that takes the largest to ±127.
+/// Encodes 32 weights as multiples, -127 to 127, of a scale that maps the largest weight to ±127.
 fn q8_block(weights: &[f32; Q8_BLOCK]) -> [u8; Q8_BYTES] {
     let largest = weights.iter().fold(0f32, |max, weight| max.max(weight.abs()));
     let scale = largest / 127.0;
@@ -170,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_is_no_multiple_of_a_block_is_refused() {
+    fn a_row_that_is_not_whole_blocks_is_refused() {
         let error = write_tensor(&mut Vec::new(), "w", &[16, 4], Kind::Q8_0, &[0.0; 64]);
         assert!(error.unwrap_err().to_string().contains("blocks of 32"));
         assert!(write_tensor(&mut Vec::new(), "w", &[3], Kind::F32, &[0.0; 2]).is_err());

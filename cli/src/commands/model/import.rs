@@ -1,6 +1,9 @@
-//! `vidp model import`: a model that somebody has, in whisper.cpp's format or in that of faster-whisper.
-
-use super::{Place, Precision, check, whisper, write};
+use super::{
+    check::check,
+    ggml::Precision,
+    place::{Place, write},
+    whisper,
+};
 use anyhow::{Context, Result};
 use clap::Args;
 use std::{
@@ -9,14 +12,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Arguments of `vidp model import`.
 #[derive(Args)]
 pub struct Import {
-    /// A ggml file of whisper.cpp; or a folder with a model.bin and a vocabulary of CTranslate2, as faster-whisper has it
+    /// A ggml file of whisper.cpp, or a faster-whisper folder with a model.bin and a vocabulary of CTranslate2
     path: PathBuf,
-    /// Its name from then on; that of the file or folder, unless given
+    /// Name for the model; default: the name of the file or folder
     #[arg(long)]
     name: Option<String>,
-    /// How the weights of a folder are stored: q8_0 is half the size and faster on a CPU
+    /// Storage of the converted weights: q8_0 is half the size and faster on a CPU
     #[arg(long = "type", value_enum, default_value_t = Precision::Q8_0)]
     precision: Precision,
     #[command(flatten)]
@@ -24,8 +28,8 @@ pub struct Import {
 }
 
 impl Import {
-    /// Copies or converts it. One of that name is replaced.
-    pub fn run(self) -> Result<()> {
+    /// Copies or converts the model, and replaces one of the same name.
+    pub(super) fn run(self) -> Result<()> {
         let given = self.name.clone();
         let name = given.map_or_else(|| name_of(&self.path), Ok)?;
         let path = if self.path.is_dir() {
@@ -40,11 +44,11 @@ impl Import {
             })?;
             path
         };
-        self.place.tell("imported", &path)
+        self.place.report("imported", &path)
     }
 }
 
-/// What a file or folder is called, without what every model's file has in its name.
+/// The name of a file or folder without the usual prefixes of model files.
 fn name_of(path: &Path) -> Result<String> {
     let path = path.canonicalize().with_context(|| path.display().to_string())?;
     let name = if path.is_dir() {

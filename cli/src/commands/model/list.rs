@@ -1,39 +1,42 @@
-//! `vidp model list`: the models that are here, or that can be fetched.
-
-use super::{check, known, name_in};
-use crate::output::{self, Table};
+use super::{
+    check::check,
+    place::{folder, name_in},
+    published,
+};
+use crate::ui::{output, table::Table};
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
 use std::{fs, path::PathBuf};
 
-const HERE: [(&str, usize); 2] = [("NAME", 20), ("WHAT", 0)];
-const AVAILABLE: [(&str, usize); 2] = [("NAME", 20), ("SIZE", 0)];
+const LOCAL_COLUMNS: [(&str, usize); 2] = [("NAME", 20), ("MODEL", 0)];
+const AVAILABLE_COLUMNS: [(&str, usize); 2] = [("NAME", 20), ("SIZE", 0)];
 
+/// Arguments of `vidp model list`.
 #[derive(Args)]
 pub struct List {
     /// Folder of models
-    #[arg(default_value_os_t = super::folder())]
+    #[arg(default_value_os_t = folder())]
     folder: PathBuf,
-    /// Those that `vidp model fetch` knows
+    /// List the models that `vidp model fetch` can download
     #[arg(long, conflicts_with = "folder")]
     available: bool,
-    /// One JSON document for each
+    /// Print one JSON document per model
     #[arg(long)]
     json: bool,
 }
 
 impl List {
-    /// Prints a line for each.
-    pub fn run(self) -> Result<()> {
+    /// Prints a line per model.
+    pub(super) fn run(self) -> Result<()> {
         if self.available {
             self.available();
             return Ok(());
         }
-        let table = (!self.json).then(|| Table::new(&HERE));
+        let table = (!self.json).then(|| Table::new(&LOCAL_COLUMNS));
         let entries = fs::read_dir(&self.folder).with_context(|| {
             format!(
-                "{}: `vidp model make`, `fetch` and `import` bring models",
+                "read {}; `vidp model make`, `fetch` and `import` add models",
                 self.folder.display()
             )
         })?;
@@ -59,11 +62,11 @@ impl List {
     }
 
     fn available(&self) {
-        let table = (!self.json).then(|| Table::new(&AVAILABLE));
-        for known in &known::ALL {
+        let table = (!self.json).then(|| Table::new(&AVAILABLE_COLUMNS));
+        for model in &published::ALL {
             match &table {
-                Some(table) => table.row(&[known.name.to_owned(), format!("{} MiB", known.mib)]),
-                None => output::json(&json!({ "name": known.name, "mib": known.mib, "sha1": known.sha1 })),
+                Some(table) => table.row(&[model.name.to_owned(), format!("{} MiB", model.mib)]),
+                None => output::json(&json!({ "name": model.name, "mib": model.mib, "sha1": model.sha1 })),
             }
         }
     }

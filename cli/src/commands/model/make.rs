@@ -1,16 +1,19 @@
-//! `vidp model make`: the models that VidP comes with, from the weights that are fetched for it.
-
-use super::{Place, Precision, VAD_MODEL, silero, whisper, write};
+use super::{
+    ggml::Precision,
+    place::{Place, VAD_MODEL, write},
+    silero, whisper,
+};
 use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
 
+/// Arguments of `vidp model make`.
 #[derive(Args)]
 pub struct Make {
-    /// Folder of model.bin.part1, model.bin.part2, vocabulary.txt and silero_vad_16k.safetensors
+    /// Folder with model.bin.part1, model.bin.part2, vocabulary.txt and silero_vad_16k.safetensors
     #[arg(long, default_value = ".engines/weights")]
     weights: PathBuf,
-    /// How the weights are stored: q8_0 is half the size and faster on a CPU
+    /// Storage of the weights: q8_0 is half the size and faster on a CPU
     #[arg(long = "type", value_enum, default_value_t = Precision::Q8_0)]
     precision: Precision,
     #[command(flatten)]
@@ -18,14 +21,14 @@ pub struct Make {
 }
 
 impl Make {
-    /// Makes the Whisper model and that of voice activity.
-    pub fn run(self) -> Result<()> {
+    /// Makes the Whisper model and the voice-activity model.
+    pub(super) fn run(self) -> Result<()> {
         let whisper = self.place.file(&format!("base-{}", self.precision.name()))?;
         let vad = self.weights.join("silero_vad_16k.safetensors");
         write(&self.place.out.join(VAD_MODEL), |out| silero::convert(&vad, out))?;
         write(&whisper, |out| {
             whisper::convert(&self.weights, self.precision, out)
         })?;
-        self.place.tell("made", &whisper)
+        self.place.report("made", &whisper)
     }
 }

@@ -1,19 +1,19 @@
-//! The filter bank that turns a spectrum into mel bands: Slaney's, as Whisper was trained with.
+//! The filter bank that maps a spectrum to mel bands: Slaney's, with which Whisper was trained.
 
 const SAMPLE_RATE: f64 = 16_000.0;
 const FFT: usize = 400;
-/// Frequencies of the spectrum.
-pub const BINS: usize = FFT / 2 + 1;
+/// Number of frequencies in the spectrum.
+pub(super) const BINS: usize = FFT / 2 + 1;
 
 /// The scale is linear up to here (Hz), and logarithmic above.
 const LINEAR_END: f64 = 1000.0;
 const HZ_PER_MEL: f64 = 200.0 / 3.0;
 const LINEAR_MELS: f64 = LINEAR_END / HZ_PER_MEL;
-/// 27 mels take the frequency to its 6.4-fold.
+/// 27 mels multiply the frequency by 6.4.
 const LOG_RANGE: (f64, f64) = (6.4, 27.0);
 
-/// `bands` rows of [`BINS`] weights. Each is a triangle over its neighbours' centres, of area 2.
-pub fn filters(bands: usize) -> Vec<f32> {
+/// Returns `bands` rows of [`BINS`] weights. Each row is a triangle between the centres of its neighbours, with area 2.
+pub(super) fn filters(bands: usize) -> Vec<f32> {
     let top = to_mel(SAMPLE_RATE / 2.0);
     let centre = |i: usize| to_hz(top * i as f64 / (bands + 1) as f64);
     (0..bands)

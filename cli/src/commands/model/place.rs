@@ -1,20 +1,7 @@
-//! `vidp model`: speech models in whisper.cpp's format.
-
-mod check;
-mod ct2;
-mod fetch;
-mod ggml;
-mod import;
-mod known;
-mod list;
-mod make;
-mod mel;
-mod silero;
-mod whisper;
-
-use crate::{hash, output};
+use super::check::check;
+use crate::{files::hash, ui::output};
 use anyhow::{Context, Result};
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde_json::json;
 use std::{
     fs::{self, File},
@@ -23,112 +10,70 @@ use std::{
 };
 use vidp_engines::find_model;
 
-pub use check::check;
-use ggml::Precision;
+/// Name of the model that `vidp model make` makes, and that is used unless another is selected.
+pub const DEFAULT_MODEL: &str = "base-q8_0";
 
-/// The model that `make` makes, and that is used unless another one is named.
-pub const DEFAULT: &str = "base-q8_0";
-
-/// The voice-activity model's file name.
+/// File name of the voice-activity model.
 pub const VAD_MODEL: &str = "silero-vad.bin";
 
-#[derive(Subcommand)]
-pub enum ModelCommand {
-    /// List the models that are here
-    List(list::List),
-    /// Download one of whisper.cpp's own models
-    Fetch(fetch::Fetch),
-    /// Take in a model that you have: a ggml file, or a folder of faster-whisper, which is converted
-    Import(import::Import),
-    /// Make the models from the weights that `make setup` fetched
-    Make(make::Make),
-    /// Say whether a file is a Whisper model that VidP can use, and if not, what it is
-    Check(Check),
-}
-
+/// Arguments that say where to write a model, and how to report it.
 #[derive(Args)]
-pub struct Check {
-    /// A ggml model of whisper.cpp
-    path: PathBuf,
-    /// Print it as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-/// Where a model goes, and how that is told.
-#[derive(Args)]
-pub struct Place {
+pub(super) struct Place {
     /// Folder to write to
     #[arg(long, value_name = "DIR", default_value_os_t = folder())]
-    out: PathBuf,
-    /// Print what is there then as JSON
+    pub(super) out: PathBuf,
+    /// Print a JSON document about the model
     #[arg(long)]
     json: bool,
 }
 
-/// Runs `vidp model …`.
-pub async fn run(command: ModelCommand) -> Result<()> {
-    match command {
-        ModelCommand::List(list) => list.run(),
-        ModelCommand::Fetch(fetch) => fetch.run().await,
-        ModelCommand::Import(import) => import.run(),
-        ModelCommand::Make(make) => make.run(),
-        ModelCommand::Check(Check { path, json }) => {
-            let model = check(&path)?;
-            if json {
-                output::json(&json!({ "name": name_in(&path), "path": path, "model": model }));
-            } else {
-                output::print(format!("{}: {model}", path.display()));
-            }
-            Ok(())
-        }
-    }
-}
-
-/// Where models are, unless told: as [`find_model`] has it, the engines' folder.
-fn folder() -> PathBuf {
+/// The default folder of models, the one in which [`find_model`] looks first.
+pub(super) fn folder() -> PathBuf {
     let engines = std::env::var_os("VIDP_ENGINES_DIR");
     engines
         .map_or_else(|| PathBuf::from(".engines"), PathBuf::from)
         .join("models")
 }
 
-/// The file name of the model of this name.
-pub fn file_name(name: &str) -> String {
+/// The file name of a model: `small` is in `ggml-small.bin`.
+pub(super) fn file_name(name: &str) -> String {
     format!("ggml-{name}.bin")
 }
 
-/// The Whisper model that this names: a file, or one in the folders that [`find_model`] looks in.
-pub fn find(named: &str) -> Result<PathBuf> {
-    if Path::new(named).is_file() {
-        return Ok(fs::canonicalize(named)?);
-    }
-    let file = file_name(named);
-    find_model(&file).with_context(|| match named {
-        DEFAULT => format!(
-            "{file} is not in .engines/models: run `make setup` and `vidp model make`, or set VIDP_WHISPER_MODEL"
-        ),
-        _ => format!("{named} is no file, and {file} is not in .engines/models: `vidp model list` and `fetch` help"),
-    })
-}
-
-/// The name in a file name: `ggml-small.bin` is `small`.
-fn name_in(path: &Path) -> String {
+/// The name of the model in a file: `ggml-small.bin` has `small`.
+pub(super) fn name_in(path: &Path) -> String {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     stem.strip_prefix("ggml-").unwrap_or(&stem).to_owned()
 }
 
+/// Finds a Whisper model by the path of its file, or by its name in the folders of [`find_model`].
+pub fn find(path_or_name: &str) -> Result<PathBuf> {
+    if Path::new(path_or_name).is_file() {
+        return Ok(fs::canonicalize(path_or_name)?);
+    }
+    let file = file_name(path_or_name);
+    find_model(&file).with_context(|| match path_or_name {
+        DEFAULT_MODEL => format!(
+            "{file} was not found in .engines/models: run `make setup` and `vidp model make`, or set VIDP_WHISPER_MODEL"
+        ),
+        _ => format!(
+            "{path_or_name} is not a file, and {file} was not found in .engines/models: see `vidp model list` and \
+             `vidp model fetch`"
+        ),
+    })
+}
+
 impl Place {
-    /// The file of the model of this name; its folder is made.
-    fn file(&self, name: &str) -> Result<PathBuf> {
+    /// The path for a model of this name. Creates the folder.
+    pub(super) fn file(&self, name: &str) -> Result<PathBuf> {
         fs::create_dir_all(&self.out).with_context(|| format!("create {}", self.out.display()))?;
         Ok(self.out.join(file_name(name)))
     }
 
-    /// Tells of a model that is there now, and how it is used.
-    fn tell(&self, done: &str, path: &Path) -> Result<()> {
+    /// Checks a model that was written, and prints its hash and how to use it. `done` says how it was made.
+    pub(super) fn report(&self, done: &str, path: &Path) -> Result<()> {
         let model = check(path)?;
-        let (name, sha256) = (name_in(path), hash::of_file(path)?);
+        let (name, sha256) = (name_in(path), hash::sha256(path)?);
         if self.json {
             output::json(&json!({ "name": name, "path": path, "model": model, "sha256": sha256 }));
             return Ok(());
@@ -137,18 +82,18 @@ impl Place {
         output::print(format!("SHA-256 {sha256}"));
         let is_found = find_model(&file_name(&name))
             .is_some_and(|found| found.canonicalize().ok() == path.canonicalize().ok());
-        let named = if is_found {
+        let argument = if is_found {
             name
         } else {
             path.display().to_string()
         };
-        output::print(format!("`vidp up --model {named}` uses it"));
+        output::print(format!("use it with `vidp up --model {argument}`"));
         Ok(())
     }
 }
 
-/// Writes beside `path` and renames: a model is there whole, or not at all.
-fn write(path: &Path, convert: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+/// Writes to a `.part` file and renames it to `path`: a model is complete, or absent.
+pub(super) fn write(path: &Path, convert: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let part = path.with_extension("part");
     let context = || format!("make {}", path.display());
     let mut out = BufWriter::with_capacity(1 << 20, File::create(&part).with_context(context)?);
@@ -156,7 +101,7 @@ fn write(path: &Path, convert: impl FnOnce(&mut dyn Write) -> Result<()>) -> Res
         .and_then(|()| Ok(out.flush()?))
         .and_then(|()| Ok(fs::rename(&part, path)?));
     if written.is_err() {
-        // The error that matters is the one above.
+        // The first error is the one to report.
         let _ = fs::remove_file(&part);
     }
     written.with_context(context)

@@ -1,12 +1,10 @@
-//! Silero's voice-activity model from safetensors to whisper.cpp's format.
-
 use super::ggml::{self, Kind, write_ints, write_tensor};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::{fs, io::Write, path::Path};
 
 const NAME: &str = "silero-16k";
-/// The version of the model that whisper.cpp knows by this structure.
+/// Version of the model with this structure in whisper.cpp.
 const VERSION: [i32; 3] = [6, 2, 0];
 
 /// Samples per window, samples of context before it, encoder layers.
@@ -16,7 +14,7 @@ const ENCODER: [[i32; 3]; 4] = [[129, 128, 3], [128, 64, 3], [64, 64, 3], [64, 1
 /// Input and hidden size of the recurrent layer, input and output of the last.
 const DECODER: [i32; 4] = [128, 128, 128, 1];
 
-/// Name here, name there, how it is stored, shape (fastest dimension first).
+/// Name in safetensors, name in whisper.cpp, storage, shape (fastest dimension first).
 const TENSORS: [(&str, &str, Kind, &[usize]); 15] = [
     (
         "stft_conv.weight",
@@ -110,9 +108,9 @@ const TENSORS: [(&str, &str, Kind, &[usize]); 15] = [
     ),
 ];
 
-/// Converts `silero_vad_16k.safetensors`.
-pub fn convert(path: &Path, out: &mut dyn Write) -> Result<()> {
-    let context = || format!("read {} (`make setup` fetches it)", path.display());
+/// Converts Silero's voice-activity model, `silero_vad_16k.safetensors`, to whisper.cpp's format.
+pub(super) fn convert(path: &Path, out: &mut dyn Write) -> Result<()> {
+    let context = || format!("read {} (`make setup` downloads it)", path.display());
     let bytes = fs::read(path).with_context(context)?;
     let file = Safetensors::parse(&bytes).with_context(context)?;
     write_ints(out, [ggml::MAGIC])?;
@@ -125,7 +123,7 @@ pub fn convert(path: &Path, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// A JSON table of tensors with its length before it, and their bytes after it.
+/// A safetensors file: the length of a JSON table, the table of tensors, and their bytes.
 struct Safetensors<'a> {
     table: Value,
     data: &'a [u8],
@@ -133,7 +131,7 @@ struct Safetensors<'a> {
 
 impl<'a> Safetensors<'a> {
     fn parse(bytes: &'a [u8]) -> Result<Safetensors<'a>> {
-        let short = "the file is cut short";
+        let short = "the file is truncated";
         let (length, rest) = bytes.split_first_chunk().context(short)?;
         let length = usize::try_from(u64::from_le_bytes(*length))?;
         let (table, data) = rest.split_at_checked(length).context(short)?;
@@ -146,12 +144,12 @@ impl<'a> Safetensors<'a> {
             .table
             .get(name)
             .with_context(|| format!("no tensor {name}"))?;
-        ensure!(entry["dtype"] == "F32", "{name} is not of 32-bit floats");
+        ensure!(entry["dtype"] == "F32", "{name} does not contain 32-bit floats");
         let offset = |i: usize| entry["data_offsets"][i].as_u64().map(|n| n as usize);
         let bytes = offset(0)
             .zip(offset(1))
             .and_then(|(start, end)| self.data.get(start..end))
-            .with_context(|| format!("{name} lies outside the file"))?;
+            .with_context(|| format!("{name} is outside the file"))?;
         let (values, _) = bytes.as_chunks();
         Ok(values.iter().copied().map(f32::from_le_bytes).collect())
     }

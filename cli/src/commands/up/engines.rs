@@ -1,26 +1,24 @@
-//! The engines of one system: its own, or those that the environment names.
-
 use super::state::EngineState;
 use anyhow::Result;
 use std::{env, fmt::Display, path::Path, thread, time::Instant};
 use vidp_engines::{Daemon, Mongo, Nats, S3, StartError};
 
-/// Each is absent when the environment names another.
-pub struct Engines {
+/// The engines that this program started. An engine is absent when the environment names an external one.
+pub(super) struct Engines {
     nats: Option<Nats>,
     mongo: Option<Mongo>,
     s3: Option<S3>,
 }
 
-/// Starts what the environment does not name, all at once.
-pub fn start(data: &Path, logs: &Path) -> Result<Engines> {
+/// Starts the engines that the environment does not name, concurrently.
+pub(super) fn start(data: &Path, logs: &Path) -> Result<Engines> {
     let own = |variable| env::var_os(variable).is_none();
     thread::scope(|scope| {
         let nats = own("VIDP_NATS_URL").then(|| {
             scope.spawn(|| {
                 let start = Instant::now();
                 let nats = Nats::start_logging(&data.join("nats"), 0, &logs.join("nats.log"))?;
-                up("NATS", nats.url(), start);
+                say_up("NATS", nats.url(), start);
                 Ok(nats)
             })
         });
@@ -28,7 +26,7 @@ pub fn start(data: &Path, logs: &Path) -> Result<Engines> {
             scope.spawn(|| {
                 let start = Instant::now();
                 let mongo = Mongo::start_logging(&data.join("mongodb"), 0, &logs.join("mongodb.log"))?;
-                up(
+                say_up(
                     "MongoDB",
                     format_args!("mongodb://127.0.0.1:{}", mongo.port()),
                     start,
@@ -40,11 +38,11 @@ pub fn start(data: &Path, logs: &Path) -> Result<Engines> {
             scope.spawn(|| {
                 let start = Instant::now();
                 let s3 = S3::start_logging(&data.join("s3"), 0, &logs.join("s3.log"))?;
-                up("S3", s3.endpoint(), start);
+                say_up("S3", s3.endpoint(), start);
                 Ok(s3)
             })
         });
-        // All are waited for before the first error is looked at: what came up is dropped, and so stopped.
+        // All starts are awaited before the first error returns: the drop of the other engines then stops them.
         let (nats, mongo, s3) = (nats.map(join), mongo.map(join), s3.map(join));
         Ok(Engines {
             nats: nats.transpose()?,
@@ -60,14 +58,14 @@ fn join<T>(thread: thread::ScopedJoinHandle<'_, Result<T, StartError>>) -> Resul
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Says that a part is there, and where.
-pub fn up(name: &str, address: impl Display, since: Instant) {
+/// Prints that a part of the system is up, its address, and the seconds since `since`.
+pub(super) fn say_up(name: &str, address: impl Display, since: Instant) {
     say!("{name:<12} {address}  ({:.1} s)", since.elapsed().as_secs_f64());
 }
 
 impl Engines {
-    /// What every service gets to know.
-    pub fn environment(&self) -> Vec<(&'static str, String)> {
+    /// Environment variables for every service.
+    pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
         let mut environment = Vec::new();
         if let Some(nats) = &self.nats {
             environment.push(("VIDP_NATS_URL", nats.url()));
@@ -80,8 +78,8 @@ impl Engines {
         environment
     }
 
-    /// What only the API gets to know.
-    pub fn api_environment(&self) -> Vec<(&'static str, String)> {
+    /// Environment variables for the API only.
+    pub(super) fn api_environment(&self) -> Vec<(&'static str, String)> {
         let mongo = self.mongo.as_ref();
         mongo
             .map(|mongo| ("VIDP_MONGODB_URL", mongo.url()))
@@ -89,8 +87,8 @@ impl Engines {
             .collect()
     }
 
-    /// The own engines, for the state file.
-    pub fn states(&mut self) -> Vec<EngineState> {
+    /// The engines for `up.json`.
+    pub(super) fn states(&mut self) -> Vec<EngineState> {
         let daemons = [
             ("nats", self.nats.as_mut().map(Nats::daemon)),
             ("mongodb", self.mongo.as_mut().map(Mongo::daemon)),
@@ -106,29 +104,29 @@ impl Engines {
         daemons.into_iter().filter_map(state).collect()
     }
 
-    /// Starts again what has ended; true when something was. The services reconnect by themselves.
-    pub fn revive(&mut self) -> bool {
-        let mut revived = false;
+    /// Restarts engines that have ended; returns true when it restarted one. The services reconnect by themselves.
+    pub(super) fn restart_ended(&mut self) -> bool {
+        let mut restarted = false;
         if let Some(nats) = &mut self.nats
-            && is_over("NATS", nats.daemon())
+            && has_ended("NATS", nats.daemon())
         {
-            revived |= report("NATS", nats.restart());
+            restarted |= report("NATS", nats.restart());
         }
         if let Some(mongo) = &mut self.mongo
-            && is_over("MongoDB", mongo.daemon())
+            && has_ended("MongoDB", mongo.daemon())
         {
-            revived |= report("MongoDB", mongo.restart());
+            restarted |= report("MongoDB", mongo.restart());
         }
         if let Some(s3) = &mut self.s3
-            && is_over("S3", s3.daemon())
+            && has_ended("S3", s3.daemon())
         {
-            revived |= report("S3", s3.restart());
+            restarted |= report("S3", s3.restart());
         }
-        revived
+        restarted
     }
 
-    /// Stops them: the store and the record first, the broker last.
-    pub fn stop(&mut self) {
+    /// Stops the engines: the object store and the database first, the broker last.
+    pub(super) fn stop(&mut self) {
         if let Some(s3) = &mut self.s3 {
             s3.stop();
         }
@@ -141,12 +139,12 @@ impl Engines {
     }
 }
 
-fn is_over(name: &str, daemon: &mut Daemon) -> bool {
+fn has_ended(name: &str, daemon: &mut Daemon) -> bool {
     let Some(status) = daemon.exited() else {
         return false;
     };
     say!(
-        "{name} ended ({status}); {} ends:\n{}",
+        "{name} ended ({status}); last lines of {}:\n{}",
         daemon.log().display(),
         daemon.log_tail()
     );
@@ -155,9 +153,9 @@ fn is_over(name: &str, daemon: &mut Daemon) -> bool {
 
 fn report(name: &str, restarted: Result<(), StartError>) -> bool {
     match restarted {
-        Ok(()) => say!("{name} is up again"),
-        // Tried again at the next look, after the time that this one took.
-        Err(error) => say!("{name} did not come up again: {error}"),
+        Ok(()) => say!("{name} restarted"),
+        // The next check tries again.
+        Err(error) => say!("{name} could not be restarted: {error}"),
     }
     true
 }

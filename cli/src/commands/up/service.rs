@@ -1,5 +1,3 @@
-//! One of VidP's own processes: the API or a worker.
-
 use anyhow::{Context, Result};
 use std::{
     env,
@@ -11,27 +9,27 @@ use vidp_engines::{Daemon, StartError, http_get};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// A process that ran for so long did not fail because of how it was started.
-const STEADY: Duration = Duration::from_secs(60);
-/// Ends in a row after which it is called a fault.
-const MANY: u32 = 5;
+/// A process that ran for this long has started correctly: the next restart has the shortest pause again.
+const STEADY_AFTER: Duration = Duration::from_secs(60);
+/// Number of ends in a row from which on each is reported as a fault.
+const FAULT_AFTER: u32 = 5;
 
-/// How to start one.
-pub struct Plan {
-    /// For logs and messages, for example `scale-1`.
-    pub name: String,
+/// How to start a service.
+pub(super) struct Plan {
+    /// Name in logs and messages, for example `scale-1`.
+    pub(super) name: String,
     /// The executable's name.
-    pub program: &'static str,
-    /// Its arguments.
-    pub args: Vec<String>,
-    /// What it gets to know, on top of our own environment.
-    pub environment: Vec<(&'static str, String)>,
-    /// Where it serves `/ready`.
-    pub port: u16,
+    pub(super) program: &'static str,
+    /// Arguments of the executable.
+    pub(super) args: Vec<String>,
+    /// Environment variables in addition to those of this process.
+    pub(super) environment: Vec<(&'static str, String)>,
+    /// Port of `/health`, `/ready` and `/metrics`.
+    pub(super) port: u16,
 }
 
-/// One that was started.
-pub struct Service {
+/// A running service: the API or a worker.
+pub(super) struct Service {
     plan: Plan,
     program: PathBuf,
     log: PathBuf,
@@ -42,8 +40,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts it, and does not wait for it.
-    pub fn start(plan: Plan, logs: &Path) -> Result<Service> {
+    /// Starts the service and does not wait until it is ready.
+    pub(super) fn start(plan: Plan, logs: &Path) -> Result<Service> {
         let program = find(plan.program)?;
         let log = logs.join(format!("{}.log", plan.name));
         let daemon = spawn(&plan, &program, &log)?;
@@ -58,8 +56,12 @@ impl Service {
         })
     }
 
-    /// Waits until it says that it is ready, or `give_up` says so: then false.
-    pub fn wait_ready(&mut self, limit: Duration, give_up: impl Fn() -> bool) -> Result<bool, StartError> {
+    /// Waits until the service is ready, or returns false when `give_up` returns true.
+    pub(super) fn wait_ready(
+        &mut self,
+        limit: Duration,
+        give_up: impl Fn() -> bool,
+    ) -> Result<bool, StartError> {
         let port = self.plan.port;
         let mut ready = false;
         self.daemon.wait_until(limit, || {
@@ -69,9 +71,8 @@ impl Service {
         Ok(ready)
     }
 
-    /// Looks whether it still runs, and starts it again when it does not, with growing pauses. True when its
-    /// process is another one now.
-    pub fn revive(&mut self) -> bool {
+    /// Restarts the service when it has ended, with growing pauses. Returns true when it has a new process.
+    pub(super) fn restart_if_ended(&mut self) -> bool {
         let name = &self.plan.name;
         match self.restart_at {
             Some(at) if Instant::now() < at => false,
@@ -79,7 +80,7 @@ impl Service {
                 self.started = Instant::now();
                 match spawn(&self.plan, &self.program, &self.log) {
                     Ok(daemon) => {
-                        say!("{name} is started again");
+                        say!("{name} restarted");
                         self.daemon = daemon;
                         self.restart_at = None;
                         true
@@ -95,17 +96,20 @@ impl Service {
                 let Some(status) = self.daemon.exited() else {
                     return false;
                 };
-                if self.started.elapsed() > STEADY {
+                if self.started.elapsed() > STEADY_AFTER {
                     self.ends = 0;
                 }
                 let pause = LONGEST_PAUSE.min(FIRST_PAUSE * 2u32.pow(self.ends.min(10)));
                 self.ends += 1;
                 self.restart_at = Some(Instant::now() + pause);
                 let log = self.log.display();
-                say!("{name} ended ({status}); {log} ends:\n{}", self.daemon.log_tail());
-                if self.ends >= MANY {
+                say!(
+                    "{name} ended ({status}); last lines of {log}:\n{}",
+                    self.daemon.log_tail()
+                );
+                if self.ends >= FAULT_AFTER {
                     say!(
-                        "{name} has ended {} times in a row: next try in {pause:?}",
+                        "{name} has ended {} times in a row: next restart in {pause:?}",
                         self.ends
                     );
                 }
@@ -114,18 +118,18 @@ impl Service {
         }
     }
 
-    /// For logs and messages.
-    pub fn name(&self) -> &str {
+    /// Name in logs and messages.
+    pub(super) fn name(&self) -> &str {
         &self.plan.name
     }
 
-    /// Where it serves `/health`, `/ready` and `/metrics`.
-    pub fn url(&self) -> String {
+    /// Base address of `/health`, `/ready` and `/metrics`.
+    pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.plan.port)
     }
 
-    /// Its process.
-    pub fn daemon(&mut self) -> &mut Daemon {
+    /// The service's process.
+    pub(super) fn daemon(&mut self) -> &mut Daemon {
         &mut self.daemon
     }
 }
@@ -136,7 +140,7 @@ fn spawn(plan: &Plan, program: &Path, log: &Path) -> Result<Daemon, StartError> 
     Daemon::spawn(&plan.name, command, log)
 }
 
-/// Beside this executable, as the build and the image put them, else on the PATH.
+/// Finds a program beside this executable, where the build and the image put it, or on the PATH.
 fn find(program: &str) -> Result<PathBuf> {
     let beside = env::current_exe()
         .ok()
@@ -147,5 +151,7 @@ fn find(program: &str) -> Result<PathBuf> {
         .chain(env::split_paths(&path))
         .map(|dir| dir.join(program))
         .find(|file| file.is_file())
-        .with_context(|| format!("{program} is neither beside vidp nor on the PATH: run `make build`"))
+        .with_context(|| {
+            format!("{program} is neither in the folder of vidp nor on the PATH: run `make build`")
+        })
 }

@@ -1,5 +1,3 @@
-//! `<data dir>/up.json`: what runs and where, for tools and tests. There while the system is ready.
-
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use std::{
@@ -9,42 +7,51 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The whole file.
+/// `<data dir>/up.json`: the running processes and their addresses, for tools and tests. It exists while the system is
+/// ready.
 #[derive(Serialize)]
-pub struct State {
+pub(super) struct State {
     /// The API's address.
-    pub url: String,
-    /// The process of `vidp up`.
-    pub pid: u32,
-    pub data_dir: PathBuf,
-    /// Addresses and credentials, by the names of the environment variables that hold them.
-    pub environment: serde_json::Map<String, serde_json::Value>,
-    /// Those started here.
-    pub engines: Vec<EngineState>,
+    pub(super) url: String,
+    /// Process id of `vidp up`.
+    pub(super) pid: u32,
+    /// Absolute path of the data folder.
+    pub(super) data_dir: PathBuf,
+    /// Addresses and credentials, by the names of their environment variables.
+    pub(super) environment: serde_json::Map<String, serde_json::Value>,
+    /// The engines that `vidp up` started.
+    pub(super) engines: Vec<EngineState>,
     /// The API and the workers.
-    pub services: Vec<ServiceState>,
+    pub(super) services: Vec<ServiceState>,
 }
 
+/// A running engine.
 #[derive(Serialize)]
-pub struct EngineState {
-    pub name: &'static str,
-    pub pid: u32,
-    pub log: PathBuf,
+pub(super) struct EngineState {
+    /// `nats`, `mongodb` or `s3`.
+    pub(super) name: &'static str,
+    /// Process id.
+    pub(super) pid: u32,
+    /// Path of the log file.
+    pub(super) log: PathBuf,
 }
 
+/// A running service.
 #[derive(Serialize)]
-pub struct ServiceState {
+pub(super) struct ServiceState {
     /// `api`, `detect-1`, `scale-1`, `subtitle-1` …
-    pub name: String,
-    pub pid: u32,
-    /// Where it serves `/health`, `/ready` and `/metrics`.
-    pub url: String,
-    pub log: PathBuf,
+    pub(super) name: String,
+    /// Process id.
+    pub(super) pid: u32,
+    /// Base address of `/health`, `/ready` and `/metrics`.
+    pub(super) url: String,
+    /// Path of the log file.
+    pub(super) log: PathBuf,
 }
 
 impl State {
-    /// Puts it in place at once. It holds credentials: only the owner may read it.
-    pub fn write(&self) -> Result<()> {
+    /// Writes the file and renames it into place. Only the owner can read it, because it has credentials.
+    pub(super) fn write(&self) -> Result<()> {
         let part = self.data_dir.join("up.json.part");
         let mut file = OpenOptions::new()
             .write(true)
@@ -58,8 +65,8 @@ impl State {
 }
 
 /// Removes the file.
-pub fn remove(data_dir: &Path) {
-    // It is not there before the system is ready.
+pub(super) fn remove(data_dir: &Path) {
+    // The file does not exist before the system is ready.
     let _ = fs::remove_file(path(data_dir));
 }
 
@@ -67,14 +74,14 @@ fn path(data_dir: &Path) -> PathBuf {
     data_dir.join("up.json")
 }
 
-/// Holds the folder for this process; released when the file is dropped, or by the kernel.
-pub fn lock(data_dir: &Path) -> Result<File> {
+/// Locks the data folder for this process. The lock is released when the file is dropped or the process ends.
+pub(super) fn lock(data_dir: &Path) -> Result<File> {
     let file = File::create(data_dir.join("lock"))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
             bail!(
-                "another `vidp up` runs with the data folder {}",
+                "another `vidp up` is using the data folder {}",
                 data_dir.display()
             )
         }

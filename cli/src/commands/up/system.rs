@@ -1,12 +1,11 @@
-//! All processes of one system, started, watched and stopped together.
-
 use super::{
-    Stopping, Up,
-    engines::{self, Engines},
+    arguments::Up,
+    engines::{self, Engines, say_up},
+    models::speech_models,
     service::{Plan, Service},
     state::{self, ServiceState, State},
+    stopping::Stopping,
 };
-use crate::model;
 use anyhow::{Context, Result};
 use std::{
     env,
@@ -16,20 +15,20 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use vidp_engines::{find_model, free_port};
+use vidp_engines::free_port;
 
-/// A service that is not ready by then will not be.
-const READY: Duration = Duration::from_secs(60);
-/// How often the processes are looked at.
-const LOOK: Duration = Duration::from_millis(200);
-/// Somebody waits for the prompt: a worker may finish what is nearly done, and hands back the rest.
+/// Time within which each service must become ready.
+const READY_LIMIT: Duration = Duration::from_secs(60);
+/// Interval between two checks of the processes.
+const CHECK_INTERVAL: Duration = Duration::from_millis(200);
+/// Short, because the user waits for the prompt: a worker may finish a task that is nearly done, and requeues the others.
 const DRAIN_SECONDS: &str = "5";
-/// After this a worker that was asked to end is killed; its task goes to the next one.
-const GRACE: Duration = Duration::from_secs(15);
+/// Time after SIGTERM until a worker is killed; its task is then delivered to another worker.
+const KILL_AFTER: Duration = Duration::from_secs(15);
 
-/// A system that is up. Dropping it kills every process.
+/// All processes of a running system, started, watched and stopped together. Dropping it kills every process.
 pub struct System {
-    // Dropped in this order.
+    // The fields are dropped in this order.
     workers: Vec<Service>,
     api: Service,
     engines: Engines,
@@ -39,7 +38,7 @@ pub struct System {
 }
 
 impl System {
-    /// Starts everything and waits until the API is ready; `None` when the signal came before.
+    /// Starts all processes and waits until they are ready; `None` when a signal arrived before.
     pub fn start(up: &Up, stopping: &Stopping) -> Result<Option<System>> {
         let data_dir = folder(&up.data_dir)?;
         let lock = state::lock(&data_dir)?;
@@ -51,10 +50,10 @@ impl System {
             Vec::new()
         };
 
-        // Before the engines, which take a while.
+        // Checked before the engines start, which takes a while.
         if up.api_port != 0 {
             TcpListener::bind(("127.0.0.1", up.api_port))
-                .with_context(|| format!("port {}; --api-port chooses another", up.api_port))?;
+                .with_context(|| format!("port {}; --api-port selects another port", up.api_port))?;
         }
         let engines = engines::start(&data_dir, &logs)?;
         if stopping.is_set() {
@@ -63,7 +62,7 @@ impl System {
         let mut environment = engines.environment();
         environment.extend(default("VIDP_S3_BUCKET", "vidp"));
         environment.extend(default("VIDP_DRAIN_SECONDS", DRAIN_SECONDS));
-        // The trace of an error that is no panic would push the reason out of the log's tail.
+        // A backtrace of an ordinary error would push its reason out of the last lines of the log.
         environment.extend(default("RUST_LIB_BACKTRACE", "0"));
         let scratch = folder(&data_dir.join("scratch"))?;
         environment.push(("VIDP_SCRATCH_DIR", scratch.display().to_string()));
@@ -71,7 +70,7 @@ impl System {
         let start = Instant::now();
         let mut api_environment = engines.api_environment();
         api_environment.extend(default("VIDP_MONGODB_DATABASE", "vidp"));
-        // Nobody but this machine reaches it.
+        // The API listens on 127.0.0.1 only.
         api_environment.extend(default("VIDP_AUTH", "off"));
         let port = if up.api_port == 0 {
             free_port()
@@ -111,26 +110,26 @@ impl System {
         self.api.url()
     }
 
-    /// Where everything is kept; absolute.
+    /// Absolute path of the data folder.
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
     }
 
-    /// Starts again what ends, until the signal.
+    /// Restarts processes that end, until the signal.
     pub fn watch(&mut self, stopping: &Stopping) {
         while !stopping.is_set() {
-            let mut changed = self.engines.revive();
+            let mut changed = self.engines.restart_ended();
             for service in self.services() {
-                changed |= service.revive();
+                changed |= service.restart_if_ended();
             }
             if changed && let Err(error) = self.write_state() {
                 say!("up.json: {error:#}");
             }
-            thread::sleep(LOOK);
+            thread::sleep(CHECK_INTERVAL);
         }
     }
 
-    /// Stops everything: the workers together, the API, then the engines.
+    /// Stops all processes: the workers together, then the API, then the engines.
     pub fn stop(&mut self) {
         state::remove(&self.data_dir);
         for worker in &mut self.workers {
@@ -140,18 +139,18 @@ impl System {
         for service in self.services() {
             service
                 .daemon()
-                .stop(GRACE.saturating_sub(start.elapsed()).max(LOOK));
+                .stop(KILL_AFTER.saturating_sub(start.elapsed()).max(CHECK_INTERVAL));
         }
         self.engines.stop();
     }
 
-    /// Waits for every service; false when the signal came first.
+    /// Waits until every service is ready; false when a signal arrived first.
     fn wait_ready(&mut self, stopping: &Stopping, start: Instant) -> Result<bool> {
         for service in self.services() {
-            if !service.wait_ready(READY, || stopping.is_set())? {
+            if !service.wait_ready(READY_LIMIT, || stopping.is_set())? {
                 return Ok(false);
             }
-            engines::up(service.name(), service.url(), start);
+            say_up(service.name(), service.url(), start);
         }
         Ok(true)
     }
@@ -175,15 +174,15 @@ impl System {
             url: self.url(),
             pid: std::process::id(),
             data_dir: self.data_dir.clone(),
-            environment: self.known_environment(),
+            environment: self.service_environment(),
             engines: self.engines.states(),
             services,
         };
         state.write().context("write up.json")
     }
 
-    /// What was given to the services, and what they have from our own environment.
-    fn known_environment(&self) -> serde_json::Map<String, serde_json::Value> {
+    /// The environment of the services: variables set here, and the `VIDP_` variables of this process.
+    fn service_environment(&self) -> serde_json::Map<String, serde_json::Value> {
         env::vars()
             .filter(|(name, _)| name.starts_with("VIDP_"))
             .chain(
@@ -227,37 +226,12 @@ fn with_port(mut environment: Vec<(&'static str, String)>, port: u16) -> Vec<(&'
     environment
 }
 
-/// Where the speech models are, unless the environment says so already.
-fn speech_models(chosen: Option<&str>) -> Result<Vec<(&'static str, String)>> {
-    let mut found = Vec::new();
-    let mut found_at = |variable, path: PathBuf| found.push((variable, path.display().to_string()));
-    match chosen {
-        Some(model) => {
-            let path = model::find(model)?;
-            model::check(&path)?;
-            found_at("VIDP_WHISPER_MODEL", path);
-        }
-        None if env::var_os("VIDP_WHISPER_MODEL").is_some() => {}
-        None => found_at("VIDP_WHISPER_MODEL", model::find(model::DEFAULT)?),
-    }
-    if env::var_os("VIDP_VAD_MODEL").is_none() {
-        let path = find_model(model::VAD_MODEL).with_context(|| {
-            format!(
-                "{} is not in .engines/models: run `make setup` and `vidp model make`, or set VIDP_VAD_MODEL",
-                model::VAD_MODEL
-            )
-        })?;
-        found_at("VIDP_VAD_MODEL", path);
-    }
-    Ok(found)
-}
-
-/// A setting that the user's own environment overrides.
+/// A variable with its default; `None` when the user's environment sets it.
 fn default(name: &'static str, value: &str) -> Option<(&'static str, String)> {
     env::var_os(name).is_none().then(|| (name, value.to_owned()))
 }
 
-/// Makes a folder, and gives its absolute path: the processes may have other working directories.
+/// Creates a folder and returns its absolute path, because the processes may have other working directories.
 fn folder(path: &Path) -> Result<PathBuf> {
     fs::create_dir_all(path)
         .and_then(|()| fs::canonicalize(path))

@@ -1,37 +1,32 @@
-//! One video of a batch: made a job once, followed to its end, its outputs fetched.
-
 use super::{
-    items::{Item, Source},
-    state::{State, Step},
+    item::{Item, Source},
+    send::Batch,
+    state::Step,
 };
 use crate::{
-    client::{Client, Failure, Job},
-    fetch,
+    client::{Failure, Job},
+    files::download::download_outputs,
 };
 use anyhow::Result;
 use reqwest::StatusCode;
 use std::path::{Component, Path, PathBuf};
 
-/// What all videos of a batch share.
-pub struct Batch {
-    pub client: Client,
-    pub state: State,
-    pub out: Option<PathBuf>,
-    pub retry_failed: bool,
-}
-
-/// What became of a video.
-pub struct Outcome {
-    pub name: String,
-    pub job: Option<String>,
-    /// The job's status, or `refused`, `unreadable` or `gone`.
-    pub status: String,
-    pub code: Option<String>,
-    /// What the code means here, for people.
-    pub detail: Option<String>,
-    pub seconds: Option<f64>,
-    /// Whether it was so before this run.
-    pub before: bool,
+/// Result of one video.
+pub(super) struct Outcome {
+    /// Name of the item.
+    pub(super) name: String,
+    /// Id of the job, if one exists.
+    pub(super) job: Option<String>,
+    /// The job's status, or `refused`, `unreadable`, `gone` or `not_fetched`.
+    pub(super) status: String,
+    /// Code of the failure.
+    pub(super) code: Option<String>,
+    /// Explanation of the failure, for people.
+    pub(super) detail: Option<String>,
+    /// Seconds from the job's creation to its end.
+    pub(super) seconds: Option<f64>,
+    /// The video ended in an earlier run of the command.
+    pub(super) from_earlier_run: bool,
 }
 
 impl Outcome {
@@ -43,14 +38,14 @@ impl Outcome {
             code: Some(code.to_owned()),
             detail: Some(detail),
             seconds: None,
-            before: false,
+            from_earlier_run: false,
         }
     }
 }
 
 impl Batch {
-    /// Brings a video to its end from wherever it is. An error is one that every other video would meet as well.
-    pub async fn process(&self, item: &Item, known: Option<&Step>) -> Result<Outcome> {
+    /// Brings a video to its end, from its last known step on. An error concerns the whole batch, not only this video.
+    pub(super) async fn process(&self, item: &Item, known: Option<&Step>) -> Result<Outcome> {
         if let Some(Step::Ended {
             job,
             status,
@@ -69,7 +64,7 @@ impl Batch {
                 code: code.clone(),
                 detail: None,
                 seconds: *seconds,
-                before: true,
+                from_earlier_run: true,
             });
         }
         if let Source::Missing(error) = &item.source {
@@ -90,13 +85,13 @@ impl Batch {
         self.ended(item, ended).await
     }
 
-    /// A video that the server will not have; or the error, if it is about the server or the key.
+    /// The outcome of a refused video; an error that concerns the server or the key is returned.
     async fn refused(&self, item: &Item, error: anyhow::Error) -> Result<Outcome> {
-        let everywhere = matches!(
+        let concerns_all = matches!(
             Failure::code(&error),
             Some("unauthenticated" | "insufficient_scope")
         );
-        if everywhere || Failure::is_no_answer(&error) {
+        if concerns_all || Failure::is_no_answer(&error) {
             return Err(error);
         }
         let Some(code) = Failure::code(&error).map(str::to_owned) else {
@@ -108,15 +103,15 @@ impl Batch {
                 None => Err(error),
             };
         };
-        // What may pass leaves it open whether there is a job: the next run looks.
-        if !Failure::may_pass(&error) {
+        // After a transient error a job may exist: the next run searches for it.
+        if !Failure::is_transient(&error) {
             let (key, code) = (item.key.clone(), code.clone());
             self.state.add(Step::Refused { key, code }).await?;
         }
         Ok(Outcome::failed(item, None, "refused", &code, error.to_string()))
     }
 
-    /// Somebody deleted its job, or its time was over. It is not sent again unless --retry-failed says so.
+    /// The outcome of a video whose job was deleted or has expired. Only `--retry-failed` sends it again.
     async fn gone(&self, item: &Item, job: String) -> Result<Outcome> {
         let outcome = Outcome::failed(
             item,
@@ -139,9 +134,9 @@ impl Batch {
 
     async fn ended(&self, item: &Item, job: Job) -> Result<Outcome> {
         if let Some(out) = &self.out
-            && let Err(error) = fetch::all(&self.client, &job, &folder(out, &item.name)).await
+            && let Err(error) = download_outputs(&self.client, &job, &folder(out, &item.name)).await
         {
-            // It is not recorded as ended: the next run fetches again.
+            // Not recorded as ended, so that the next run downloads again.
             let (code, detail) = ("not_fetched", format!("{error:#}"));
             return Ok(Outcome::failed(item, Some(job.id), code, code, detail));
         }
@@ -164,7 +159,7 @@ impl Batch {
             status: job.status,
             code,
             detail,
-            before: false,
+            from_earlier_run: false,
         })
     }
 }
@@ -174,7 +169,7 @@ fn unreadable(item: &Item, error: &std::io::Error) -> Outcome {
     Outcome::failed(item, None, "unreadable", &code, error.to_string())
 }
 
-/// A folder of its own for each video, below `out` whatever the name is.
+/// The folder for a video's outputs. It is always below `out`, also for names with `..` or a leading slash.
 fn folder(out: &Path, name: &str) -> PathBuf {
     let name = name.split_once("://").map_or(name, |(_, rest)| rest);
     let inside = Path::new(name)
