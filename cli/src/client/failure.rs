@@ -6,7 +6,7 @@ use std::time::Duration;
 /// A failed request: no answer, or a refusal.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The server could not be reached, or its answer was cut short.
+    /// The server could not be reached, or its answer was incomplete.
     #[error("no answer from {server}: {}", root(cause))]
     NoAnswer {
         /// The server's address.

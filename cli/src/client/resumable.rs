@@ -37,7 +37,7 @@ impl Client {
         let answer = self.send(request).await?;
         let location = answer.headers().get(header::LOCATION);
         let location = location.and_then(|url| url.to_str().ok()).unwrap_or_default();
-        // Only the path is used, whatever host a proxy wrote before it: the API key is sent to no other server.
+        // Only the path is used, not the host, which a proxy may have changed: the API key is sent to no other server.
         let path = location.rfind("/files/").map(|at| location[at..].to_owned());
         path.context("the server's answer does not contain the upload's address")
     }

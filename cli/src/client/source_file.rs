@@ -18,7 +18,7 @@ pub(super) async fn open(file: &Path) -> Result<(File, u64)> {
     Ok((opened, meta.len()))
 }
 
-/// A request body with the bytes from the file's position on; `bar` counts the bytes as they are sent.
+/// A request body with the bytes from the file's position on; `bar` counts the sent bytes.
 pub(super) fn body(opened: File, bar: &ProgressBar) -> Body {
     let counted = bar.clone();
     let bytes = ReaderStream::with_capacity(opened, CHUNK_BYTES);

@@ -19,9 +19,9 @@ pub struct Upload<'a> {
 impl Client {
     /// Uploads a file and returns its job. Resumes after every interruption, with growing pauses.
     ///
-    /// `store` gets the path of a new upload session before its first byte is sent, and `None` when the server does not
-    /// know the session any longer; after a crash, the caller passes the stored path in [`Upload::session`]. `interrupted` gets
-    /// the text of each error that the upload resumes from.
+    /// `store` gets the path of a new upload session before its first byte is sent, and `None` when the session has
+    /// expired on the server. After a crash, the caller passes the stored path in [`Upload::session`]. `interrupted`
+    /// gets the text of each error that the upload resumes after.
     pub async fn upload(
         &self,
         upload: Upload<'_>,

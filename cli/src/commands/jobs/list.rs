@@ -45,7 +45,7 @@ pub struct JobsCommand {
     /// List all jobs
     #[arg(long)]
     all: bool,
-    /// After the list, print a line for each new job and each change of a status
+    /// After the list, print a line for each new job and each change of a status or stage
     #[arg(long, short)]
     follow: bool,
     /// Print one JSON document per job

@@ -194,7 +194,7 @@ pub(super) mod tests {
     use ggml::{Kind, write_ints, write_tensor};
 
     /// The smallest file that passes the check.
-    pub(in crate::commands::model) fn tiny() -> Vec<u8> {
+    pub(crate) fn tiny() -> Vec<u8> {
         let mut out = Vec::new();
         let header = [ggml::MAGIC, 51_865, 1500, 384, 6, 4, 448, 384, 6, 4, 80, 1];
         write_ints(&mut out, header).unwrap();
@@ -228,11 +228,11 @@ pub(super) mod tests {
 
     #[test]
     fn names_the_format_of_other_files() {
-        let said = |bytes: &[u8]| format!("{:#}", checked(bytes).unwrap_err());
-        assert!(said(b"GGUF....").contains("GGUF"));
-        assert!(said(&[6, 0, 0, 0, 0]).contains("CTranslate2"));
-        assert!(said(b"hello world").contains("not a ggml model"));
+        let message = |bytes: &[u8]| format!("{:#}", checked(bytes).unwrap_err());
+        assert!(message(b"GGUF....").contains("GGUF"));
+        assert!(message(&[6, 0, 0, 0, 0]).contains("CTranslate2"));
+        assert!(message(b"hello world").contains("not a ggml model"));
         let vad = [ggml::MAGIC.to_le_bytes(), 10i32.to_le_bytes()].concat();
-        assert!(said(&vad).contains("voice-activity"));
+        assert!(message(&vad).contains("voice-activity"));
     }
 }

@@ -16,7 +16,7 @@ pub enum ModelCommand {
     Import(Import),
     /// Make the models from the weights that `make setup` downloaded
     Make(Make),
-    /// Check that a file is a Whisper model that VidP can use
+    /// Check that a file is a Whisper model that VidP can use; names the format of other files
     Check(Check),
 }
 

@@ -171,7 +171,7 @@ mod tests {
     #[tokio::test]
     async fn a_broken_download_resumes_and_a_wrong_file_is_removed() {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let model = crate::commands::model::check::tests::tiny();
+        let model = super::super::check::tests::tiny();
         let sha1 = hex(&Sha1::digest(&model));
         let url = server(model.clone()).await;
         let folder = tempfile::tempdir().unwrap();

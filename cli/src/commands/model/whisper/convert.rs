@@ -1,19 +1,15 @@
+use super::super::{ct2::Ct2, ggml::Precision};
 use super::{
     size::Size,
     tensors::Tensors,
     vocabulary::{read_vocabulary, read_weights, write_vocabulary},
 };
-use crate::commands::model::{ct2::Ct2, ggml::Precision};
 use anyhow::{Context, Result};
 use std::{io::Write, path::Path};
 
 /// Converts the weights in `folder`: `model.bin`, or its two halves `model.bin.part1` and `.part2`, with
 /// `vocabulary.txt` or `vocabulary.json`.
-pub(in crate::commands::model) fn convert(
-    folder: &Path,
-    precision: Precision,
-    out: &mut dyn Write,
-) -> Result<()> {
+pub(crate) fn convert(folder: &Path, precision: Precision, out: &mut dyn Write) -> Result<()> {
     let vocabulary = read_vocabulary(folder)?;
     let model = Ct2::parse(weights(folder)?).context("model.bin")?;
     let size = Size::of(&model)?;

@@ -1,4 +1,4 @@
-use crate::commands::model::{
+use super::super::{
     ct2::Ct2,
     ggml::{self, Precision, int, write_ints},
     mel,
@@ -7,7 +7,7 @@ use anyhow::Result;
 use std::io::Write;
 
 /// Vocabularies of at least this size are multilingual, and have one more ordinary token.
-const MULTILINGUAL: usize = 51_865;
+const MULTILINGUAL_VOCABULARY: usize = 51_865;
 
 /// The dimensions of a Whisper model.
 pub(super) struct Size {
@@ -55,7 +55,7 @@ impl Size {
 
     /// Number of tokens that stand for text; whisper.cpp adds the special ones itself.
     pub(super) fn ordinary_tokens(&self) -> usize {
-        if self.vocabulary >= MULTILINGUAL {
+        if self.vocabulary >= MULTILINGUAL_VOCABULARY {
             50_257
         } else {
             50_256

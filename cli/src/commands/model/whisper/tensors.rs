@@ -1,8 +1,8 @@
-use super::size::Size;
-use crate::commands::model::{
+use super::super::{
     ct2::Ct2,
     ggml::{Kind, write_tensor},
 };
+use super::size::Size;
 use anyhow::{Result, ensure};
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-use crate::commands::model::ggml::{self, int, write_ints};
+use super::super::ggml::{self, int, write_ints};
 use anyhow::{Context, Result, ensure};
 use std::{collections::HashMap, fs, io::Write, path::Path};
 
