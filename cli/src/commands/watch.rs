@@ -122,7 +122,8 @@ pub async fn follow(
     Ok(code_of(&finish_all(client, ids, show).await?))
 }
 
-/// Follows each job; also returns whether any could not be followed. Such an error is printed, and the others still run.
+/// Follows each job; also returns true when one could not be followed. Its error is printed, and the others are still
+/// followed.
 async fn finish_all(client: &Client, ids: &[String], show: &Show) -> Result<(Vec<Job>, bool)> {
     let (mut jobs, mut failed) = (Vec::new(), false);
     for id in ids {

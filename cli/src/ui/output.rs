@@ -14,7 +14,8 @@ pub(super) const GAP: &str = "  ";
 
 /// Prints a line.
 ///
-/// A closed pipe (`vidp jobs | head`) ends the program silently; any other error, such as a full disk, ends it with a message.
+/// A closed pipe (`vidp jobs | head`) ends the program silently. Any other error, such as a full disk, ends it with a
+/// message.
 pub fn print(line: impl Display) {
     if let Err(error) = writeln!(stdout(), "{line}") {
         if error.kind() == ErrorKind::BrokenPipe {

@@ -120,7 +120,8 @@ async fn bad_files_get_their_code_and_stop_no_worker() {
         "a link of a playlist was followed"
     );
 
-    // Cut in half: with the index at the end the file cannot be read; with the index first, half can be read, but the job must fail too.
+    // Cut in half: with the index at the end the file cannot be read; with the index first, half can be read, but the
+    // job must fail too.
     let clip = sample("clip.mp4");
     let last = make(
         folder,

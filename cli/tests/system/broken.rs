@@ -25,8 +25,8 @@ async fn copy(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin,
     let _ = to.shutdown().await;
 }
 
-/// A proxy whose first connection breaks after `up` bytes to the server or `down` bytes from it. Also counts all bytes to
-/// the server.
+/// A proxy whose first connection breaks after `up` bytes to the server or `down` bytes from it. Also counts all bytes
+/// to the server.
 async fn breaking(server: &str, up: u64, down: u64) -> (String, Arc<AtomicU64>) {
     let server = server.trim_start_matches("http://").to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -115,7 +115,8 @@ async fn an_upload_that_was_stopped_is_resumed_by_the_same_command() {
     let server = stack.url.trim_start_matches("http://").to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let way = format!("http://{}", listener.local_addr().unwrap());
-    // Connections break after half a megabyte until the proxy is healed; from then on it counts the bytes to the server.
+    // Connections break after half a megabyte until the proxy is healed; from then on it counts the bytes to the
+    // server.
     let (healed, passed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let (heal, count) = (healed.clone(), passed.clone());
     tokio::spawn(async move {

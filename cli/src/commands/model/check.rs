@@ -184,7 +184,7 @@ fn guess(magic: &[u8; 4]) -> &'static str {
         [6, 0, 0, 0] => {
             "a CTranslate2 model (faster-whisper's format): `vidp model import` converts its folder"
         }
-        _ => "of an unknown format",
+        _ => "a file of an unknown format",
     }
 }
 

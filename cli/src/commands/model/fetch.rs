@@ -61,7 +61,9 @@ impl Fetch {
     }
 }
 
-/// Downloads `url` to `path`. The file `path.part` remains when the connection breaks, and the next download resumes it.
+/// Downloads `url` to `path`.
+///
+/// The file `path.part` remains when the connection breaks, and the next download resumes it.
 async fn download(url: &str, sha1: &str, path: &Path) -> Result<()> {
     let part = part_name(path);
     let mut hash = Sha1::new();

@@ -21,7 +21,8 @@ use vidp_engines::free_port;
 const READY_LIMIT: Duration = Duration::from_secs(60);
 /// Interval between two checks of the processes.
 const CHECK_INTERVAL: Duration = Duration::from_millis(200);
-/// Short, because the user waits for the prompt: a worker may finish a task that is nearly done, and requeues the others.
+/// Short, because the user waits for the prompt: a worker may finish a task that is nearly done, and requeues the
+/// others.
 const DRAIN_SECONDS: &str = "5";
 /// Time after SIGTERM until a worker is killed; its task is then delivered to another worker.
 const KILL_AFTER: Duration = Duration::from_secs(15);
