@@ -1,42 +1,40 @@
-//! Server-sent events (WHATWG HTML, "Server-sent events"), resumed when the connection breaks.
-
-use super::{Client, failure::accepted, upload::Patience};
+use super::{backoff::Backoff, connection::Client, failure::require_success};
 use anyhow::Result;
 use futures_util::{Stream, StreamExt};
 use reqwest::{StatusCode, header};
 use serde_json::Value;
 use std::{collections::VecDeque, pin::Pin, time::Duration};
 
-/// The server says something every 15 seconds: a connection that is silent for this long is dead.
-const SILENCE: Duration = Duration::from_secs(60);
-/// Between the end of a stream and the next connection.
-const PAUSE: Duration = Duration::from_secs(1);
+/// The server sends at least a comment every 15 seconds: a connection that is silent for this long is dead.
+const SILENCE_LIMIT: Duration = Duration::from_secs(60);
+/// Pause between the end of a stream and the next connection.
+const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
 
-/// One event.
+/// One server-sent event of the API.
 #[derive(Debug, PartialEq)]
 pub struct Event {
     /// `status`, `progress`, `updated`, `deleted` or `reset`.
     pub name: String,
-    /// Where to go on.
+    /// Position in the stream: a new connection resumes after it.
     pub id: Option<String>,
-    /// The job, mostly.
+    /// The job, for most events.
     pub data: Value,
 }
 
 type Body = Pin<Box<dyn Stream<Item = reqwest::Result<bytes::Bytes>> + Send>>;
 
-/// A stream of events that survives its connections.
+/// A stream of server-sent events (WHATWG HTML, "Server-sent events") that reconnects when its connection breaks.
 pub struct Events {
     client: Client,
     path: String,
     last: Option<String>,
     body: Option<Body>,
     parser: Parser,
-    patience: Patience,
+    backoff: Backoff,
 }
 
 impl Client {
-    /// Connects to the events at a path, behind the event with the id `last` if there is one.
+    /// Connects to the events at `path`, starting after the event with the id `last` if one is given.
     pub async fn events(&self, path: String, last: Option<String>) -> Result<Events> {
         let mut events = Events {
             client: self.clone(),
@@ -44,16 +42,16 @@ impl Client {
             last,
             body: None,
             parser: Parser::default(),
-            patience: Patience::new(),
+            backoff: Backoff::new(),
         };
-        // The first time an error is told at once: there may be no such server.
+        // The first connection is not retried: the address may be wrong.
         events.connect().await?;
         Ok(events)
     }
 }
 
 impl Events {
-    /// The next event; `None` when the server says that there will be none.
+    /// Waits for the next event; `None` when the server says that the stream has ended.
     pub async fn next(&mut self) -> Result<Option<Event>> {
         loop {
             if let Some(event) = self.parser.events.pop_front() {
@@ -64,39 +62,39 @@ impl Events {
                 match self.connect().await {
                     Ok(true) => continue,
                     Ok(false) => return Ok(None),
-                    Err(error) => self.patience.pause(error).await?,
+                    Err(error) => self.backoff.wait(error).await?,
                 }
                 continue;
             };
-            match tokio::time::timeout(SILENCE, body.next()).await {
+            match tokio::time::timeout(SILENCE_LIMIT, body.next()).await {
                 Ok(Some(Ok(bytes))) => {
-                    self.patience = Patience::new();
-                    self.parser.take(&bytes);
+                    self.backoff = Backoff::new();
+                    self.parser.feed(&bytes);
                 }
                 _ => {
                     self.body = None;
                     self.parser = Parser::default();
-                    tokio::time::sleep(PAUSE).await;
+                    tokio::time::sleep(RECONNECT_PAUSE).await;
                 }
             }
         }
     }
 
-    /// False when there is nothing more to come (204).
+    /// Connects; returns false when the stream has ended (204).
     async fn connect(&mut self) -> Result<bool> {
         let mut request = self.client.http.get(self.client.url(&self.path));
         if let Some(last) = &self.last {
             request = request.header("last-event-id", last);
         }
         let request = request.header(header::ACCEPT, "text/event-stream");
-        let answer = accepted(self.client.answer(request).await?).await?;
+        let answer = require_success(self.client.answer(request).await?).await?;
         let more = answer.status() != StatusCode::NO_CONTENT;
         self.body = more.then(|| Box::pin(answer.bytes_stream()) as Body);
         Ok(more)
     }
 }
 
-/// Events out of bytes that come in any pieces.
+/// Parses events from chunks of bytes; a chunk may end anywhere.
 #[derive(Default)]
 struct Parser {
     rest: Vec<u8>,
@@ -107,7 +105,7 @@ struct Parser {
 }
 
 impl Parser {
-    fn take(&mut self, bytes: &[u8]) {
+    fn feed(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             if byte != b'\n' {
                 self.rest.push(byte);
@@ -131,7 +129,7 @@ impl Parser {
                 self.data.push('\n');
                 self.data.push_str(value);
             }
-            // A comment, or how soon to come again.
+            // A comment, or the field `retry`, which the backoff replaces.
             _ => {}
         }
     }
@@ -153,7 +151,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn events_are_read_from_any_pieces() {
+    fn events_are_parsed_from_chunks_of_any_size() {
         let text = "retry: 2000\n\n: still here\n\nevent: status\ndata: {\"id\":\"é\"}\nid: 7\n\nevent: x\r\ndata: a\r\ndata: b\r\n\r\n";
         let expected = [
             Event {
@@ -169,7 +167,7 @@ mod tests {
         ];
         for size in 1..=text.len() {
             let mut parser = Parser::default();
-            text.as_bytes().chunks(size).for_each(|piece| parser.take(piece));
+            text.as_bytes().chunks(size).for_each(|piece| parser.feed(piece));
             assert_eq!(parser.events, expected, "pieces of {size}");
         }
     }

@@ -1,42 +1,40 @@
-//! Why a request came to nothing.
-
 use anyhow::Result;
 use reqwest::{Response, StatusCode, header};
 use serde::Deserialize;
 use std::time::Duration;
 
-/// No answer, or one that says no.
+/// A failed request: no answer, or a refusal.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// Nobody answered.
+    /// The server could not be reached, or its answer was incomplete.
     #[error("no answer from {server}: {}", root(cause))]
     NoAnswer {
-        /// Its address.
+        /// The server's address.
         server: String,
-        /// What went wrong.
+        /// The error of the HTTP client.
         cause: reqwest::Error,
     },
-    /// The API refused, and explained it (RFC 9457).
+    /// The API refused the request with problem details (RFC 9457).
     #[error("{detail} ({code})")]
     Refused {
         /// HTTP status.
         status: StatusCode,
-        /// Stable name of the problem.
+        /// Stable code of the problem.
         code: String,
-        /// A sentence.
+        /// Explanation for people, one sentence.
         detail: String,
-        /// When it may be tried again (RFC 9110 §10.2.3).
+        /// Time until a retry is allowed (RFC 9110 §10.2.3).
         retry_after: Option<Duration>,
     },
 }
 
 impl Failure {
-    /// Of an error that has one in it.
+    /// Finds the failure in an error.
     pub fn of(error: &anyhow::Error) -> Option<&Failure> {
         error.downcast_ref()
     }
 
-    /// The status of a refusal.
+    /// Returns the HTTP status of a refusal.
     pub fn status(error: &anyhow::Error) -> Option<StatusCode> {
         match Failure::of(error)? {
             Failure::Refused { status, .. } => Some(*status),
@@ -44,7 +42,7 @@ impl Failure {
         }
     }
 
-    /// The stable name of a refusal.
+    /// Returns the stable code of a refusal.
     pub fn code(error: &anyhow::Error) -> Option<&str> {
         match Failure::of(error)? {
             Failure::Refused { code, .. } => Some(code),
@@ -52,13 +50,13 @@ impl Failure {
         }
     }
 
-    /// Whether the server could not be asked at all.
+    /// True when the request got no complete answer.
     pub fn is_no_answer(error: &anyhow::Error) -> bool {
         matches!(Failure::of(error), Some(Failure::NoAnswer { .. }))
             || error.chain().any(|cause| cause.is::<reqwest::Error>())
     }
 
-    /// How long the server wants to be left alone.
+    /// Returns the time for which the server refuses further requests.
     pub fn retry_after(error: &anyhow::Error) -> Option<Duration> {
         match Failure::of(error)? {
             Failure::Refused { retry_after, .. } => *retry_after,
@@ -66,8 +64,8 @@ impl Failure {
         }
     }
 
-    /// Whether trying again can help: no answer, or one that says so.
-    pub fn may_pass(error: &anyhow::Error) -> bool {
+    /// True when a retry can help: there was no answer, or the refusal is temporary.
+    pub fn is_transient(error: &anyhow::Error) -> bool {
         match Failure::of(error) {
             Some(Failure::Refused { status, code, .. }) => {
                 (status.is_server_error() && *status != StatusCode::NOT_IMPLEMENTED)
@@ -80,7 +78,7 @@ impl Failure {
     }
 }
 
-/// What is at the bottom of it: the layers above say nothing that people want to know.
+/// The innermost cause: the HTTP client's outer layers only repeat the address.
 fn root(mut error: &dyn std::error::Error) -> String {
     while let Some(cause) = error.source() {
         error = cause;
@@ -88,8 +86,8 @@ fn root(mut error: &dyn std::error::Error) -> String {
     error.to_string()
 }
 
-/// The answer, or the problem that it describes.
-pub async fn accepted(answer: Response) -> Result<Response> {
+/// Returns an answer with a 2xx status; any other becomes a [`Failure::Refused`].
+pub(super) async fn require_success(answer: Response) -> Result<Response> {
     #[derive(Deserialize)]
     struct Body {
         code: String,
@@ -112,7 +110,7 @@ pub async fn accepted(answer: Response) -> Result<Response> {
         }
         Err(_) => (
             status.as_u16().to_string(),
-            "the server refused, and did not say why".to_owned(),
+            "the server refused the request without an explanation".to_owned(),
         ),
     };
     Err(Failure::Refused {

@@ -1,45 +1,49 @@
-//! A job, until it is over.
-
-use super::{CONNECT, Client, Failure, Job, failure::accepted, job_path, upload::Patience};
+use super::{
+    backoff::Backoff,
+    connection::{CONNECT_TIMEOUT, Client},
+    failure::require_success,
+    job::{Job, job_path},
+};
 use anyhow::Result;
 use reqwest::{StatusCode, header};
 use std::time::Duration;
 
-/// How long one poll waits for a change, in seconds.
-const WAIT: u64 = 20;
+/// Seconds for which one poll waits for a change.
+const POLL_SECONDS: u64 = 20;
 
 impl Client {
-    /// Follows a job until it is over, and calls `seen` at every change. A server that does not answer is tried again
-    /// for a while: it may be restarting.
+    /// Follows a job until it has ended, and calls `seen` at every change.
+    ///
+    /// Retries for a while when the server does not answer: it may be restarting.
     pub async fn follow(&self, id: &str, mut seen: impl FnMut(&Job)) -> Result<Job> {
         let path = job_path(id)?;
         let mut etag = None;
-        let mut patience = Patience::new();
+        let mut backoff = Backoff::new();
         loop {
             match self.poll(&path, &mut etag).await {
                 Ok(Some(job)) => {
                     seen(&job);
-                    if job.is_over() {
+                    if job.has_ended() {
                         return Ok(job);
                     }
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    patience.pause(error).await?;
+                    backoff.wait(error).await?;
                     continue;
                 }
             }
-            patience = Patience::new();
+            backoff = Backoff::new();
         }
     }
 
-    /// The job once it is not `etag` any more; `None` when it did not change.
+    /// Waits until the job differs from `etag`; `None` when it did not change in time.
     async fn poll(&self, path: &str, etag: &mut Option<header::HeaderValue>) -> Result<Option<Job>> {
         let mut request = self
             .http
             .get(self.url(path))
-            .query(&[("wait", WAIT)])
-            .timeout(Duration::from_secs(WAIT) + CONNECT);
+            .query(&[("wait", POLL_SECONDS)])
+            .timeout(Duration::from_secs(POLL_SECONDS) + CONNECT_TIMEOUT);
         if let Some(etag) = etag {
             request = request.header(header::IF_NONE_MATCH, etag.clone());
         }
@@ -47,12 +51,9 @@ impl Client {
         if answer.status() == StatusCode::NOT_MODIFIED {
             return Ok(None);
         }
-        let answer = accepted(answer).await?;
+        let answer = require_success(answer).await?;
         *etag = answer.headers().get(header::ETAG).cloned();
-        let document = answer.json().await.map_err(|cause| Failure::NoAnswer {
-            server: self.server.clone(),
-            cause,
-        })?;
+        let document = answer.json().await.map_err(|cause| self.no_answer(cause))?;
         Ok(Some(Job::parse(document)?))
     }
 }

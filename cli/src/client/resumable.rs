@@ -1,6 +1,11 @@
-//! An upload by tus 1.0.0: one that breaks goes on where the server is.
+//! The requests of a resumable upload, tus 1.0.0.
 
-use super::{Client, Failure, Job, content_type, failure, job_path, upload};
+use super::{
+    connection::Client,
+    failure::{Failure, require_success},
+    job::{Job, job_path},
+    source_file::{self, content_type},
+};
 use anyhow::{Context, Result};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use indicatif::ProgressBar;
@@ -9,15 +14,15 @@ use serde_json::{Value, json};
 use std::{io::SeekFrom, path::Path, time::Duration};
 use tokio::io::AsyncSeekExt;
 
-/// A complete upload becomes a job in the same moment, or when the server's sweeper comes by.
+/// A complete upload becomes a job at once, or when the server's sweeper finds it; so the client polls for two minutes.
 const JOB_TRIES: u32 = 120;
 const JOB_PAUSE: Duration = Duration::from_secs(1);
 const OFFSET: &str = "upload-offset";
 
 impl Client {
-    /// Begins an upload of a file; gives its path on the server. No bytes are sent yet.
-    pub async fn begin_upload(&self, file: &Path, options: &Value) -> Result<String> {
-        let (_, size) = upload::open(file).await?;
+    /// Creates an upload session for a file and returns its path on the server. Sends no bytes yet.
+    pub(super) async fn begin_upload(&self, file: &Path, options: &Value) -> Result<String> {
+        let (_, size) = source_file::open(file).await?;
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let metadata = [
             ("filename", name.as_ref()),
@@ -32,26 +37,27 @@ impl Client {
         let answer = self.send(request).await?;
         let location = answer.headers().get(header::LOCATION);
         let location = location.and_then(|url| url.to_str().ok()).unwrap_or_default();
-        // Of this server, whatever address a proxy has put before it: the key goes along.
+        // Only the path is used, not the host, which a proxy may have changed: the API key is sent to no other server.
         let path = location.rfind("/files/").map(|at| location[at..].to_owned());
-        path.context("the server does not say where the upload is")
+        path.context("the server's answer does not contain the upload's address")
     }
 
-    /// Sends what the server does not have yet of an upload's file, and gives the job that it becomes; none, when the
-    /// server knows neither. After an error it may be called again, and goes on. `bar` shows the bytes that the server
-    /// has.
-    pub async fn send_rest(&self, file: &Path, path: &str, bar: &ProgressBar) -> Result<Option<Job>> {
+    /// Sends the bytes that the server does not have yet, and returns the job that the upload becomes; `None` when the
+    /// server knows neither. `bar` shows the bytes that the server has.
+    ///
+    /// After an error it may be called again, and resumes.
+    pub(super) async fn send_rest(&self, file: &Path, path: &str, bar: &ProgressBar) -> Result<Option<Job>> {
         let id = path.rsplit('/').next().unwrap_or_default();
-        let (mut opened, size) = upload::open(file).await?;
+        let (mut opened, size) = source_file::open(file).await?;
         let Some(mut offset) = self.offset(path).await? else {
-            // Its time is over, and that of its job may not be.
+            // The upload session has expired; its job may still exist.
             return match self.job(id).await {
                 Err(error) if Failure::status(&error) == Some(StatusCode::NOT_FOUND) => Ok(None),
                 job => job.map(Some),
             };
         };
         bar.set_position(offset);
-        // What was there before says nothing of the speed.
+        // Bytes of an earlier run must not count as speed.
         bar.reset_eta();
         while offset < size {
             opened.seek(SeekFrom::Start(offset)).await?;
@@ -60,18 +66,18 @@ impl Client {
                 .header(header::CONTENT_TYPE, "application/offset+octet-stream")
                 .header(header::CONTENT_LENGTH, size - offset)
                 .header(OFFSET, offset)
-                .body(upload::body(opened.try_clone().await?, bar));
+                .body(source_file::body(opened.try_clone().await?, bar));
             offset = offset_of(&self.send(request).await?)?;
         }
         self.job_of_upload(id).await.map(Some)
     }
 
-    /// How far an upload has come; `None` when the server does not have it any more.
+    /// The number of bytes that the server has; `None` when the upload session does not exist.
     async fn offset(&self, path: &str) -> Result<Option<u64>> {
         let answer = self.answer(self.tus(Method::HEAD, path)).await?;
         match answer.status() {
             StatusCode::NOT_FOUND => Ok(None),
-            _ => Ok(Some(offset_of(&failure::accepted(answer).await?)?)),
+            _ => Ok(Some(offset_of(&require_success(answer).await?)?)),
         }
     }
 
@@ -81,7 +87,7 @@ impl Client {
                 Ok(answer) => return Job::parse(answer.json().await?),
                 Err(error) => match Failure::status(&error) {
                     Some(StatusCode::NOT_FOUND) => tokio::time::sleep(JOB_PAUSE).await,
-                    // A key may upload and not read.
+                    // A key may have the scope to upload and not the scope to read.
                     Some(StatusCode::FORBIDDEN) => {
                         return Job::parse(
                             json!({ "id": id, "status": "uploading", "stages": {}, "source": {},
@@ -92,7 +98,7 @@ impl Client {
                 },
             }
         }
-        anyhow::bail!("the upload {id} is complete, and the server has made no job of it yet")
+        anyhow::bail!("the upload {id} is complete, but the server has not created its job yet")
     }
 
     fn tus(&self, method: Method, path: &str) -> RequestBuilder {
@@ -104,5 +110,5 @@ impl Client {
 fn offset_of(answer: &Response) -> Result<u64> {
     let offset = answer.headers().get(OFFSET);
     let offset = offset.and_then(|offset| offset.to_str().ok()?.parse().ok());
-    offset.context("the server does not say how far the upload has come")
+    offset.context("the server's answer does not contain the upload's offset")
 }

@@ -1,4 +1,4 @@
-//! What people upload by mistake, and what attackers upload on purpose.
+//! Files that people upload by mistake, and files that attackers upload on purpose.
 
 use crate::{
     media::{make, sample},
@@ -16,8 +16,8 @@ use std::{
     time::Duration,
 };
 
-/// Within this time a worker sees what is wrong with a file: it costs no decoding to speak of. Seconds.
-const TIME: f64 = 20.0;
+/// Seconds within which a worker must refuse a file: the probe decodes next to nothing.
+const MAX_PROCESS_SECONDS: f64 = 20.0;
 
 /// Counts the connections that reach it.
 fn canary() -> (u16, Arc<AtomicUsize>) {
@@ -62,11 +62,11 @@ async fn check(path: &Path, status: &str, expected: [&str; 3]) {
     {
         assert!(!state["error"]["detail"].as_str().unwrap().is_empty());
         assert!(
-            state["timings"]["process"].as_f64().unwrap() < TIME,
+            state["timings"]["process"].as_f64().unwrap() < MAX_PROCESS_SECONDS,
             "{name:?}: {}",
             state["timings"]
         );
-        // People read this: no path of a server, no word of a library.
+        // The detail is for people: it has no path of the server.
         assert!(
             !state["error"]["detail"].as_str().unwrap().contains('/'),
             "{}",
@@ -81,7 +81,7 @@ async fn check_all_fail(path: &Path, code: &str) {
 }
 
 #[tokio::test]
-async fn bad_files_get_their_code_and_harm_nobody() {
+async fn bad_files_get_their_code_and_stop_no_worker() {
     let stack = shared();
     let workers = || ["detect-1", "scale-1", "subtitle-1"].map(|name| stack.service(name)["pid"].clone());
     let before = workers();
@@ -117,10 +117,11 @@ async fn bad_files_get_their_code_and_harm_nobody() {
     assert_eq!(
         seen.load(Ordering::SeqCst),
         0,
-        "somebody followed a link of a playlist"
+        "a link of a playlist was followed"
     );
 
-    // Cut in half: with the index at its end nothing can be read; with the index first, half can, which is no success.
+    // Cut in half: with the index at the end the file cannot be read; with the index first, half can be read, but the
+    // job must fail too.
     let clip = sample("clip.mp4");
     let last = make(
         folder,
@@ -148,7 +149,7 @@ async fn bad_files_get_their_code_and_harm_nobody() {
         assert_eq!(job["stages"][stage]["error"]["code"], "damaged_media", "{job:#}");
     }
 
-    // Flipped bytes: all of the video or an honest failure, never a part as success.
+    // Flipped bytes: the job succeeds with the whole video, or fails; never with a part of the video.
     let mut flipped = fs::read(&clip).unwrap();
     let length = flipped.len();
     for index in 0..200 {
@@ -218,7 +219,7 @@ async fn bad_files_get_their_code_and_harm_nobody() {
 }
 
 #[tokio::test]
-async fn awkward_names_are_shown_and_never_used() {
+async fn awkward_names_are_shown_and_never_used_as_paths() {
     let stack = shared();
     for name in [
         "../../../etc/passwd",

@@ -1,4 +1,4 @@
-//! `vidp batch`: each video once, whatever happens to the program.
+//! `vidp batch`: each video once, even if the program is killed.
 
 use crate::{
     media::make,
@@ -23,7 +23,7 @@ fn batch(stack: &Stack, from: &Path, more: &[&str]) -> Command {
     command
 }
 
-/// Files of a second at 64x48.
+/// Makes files of one second at 64x48.
 fn videos(folder: &Path, count: usize) {
     let clip = make(
         folder,
@@ -46,7 +46,7 @@ fn rows(csv: &Path) -> Vec<Vec<String>> {
     text.lines().skip(1).map(row).collect()
 }
 
-/// Every job of the API that belongs to the batch in a folder.
+/// Reads all jobs of the batch in a folder from the API.
 async fn jobs(stack: &Stack, folder: &Path) -> Vec<Value> {
     let state = fs::read_to_string(folder.join(".vidp-batch.jsonl")).unwrap();
     let first: Value = serde_json::from_str(state.lines().next().unwrap()).unwrap();
@@ -79,7 +79,7 @@ fn succeeds(done: &Output) {
 
 #[tokio::test]
 async fn a_batch_that_is_killed_again_and_again_does_each_video_once() {
-    // Its own system: others would wait behind so many.
+    // Its own system, so that other tests do not wait behind 200 jobs.
     let data = tempfile::tempdir().unwrap();
     let mut command = up(&data.path().join("data"), 0);
     command.args(["--detect-workers=2", "--scale-workers=0", "--subtitle-workers=0"]);
@@ -87,7 +87,7 @@ async fn a_batch_that_is_killed_again_and_again_does_each_video_once() {
     let folder = tempfile::tempdir().unwrap();
     videos(folder.path(), VIDEOS);
     let csv = folder.path().join("done.csv");
-    // They have no sound: the stage looks for it and is skipped, which takes no time.
+    // The files have no audio track: the stage is skipped at once.
     let more = [
         "--stages=detect",
         "--lane=interactive",
@@ -95,7 +95,7 @@ async fn a_batch_that_is_killed_again_and_again_does_each_video_once() {
         "--csv",
         csv.to_str().unwrap(),
     ];
-    // Once among the first uploads, and then wherever it happens to be.
+    // Killed during the first uploads, and then at arbitrary steps.
     for (event, count) in [("accepted", 3), ("ended", 40), ("uploading", 90), ("ended", 150)] {
         let mut running = batch(stack, folder.path(), &more)
             .stderr(fs::File::create(folder.path().join("log")).unwrap())
@@ -120,14 +120,14 @@ async fn a_batch_that_is_killed_again_and_again_does_each_video_once() {
     let listed: HashSet<_> = rows.iter().map(|row| row[1].as_str()).collect();
     assert_eq!(distinct("id"), listed);
 
-    // There is nothing left to do.
+    // Another run has nothing to do.
     let before = steps(folder.path(), "ended");
     succeeds(&batch(stack, folder.path(), &more).output().unwrap());
     assert_eq!(steps(folder.path(), "ended"), before);
 }
 
 #[tokio::test]
-async fn a_file_that_fails_does_not_sink_its_batch() {
+async fn a_file_that_fails_does_not_stop_its_batch() {
     let stack = shared();
     let folder = tempfile::tempdir().unwrap();
     videos(folder.path(), 1);
@@ -156,7 +156,7 @@ async fn a_file_that_fails_does_not_sink_its_batch() {
         ["0.mp4", "succeeded", "text.mp4", "failed", "unsupported_media"]
     );
     assert!(out.join("0.mp4/scale/poster.jpg").is_file());
-    // Neither again, until somebody asks for it: then the job is retried, and no other is made.
+    // Another run processes neither; with --retry-failed the job is retried, and no second job is created.
     assert_eq!(run(&more).status.code(), Some(3));
     assert_eq!(
         run(&[&more[..], &["--retry-failed"]].concat()).status.code(),
@@ -170,7 +170,7 @@ async fn a_file_that_fails_does_not_sink_its_batch() {
 }
 
 #[test]
-fn a_manifest_names_the_videos_and_what_is_wrong_with_them() {
+fn wrong_lines_of_a_manifest_get_their_own_status() {
     let stack = shared();
     let folder = tempfile::tempdir().unwrap();
     videos(folder.path(), 1);
@@ -179,7 +179,7 @@ fn a_manifest_names_the_videos_and_what_is_wrong_with_them() {
         json!({ "path": "0.mp4", "options": { "external_id": "mine" } }),
         json!({ "path": "none.mp4" }),
         json!({ "path": "folder\u{1b}[2J" }),
-        // Nobody has allowed it.
+        // The server does not allow this source.
         json!({ "bucket": "films", "key": "a.mp4" }),
     ];
     let write = |lines: &[Value]| {
@@ -208,14 +208,14 @@ fn a_manifest_names_the_videos_and_what_is_wrong_with_them() {
     write(&lines[2..]);
     let refused = batch(stack, &list, &["--stages=detect"]).output().unwrap();
     assert_eq!(refused.status.code(), Some(4));
-    let said = String::from_utf8_lossy(&refused.stdout).into_owned();
+    let output = String::from_utf8_lossy(&refused.stdout).into_owned();
     assert!(
-        said.contains("films/a.mp4: refused (source_not_allowed)"),
-        "{said}"
+        output.contains("films/a.mp4: refused (source_not_allowed)"),
+        "{output}"
     );
-    // Names do not control the terminal.
-    let told = said.contains("folder\\u{1b}[2J: unreadable") && !said.contains('\u{1b}');
-    assert!(told, "{said:?}");
+    // Control characters in names are escaped.
+    let escaped = output.contains("folder\\u{1b}[2J: unreadable") && !output.contains('\u{1b}');
+    assert!(escaped, "{output:?}");
     fs::write(&list, "{\"file\": \"0.mp4\"}").unwrap();
     let wrong = batch(stack, &list, &[]).output().unwrap();
     assert_eq!(wrong.status.code(), Some(1));

@@ -18,15 +18,15 @@ use tokio::{
 };
 use tokio_util::io::InspectReader;
 
-/// Copies `limit` bytes at most, or all.
+/// Copies at most `limit` bytes.
 async fn copy(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, limit: u64) {
     let mut from = (&mut from).take(limit);
     let _ = tokio::io::copy(&mut from, &mut to).await;
     let _ = to.shutdown().await;
 }
 
-/// A way to the server that breaks once, when this many bytes have gone up or down one connection; and the bytes that
-/// have gone up in all.
+/// A proxy whose first connection breaks after `up` bytes to the server or `down` bytes from it. Also counts all bytes
+/// to the server.
 async fn breaking(server: &str, up: u64, down: u64) -> (String, Arc<AtomicU64>) {
     let server = server.trim_start_matches("http://").to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -49,7 +49,7 @@ async fn breaking(server: &str, up: u64, down: u64) -> (String, Arc<AtomicU64>) 
                 };
                 let from_client = InspectReader::new(from_client, count);
                 let (from_server, to_server) = server.split();
-                // The first that ends takes the connection with it.
+                // The connection ends when either direction ends.
                 tokio::select! {
                     () = copy(from_client, to_server, up) => {}
                     () = copy(from_server, to_client, down) => {}
@@ -61,7 +61,7 @@ async fn breaking(server: &str, up: u64, down: u64) -> (String, Arc<AtomicU64>) 
 }
 
 #[tokio::test]
-async fn an_upload_that_breaks_goes_on() {
+async fn an_upload_that_breaks_is_resumed() {
     let stack = shared();
     let (way, _) = breaking(&stack.url, 500_000, u64::MAX).await;
     let mut submit = tokio::process::Command::from(vidp());
@@ -77,15 +77,15 @@ async fn an_upload_that_breaks_goes_on() {
         ])
         .arg(sample("clip.mp4"));
     let done = submit.output().await.unwrap();
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{said}");
-    assert!(said.contains("upload broke, and goes on"), "{said}");
+    let output = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{output}");
+    assert!(output.contains("upload interrupted, resuming"), "{output}");
     let job: Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!(job["status"], "succeeded");
 }
 
 #[tokio::test]
-async fn a_video_of_a_batch_goes_on_where_the_connection_broke() {
+async fn a_video_of_a_batch_is_resumed_where_the_connection_broke() {
     let stack = shared();
     let folder = tempfile::tempdir().unwrap();
     let clip = folder.path().join("clip.mp4");
@@ -104,18 +104,19 @@ async fn a_video_of_a_batch_goes_on_where_the_connection_broke() {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let outcome: Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!(outcome["status"], "succeeded", "{outcome}");
-    // The file once, and not half of it again.
+    // The file is sent once, not one and a half times.
     let (size, sent) = (clip.metadata().unwrap().len(), sent.load(Ordering::Relaxed));
     assert!((size..size + 500_000).contains(&sent), "{sent} bytes for {size}");
 }
 
 #[tokio::test]
-async fn an_upload_that_was_stopped_goes_on_with_the_same_command() {
+async fn an_upload_that_was_stopped_is_resumed_by_the_same_command() {
     let stack = shared();
     let server = stack.url.trim_start_matches("http://").to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let way = format!("http://{}", listener.local_addr().unwrap());
-    // Connections break after half a megabyte until this one is healed; what goes up then is counted.
+    // Connections break after half a megabyte until the proxy is healed; from then on it counts the bytes to the
+    // server.
     let (healed, passed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let (heal, count) = (healed.clone(), passed.clone());
     tokio::spawn(async move {
@@ -161,7 +162,7 @@ async fn an_upload_that_was_stopped_goes_on_with_the_same_command() {
         .await
         .unwrap()
         .unwrap()
-        .contains("upload broke, and goes on")
+        .contains("upload interrupted, resuming")
     {}
     let pid = first.id().unwrap().cast_signed();
     // SAFETY: a plain system call on our own child.
@@ -175,18 +176,17 @@ async fn an_upload_that_was_stopped_goes_on_with_the_same_command() {
     let file = std::fs::read(sample("clip.mp4")).unwrap();
     assert_eq!(job["source"]["size"], file.len());
     let hash = <sha2::Sha256 as sha2::Digest>::digest(&file);
-    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(job["source"]["sha256"], hash);
+    assert_eq!(job["source"]["sha256"], vidp_contract::hex(&hash));
     let sent = passed.load(Ordering::Relaxed);
     assert!(sent < file.len() as u64 - 300_000, "{sent} of {}", file.len());
-    // Nothing is left to go on with: the same once more is another job.
+    // No upload is left to resume: the same command creates another job.
     let again = submit().output().await.unwrap();
     let again: Value = serde_json::from_slice(&again.stdout).unwrap();
     assert_ne!(again["id"], job["id"]);
 }
 
 #[tokio::test]
-async fn events_go_on_where_the_connection_broke() {
+async fn events_resume_where_the_connection_broke() {
     let stack = shared();
     let options = serde_json::json!({ "stages": ["scale"], "scale": { "renditions": ["240p", "144p"] } });
     let job = stack.submit(&sample("clip.mp4"), "clip.mp4", &options).await;
@@ -196,15 +196,15 @@ async fn events_go_on_where_the_connection_broke() {
     follow.args(["events", job["id"].as_str().unwrap(), "--json", "--server", &way]);
     let done = follow.output().await.unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    let said = String::from_utf8_lossy(&done.stdout);
-    let events: Vec<Value> = said
+    let output = String::from_utf8_lossy(&done.stdout);
+    let events: Vec<Value> = output
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     let id = |event: &Value| event["id"].as_str().unwrap().parse::<u64>().unwrap();
     assert!(
         events.windows(2).all(|pair| id(&pair[0]) < id(&pair[1])),
-        "none twice: {said}"
+        "no event twice: {output}"
     );
     assert_eq!(events.last().unwrap()["data"]["status"], "succeeded");
 }

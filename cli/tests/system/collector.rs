@@ -1,4 +1,4 @@
-//! An OpenTelemetry collector that remembers what it is sent: OTLP over HTTP with protobuf bodies.
+//! An OpenTelemetry collector that stores received spans: OTLP over HTTP with protobuf bodies.
 
 use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
 use opentelemetry_proto::tonic::{
@@ -11,32 +11,33 @@ use std::{
     sync::{Arc, Mutex},
 };
 use tokio::net::TcpListener;
+use vidp_contract::hex;
 
 /// One span, with its ids in hexadecimal.
 #[derive(Clone, Debug)]
-pub struct Span {
-    pub service: String,
-    pub name: String,
-    pub trace: String,
-    pub id: String,
-    /// Empty for the first one of a trace.
-    pub parent: String,
+pub(crate) struct Span {
+    pub(crate) service: String,
+    pub(crate) name: String,
+    pub(crate) trace: String,
+    pub(crate) id: String,
+    /// Empty for the root of a trace.
+    pub(crate) parent: String,
     /// Nanoseconds since 1970.
-    pub start: u64,
-    pub end: u64,
-    pub attributes: HashMap<String, String>,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) attributes: HashMap<String, String>,
 }
 
 /// Serves on loopback for as long as the test's runtime lives.
-pub struct Collector {
-    pub url: String,
+pub(crate) struct Collector {
+    pub(crate) url: String,
     spans: Spans,
 }
 
 type Spans = Arc<Mutex<Vec<Span>>>;
 
 impl Collector {
-    pub async fn start() -> Collector {
+    pub(crate) async fn start() -> Collector {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let spans = Spans::default();
@@ -47,8 +48,8 @@ impl Collector {
         Collector { url, spans }
     }
 
-    /// Everything of the trace in which this job was uploaded, so far.
-    pub fn trace_of(&self, job: &str) -> Vec<Span> {
+    /// All spans received so far of the trace in which this job was uploaded.
+    pub(crate) fn trace_of(&self, job: &str) -> Vec<Span> {
         let spans = self.spans.lock().unwrap();
         let is_upload =
             |span: &&Span| span.name == "upload" && span.attributes.get("job").is_some_and(|id| id == job);
@@ -92,8 +93,4 @@ fn attributes(pairs: Vec<KeyValue>) -> HashMap<String, String> {
         .into_iter()
         .map(|pair| (pair.key, text(pair.value)))
         .collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,4 +1,4 @@
-//! The command line as a script meets it: in a pipe, with JSON, exit codes and configuration.
+//! The command line in scripts: in a pipe, with JSON, exit codes and configuration.
 
 use crate::{
     media::sample,
@@ -13,23 +13,23 @@ use std::{
     process::Command,
 };
 
-struct Said {
+struct Finished {
     code: Option<i32>,
     out: String,
     err: String,
 }
 
-fn run(command: &mut Command) -> Said {
+fn run(command: &mut Command) -> Finished {
     let done = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    Said {
+    Finished {
         code: done.status.code(),
         out: text(&done.stdout),
         err: text(&done.stderr),
     }
 }
 
-fn on(stack: &Stack, args: &[&str]) -> Said {
+fn on(stack: &Stack, args: &[&str]) -> Finished {
     run(vidp().args(args).env("VIDP_SERVER", &stack.url))
 }
 
@@ -39,7 +39,7 @@ fn json_lines(text: &str) -> Vec<Value> {
         .collect()
 }
 
-/// Uploads the sample and does not wait; the job's id is all that is printed.
+/// Uploads the sample without waiting; returns the job's id, the only output.
 fn submitted(stack: &Stack, more: &[&str]) -> String {
     let clip = sample("clip.mp4");
     let args = [
@@ -48,9 +48,9 @@ fn submitted(stack: &Stack, more: &[&str]) -> String {
         "--stages=scale",
         "--renditions=144p",
     ];
-    let said = on(stack, &[&args, more].concat());
-    assert_eq!(said.code, Some(0), "{}", said.err);
-    said.out
+    let output = on(stack, &[&args, more].concat());
+    assert_eq!(output.code, Some(0), "{}", output.err);
+    output.out
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn jobs_are_listed_cancelled_retried_and_removed() {
     let running = on(stack, &["jobs", "--status=succeeded", "--all"]);
     assert!(!running.out.contains(&id), "{}", running.out);
 
-    // One that is wrong keeps no other from its turn.
+    // The other job is still retried after an error.
     let retried = on(stack, &["retry", "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91", &id]);
     assert_eq!(retried.code, Some(1));
     assert!(retried.out.starts_with(&id), "{}", retried.out);
@@ -95,19 +95,19 @@ async fn jobs_are_listed_cancelled_retried_and_removed() {
 async fn a_job_is_followed_by_its_events() {
     let stack = shared();
     let id = submitted(stack, &[]);
-    let said = on(stack, &["events", &id, "--json"]);
-    assert_eq!(said.code, Some(0), "{}", said.err);
-    let events = json_lines(&said.out);
+    let output = on(stack, &["events", &id, "--json"]);
+    assert_eq!(output.code, Some(0), "{}", output.err);
+    let events = json_lines(&output.out);
     assert!(events.iter().all(|event| event["data"]["id"] == id.as_str()));
     assert_eq!(events.last().unwrap()["data"]["status"], "succeeded");
-    // Behind the last one there is nothing.
+    // No event follows the last one.
     let last = events.last().unwrap()["id"].as_str().unwrap();
     let after = on(stack, &["events", &id, "--after", last]);
     assert_eq!((after.code, after.out.as_str()), (Some(0), ""), "{}", after.err);
 }
 
 #[tokio::test]
-async fn jobs_are_followed_as_they_come() {
+async fn new_jobs_are_followed() {
     let stack = shared();
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
@@ -116,7 +116,7 @@ async fn jobs_are_followed_as_they_come() {
         .stdout(fs::File::create(&log).unwrap())
         .spawn()
         .unwrap();
-    // Its list is there: it listens.
+    // The list is printed after the connection to the events.
     submitted(stack, &[]);
     until(LIMIT, async || !fs::read_to_string(&log).unwrap().is_empty()).await;
     let id = submitted(stack, &[]);
@@ -127,16 +127,21 @@ async fn jobs_are_followed_as_they_come() {
 }
 
 #[tokio::test]
-async fn one_that_is_wrong_keeps_no_other_from_its_turn() {
+async fn other_files_and_jobs_continue_after_an_error() {
     let stack = shared();
     let folder = tempfile::tempdir().unwrap();
     let (clip, empty) = (sample("clip.mp4"), folder.path().join("empty.mp4"));
     fs::write(&empty, "").unwrap();
     let [clip, empty] = [&clip, &empty].map(|path| path.to_str().unwrap());
-    // Seen before anything is sent.
-    let said = on(stack, &["submit", clip, empty, "--stages=scale"]);
-    assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{}", said.err);
-    assert!(said.err.contains("empty.mp4 is empty"), "{}", said.err);
+    // Refused before anything is sent.
+    let output = on(stack, &["submit", clip, empty, "--stages=scale"]);
+    assert_eq!(
+        (output.code, output.out.as_str()),
+        (Some(1), ""),
+        "{}",
+        output.err
+    );
+    assert!(output.err.contains("empty.mp4 is empty"), "{}", output.err);
     let text = folder.path().join("text.mp4");
     fs::write(&text, "this is no video").unwrap();
     let args = [
@@ -150,41 +155,46 @@ async fn one_that_is_wrong_keeps_no_other_from_its_turn() {
     let sent = on(stack, &args);
     let ids: Vec<&str> = sent.out.lines().collect();
     assert_eq!((sent.code, ids.len()), (Some(0), 2), "{}", sent.err);
-    let nobody = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91";
-    let watched = on(stack, &["watch", ids[0], nobody, ids[1], "--json"]);
+    let unknown = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91";
+    let watched = on(stack, &["watch", ids[0], unknown, ids[1], "--json"]);
     assert_eq!(watched.code, Some(1));
     let statuses: Vec<_> = json_lines(&watched.out)
         .iter()
         .map(|job| job["status"].clone())
         .collect();
     assert_eq!(statuses, ["failed", "succeeded"]);
-    assert!(watched.err.contains(&format!("job {nobody}")), "{}", watched.err);
+    assert!(watched.err.contains(&format!("job {unknown}")), "{}", watched.err);
     let found = on(stack, &["jobs", "--external-id=pair", "--json"]);
     assert_eq!(json_lines(&found.out).len(), 2);
-    // There is nowhere to put what comes out: said at once.
-    let said = on(stack, &["submit", clip, "--out=/proc/none"]);
-    assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{}", said.err);
+    // An output folder that cannot be created is refused before anything is sent.
+    let output = on(stack, &["submit", clip, "--out=/proc/none"]);
+    assert_eq!(
+        (output.code, output.out.as_str()),
+        (Some(1), ""),
+        "{}",
+        output.err
+    );
 }
 
 #[test]
-fn a_full_disk_is_told_from_a_reader_that_went_away() {
+fn a_full_disk_is_an_error_and_a_closed_pipe_is_not() {
     let full = fs::File::create("/dev/full").unwrap();
     let mut jobs = vidp();
     jobs.args(["model", "list", "--available"]);
-    let said = jobs.stdout(full).output().unwrap();
-    let told = String::from_utf8_lossy(&said.stderr);
-    assert_eq!(said.status.code(), Some(1));
-    assert!(told.contains("No space left"), "{told}");
+    let output = jobs.stdout(full).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors.contains("No space left"), "{errors}");
 }
 
-/// Publishes a message, in the protocol's own words: a client's library for one message is a lot.
+/// Publishes a message with the bare NATS protocol: one message does not need a client library.
 fn publish(stack: &Stack, subject: &str, text: &str) {
     let state = stack.state();
     let url = state["environment"]["VIDP_NATS_URL"].as_str().unwrap();
     let mut socket = TcpStream::connect(url.trim_start_matches("nats://")).unwrap();
     let length = text.len();
-    let said = format!("CONNECT {{\"verbose\":false}}\r\nPUB {subject} {length}\r\n{text}\r\nPING\r\n");
-    socket.write_all(said.as_bytes()).unwrap();
+    let output = format!("CONNECT {{\"verbose\":false}}\r\nPUB {subject} {length}\r\n{text}\r\nPING\r\n");
+    socket.write_all(output.as_bytes()).unwrap();
     let mut answers = BufReader::new(socket).lines().map(Result::unwrap);
     assert!(answers.any(|line| line == "PONG"));
 }
@@ -193,18 +203,22 @@ fn publish(stack: &Stack, subject: &str, text: &str) {
 async fn dead_letters_are_read_sent_back_and_discarded() {
     let stack = shared();
     let task = "01a21e33-aa7c-7396-bf07-698540903c09";
-    publish(stack, &format!("vidp.tasks.scale.interactive.{task}"), "a riddle");
+    publish(
+        stack,
+        &format!("vidp.tasks.scale.interactive.{task}"),
+        "not a task",
+    );
     let list = || json_lines(&on(stack, &["dead", "list", "--json"]).out);
     until(LIMIT, async || list().len() == 1).await;
     let letter = &list()[0];
     let first = letter["id"].clone();
     let id = first.to_string();
     let shown = on(stack, &["dead", "show", &id]);
-    assert!(shown.out.contains("a riddle"), "{}", shown.out);
+    assert!(shown.out.contains("not a task"), "{}", shown.out);
     let row = on(stack, &["dead", "list"]);
     assert!(row.out.starts_with(&format!("{id}\tscale")), "{}", row.out);
 
-    // Nobody can read it the second time either.
+    // It cannot be decoded the second time either.
     let sent = on(stack, &["dead", "redrive", &id, "--json"]);
     assert_eq!(json_lines(&sent.out)[0]["status"], "sent back", "{}", sent.err);
     until(LIMIT, async || {
@@ -224,7 +238,7 @@ async fn dead_letters_are_read_sent_back_and_discarded() {
 }
 
 #[test]
-fn exit_codes_and_errors_say_what_is_wrong() {
+fn exit_codes_and_errors_explain_the_failure() {
     let stack = shared();
     let usage = on(stack, &["submit"]);
     assert_eq!(usage.code, Some(2));
@@ -238,9 +252,13 @@ fn exit_codes_and_errors_say_what_is_wrong() {
     let usage = on(stack, &["submit", "x.mp4", "--stages=cook"]);
     assert_eq!(usage.code, Some(2));
     assert!(usage.err.contains("detect, scale, subtitle"), "{}", usage.err);
-    let nobody = run(vidp().args(["jobs", "--server", "http://127.0.0.1:9"]));
-    assert_eq!(nobody.code, Some(1));
-    assert!(nobody.err.contains("`vidp up` starts one"), "{}", nobody.err);
+    let unreachable = run(vidp().args(["jobs", "--server", "http://127.0.0.1:9"]));
+    assert_eq!(unreachable.code, Some(1));
+    assert!(
+        unreachable.err.contains("`vidp up` starts one"),
+        "{}",
+        unreachable.err
+    );
     let help = on(stack, &["--help"]);
     for code in ["partial", "cancelled", "Ctrl-C", "config.toml"] {
         assert!(help.out.contains(code), "{}", help.out);
@@ -290,7 +308,11 @@ async fn a_profile_names_server_and_key() {
     let found = jobs(&["--profile=here"], Some("none"));
     assert_eq!((found.code, found.err.as_str()), (Some(0), ""));
     let unknown = jobs(&["--profile=elsewhere"], None);
-    assert!(unknown.err.contains("there are: here, none"), "{}", unknown.err);
+    assert!(
+        unknown.err.contains("the profiles are: here, none"),
+        "{}",
+        unknown.err
+    );
     fs::write(&file, "colour = 1").unwrap();
     let wrong = jobs(&[], None);
     assert_eq!(wrong.code, Some(1));
@@ -302,35 +324,35 @@ async fn a_profile_names_server_and_key() {
 }
 
 #[test]
-fn the_doctor_says_what_mends_it() {
+fn the_doctor_says_how_to_fix_what_is_missing() {
     let stack = shared();
     let folder = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let folder = folder.path().to_str().unwrap();
-    let said = on(
+    let output = on(
         stack,
         &["doctor", "--json", "--data-dir", folder, "--api-port", &port],
     );
-    assert_eq!(said.code, Some(1));
-    let checks = json_lines(&said.out);
+    assert_eq!(output.code, Some(1));
+    let checks = json_lines(&output.out);
     let of = |name: &str| checks.iter().find(|check| check["check"] == name).unwrap();
     assert_eq!(of("port")["status"], "fail");
     assert!(
         of("port")["detail"].as_str().unwrap().contains("--api-port"),
         "{}",
-        said.out
+        output.out
     );
     for (name, good) in [
         ("ffmpeg", "ffmpeg version"),
         ("server", "has version"),
         ("config", "profiles"),
     ] {
-        assert_eq!(of(name)["status"], "ok", "{}", said.out);
+        assert_eq!(of(name)["status"], "ok", "{}", output.out);
         assert!(
             of(name)["detail"].as_str().unwrap().contains(good),
             "{}",
-            said.out
+            output.out
         );
     }
 }

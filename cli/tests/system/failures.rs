@@ -12,7 +12,7 @@ fn kill(pid: &Value) {
     assert_eq!(unsafe { libc::kill(pid, libc::SIGKILL) }, 0);
 }
 
-/// 60 s of a moving picture with a voice: long enough to be interrupted.
+/// Makes 60 s of video with speech: long enough to be interrupted.
 fn film(folder: &std::path::Path) -> std::path::PathBuf {
     let voice = sample("speech/en.ogg");
     let args = format!(
@@ -23,7 +23,7 @@ fn film(folder: &std::path::Path) -> std::path::PathBuf {
     make(folder, "film.mp4", &args)
 }
 
-/// The children of a process.
+/// The child processes of a process.
 fn children(pid: &Value) -> Vec<i32> {
     let path = format!("/proc/{pid}/task");
     let tasks = std::fs::read_dir(path).into_iter().flatten().flatten();
@@ -52,7 +52,7 @@ async fn a_worker_killed_in_the_middle_of_its_work_loses_nothing() {
     let ffmpeg = children(&worker["pid"]);
     assert!(!ffmpeg.is_empty());
     kill(&worker["pid"]);
-    // Its ffmpeg dies with it.
+    // Its ffmpeg ends too.
     until(Duration::from_secs(3), async || {
         ffmpeg
             .iter()
@@ -79,7 +79,7 @@ async fn a_worker_killed_in_the_middle_of_its_work_loses_nothing() {
 
 #[tokio::test]
 async fn cancelling_stops_ffmpeg_and_whisper_within_three_seconds() {
-    // Of its own: the shared workers would go on with other tests' tasks.
+    // Its own system: the shared workers would continue with tasks of other tests.
     let folder = tempfile::tempdir().unwrap();
     let stack = Stack::start(&folder.path().join("data"));
     let film = film(folder.path());

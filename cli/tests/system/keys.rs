@@ -5,9 +5,9 @@ use crate::{
 
 const ADMIN_KEY: &str =
     "vidp_0123456789abcdef0123456789abcdef_0123456789abcdef0123456789abcdef0123456789abcdef";
-const KEY_SECRET: &str = "the tests' own secret, known to nobody";
+const KEY_SECRET: &str = "a secret that only this test knows";
 
-/// What `vidp` prints, and what it complains of when it fails.
+/// Runs `vidp`; returns its output, or its errors when it fails.
 fn run(stack: &Stack, key: &str, args: &[&str]) -> Result<String, String> {
     let mut command = vidp();
     command
@@ -79,7 +79,7 @@ fn keys_are_made_used_rotated_and_revoked_from_the_command_line() {
     let refused = run(&stack, &second, &["keys", "list"]).unwrap_err();
     assert!(refused.contains("insufficient_scope"), "{refused}");
 
-    // None of all that is in a log. A key's first half is its name, which is.
+    // No secret is in a log. The first half of a key is its id, which logs do contain.
     let secret = |key: &str| key.rsplit('_').next().unwrap().to_owned();
     let secrets = [
         secret(&key),
@@ -98,5 +98,5 @@ fn keys_are_made_used_rotated_and_revoked_from_the_command_line() {
             assert!(shown.is_none(), "{}: {line}", path.display());
         }
     }
-    assert!(lines > 100, "only {lines} lines of logs were looked at");
+    assert!(lines > 100, "only {lines} lines of logs were checked");
 }

@@ -1,4 +1,4 @@
-//! Files made by ffmpeg for the tests, and what ffprobe says of results.
+//! Files made by ffmpeg for the tests, and probes of results by ffprobe.
 
 use serde_json::Value;
 use std::{
@@ -6,15 +6,15 @@ use std::{
     process::Command,
 };
 
-/// A file of the project's samples.
-pub fn sample(name: &str) -> PathBuf {
+/// The path of a sample in the repository.
+pub(crate) fn sample(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../samples")
         .join(name)
 }
 
-/// Runs ffmpeg with these arguments, split at spaces, and gives the file it wrote.
-pub fn make(folder: &Path, name: &str, args: &str) -> PathBuf {
+/// Runs ffmpeg with these arguments, split at spaces, and returns the path of the file.
+pub(crate) fn make(folder: &Path, name: &str, args: &str) -> PathBuf {
     let path = folder.join(name);
     let done = Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-y"])
@@ -26,8 +26,8 @@ pub fn make(folder: &Path, name: &str, args: &str) -> PathBuf {
     path
 }
 
-/// What ffprobe says.
-pub fn probe(path: &Path) -> Value {
+/// Probes a file with ffprobe.
+pub(crate) fn probe(path: &Path) -> Value {
     let done = Command::new("ffprobe")
         .args([
             "-v",
@@ -43,13 +43,13 @@ pub fn probe(path: &Path) -> Value {
     serde_json::from_slice(&done.stdout).unwrap()
 }
 
-/// Seconds, of [`probe`]'s answer.
-pub fn duration(probe: &Value) -> f64 {
+/// The duration in seconds, from the answer of [`probe`].
+pub(crate) fn duration(probe: &Value) -> f64 {
     probe["format"]["duration"].as_str().unwrap().parse().unwrap()
 }
 
 /// The words of a text, without punctuation and case.
-pub fn words(text: &str) -> Vec<String> {
+pub(crate) fn words(text: &str) -> Vec<String> {
     let letters = |word: &str| {
         word.chars()
             .filter(|c| c.is_alphanumeric())
@@ -62,8 +62,8 @@ pub fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Word error rate: edits over the number of words that were said (Levenshtein distance on words).
-pub fn word_errors(said: &str, heard: &str) -> f64 {
+/// Word error rate: edits divided by the number of spoken words (Levenshtein distance on words).
+pub(crate) fn word_errors(said: &str, heard: &str) -> f64 {
     let (said, heard) = (words(said), words(heard));
     let mut row: Vec<usize> = (0..=heard.len()).collect();
     for (i, word) in said.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Speech models: brought in from what people have, listed, and used.
+//! Speech models: imported, listed, and used.
 
 use crate::{
     media::sample,
@@ -61,7 +61,7 @@ async fn an_imported_file_is_the_model_of_a_system() {
         .run(&sample("speech/es.ogg"), &json!({ "stages": ["detect"] }))
         .await;
     assert_eq!(job["stages"]["detect"]["result"]["language"]["code"], "es");
-    // On standard output there is this document and nothing else; its log has both.
+    // Standard output has only this document; the log has standard error too.
     let log = fs::read_to_string(data.join("up.log")).unwrap();
     let ready: Value = log
         .lines()
@@ -96,7 +96,7 @@ fn a_folder_of_faster_whisper_becomes_the_same_model() {
 }
 
 #[tokio::test]
-async fn what_is_no_model_is_not_taken_in() {
+async fn other_files_are_not_imported() {
     let folder = tempfile::tempdir().unwrap();
     let models = folder.path().join("models");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -110,18 +110,18 @@ async fn what_is_no_model_is_not_taken_in() {
     let fetched = tokio::task::spawn_blocking(move || fetch.output().unwrap())
         .await
         .unwrap();
-    let told = String::from_utf8_lossy(&fetched.stderr);
+    let errors = String::from_utf8_lossy(&fetched.stderr);
     assert!(
-        !fetched.status.success() && told.contains("not the file"),
-        "{told}"
+        !fetched.status.success() && errors.contains("not the file"),
+        "{errors}"
     );
     assert_eq!(fs::read_dir(&models).unwrap().count(), 0);
 
     let imported = model(&["import"], &[&sample("clip.mp4"), Path::new("--out"), &models]);
-    let told = String::from_utf8_lossy(&imported.stderr);
+    let errors = String::from_utf8_lossy(&imported.stderr);
     assert!(
-        !imported.status.success() && told.contains("not a ggml model"),
-        "{told}"
+        !imported.status.success() && errors.contains("not a ggml model"),
+        "{errors}"
     );
 
     let unknown = model(&["fetch", "huge"], &[]);

@@ -1,4 +1,4 @@
-//! What an operator sees: traces, logs and figures of a running system.
+//! Traces, logs and metrics of a running system.
 
 use crate::{
     collector::{Collector, Span},
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::{collections::HashSet, path::Path, process::Command, time::Duration};
 use vidp_engines::{Daemon, find_engine, free_port};
 
-/// Sent to a service of the test's own system.
+/// Sends a signal to a service of the test's own system.
 fn signal(pid: &Value, signal: i32) {
     let pid = i32::try_from(pid.as_i64().unwrap()).unwrap();
     // SAFETY: a plain system call; the process is one that the test's own system started.
@@ -36,7 +36,7 @@ async fn one_trace_and_one_set_of_log_lines_follow_a_job() {
     })
     .await;
     let spans = collector.trace_of(id);
-    is_one_tree(&spans);
+    check_one_tree(&spans);
     let services: HashSet<_> = spans.iter().map(|span| span.service.as_str()).collect();
     let all = ["vidp-api", "worker-detect", "worker-scale", "worker-subtitle"];
     assert_eq!(services, HashSet::from(all));
@@ -59,18 +59,18 @@ async fn one_trace_and_one_set_of_log_lines_follow_a_job() {
         assert!(programs.contains(&program.to_owned()), "{programs:?}");
     }
     let trace = spans[0].trace.clone();
-    logs_tell_of(&stack, id, &trace);
+    check_logs(&stack, id, &trace);
 }
 
-/// One span without a parent; all others hang on one of the trace, and none begins before what caused it.
-fn is_one_tree(spans: &[Span]) {
+/// Checks that one span is the root, all others have a parent in the trace, and none begins before its parent.
+fn check_one_tree(spans: &[Span]) {
     let roots: Vec<_> = spans.iter().filter(|span| span.parent.is_empty()).collect();
     assert!(roots.len() == 1 && roots[0].name == "upload", "{roots:#?}");
     for span in spans.iter().filter(|span| !span.parent.is_empty()) {
         let parent = spans.iter().find(|other| other.id == span.parent);
         let parent = parent.unwrap_or_else(|| panic!("without its parent: {span:#?}"));
         assert!(span.end >= span.start, "{span:#?}");
-        // The wait began when the broker had the message, by the broker's clock.
+        // The queue wait begins when the broker stores the message, by the broker's clock.
         assert!(
             span.name == "queue wait" || span.start >= parent.start,
             "{span:#?}\n{parent:#?}"
@@ -78,8 +78,8 @@ fn is_one_tree(spans: &[Span]) {
     }
 }
 
-/// Every line is JSON; the job's have job, stage, attempt and trace id at the top; nothing secret is in any.
-fn logs_tell_of(stack: &Stack, job: &str, trace: &str) {
+/// Checks that every line is JSON without secrets, and that the job's lines have job, stage, attempt and trace id.
+fn check_logs(stack: &Stack, job: &str, trace: &str) {
     for (service, stage) in [
         ("detect-1", "detect"),
         ("scale-1", "scale"),
@@ -89,7 +89,7 @@ fn logs_tell_of(stack: &Stack, job: &str, trace: &str) {
         let ended = lines(Path::new(&log))
             .into_iter()
             .find(|line| line["message"] == "ended" && line["job"] == job)
-            .unwrap_or_else(|| panic!("{service} tells nothing of the job's end"));
+            .unwrap_or_else(|| panic!("{service} did not log the end of the job"));
         assert_eq!(
             (&ended["stage"], ended["attempt"].to_string(), &ended["trace_id"]),
             (&json!(stage), "1".to_owned(), &json!(trace)),
@@ -101,8 +101,8 @@ fn logs_tell_of(stack: &Stack, job: &str, trace: &str) {
         .into_iter()
         .filter(|line| line["job"] == job)
         .collect();
-    let told = |message: &str| own.iter().filter(|line| line["message"] == message).count();
-    assert_eq!((told("uploaded"), told("stage ended")), (1, 3), "{own:#?}");
+    let count = |message: &str| own.iter().filter(|line| line["message"] == message).count();
+    assert_eq!((count("uploaded"), count("stage ended")), (1, 3), "{own:#?}");
     assert!(own.iter().all(|line| line["trace_id"] == trace), "{own:#?}");
 }
 
@@ -120,7 +120,7 @@ fn lines(log: &Path) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn prometheus_reads_what_was_queued() {
+async fn prometheus_reads_the_queue_metrics() {
     let folder = tempfile::tempdir().unwrap();
     let stack = Stack::start(&folder.path().join("data"));
     let (prometheus, url) = prometheus(folder.path(), &stack);
@@ -188,7 +188,7 @@ fn prometheus(folder: &Path, stack: &Stack) -> (Daemon, String) {
     (daemon, format!("http://127.0.0.1:{port}"))
 }
 
-/// The value of an expression, once there is one.
+/// The value of an expression; `None` while there is none.
 async fn query(url: &str, expression: &str) -> Option<f64> {
     let url = format!("{url}/api/v1/query");
     let answer = http()

@@ -1,10 +1,10 @@
-//! The web page in Debian's Chromium, by the steps of `scripts/web_test`, on the whole system.
+//! The web page in Debian's Chromium: runs the steps of `scripts/web_test` on the whole system.
 
 use crate::stack::Stack;
 use std::path::Path;
 
 #[test]
-fn the_web_page_does_its_work_in_a_browser() {
+fn the_web_page_works_in_a_browser() {
     let folder = tempfile::tempdir().unwrap();
     let stack = Stack::start(&folder.path().join("data"));
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -16,11 +16,11 @@ fn the_web_page_does_its_work_in_a_browser() {
         test.arg("--screenshots").arg(root.join(folder));
     }
     let done = test.output().unwrap();
-    let (told, errors) = (
+    let (output, errors) = (
         String::from_utf8_lossy(&done.stdout),
         String::from_utf8_lossy(&done.stderr),
     );
-    println!("{told}");
-    assert!(done.status.success(), "{told}{errors}");
+    println!("{output}");
+    assert!(done.status.success(), "{output}{errors}");
     assert_eq!(stack.stop(), Some(0));
 }

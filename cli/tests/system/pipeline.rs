@@ -33,7 +33,7 @@ async fn detect_finds_the_language_of_each_sample() {
 }
 
 #[tokio::test]
-async fn detect_looks_past_music_and_says_when_nobody_speaks() {
+async fn detect_skips_music_and_files_without_speech() {
     let stack = shared();
     let folder = tempfile::tempdir().unwrap();
     let music = "-f lavfi -i sine=f=330:d=40,tremolo=f=3 -i ";
@@ -115,15 +115,15 @@ async fn scale_makes_the_ladder_and_previews() {
 }
 
 #[tokio::test]
-async fn subtitle_writes_what_is_said() {
+async fn subtitle_writes_the_spoken_words() {
     let stack = shared();
-    let said = std::fs::read_to_string(sample("speech/en.txt")).unwrap();
+    let spoken = std::fs::read_to_string(sample("speech/en.txt")).unwrap();
     let formats = json!(["srt", "vtt", "json", "txt"]);
     let options = json!({ "stages": ["subtitle"], "subtitle": { "language": "en", "formats": formats } });
     let job = stack.run(&sample("speech/en.ogg"), &options).await;
     assert_eq!(job["status"], "succeeded", "{job:#}");
     let text = String::from_utf8(stack.output(&job, "subtitle", "transcript.txt").await).unwrap();
-    assert!(word_errors(&said, &text) < 0.25, "{text}");
+    assert!(word_errors(&spoken, &text) < 0.25, "{text}");
     let srt = String::from_utf8(stack.output(&job, "subtitle", "subtitles.srt").await).unwrap();
     assert!(srt.starts_with("1\n00:00:0") && srt.contains(" --> "), "{srt}");
     let vtt = String::from_utf8(stack.output(&job, "subtitle", "subtitles.vtt").await).unwrap();
@@ -157,8 +157,8 @@ async fn all_stages_in_one_job() {
         .iter()
         .map(|segment| format!("{} ", segment["text"].as_str().unwrap()))
         .collect();
-    let said = std::fs::read_to_string(sample("clip.txt")).unwrap();
-    assert!(word_errors(&said, &text) < 0.25, "{text}");
+    let spoken = std::fs::read_to_string(sample("clip.txt")).unwrap();
+    assert!(word_errors(&spoken, &text) < 0.25, "{text}");
     for stage in ["detect", "scale", "subtitle"] {
         let state = &job["stages"][stage];
         assert_eq!(

@@ -1,4 +1,4 @@
-//! A running system, shared by the tests that do not harm it.
+//! A running system, shared by the tests that do not disturb it.
 
 use reqwest::{Client, StatusCode, multipart};
 use serde_json::Value;
@@ -10,31 +10,31 @@ use std::{
 };
 use vidp_engines::Daemon;
 
-/// Nothing here takes longer, unless it hangs: a transcode on two busy cores, at most.
-pub const LIMIT: Duration = Duration::from_secs(180);
+/// Upper bound for every step of a test: a transcode on two busy cores takes less.
+pub(crate) const LIMIT: Duration = Duration::from_secs(180);
 
 /// `vidp up` in a temporary folder. Dropping it stops everything.
-pub struct Stack {
+pub(crate) struct Stack {
     daemon: Mutex<Daemon>,
-    pub url: String,
-    pub folder: PathBuf,
+    pub(crate) url: String,
+    pub(crate) folder: PathBuf,
 }
 
 /// `vidp up` as a command; port 0 means any free one.
-pub fn up(folder: &Path, api_port: u16) -> Command {
+pub(crate) fn up(folder: &Path, api_port: u16) -> Command {
     let mut command = vidp();
     command
         .args(["up", "--api-port", &api_port.to_string(), "--data-dir"])
         .arg(folder);
-    // A short lease, so that a killed worker's task comes back soon.
+    // A short lease: the task of a killed worker is redelivered soon.
     command
         .env("VIDP_ACK_WAIT_SECONDS", "5")
         .env("VIDP_SWEEP_SECONDS", "1");
     command
 }
 
-/// The program under test, without the settings of whoever runs the tests.
-pub fn vidp() -> Command {
+/// The program under test, without the settings in the environment of the test run.
+pub(crate) fn vidp() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vidp"));
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
@@ -42,18 +42,18 @@ pub fn vidp() -> Command {
             command.env_remove(&*name);
         }
     }
-    // Broken uploads are remembered there.
+    // Positions of interrupted uploads are stored there.
     command.env("XDG_STATE_HOME", own_folder().join("state"));
     command
 }
 
 impl Stack {
-    pub fn start(folder: &Path) -> Stack {
+    pub(crate) fn start(folder: &Path) -> Stack {
         Stack::start_as(folder, up(folder, 0))
     }
 
-    /// With a command from [`up`] that has more in its environment.
-    pub fn start_as(folder: &Path, command: Command) -> Stack {
+    /// Starts a command from [`up`] with additional environment variables.
+    pub(crate) fn start_as(folder: &Path, command: Command) -> Stack {
         std::fs::create_dir_all(folder).unwrap();
         let mut daemon = Daemon::spawn("vidp up", command, &folder.join("up.log")).unwrap();
         let state = folder.join("up.json");
@@ -66,23 +66,23 @@ impl Stack {
         }
     }
 
-    /// SIGTERM, and the exit code.
-    pub fn stop(&self) -> Option<i32> {
+    /// Sends SIGTERM and returns the exit code.
+    pub(crate) fn stop(&self) -> Option<i32> {
         let mut daemon = self.daemon.lock().unwrap_or_else(PoisonError::into_inner);
         daemon.stop(Duration::from_secs(60)).code()
     }
 
-    /// SIGKILL: no time to stop anything.
-    pub fn kill(&self) {
+    /// Sends SIGKILL, so that the program cannot stop its children itself.
+    pub(crate) fn kill(&self) {
         self.daemon.lock().unwrap_or_else(PoisonError::into_inner).kill();
     }
 
-    pub fn state(&self) -> Value {
+    pub(crate) fn state(&self) -> Value {
         serde_json::from_slice(&std::fs::read(self.folder.join("up.json")).unwrap()).unwrap()
     }
 
-    /// The processes of every engine and service.
-    pub fn pids(&self) -> Vec<u64> {
+    /// The process ids of all engines and services.
+    pub(crate) fn pids(&self) -> Vec<u64> {
         let state = self.state();
         let parts = ["engines", "services"].map(|kind| state[kind].as_array().unwrap().clone());
         parts
@@ -92,19 +92,19 @@ impl Stack {
             .collect()
     }
 
-    /// A service of this name, for example `scale-1`.
-    pub fn service(&self, name: &str) -> Value {
+    /// The service with this name, for example `scale-1`.
+    pub(crate) fn service(&self, name: &str) -> Value {
         let state = self.state();
         let mut services = state["services"].as_array().unwrap().iter();
         services.find(|service| service["name"] == name).unwrap().clone()
     }
 
-    pub fn jobs_url(&self) -> String {
+    pub(crate) fn jobs_url(&self) -> String {
         format!("{}/api/v1/jobs", self.url)
     }
 
-    /// Uploads a file under a name and gives the job.
-    pub async fn submit(&self, path: &Path, name: &str, options: &Value) -> Value {
+    /// Uploads a file under a name and returns the job.
+    pub(crate) async fn submit(&self, path: &Path, name: &str, options: &Value) -> Value {
         let bytes = std::fs::read(path).unwrap();
         let file = multipart::Part::bytes(bytes)
             .file_name(name.to_owned())
@@ -120,13 +120,13 @@ impl Stack {
         job
     }
 
-    pub async fn job(&self, id: &Value) -> Value {
+    pub(crate) async fn job(&self, id: &Value) -> Value {
         let url = format!("{}/{}", self.jobs_url(), id.as_str().unwrap());
         http().get(url).send().await.unwrap().json().await.unwrap()
     }
 
-    /// Polls as a client would, until the condition holds.
-    pub async fn until(&self, id: &Value, condition: impl Fn(&Value) -> bool) -> Value {
+    /// Polls the job, as a client does, until the condition holds.
+    pub(crate) async fn until(&self, id: &Value, condition: impl Fn(&Value) -> bool) -> Value {
         let poll = async {
             let url = format!("{}/{}?wait=1", self.jobs_url(), id.as_str().unwrap());
             loop {
@@ -142,21 +142,21 @@ impl Stack {
         }
     }
 
-    /// The job once it has ended.
-    pub async fn ended(&self, id: &Value) -> Value {
+    /// Waits until the job has ended.
+    pub(crate) async fn ended(&self, id: &Value) -> Value {
         let ended =
             |job: &Value| !["uploading", "queued", "running"].contains(&job["status"].as_str().unwrap());
         self.until(id, ended).await
     }
 
     /// Submits a file and waits for the end.
-    pub async fn run(&self, path: &Path, options: &Value) -> Value {
+    pub(crate) async fn run(&self, path: &Path, options: &Value) -> Value {
         let job = self.submit(path, "clip.mp4", options).await;
         self.ended(&job["id"]).await
     }
 
-    /// The bytes of an output.
-    pub async fn output(&self, job: &Value, stage: &str, name: &str) -> Vec<u8> {
+    /// Downloads an output.
+    pub(crate) async fn output(&self, job: &Value, stage: &str, name: &str) -> Vec<u8> {
         let outputs = job["stages"][stage]["outputs"].as_array().unwrap();
         let output = outputs
             .iter()
@@ -173,8 +173,8 @@ impl Stack {
         bytes
     }
 
-    /// Tasks that a worker works on, by its own count.
-    pub async fn running(&self, service: &str) -> f64 {
+    /// Number of tasks in progress in a worker, by its own metrics.
+    pub(crate) async fn running(&self, service: &str) -> f64 {
         let url = format!("{}/metrics", self.service(service)["url"].as_str().unwrap());
         let text = http().get(url).send().await.unwrap().text().await.unwrap();
         let line = text
@@ -185,8 +185,8 @@ impl Stack {
     }
 }
 
-/// One client for all; every runtime of a test needs one of its own.
-pub fn http() -> Client {
+/// A new client: each test has its own runtime, and a client belongs to one runtime.
+pub(crate) fn http() -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::new()
 }
@@ -196,7 +196,7 @@ fn own_folder() -> PathBuf {
 }
 
 /// The system that tests share, stopped when the test process ends.
-pub fn shared() -> &'static Stack {
+pub(crate) fn shared() -> &'static Stack {
     static STACK: OnceLock<Stack> = OnceLock::new();
     STACK.get_or_init(|| {
         let folder = own_folder();
@@ -218,7 +218,7 @@ pub fn shared() -> &'static Stack {
 }
 
 /// Waits until the condition holds.
-pub async fn until(limit: Duration, condition: impl AsyncFn() -> bool) {
+pub(crate) async fn until(limit: Duration, condition: impl AsyncFn() -> bool) {
     let wait = async {
         while !condition().await {
             tokio::time::sleep(Duration::from_millis(20)).await;

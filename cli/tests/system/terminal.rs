@@ -1,4 +1,4 @@
-//! The command line as a person meets it: on a pseudo-terminal.
+//! The command line on a pseudo-terminal, as a person uses it.
 
 use crate::{
     media::sample,
@@ -23,7 +23,7 @@ fn session(stack: &str, args: &[&str], environment: &[(&str, &str)]) -> PtySessi
     spawn_command(command, Some(LIMIT.as_millis() as u64)).unwrap()
 }
 
-/// What it still prints, and its exit code.
+/// Waits for the end; returns the rest of the output and the exit code.
 fn end(mut session: PtySession) -> (String, i32) {
     let text = session.exp_eof().unwrap();
     match session.process().wait().unwrap() {
@@ -53,7 +53,7 @@ fn long_job(stack: &Stack) -> (PtySession, Value) {
 }
 
 #[tokio::test]
-async fn ctrl_c_once_lets_go_of_the_job() {
+async fn ctrl_c_once_detaches_from_the_job() {
     let stack = shared();
     let (session, id) = long_job(stack);
     assert_eq!(end(session).1, 130);
@@ -83,8 +83,8 @@ async fn ctrl_c_twice_cancels_the_job() {
 }
 
 #[tokio::test]
-async fn ctrl_c_stops_an_upload_and_says_so() {
-    // A server that takes the upload for ever: the real one is too quick to be interrupted.
+async fn ctrl_c_stops_an_upload() {
+    // A server that never finishes the upload: the real one is too fast to be interrupted.
     let app = Router::new()
         .route("/api/v1/processing/health", routing::get(|| async {}))
         .route(
@@ -107,11 +107,14 @@ async fn ctrl_c_stops_an_upload_and_says_so() {
     .await
     .unwrap();
     assert_eq!(code, 130, "{text}");
-    assert!(text.contains("clip.mp4 is stopped"), "{text}");
+    assert!(
+        text.contains("Stopped the upload of") && text.contains("clip.mp4; it has no job yet"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
-async fn people_get_bars_columns_and_colours_unless_they_say_no() {
+async fn a_terminal_gets_bars_columns_and_colours_unless_no_color_is_set() {
     let stack = shared();
     let clip = sample("clip.mp4");
     let args = [
@@ -146,7 +149,7 @@ async fn people_get_bars_columns_and_colours_unless_they_say_no() {
         assert!(line.trim_end().chars().count() <= 80, "{line}");
     }
 
-    // The same in a pipe: fields between tabs, for programs.
+    // In a pipe, the fields are separated by tabs.
     let piped = vidp().args(["jobs", "--server", &stack.url]).output().unwrap();
     let piped = String::from_utf8(piped.stdout).unwrap();
     let newest: Value = http()

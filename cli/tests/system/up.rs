@@ -5,7 +5,7 @@ use crate::{
 use serde_json::json;
 use std::{net::TcpListener, path::Path, time::Duration};
 
-/// Those of the processes that still run; one that is dead and not yet reaped does not.
+/// Returns the processes that are still running; a zombie is not.
 fn alive(pids: &[u64]) -> Vec<u64> {
     let runs = |pid: &u64| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -16,7 +16,7 @@ fn alive(pids: &[u64]) -> Vec<u64> {
     pids.iter().copied().filter(runs).collect()
 }
 
-/// Processes that name the folder in their command line: the engines do.
+/// Counts processes with the folder in their command line, as the engines have.
 fn processes_of(folder: &Path) -> usize {
     let name = folder.to_str().unwrap();
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
@@ -27,7 +27,7 @@ fn processes_of(folder: &Path) -> usize {
 }
 
 #[tokio::test]
-async fn data_is_kept_across_restarts_and_nothing_is_left_running() {
+async fn data_survives_restarts_and_no_process_is_left() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let stack = Stack::start(&data);
@@ -44,7 +44,7 @@ async fn data_is_kept_across_restarts_and_nothing_is_left_running() {
         again.job(&job["id"]).await["stages"]["detect"]["result"]["language"]["code"],
         "es"
     );
-    // A second one on the same folder is refused and does no harm.
+    // A second system on the same folder is refused, and the first continues.
     let second = up(&data, 0).output().unwrap();
     assert!(!second.status.success());
     assert!(String::from_utf8_lossy(&second.stderr).contains("another"));
@@ -63,14 +63,14 @@ async fn nothing_outlives_a_killed_vidp_up() {
 }
 
 #[test]
-fn a_part_that_cannot_start_is_named_and_the_rest_is_stopped() {
+fn an_error_at_the_start_names_its_part_and_stops_the_others() {
     let folder = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let data = folder.path().join("data");
     let done = up(&data, port).output().unwrap();
     assert_eq!(done.status.code(), Some(1));
-    let told = String::from_utf8_lossy(&done.stderr);
-    assert!(told.contains(&port.to_string()), "{told}");
+    let errors = String::from_utf8_lossy(&done.stderr);
+    assert!(errors.contains(&port.to_string()), "{errors}");
     assert_eq!(processes_of(&data), 0);
 }

@@ -1,4 +1,4 @@
-//! The script of docs/api.md, as it stands there, on the whole system with keys.
+//! Runs the script of docs/api.md, unchanged, on the whole system with keys.
 
 use crate::{
     media::sample,
@@ -12,7 +12,7 @@ use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 const ADMIN_KEY: &str =
     "vidp_fedcba9876543210fedcba9876543210_0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// The blocks of the document that say that they belong to it.
+/// The blocks of the document that are marked as parts of the script.
 fn script() -> String {
     let document = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/api.md")).unwrap();
     let blocks = document.split("```sh\n# walk-through\n").skip(1);
@@ -21,7 +21,7 @@ fn script() -> String {
     blocks.concat()
 }
 
-/// Takes what webhooks send.
+/// A receiver of webhooks.
 async fn receiver() -> (String, mpsc::UnboundedReceiver<(HeaderMap, Value)>) {
     type Sender = mpsc::UnboundedSender<(HeaderMap, Value)>;
     async fn take(State(sender): State<Sender>, headers: HeaderMap, body: Bytes) {
@@ -36,16 +36,16 @@ async fn receiver() -> (String, mpsc::UnboundedReceiver<(HeaderMap, Value)>) {
 }
 
 #[tokio::test]
-async fn the_walk_through_of_the_document_works() {
+async fn the_walk_through_of_the_document_runs() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let mut command = up(&data, 0);
     command
         .args(["--scale-workers=1", "--detect-workers=1", "--subtitle-workers=0"])
         .env("VIDP_AUTH", "keys")
-        .env("VIDP_KEY_SECRET", "the tests' own secret, known to nobody")
+        .env("VIDP_KEY_SECRET", "a secret that only this test knows")
         .env("VIDP_ADMIN_KEY", ADMIN_KEY)
-        // Receivers of one's own network are refused otherwise.
+        // By default, receivers in private networks are refused.
         .env("VIDP_OUTBOUND_ALLOW", "127.0.0.1/32");
     let stack = Stack::start_as(&data, command);
     let mut create = vidp();
@@ -65,13 +65,13 @@ async fn the_walk_through_of_the_document_works() {
         .env("VIDEO", sample("clip.mp4"))
         .output();
     let run = timeout(LIMIT, run).await.unwrap().unwrap();
-    let said = String::from_utf8_lossy(&run.stdout);
+    let output = String::from_utf8_lossy(&run.stdout);
     assert!(
         run.status.success(),
-        "{said}{}",
+        "{output}{}",
         String::from_utf8_lossy(&run.stderr)
     );
-    assert_eq!(said.trim(), "succeeded");
+    assert_eq!(output.trim(), "succeeded");
 
     let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
     let json = |name: &str| serde_json::from_str::<Value>(&read(name)).unwrap();

@@ -1,0 +1,8 @@
+//! The terminal: output for people and programs, progress, reports, exit codes, Ctrl-C.
+
+pub mod exit;
+pub mod interrupt;
+pub mod output;
+pub mod progress;
+pub mod report;
+pub mod table;
