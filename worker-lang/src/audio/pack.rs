@@ -1,26 +1,23 @@
-//! The speech of a track, packed together without its silences, and the way back to the track's own time.
+//! Speech of a track without its silences, and the conversion of its times to times of the track.
 
-use crate::{
-    speech::{CHUNK, Segmenter, Vad, chunks, seconds},
-    whisper::WINDOW_SECONDS,
-};
-use anyhow::Result;
+use super::chunk::{CHUNK, RATE, chunk_at, chunks, seconds, time_of};
 use std::{mem, ops::Range};
 
-/// A window is cut at the best pause in its last part of this many seconds.
-const CUT_WITHIN: f64 = 10.0;
+/// Seconds at the end of a full window in which the best pause is chosen as its end.
+const CUT_RANGE: f64 = 10.0;
 /// Probability of speech below which a chunk is quiet.
-const QUIET: f32 = 0.35;
+const QUIET_PROBABILITY: f32 = 0.35;
 
-/// Speech that waits to be transcribed. Everything is counted in chunks of [`CHUNK`] samples.
+/// Speech that waits for transcription. Positions are counted in chunks of [`CHUNK`] samples.
 #[derive(Default)]
-pub struct Packed {
+pub(crate) struct Packed {
     samples: Vec<f32>,
+    /// Probability of speech in each chunk.
     voices: Vec<f32>,
     runs: Vec<Run>,
 }
 
-/// From `packed` on, the samples come from `source` on.
+/// A run of consecutive chunks of the track: chunk `packed` here is chunk `source` there.
 #[derive(Clone, Copy, Debug)]
 struct Run {
     packed: usize,
@@ -28,8 +25,8 @@ struct Run {
 }
 
 impl Packed {
-    /// Adds chunks that begin at chunk `source` of the track.
-    fn append(&mut self, source: usize, samples: &[f32], voices: &[f32]) {
+    /// Appends chunks that begin at chunk `source` of the track.
+    pub(super) fn append(&mut self, source: usize, samples: &[f32], voices: &[f32]) {
         let packed = self.voices.len();
         let continues = self
             .runs
@@ -43,24 +40,26 @@ impl Packed {
         self.samples.resize(self.voices.len() * CHUNK, 0.0);
     }
 
-    /// Chunks that wait.
-    pub fn waiting(&self) -> usize {
+    /// Number of chunks.
+    pub(crate) fn waiting(&self) -> usize {
         self.voices.len()
     }
 
-    /// The first `len` chunks' samples.
-    pub fn samples(&self, len: usize) -> &[f32] {
+    /// The samples of the first `len` chunks.
+    pub(crate) fn samples(&self, len: usize) -> &[f32] {
         &self.samples[..len * CHUNK]
     }
 
-    /// How many chunks to transcribe next: all that there are, or as many as end in the deepest and latest pause.
-    pub fn window(&self) -> usize {
-        let longest = (WINDOW_SECONDS * 16_000.0) as usize / CHUNK;
+    /// Number of chunks to transcribe next, at most `max_seconds`.
+    ///
+    /// This is every chunk, or the chunks up to the quietest pause near the limit (the latest of equal pauses).
+    pub(crate) fn window(&self, max_seconds: f64) -> usize {
+        let longest = (max_seconds * RATE as f64) as usize / CHUNK;
         if self.waiting() <= longest {
             return self.waiting();
         }
         let loudness = |cut: usize| -> f32 { self.voices[cut - 2..cut + 2].iter().sum() };
-        let earliest = longest - chunks(CUT_WITHIN);
+        let earliest = longest - chunks(CUT_RANGE);
         (earliest..=longest)
             .rev()
             .filter(|&cut| cut + 2 <= self.waiting())
@@ -71,16 +70,16 @@ impl Packed {
             .unwrap_or(longest)
     }
 
-    /// Seconds of speech among the given chunks.
-    pub fn spoken(&self, range: Range<usize>) -> f64 {
+    /// Seconds of speech in a range of chunks.
+    pub(crate) fn spoken(&self, range: Range<usize>) -> f64 {
         let voiced = self.voices[range].iter().filter(|voice| **voice >= 0.5).count();
         seconds(voiced * CHUNK)
     }
 
-    /// Shrinks a time span in seconds of packed time to where somebody speaks in it, if anybody does.
-    pub fn tighten(&self, start: f64, end: f64) -> (f64, f64) {
+    /// Removes quiet chunks from both ends of a span, in seconds of packed time. A quiet span stays unchanged.
+    pub(crate) fn tighten(&self, start: f64, end: f64) -> (f64, f64) {
         let (first, last) = (chunk_at(start), chunk_at(end).min(self.waiting()));
-        let quiet = |chunk: &usize| self.voices[*chunk] < QUIET;
+        let quiet = |chunk: &usize| self.voices[*chunk] < QUIET_PROBABILITY;
         let before = (first..last).take_while(quiet).count();
         if first >= last || before == last - first {
             return (start, end);
@@ -95,8 +94,10 @@ impl Packed {
         (start, end.max(start))
     }
 
-    /// Where a span of packed time lies in the track, in seconds. A span over a joint goes to its longer part.
-    pub fn locate(&self, start: f64, end: f64) -> (f64, f64) {
+    /// Converts a span of packed time to the track's time, in seconds.
+    ///
+    /// A span that crosses from one run to another is cut to the longer of its parts.
+    pub(crate) fn locate(&self, start: f64, end: f64) -> (f64, f64) {
         let first = self.run_at(start);
         let last = self.run_at((end - 1e-6).max(start));
         if first == last {
@@ -114,8 +115,8 @@ impl Packed {
         }
     }
 
-    /// Where the packed speech ends in the track, in seconds.
-    pub fn end(&self) -> f64 {
+    /// End of the packed speech in the track, in seconds.
+    pub(crate) fn end(&self) -> f64 {
         time_of(self.waiting())
             + self
                 .runs
@@ -124,8 +125,8 @@ impl Packed {
                 .map_or(0.0, |last| self.shift(last))
     }
 
-    /// Takes the first `count` chunks out.
-    pub fn split_front(&mut self, count: usize) -> Packed {
+    /// Removes the first `count` chunks and returns them.
+    pub(crate) fn split_front(&mut self, count: usize) -> Packed {
         let samples = self.samples.split_off(count * CHUNK);
         let voices = self.voices.split_off(count);
         let cut = self.runs.partition_point(|run| run.packed < count);
@@ -153,6 +154,7 @@ impl Packed {
         )
     }
 
+    /// Index of the run that contains a packed time.
     fn run_at(&self, time: f64) -> usize {
         let chunk = chunk_at(time);
         self.runs
@@ -160,80 +162,11 @@ impl Packed {
             .saturating_sub(1)
     }
 
+    /// Seconds to add to a packed time in a run to obtain the track's time.
     fn shift(&self, run: usize) -> f64 {
         self.runs
             .get(run)
             .map_or(0.0, |run| time_of(run.source) - time_of(run.packed))
-    }
-}
-
-/// The chunk that holds a point in time.
-pub fn chunk_at(time: f64) -> usize {
-    (time * 16_000.0 / CHUNK as f64 + 1e-6) as usize
-}
-
-fn time_of(chunk: usize) -> f64 {
-    seconds(chunk * CHUNK)
-}
-
-/// Finds speech in a track that comes in blocks, and packs it.
-pub struct Packer {
-    vad: Vad,
-    segmenter: Segmenter,
-    /// Audio from chunk `base` on that may still turn out to be speech.
-    audio: Vec<f32>,
-    voices: Vec<f32>,
-    base: usize,
-    /// What was found.
-    pub packed: Packed,
-}
-
-impl Packer {
-    /// Begins a track. Pauses of up to `pause` seconds stay in, and `margin` seconds around speech.
-    pub fn new(vad: Vad, pause: f64, margin: f64) -> Self {
-        Packer {
-            vad,
-            segmenter: Segmenter::new(chunks(pause), chunks(margin)),
-            audio: Vec::new(),
-            voices: Vec::new(),
-            base: 0,
-            packed: Packed::default(),
-        }
-    }
-
-    /// Takes the next block: whole chunks, but for the last.
-    pub fn feed(&mut self, block: &[f32]) -> Result<()> {
-        let voices = self.vad.probabilities(block)?;
-        self.audio.extend_from_slice(block);
-        for voice in voices {
-            self.voices.push(voice);
-            let range = self.segmenter.push(voice);
-            self.pack(range);
-        }
-        let old = self.segmenter.horizon().min(self.base + self.voices.len()) - self.base;
-        self.audio.drain(..(old * CHUNK).min(self.audio.len()));
-        self.voices.drain(..old);
-        self.base += old;
-        Ok(())
-    }
-
-    /// The track is over.
-    pub fn finish(&mut self) {
-        let range = self.segmenter.finish();
-        self.pack(range);
-    }
-
-    /// Seconds of speech found so far.
-    pub fn speech_seconds(&self) -> f64 {
-        self.segmenter.speech_seconds()
-    }
-
-    fn pack(&mut self, range: Option<Range<usize>>) {
-        if let Some(Range { start, end }) = range {
-            let (from, to) = (start - self.base, end - self.base);
-            let samples = &self.audio[from * CHUNK..(to * CHUNK).min(self.audio.len())];
-            self.packed.append(start, samples, &self.voices[from..to]);
-        }
     }
 }
 
@@ -262,7 +195,7 @@ mod tests {
         near(packed.locate(0.0, 1.0), (1.6, 2.6));
         near(packed.locate(6.4, 7.0), (32.0, 32.6));
         near(packed.locate(6.0, 6.4), (7.6, 8.0));
-        // Over the joint: the longer part counts.
+        // These spans cross a joint: the longer part remains.
         near(packed.locate(5.4, 6.5), (7.0, 8.0));
         near(packed.locate(6.3, 7.4), (32.0, 33.0));
         let front = packed.split_front(210);
@@ -288,12 +221,12 @@ mod tests {
     #[test]
     fn windows_end_in_pauses() {
         let mut voices = vec![0.9; 2000];
-        assert_eq!(packed(&[(0, &voices[..300])]).window(), 300);
-        assert_eq!(packed(&[(0, &voices)]).window(), 937);
+        assert_eq!(packed(&[(0, &voices[..300])]).window(30.0), 300);
+        assert_eq!(packed(&[(0, &voices)]).window(30.0), 937);
         voices[700..710].fill(0.1);
-        let window = packed(&[(0, &voices)]).window();
+        let window = packed(&[(0, &voices)]).window(30.0);
         assert!((702..=708).contains(&window), "{window}");
-        // A joint is a pause of seconds.
-        assert_eq!(packed(&[(0, &voices[..800]), (5000, &voices)]).window(), 800);
+        // A joint is the best pause.
+        assert_eq!(packed(&[(0, &voices[..800]), (5000, &voices)]).window(30.0), 800);
     }
 }

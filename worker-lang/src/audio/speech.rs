@@ -1,170 +1,108 @@
-//! Where somebody speaks: Silero voice activity detection, and the rules that turn its probabilities into speech.
+//! Finds speech in the probabilities of voice activity detection.
 
-use anyhow::{Context, Result};
-use std::{ops::Range, path::Path};
-use whisper_rs::{WhisperVadContext, WhisperVadContextParams};
+use super::chunk::{CHUNK, seconds};
+use std::ops::Range;
 
-/// Samples per second of all audio in this crate: one channel, 32-bit floats.
-pub const RATE: usize = 16_000;
-/// Samples that get one probability: 32 ms.
-pub const CHUNK: usize = 512;
 /// Probability from which a chunk is speech.
-const SPEECH: f32 = 0.5;
-/// Probability below which speech may have ended; Silero's own rule keeps 0.15 between the two.
-const SILENCE: f32 = 0.35;
-/// Speech chunks (about 250 ms) that a sound must have before it counts: shorter ones are clicks.
-const SHORTEST: usize = 8;
-/// Audio heard before a block, so that the detector's memory is warm when the block begins.
-const WARM_UP: usize = 32 * CHUNK;
+const SPEECH_PROBABILITY: f32 = 0.5;
+/// Probability below which speech may have ended. Silero's rule also has a distance of 0.15 between the two.
+const SILENCE_PROBABILITY: f32 = 0.35;
+/// Speech chunks (about 250 ms) of a sound at least. Shorter sounds are clicks.
+const MIN_SPEECH_CHUNKS: usize = 8;
 
-/// A number of whole chunks that lasts at least `seconds`.
-pub const fn chunks(seconds: f64) -> usize {
-    (seconds * RATE as f64 / CHUNK as f64).ceil() as usize
-}
-
-/// Seconds that `samples` last.
-pub fn seconds(samples: usize) -> f64 {
-    samples as f64 / RATE as f64
-}
-
-/// The detector, fed with consecutive blocks of one track.
-pub struct Vad {
-    context: WhisperVadContext,
-    before: Vec<f32>,
-}
-
-impl Vad {
-    /// Loads the model; [`crate::model::check`] has looked at the file.
-    pub fn load(path: &Path) -> Result<Vad> {
-        let mut params = WhisperVadContextParams::default();
-        // Each step is far too small to share out.
-        params.set_n_threads(1);
-        let name = path
-            .to_str()
-            .context("the path of the voice activity model is not UTF-8")?;
-        let context = WhisperVadContext::new(name, params).with_context(|| {
-            format!(
-                "{}: whisper.cpp does not accept this voice activity model",
-                path.display()
-            )
-        })?;
-        Ok(Vad {
-            context,
-            before: Vec::new(),
-        })
-    }
-
-    /// The probability of speech in each chunk of the track's next `block`.
-    ///
-    /// Blocks are whole chunks long, but for the last.
-    pub fn probabilities(&mut self, block: &[f32]) -> Result<Vec<f32>> {
-        if block.is_empty() {
-            return Ok(Vec::new());
-        }
-        let warm = self.before.len() / CHUNK;
-        self.before.extend_from_slice(block);
-        self.context
-            .detect_speech(&self.before)
-            .context("voice activity detection failed")?;
-        let probabilities = self.context.probabilities()[warm..].to_vec();
-        let whole = self.before.len() / CHUNK * CHUNK;
-        self.before.truncate(whole);
-        self.before.drain(..whole.saturating_sub(WARM_UP));
-        Ok(probabilities)
-    }
-}
-
-/// Turns probabilities into runs of speech, one chunk at a time.
+/// Converts probabilities to runs of speech, one chunk at a time.
 ///
-/// A run begins `margin` chunks before speech and ends `margin` chunks after it; pauses shorter than `pause` chunks
-/// belong to it. The rules are those of Silero's `get_speech_timestamps`. Memory does not grow with the track: a run
-/// is given out piece by piece.
-pub struct Segmenter {
+/// A run begins `margin` chunks before speech and ends `margin` chunks after it. It includes pauses that are shorter
+/// than `pause` chunks. The rules are those of Silero's `get_speech_timestamps`. Memory does not grow with the track,
+/// because a run is returned in parts.
+pub(crate) struct Segmenter {
     pause: usize,
     margin: usize,
-    /// The next chunk's number.
-    now: usize,
-    /// Everything before this chunk was given out or is silence.
-    done: usize,
-    /// Where the present sound began.
-    began: Option<usize>,
-    /// Speech chunks in it.
+    /// Number of the next chunk.
+    next: usize,
+    /// Chunks before this one have been returned or are silence.
+    returned: usize,
+    /// First chunk of the current sound.
+    sound: Option<usize>,
+    /// Speech chunks of the current sound.
     voiced: usize,
-    /// Where its present pause began.
-    paused: Option<usize>,
-    /// Speech chunks of all sounds that counted.
+    /// First chunk of the current pause within the sound.
+    silence: Option<usize>,
+    /// Speech chunks of all sounds that are long enough.
     total: usize,
 }
 
 impl Segmenter {
-    /// Rules with a longest inner `pause` and a `margin`, both in chunks.
-    pub fn new(pause: usize, margin: usize) -> Self {
+    /// A segmenter whose runs include pauses shorter than `pause` and a `margin`, both in chunks.
+    pub(crate) fn new(pause: usize, margin: usize) -> Self {
         Segmenter {
             pause: pause.max(1),
             margin,
-            now: 0,
-            done: 0,
-            began: None,
+            next: 0,
+            returned: 0,
+            sound: None,
             voiced: 0,
-            paused: None,
+            silence: None,
             total: 0,
         }
     }
 
-    /// Takes the next chunk's probability; gives the chunks that are now known to be speech.
-    pub fn push(&mut self, probability: f32) -> Option<Range<usize>> {
-        let chunk = self.now;
-        self.now += 1;
-        if probability >= SPEECH {
-            self.began.get_or_insert(chunk);
-            self.paused = None;
+    /// Adds the probability of the next chunk, and returns the chunks that have become known as speech.
+    pub(crate) fn push(&mut self, probability: f32) -> Option<Range<usize>> {
+        let chunk = self.next;
+        self.next += 1;
+        if probability >= SPEECH_PROBABILITY {
+            self.sound.get_or_insert(chunk);
+            self.silence = None;
             self.voiced += 1;
-            if self.voiced == SHORTEST {
-                self.total += SHORTEST;
-            } else if self.voiced > SHORTEST {
+            if self.voiced == MIN_SPEECH_CHUNKS {
+                self.total += MIN_SPEECH_CHUNKS;
+            } else if self.voiced > MIN_SPEECH_CHUNKS {
                 self.total += 1;
             }
-        } else if probability < SILENCE && self.began.is_some() {
-            let paused = *self.paused.get_or_insert(chunk);
-            if chunk - paused + 1 >= self.pause {
-                return self.end(paused);
+        } else if probability < SILENCE_PROBABILITY && self.sound.is_some() {
+            let silence = *self.silence.get_or_insert(chunk);
+            if chunk - silence + 1 >= self.pause {
+                return self.end_sound(silence);
             }
         }
-        (self.voiced >= SHORTEST && self.paused.is_none())
-            .then(|| self.give(self.now))
+        (self.voiced >= MIN_SPEECH_CHUNKS && self.silence.is_none())
+            .then(|| self.return_until(self.next))
             .flatten()
     }
 
-    /// The track is over: what is still to be given out.
-    pub fn finish(&mut self) -> Option<Range<usize>> {
-        let end = self.paused.unwrap_or(self.now);
-        self.end(end)
+    /// Ends the track, and returns the remaining chunks of speech.
+    pub(crate) fn finish(&mut self) -> Option<Range<usize>> {
+        let end = self.silence.unwrap_or(self.next);
+        self.end_sound(end)
     }
 
-    /// Seconds in which somebody spoke, pauses and margins not counted.
-    pub fn speech_seconds(&self) -> f64 {
+    /// Seconds of speech, without pauses and margins.
+    pub(crate) fn speech_seconds(&self) -> f64 {
         seconds(self.total * CHUNK)
     }
 
-    /// Chunks before this one will not be asked for again.
-    pub fn horizon(&self) -> usize {
-        let kept = self.began.unwrap_or(self.now).saturating_sub(self.margin);
-        kept.max(self.done)
+    /// First chunk that a later run may still contain. The caller can discard the chunks before it.
+    pub(crate) fn horizon(&self) -> usize {
+        let start = self.sound.unwrap_or(self.next).saturating_sub(self.margin);
+        start.max(self.returned)
     }
 
-    fn end(&mut self, end: usize) -> Option<Range<usize>> {
-        let given = (self.voiced >= SHORTEST)
-            .then(|| self.give((end + self.margin).min(self.now)))
+    /// Ends the current sound before the chunk `end`.
+    fn end_sound(&mut self, end: usize) -> Option<Range<usize>> {
+        let run = (self.voiced >= MIN_SPEECH_CHUNKS)
+            .then(|| self.return_until((end + self.margin).min(self.next)))
             .flatten();
-        self.began = None;
-        self.paused = None;
+        self.sound = None;
+        self.silence = None;
         self.voiced = 0;
-        given
+        run
     }
 
-    fn give(&mut self, end: usize) -> Option<Range<usize>> {
+    /// Returns the chunks up to `end` that have not been returned yet.
+    fn return_until(&mut self, end: usize) -> Option<Range<usize>> {
         let start = self.horizon();
-        self.done = self.done.max(end);
+        self.returned = self.returned.max(end);
         (start < end).then_some(start..end)
     }
 }
@@ -173,7 +111,7 @@ impl Segmenter {
 mod tests {
     use super::*;
 
-    /// `s` is speech, `.` silence, `-` in between.
+    /// In `track`, `s` is speech, `.` is silence and `-` is a probability between the two.
     fn check(track: &str, expected: &[(usize, usize)]) {
         let mut segmenter = Segmenter::new(6, 2);
         let mut runs: Vec<Range<usize>> = Vec::new();
@@ -199,7 +137,7 @@ mod tests {
         check("", &[]);
         check("....................", &[]);
         check("-----------------", &[]);
-        // Clicks do not count.
+        // Clicks are ignored.
         check("....sss.......ssss......", &[]);
         check("....ssssssss..............", &[(2, 14)]);
         // A short pause belongs to the speech, a long one does not.

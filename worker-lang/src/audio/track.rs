@@ -1,6 +1,6 @@
-//! Sound from ffmpeg: one channel of 32-bit floats at 16 kHz.
+//! Decodes a track with ffmpeg to one channel of 32-bit floats at 16 kHz.
 
-use crate::{engine::Engine, speech::CHUNK};
+use super::chunk::CHUNK;
 use std::{
     ffi::OsString,
     pin::pin,
@@ -12,41 +12,43 @@ use std::{
 use tokio::{io::AsyncReadExt, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 use vidp_common::process::{self, Child, Limits, ProcessError};
-use vidp_worker::ffmpeg::{Input, MediaError, input_bytes, process_limits};
+use vidp_worker::ffmpeg::{Input, MediaError, MediaLimits, Tools, input_bytes, process_limits};
 
-/// Samples in a block: about 10 s, whole chunks.
-pub const BLOCK: usize = 312 * CHUNK;
+/// Samples of a block: about 10 s, in whole chunks.
+const BLOCK: usize = 312 * CHUNK;
 /// Bytes of a sample.
-const SAMPLE: usize = size_of::<f32>();
+const SAMPLE_BYTES: usize = size_of::<f32>();
 
-/// One audio track of one input.
+/// An audio track of an input.
 #[derive(Clone, Copy)]
-pub struct Track<'a> {
-    /// Programs and limits.
-    pub engine: &'a Engine,
-    /// The file or URL.
-    pub input: Input<'a>,
+pub(crate) struct Track<'a> {
+    /// Path of ffmpeg.
+    pub(crate) tools: &'a Tools,
+    /// Limits of decoding.
+    pub(crate) limits: &'a MediaLimits,
+    /// File or URL.
+    pub(crate) input: Input<'a>,
     /// Index of the stream in the input.
-    pub stream: u32,
+    pub(crate) stream: u32,
 }
 
-/// A piece of a track.
+/// A decoded part of a track.
 #[derive(Debug)]
-pub struct Piece {
-    /// Its sound: less than was asked for at the track's end, or where the file is damaged.
-    pub samples: Vec<f32>,
-    /// Bytes of the input that were read for it.
-    pub bytes_read: u64,
-    /// Why it is shorter than it should be, when ffmpeg said so.
-    pub error: Option<MediaError>,
+pub(crate) struct Piece {
+    /// Samples: fewer than requested at the track's end or where the file is damaged.
+    pub(crate) samples: Vec<f32>,
+    /// Bytes of the input that ffmpeg read.
+    pub(crate) bytes_read: u64,
+    /// Damage that ffmpeg reported; it explains missing samples.
+    pub(crate) error: Option<MediaError>,
 }
 
 impl Track<'_> {
-    /// Reads `length` seconds from `start` on.
+    /// Decodes `length` seconds from `start` on.
     ///
     /// # Errors
-    /// Only those that say nothing of the file: no ffmpeg, no network, cancelled.
-    pub async fn piece(
+    /// Errors that do not concern the file: ffmpeg is missing, the network failed, or the task was cancelled.
+    pub(crate) async fn piece(
         &self,
         start: f64,
         length: f64,
@@ -74,11 +76,12 @@ impl Track<'_> {
         })
     }
 
-    /// Reads the whole track into `blocks` of [`BLOCK`] samples (the last may be shorter), no faster than they are
-    /// taken. Returns the number of samples; ends early, without error, when nobody takes blocks any more.
+    /// Decodes the track and sends blocks of [`BLOCK`] samples to `blocks`. The last block may be shorter.
     ///
-    /// `duration` bounds the time it may take; a track that turns out longer is read up to the limit of all media.
-    pub async fn stream(
+    /// Decoding waits while the channel is full, and it stops without an error when the receiver is dropped. Returns
+    /// the number of samples. `duration` determines the time limit of ffmpeg. A track with a longer duration is
+    /// decoded up to the limit for all media.
+    pub(crate) async fn stream(
         &self,
         duration: f64,
         blocks: mpsc::Sender<Vec<f32>>,
@@ -86,28 +89,28 @@ impl Track<'_> {
     ) -> Result<usize, MediaError> {
         let mut child = self.decode(
             &["-xerror".into()],
-            self.engine.limits.max_duration_seconds,
+            self.limits.max_duration_seconds,
             process_limits(duration),
             |_| {},
         )?;
         let mut stdout = child.stdout();
         let mut reading = pin!(async move {
-            let (mut total, mut bytes) = (0, vec![0; BLOCK * SAMPLE]);
+            let (mut total, mut bytes) = (0, vec![0; BLOCK * SAMPLE_BYTES]);
             loop {
                 let filled = fill(&mut stdout, &mut bytes).await.map_err(pipe_error)?;
                 let block = floats(&bytes[..filled]);
                 total += block.len();
-                let over = filled == 0;
-                if over || blocks.send(block).await.is_err() {
-                    return Ok::<_, MediaError>((total, over));
+                let complete = filled == 0;
+                if complete || blocks.send(block).await.is_err() {
+                    return Ok::<_, MediaError>((total, complete));
                 }
             }
         });
         let mut ended = pin!(child.finish(cancel));
         tokio::select! {
             read = &mut reading => {
-                let (total, over) = read?;
-                if over {
+                let (total, complete) = read?;
+                if complete {
                     ended.await.map_err(MediaError::decoding)?;
                 }
                 Ok(total)
@@ -119,7 +122,7 @@ impl Track<'_> {
         }
     }
 
-    /// Starts ffmpeg, which writes at most `length` seconds.
+    /// Starts ffmpeg, which writes at most `length` seconds. The arguments `first` precede the input.
     fn decode(
         &self,
         first: &[OsString],
@@ -127,17 +130,16 @@ impl Track<'_> {
         allowed: Limits,
         on_line: impl FnMut(&str) + Send + 'static,
     ) -> Result<Child, MediaError> {
-        let Engine { tools, limits, .. } = self.engine;
-        // `verbose` counts the bytes read.
+        // The level `verbose` makes ffmpeg report the bytes that it read.
         let general = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "verbose"];
         let map = format!("0:{}", self.stream);
-        let length_given = format!("{length:.3}");
+        let duration = format!("{length:.3}");
         let output = [
             "-map",
             &map,
             "-t",
-            &length_given,
-            // Silence where the track begins late or has holes, so that times are the video's own.
+            &duration,
+            // Fills gaps and a late start with silence, so that times agree with the video's.
             "-af",
             "aresample=async=1:first_pts=0",
             "-ac",
@@ -152,11 +154,11 @@ impl Track<'_> {
             .into_iter()
             .map(OsString::from)
             .chain(first.iter().cloned())
-            .chain(limits.decode_args())
+            .chain(self.limits.decode_args())
             .chain(self.input.args())
             .chain(output.into_iter().map(OsString::from));
         Ok(process::spawn(
-            &tools.ffmpeg,
+            &self.tools.ffmpeg,
             args,
             self.input.allow(allowed),
             on_line,
@@ -177,7 +179,7 @@ async fn fill(pipe: &mut (impl AsyncReadExt + Unpin), buffer: &mut [u8]) -> std:
 }
 
 fn floats(bytes: &[u8]) -> Vec<f32> {
-    let (samples, _) = bytes.as_chunks::<SAMPLE>();
+    let (samples, _) = bytes.as_chunks::<SAMPLE_BYTES>();
     samples.iter().map(|sample| f32::from_le_bytes(*sample)).collect()
 }
 

@@ -1,57 +1,61 @@
-//! Where in a track to listen.
+//! Chooses the windows of a track for language detection.
 
-use crate::speech::CHUNK;
+use super::chunk::{CHUNK, seconds};
 
-/// Seconds of a window in a long track: enough to hold 15 s of speech as people talk.
-const LENGTH: f64 = 20.0;
-/// Seconds that are heard in one piece: little more to fetch than one window, and one start of ffmpeg.
-const WHOLE: f64 = 32.0;
-/// Windows at most, so that the cost does not grow with the track. Up to 8 minutes they cover it wholly.
-const MOST: usize = 24;
-/// The share of a long track's beginning and end in which no window lies: logos, titles, credits.
-const EDGE: f64 = 0.05;
+/// Seconds of a window in a long track. Typical talk has 15 s of speech in this time.
+const WINDOW_LENGTH: f64 = 20.0;
+/// Longest track, in seconds, that is one window. It costs one start of ffmpeg and little more data than a window.
+const MAX_SINGLE_WINDOW: f64 = 32.0;
+/// Windows at most, so that the cost does not grow with the track. They cover tracks up to 8 minutes completely.
+const MAX_WINDOWS: usize = 24;
+/// Share of a long track at its beginning and at its end without windows, because of logos, titles and credits.
+const EDGE_SHARE: f64 = 0.05;
 
 /// A part of a track, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Window {
-    /// From the track's start.
-    pub start: f64,
-    /// Its length.
-    pub length: f64,
+pub(crate) struct Window {
+    /// Seconds from the track's start.
+    pub(crate) start: f64,
+    /// Length in seconds.
+    pub(crate) length: f64,
 }
 
-/// Windows over a track of `duration` seconds, in the order in which to listen: each one far from those before it,
-/// the first in the middle.
-pub fn plan(duration: f64) -> Vec<Window> {
-    if duration <= WHOLE {
+/// Windows of a track of `duration` seconds in listening order.
+///
+/// The first is in the middle, and each one is far from those before it.
+pub(crate) fn plan(duration: f64) -> Vec<Window> {
+    if duration <= MAX_SINGLE_WINDOW {
         return vec![Window {
             start: 0.0,
-            length: duration.max(CHUNK as f64 / 16_000.0),
+            length: duration.max(seconds(CHUNK)),
         }];
     }
-    let tiles = (duration / LENGTH).ceil() as usize;
+    let tiles = (duration / WINDOW_LENGTH).ceil() as usize;
     let window = |index: usize| {
-        if tiles <= MOST {
+        if tiles <= MAX_WINDOWS {
             let length = duration / tiles as f64;
             return Window {
                 start: index as f64 * length,
                 length,
             };
         }
-        let (first, last) = (duration * EDGE, duration * (1.0 - EDGE) - LENGTH);
+        let (first, last) = (
+            duration * EDGE_SHARE,
+            duration * (1.0 - EDGE_SHARE) - WINDOW_LENGTH,
+        );
         Window {
-            start: first + (last - first) * index as f64 / (MOST - 1) as f64,
-            length: LENGTH,
+            start: first + (last - first) * index as f64 / (MAX_WINDOWS - 1) as f64,
+            length: WINDOW_LENGTH,
         }
     };
-    spread(tiles.min(MOST)).into_iter().map(window).collect()
+    spread(tiles.min(MAX_WINDOWS)).into_iter().map(window).collect()
 }
 
-/// The numbers below `count` in the order of the van der Corput sequence: 1/2, 1/4, 3/4, 1/8, 5/8 …
+/// Orders the numbers below `count` by the van der Corput sequence: 1/2, 1/4, 3/4, 1/8, 5/8 …
 fn spread(count: usize) -> Vec<usize> {
     let bits = count.next_power_of_two().trailing_zeros();
     let mut order = Vec::with_capacity(count);
-    // Zero comes last; several terms may round to one number.
+    // Zero is the last term. Several terms may round to the same number.
     for term in (1..1_usize << (bits + 1)).chain([0]) {
         let reversed = term.reverse_bits() >> (usize::BITS - bits - 1);
         let index = (reversed * count) >> (bits + 1);
@@ -92,8 +96,9 @@ mod tests {
         }
         for duration in [500.0, 3600.0, 20_000.0] {
             let windows = plan(duration);
-            assert_eq!(windows.len(), MOST);
-            let inside = |w: &Window| w.start >= duration * EDGE - 0.01 && w.start + w.length <= duration;
+            assert_eq!(windows.len(), MAX_WINDOWS);
+            let inside =
+                |w: &Window| w.start >= duration * EDGE_SHARE - 0.01 && w.start + w.length <= duration;
             assert!(windows.iter().all(inside), "{windows:?}");
             assert!((windows[0].start / duration - 0.5).abs() < 0.05);
         }

@@ -1,15 +1,17 @@
-//! The `detect` stage: which language is spoken.
+//! The `detect` stage: detects the spoken language.
+
+mod listener;
 
 use crate::{
-    audio::{Piece, Track},
-    engine::{Engine, task_error},
-    language::Tally,
-    pack::Packer,
-    speech::{CHUNK, RATE, chunks, seconds},
-    whisper::{DETECT_SECONDS, Session},
-    windows::{Window, plan},
+    audio::{
+        track::{Piece, Track},
+        windows::{Window, plan},
+    },
+    model::engine::{Engine, task_error},
+    text::language::Tally,
 };
-use anyhow::{Context, Result};
+use anyhow::Context;
+use listener::Listener;
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 use vidp_contract::{
@@ -21,34 +23,31 @@ use vidp_worker::{
     ffmpeg::{self, Input},
 };
 
-/// How long the source's URL is valid: longer than the stage could take.
-const URL_VALID: Duration = Duration::from_secs(3600);
-/// Pauses up to this many seconds stay in the speech that is listened to.
-const PAUSE: f64 = 0.5;
-/// Seconds kept around speech.
-const MARGIN: f64 = 0.2;
-/// Seconds of speech in all that was heard, below which there is none: a shout, or a sound taken for one.
-const ANY_SPEECH: f64 = 0.5;
-/// Samples between two looks at whether there is speech enough.
-const STEP: usize = 8 * RATE / CHUNK * CHUNK;
+/// Validity of the source's URL: longer than the stage can take.
+const URL_VALIDITY: Duration = Duration::from_secs(3600);
+/// Seconds of speech in all windows at least. Less is a shout, or a sound that resembles speech.
+const MIN_SPEECH: f64 = 0.5;
 
-/// Runs one attempt.
+/// Runs an attempt of a `detect` task.
+///
+/// # Errors
+/// Those of the media, the models and the object store; skipped when the video has no audio or no speech.
 pub async fn run(engine: Arc<Engine>, attempt: Arc<Attempt>) -> Result<DetectReport, TaskError> {
     let Work::Detect(options) = &attempt.task.work else {
         return Err(TaskError::fail(
             FailureCode::Internal,
-            "this worker finds languages",
+            "the task is not a detect task",
         ));
     };
-    let url = attempt.source_url(URL_VALID).await?;
+    let url = attempt.source_url(URL_VALIDITY).await?;
     let progress = |share| attempt.progress("listen", share, None);
     detect(engine, Input::Url(&url), options, progress, &attempt.cancel).await
 }
 
-/// Listens to windows of the input until the language is sure, or `options.duration` seconds of speech were heard.
+/// Measures windows of the input until the language is sure or `options.duration` seconds of speech are measured.
 ///
-/// `progress` gets the share done.
-pub async fn detect(
+/// `progress` receives the share that is done, 0 to 1.
+pub(crate) async fn detect(
     engine: Arc<Engine>,
     input: Input<'_>,
     options: &DetectOptions,
@@ -61,19 +60,19 @@ pub async fn detect(
         return Err(TaskError::Skip(SkipCode::NoAudio));
     };
     let track = Track {
-        engine: &engine,
+        tools: &engine.tools,
+        limits: &engine.limits,
         input,
         stream: audio.index,
     };
     let windows = plan(audio.duration.unwrap_or(probe.facts.duration));
-    let mut listener = Listener {
-        session: None,
-        engine: engine.clone(),
-        cancel: cancel.clone(),
-        tally: Tally::among(&options.expected_languages),
-        wanted: options.duration,
-    };
-    let (mut heard, mut bytes_read, mut damage) = (Vec::new(), probe.bytes_read, None);
+    let mut listener = Listener::new(
+        engine.clone(),
+        &options.expected_languages,
+        options.duration,
+        cancel,
+    );
+    let (mut measured, mut bytes_read, mut damage) = (Vec::new(), probe.bytes_read, None);
     for (index, window) in windows.iter().enumerate() {
         let piece = track.piece(window.start, window.length, cancel).await?;
         bytes_read += piece.bytes_read;
@@ -81,104 +80,44 @@ pub async fn detect(
             damage = damage.or(piece.error);
             continue;
         }
-        let found;
-        (listener, found) = blocking(listener, *window, piece).await?;
-        heard.push(found);
+        let result;
+        (listener, result) = listen(listener, *window, piece).await?;
+        measured.push(result);
         progress(
-            ((index + 1) as f64 / windows.len() as f64).max(listener.tally.seconds() / options.duration),
+            ((index + 1) as f64 / windows.len() as f64).max(listener.tally().seconds() / options.duration),
         );
         if listener.is_done() {
             break;
         }
     }
-    if listener.tally.seconds() < ANY_SPEECH {
+    if listener.tally().seconds() < MIN_SPEECH {
         return Err(match damage {
-            // Silence is no answer when part of the track could not be heard.
+            // The undecodable part of the track may contain speech, so the result is not "no speech".
             Some(error) => error.into(),
             None => TaskError::Skip(SkipCode::NoSpeech),
         });
     }
-    Ok(report(&listener.tally, options, heard, bytes_read))
+    Ok(report(listener.tally(), options, measured, bytes_read))
 }
 
-/// The model's work, off the runtime's threads.
-async fn blocking(
+/// Runs the model outside the threads of the async runtime.
+async fn listen(
     mut listener: Listener,
     window: Window,
     piece: Piece,
 ) -> Result<(Listener, LanguageWindow), TaskError> {
     let span = tracing::info_span!("process", program = "whisper", window = window.start);
     let work = move || {
-        let found = span.in_scope(|| listener.listen(window, &piece.samples))?;
-        anyhow::Ok((listener, found))
+        let result = span.in_scope(|| listener.listen(window, &piece.samples))?;
+        anyhow::Ok((listener, result))
     };
     let done = tokio::task::spawn_blocking(work).await;
-    done.context("the speech model's thread ended")
+    done.context("the speech model's thread ended unexpectedly")
         .flatten()
         .map_err(task_error)
 }
 
-struct Listener {
-    /// Made for the first speech.
-    session: Option<Session>,
-    engine: Arc<Engine>,
-    cancel: CancellationToken,
-    tally: Tally,
-    /// Seconds of speech to hear at most.
-    wanted: f64,
-}
-
-impl Listener {
-    fn is_done(&self) -> bool {
-        self.tally.is_sure() || self.tally.seconds() >= self.wanted
-    }
-
-    /// Listens to one window, no longer than needed.
-    fn listen(&mut self, window: Window, samples: &[f32]) -> Result<LanguageWindow> {
-        let mut packer = Packer::new(self.engine.vad()?, PAUSE, MARGIN);
-        let mut here = Tally::default();
-        let mut steps = samples.chunks(STEP).peekable();
-        while let Some(step) = steps.next() {
-            packer.feed(step)?;
-            if steps.peek().is_none() {
-                packer.finish();
-            }
-            while !self.is_done() {
-                let longest = DETECT_SECONDS.min(self.wanted - self.tally.seconds());
-                let waiting = packer.packed.waiting();
-                let look = waiting.min(chunks(longest));
-                if look == 0 || (look < chunks(longest) && steps.peek().is_some()) {
-                    break;
-                }
-                let session = match &mut self.session {
-                    Some(session) => session,
-                    none => none.insert(
-                        self.engine
-                            .whisper
-                            .session(self.engine.idle_threads(), &self.cancel)?,
-                    ),
-                };
-                let probabilities = session.languages(packer.packed.samples(look))?;
-                let spoken = packer.packed.spoken(0..look);
-                here.add(&probabilities, spoken);
-                self.tally.add(&probabilities, spoken);
-                packer.packed.split_front(look);
-            }
-            if self.is_done() {
-                break;
-            }
-        }
-        let best = (here.seconds() > 0.0).then(|| here.best());
-        Ok(LanguageWindow {
-            start: window.start,
-            duration: seconds(samples.len()),
-            speech_seconds: packer.speech_seconds(),
-            language: best.map(|(code, _)| code.to_owned()),
-            probability: best.map(|(_, probability)| probability),
-        })
-    }
-}
-
+/// The report of the stage.
 fn report(
     tally: &Tally,
     options: &DetectOptions,

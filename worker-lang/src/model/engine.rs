@@ -1,11 +1,10 @@
-//! What a process loads once and all its tasks share.
+//! State that a process loads once and all its tasks share.
 
-use crate::{
-    config::EngineConfig,
-    model::{self, Model},
-    speech::Vad,
+use super::{
+    file::{self, Model},
     whisper::{Cancelled, Whisper},
 };
+use crate::{audio::vad::Vad, config::EngineConfig};
 use anyhow::{Error, Result};
 use std::{fs, path::PathBuf, sync::Arc, thread};
 use vidp_worker::{
@@ -13,25 +12,28 @@ use vidp_worker::{
     ffmpeg::{MediaLimits, Tools},
 };
 
-/// The loaded model, and where the programs are.
+/// The loaded speech model, with the paths and limits that every task needs.
 pub struct Engine {
     /// The speech model.
-    pub whisper: Arc<Whisper>,
-    /// ffmpeg and ffprobe.
-    pub tools: Tools,
-    /// Bounds on the media.
-    pub limits: MediaLimits,
+    pub(crate) whisper: Arc<Whisper>,
+    /// Paths of ffmpeg and ffprobe.
+    pub(crate) tools: Tools,
+    /// Limits on the media.
+    pub(crate) limits: MediaLimits,
     /// Threads of each task at most.
-    pub threads: usize,
+    pub(crate) threads: usize,
     vad_model: PathBuf,
 }
 
 impl Engine {
-    /// Checks and loads the models. Errors say what is wrong with which file, and how to get a right one.
+    /// Checks and loads the models.
+    ///
+    /// # Errors
+    /// A model file is missing or unusable. The text names the file, the fault and the remedy.
     pub fn load(config: &EngineConfig, slots: usize) -> Result<Engine> {
         whisper_rs::install_logging_hooks();
-        model::check(Model::Whisper, &config.whisper_model).map_err(Error::msg)?;
-        model::check(Model::Vad, &config.vad_model).map_err(Error::msg)?;
+        file::check(Model::Whisper, &config.whisper_model).map_err(Error::msg)?;
+        file::check(Model::Vad, &config.vad_model).map_err(Error::msg)?;
         let engine = Engine {
             whisper: Arc::new(Whisper::load(&config.whisper_model)?),
             tools: config.tools.clone(),
@@ -43,12 +45,12 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Threads for one run of the model that starts now: those whose cores are idle, and one at least.
+    /// Threads for a run of the model that starts now: the number of idle cores, at least 1.
     ///
-    /// ggml's threads wait for each other by spinning. On two cores that others keep busy, two threads took 3 to 5 s
-    /// for what one did in 1.2 s.
-    pub fn idle_threads(&self) -> usize {
-        // `0.20 0.18 0.12 3/123 4567`: the threads that run or want to, this one among them.
+    /// ggml's threads spin while they wait for each other. On two cores that were busy with other work, two threads
+    /// took 3 to 5 s for a run that one thread finished in 1.2 s.
+    pub(crate) fn idle_threads(&self) -> usize {
+        // Format: `0.20 0.18 0.12 3/123 4567`. The `3` counts the runnable threads, including this one.
         let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let running = load.split(['/', ' ']).nth(3).and_then(|field| field.parse().ok());
         let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -57,14 +59,14 @@ impl Engine {
             .clamp(1, self.threads)
     }
 
-    /// A voice activity detector of the caller's own: it remembers what it heard.
-    pub fn vad(&self) -> Result<Vad> {
+    /// Loads a voice activity detector. Each track needs its own, because a detector has state.
+    pub(crate) fn vad(&self) -> Result<Vad> {
         Vad::load(&self.vad_model)
     }
 }
 
-/// What a failure of the speech models means for a task.
-pub fn task_error(error: Error) -> TaskError {
+/// Converts a failure of the speech models to a task error: failures other than a cancellation are retried.
+pub(crate) fn task_error(error: Error) -> TaskError {
     if error.is::<Cancelled>() {
         TaskError::Cancelled
     } else {

@@ -1,4 +1,4 @@
-//! Where the models come from: a file, or an object that is fetched at the start and kept in the scratch folder.
+//! Fetches models from the object store at start-up, and caches them in the scratch folder.
 
 use crate::config::EngineConfig;
 use anyhow::{Context, Result, ensure};
@@ -15,13 +15,16 @@ use vidp_common::{
 };
 use vidp_contract::hex;
 
-/// Pause between looks at a store that is down.
-const PAUSE: Duration = Duration::from_secs(2);
+/// Pause between attempts while the store does not answer.
+const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Brings the models to this machine and checks those whose SHA-256 is set; the configuration names files afterwards.
+/// Makes both models available as local files and changes the settings to their paths.
 ///
-/// An object store that is down is waited for; an object that is not there or not the one expected is an error.
-pub async fn models(engine: &mut EngineConfig, worker: &WorkerConfig) -> Result<()> {
+/// A model with a configured SHA-256 is verified. The function waits while the object store does not answer.
+///
+/// # Errors
+/// A setting is invalid, the object is missing, or the SHA-256 differs.
+pub async fn fetch_models(engine: &mut EngineConfig, worker: &WorkerConfig) -> Result<()> {
     let (whisper, vad) = (&engine.whisper_model_sha256, &engine.vad_model_sha256);
     engine.whisper_model = local(&engine.whisper_model, whisper.as_deref(), worker)
         .await
@@ -32,43 +35,51 @@ pub async fn models(engine: &mut EngineConfig, worker: &WorkerConfig) -> Result<
     Ok(())
 }
 
+/// Returns the local path of a model, and downloads the model if necessary.
 async fn local(model: &Path, sha256: Option<&str>, worker: &WorkerConfig) -> Result<PathBuf> {
-    // It becomes a file name.
+    // The SHA-256 becomes a file name, so other characters are refused.
     let is_hash =
         |hash: &str| hash.len() == 64 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     ensure!(
         sha256.is_none_or(is_hash),
-        "a SHA-256 has 64 digits of 0-9 and a-f"
+        "a SHA-256 has 64 hexadecimal digits in lower case"
     );
     let Some(object) = model.to_str().and_then(|model| model.strip_prefix("s3://")) else {
         if let Some(sha256) = sha256 {
             let found = hash(model).with_context(|| model.display().to_string())?;
-            ensure!(found == sha256, "{}: its SHA-256 is {found}", model.display());
+            ensure!(
+                found == sha256,
+                "{}: its SHA-256 is {found}, expected {sha256}",
+                model.display()
+            );
         }
         return Ok(model.to_owned());
     };
     let (bucket, key) = object.split_once('/').context("expected s3://bucket/key")?;
-    let sha256 = sha256.context("a model in the object store needs its SHA-256 beside it")?;
+    let sha256 = sha256.context(
+        "a model in the object store requires a SHA-256: set the variable with the suffix _SHA256",
+    )?;
     let folder = worker.scratch_dir.join("models");
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    let kept = folder.join(sha256);
-    if hash(&kept).is_ok_and(|found| found == sha256) {
-        return Ok(kept);
+    let cached = folder.join(sha256);
+    if hash(&cached).is_ok_and(|found| found == sha256) {
+        return Ok(cached);
     }
     let store = Store::new(&S3Config {
         s3_bucket: bucket.to_owned(),
         ..worker.s3.clone()
     });
-    // Under a name of its own until it is complete: another worker may share the folder.
+    // The temporary name contains the process id, because other workers may share the folder.
     let partial = folder.join(format!("{sha256}-{}", std::process::id()));
     download(&store, key, &partial, sha256).await?;
-    fs::rename(&partial, &kept)?;
+    fs::rename(&partial, &cached)?;
     tracing::info!(model = %model.display(), "model fetched");
-    Ok(kept)
+    Ok(cached)
 }
 
+/// Downloads an object to `path`, and retries while the store does not answer.
 async fn download(store: &Store, key: &str, path: &Path, sha256: &str) -> Result<()> {
-    let mut told = false;
+    let mut warned = false;
     loop {
         let fetch = async {
             let size = store
@@ -79,18 +90,18 @@ async fn download(store: &Store, key: &str, path: &Path, sha256: &str) -> Result
         };
         match fetch.await {
             Err(error @ StoreError::Refused { .. }) => {
-                if !told {
+                if !warned {
                     tracing::warn!("waiting for the object store: {error}");
                 }
-                told = true;
-                tokio::time::sleep(PAUSE).await;
+                warned = true;
+                tokio::time::sleep(RETRY_INTERVAL).await;
             }
             ended => return Ok(ended?),
         }
     }
 }
 
-/// Lower-case hexadecimal SHA-256 of a file.
+/// SHA-256 of a file in lower-case hexadecimal.
 fn hash(path: &Path) -> io::Result<String> {
     let (mut file, mut hash) = (File::open(path)?, Sha256::new());
     let mut block = vec![0; 1 << 20];
@@ -115,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_model_comes_from_the_store_once_and_is_the_one_that_was_meant() {
+    async fn a_model_is_fetched_once_and_verified() {
         let folder = tempfile::tempdir().unwrap();
         let mut s3 = vidp_engines::S3::start(&folder.path().join("s3"), 0).unwrap();
         let scratch = folder.path().join("scratch");
@@ -143,15 +154,20 @@ mod tests {
             .unwrap();
         let (model, sha256) = (Path::new("s3://models/whisper/base.bin"), stored.sha256.as_str());
 
-        let kept = local(model, Some(sha256), &worker).await.unwrap();
-        assert_eq!(fs::read(&kept).unwrap(), b"a model");
+        let cached = local(model, Some(sha256), &worker).await.unwrap();
+        assert_eq!(fs::read(&cached).unwrap(), b"a model");
         let check = async |model: &str, sha256, expected: &str| {
             let error = local(Path::new(model), sha256, &worker).await.unwrap_err();
             assert!(format!("{error:#}").contains(expected), "{error:#}");
         };
         let other = "0".repeat(64);
-        check("s3://models/whisper/base.bin", None, "needs its SHA-256").await;
-        check("s3://models/whisper/base.bin", Some("../x"), "64 digits").await;
+        check("s3://models/whisper/base.bin", None, "requires a SHA-256").await;
+        check(
+            "s3://models/whisper/base.bin",
+            Some("../x"),
+            "64 hexadecimal digits",
+        )
+        .await;
         check(
             "s3://models/whisper/base.bin",
             Some(&other),
@@ -163,8 +179,8 @@ mod tests {
         check(file.to_str().unwrap(), Some(&other), "its SHA-256 is").await;
         assert_eq!(local(&file, Some(sha256), &worker).await.unwrap(), file);
 
-        // The second start needs the store no more.
+        // The next start uses the cached file, without the store.
         s3.stop();
-        assert_eq!(local(model, Some(sha256), &worker).await.unwrap(), kept);
+        assert_eq!(local(model, Some(sha256), &worker).await.unwrap(), cached);
     }
 }

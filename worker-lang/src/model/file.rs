@@ -1,21 +1,21 @@
-//! A look at a model file before whisper.cpp gets it, because it ends the whole process on some wrong files.
+//! Checks a model file before whisper.cpp loads it, because whisper.cpp aborts the process on some wrong files.
 
 use std::{fs::File, io::Read, path::Path};
 
 /// First four bytes of every ggml file: `ggml` as a little-endian number.
 const MAGIC: u32 = 0x6767_6d6c;
-/// Vocabulary of the English-only models; the multilingual ones have one or two more.
+/// Size of the vocabulary of English-only models. Multilingual models have one or two more tokens.
 const ENGLISH_ONLY_VOCABULARY: u32 = 51_864;
-/// Position of the vocabulary's size among the header's 32-bit numbers.
+/// Index of the vocabulary size among the 32-bit numbers of the header.
 const VOCABULARY: usize = 1;
-/// Position of the number of audio positions: 1500 in every Whisper model.
+/// Index of the number of audio positions, which is 1500 in every Whisper model.
 const AUDIO_CONTEXT: usize = 2;
-/// Position of the weights' type.
+/// Index of the weights' type.
 const WEIGHTS: usize = 11;
 
-/// What a model file is for.
+/// Purpose of a model file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Model {
+pub(super) enum Model {
     /// Speech recognition.
     Whisper,
     /// Voice activity detection.
@@ -38,11 +38,14 @@ impl Model {
     }
 }
 
-/// Says in words what is wrong with the file at `path`, if it is not a `model`.
-pub fn check(model: Model, path: &Path) -> Result<(), String> {
+/// Checks that the file at `path` is a `model`.
+///
+/// # Errors
+/// A sentence that names the file, the fault and the remedy.
+pub(super) fn check(model: Model, path: &Path) -> Result<(), String> {
     let fail = |what: String| {
         Err(format!(
-            "{}: {what}. Expected {}: `vidp model make` makes one, and {} names another",
+            "{}: {what}. Expected {}: create it with `vidp model make`, or set {} to another file",
             path.display(),
             model.describe(),
             model.setting(),
@@ -53,21 +56,22 @@ pub fn check(model: Model, path: &Path) -> Result<(), String> {
         return fail(error.to_string());
     }
     match (model, recognise(&header)) {
-        (Model::Whisper, Found::Whisper) | (Model::Vad, Found::Vad) => Ok(()),
-        (_, Found::Whisper) => fail("this is a speech recognition model".to_owned()),
-        (_, Found::Vad) => fail("this is a voice activity model".to_owned()),
-        (_, Found::Unusable(what)) => fail(what.to_owned()),
+        (Model::Whisper, Kind::Whisper) | (Model::Vad, Kind::Vad) => Ok(()),
+        (_, Kind::Whisper) => fail("this is a speech recognition model".to_owned()),
+        (_, Kind::Vad) => fail("this is a voice activity model".to_owned()),
+        (_, Kind::Unusable(what)) => fail(what.to_owned()),
     }
 }
 
+/// Kind of a file, read from its header.
 #[derive(Debug, PartialEq)]
-enum Found {
+enum Kind {
     Whisper,
     Vad,
     Unusable(&'static str),
 }
 
-fn recognise(header: &[u8]) -> Found {
+fn recognise(header: &[u8]) -> Kind {
     let number = |index: usize| {
         let bytes = header.get(index * 4..index * 4 + 4)?;
         Some(u32::from_le_bytes(bytes.try_into().expect("four bytes")))
@@ -75,29 +79,29 @@ fn recognise(header: &[u8]) -> Found {
     match number(0) {
         Some(MAGIC) => {}
         Some(magic) if magic.to_le_bytes() == *b"GGUF" => {
-            return Found::Unusable("this is a GGUF file, as llama.cpp uses");
+            return Kind::Unusable("this is a GGUF file, the format of llama.cpp");
         }
         Some(magic) if magic.to_le_bytes().starts_with(b"PK") => {
-            return Found::Unusable("this is a PyTorch or zip archive");
+            return Kind::Unusable("this is a PyTorch or zip archive");
         }
-        _ => return Found::Unusable("this is not a ggml file"),
+        _ => return Kind::Unusable("this is not a ggml file"),
     }
-    // Voice activity models have their kind's name where Whisper models have numbers.
+    // A voice activity model has the name of its kind where a Whisper model has numbers.
     if header[4..]
         .get(4..)
         .is_some_and(|rest| rest.starts_with(b"silero"))
     {
-        return Found::Vad;
+        return Kind::Vad;
     }
     match (number(VOCABULARY), number(AUDIO_CONTEXT), number(WEIGHTS)) {
         (Some(ENGLISH_ONLY_VOCABULARY), Some(1500), _) => {
-            Found::Unusable("this model knows English only (its name ends in .en)")
+            Kind::Unusable("this model supports English only (its name ends in .en)")
         }
         (_, Some(1500), Some(0)) => {
-            Found::Unusable("this model has 32-bit weights, with which whisper.cpp aborts")
+            Kind::Unusable("this model has 32-bit weights, which make whisper.cpp abort")
         }
-        (Some(51_865 | 51_866), Some(1500), Some(_)) => Found::Whisper,
-        _ => Found::Unusable("this is a ggml file of another kind"),
+        (Some(51_865 | 51_866), Some(1500), Some(_)) => Kind::Whisper,
+        _ => Kind::Unusable("this is a ggml file of an unknown kind"),
     }
 }
 
@@ -105,7 +109,7 @@ fn recognise(header: &[u8]) -> Found {
 mod tests {
     use super::*;
 
-    fn check_header(numbers: &[u32], expected: Found) {
+    fn check_header(numbers: &[u32], expected: Kind) {
         let header: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
         assert_eq!(recognise(&header), expected, "{numbers:x?}");
     }
@@ -115,29 +119,29 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_told_apart() {
-        check_header(&whisper(51_865, 7), Found::Whisper);
-        check_header(&whisper(51_866, 1), Found::Whisper);
+    fn headers_are_recognised() {
+        check_header(&whisper(51_865, 7), Kind::Whisper);
+        check_header(&whisper(51_866, 1), Kind::Whisper);
         check_header(
             &whisper(51_865, 0),
-            Found::Unusable("this model has 32-bit weights, with which whisper.cpp aborts"),
+            Kind::Unusable("this model has 32-bit weights, which make whisper.cpp abort"),
         );
         check_header(
             &whisper(51_864, 1),
-            Found::Unusable("this model knows English only (its name ends in .en)"),
+            Kind::Unusable("this model supports English only (its name ends in .en)"),
         );
         check_header(
             &whisper(32_000, 1),
-            Found::Unusable("this is a ggml file of another kind"),
+            Kind::Unusable("this is a ggml file of an unknown kind"),
         );
         let silero = u32::from_le_bytes(*b"sile");
-        check_header(&[MAGIC, 10, silero, u32::from_le_bytes(*b"ro-1")], Found::Vad);
-        check_header(&[MAGIC], Found::Unusable("this is a ggml file of another kind"));
+        check_header(&[MAGIC, 10, silero, u32::from_le_bytes(*b"ro-1")], Kind::Vad);
+        check_header(&[MAGIC], Kind::Unusable("this is a ggml file of an unknown kind"));
         check_header(
             &[u32::from_le_bytes(*b"GGUF")],
-            Found::Unusable("this is a GGUF file, as llama.cpp uses"),
+            Kind::Unusable("this is a GGUF file, the format of llama.cpp"),
         );
-        check_header(&[], Found::Unusable("this is not a ggml file"));
+        check_header(&[], Kind::Unusable("this is not a ggml file"));
     }
 
     #[test]

@@ -1,16 +1,17 @@
-//! The stages' own code on real speech, with the real models and the real ffmpeg.
+//! Runs both stages on real speech, with the real models and the real ffmpeg.
 
-pub mod media;
+pub(crate) mod media;
 
 use crate::{
     detect::detect,
-    engine::Engine,
-    formats,
+    model::engine::Engine,
     subtitle::{caption, transcribe},
-    transcribe::Transcript,
-    words::join,
+    text::{
+        formats,
+        transcript::{Transcript, join},
+    },
 };
-use media::{Media, engine, repeated, said, sample, serve, tones_then};
+use media::{Media, engine, reference, repeated, sample, serve, tones_then};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use vidp_contract::{DetectOptions, DetectReport, FailureCode, SkipCode, SubtitleFormat, SubtitleOptions};
@@ -36,7 +37,7 @@ fn words(text: &str) -> Vec<String> {
     plain.split_whitespace().map(str::to_owned).collect()
 }
 
-/// Words to change, add or drop, as a share of the reference.
+/// Word error rate: changed, added and missing words, as a share of the reference.
 fn word_errors(reference: &[String], found: &[String]) -> f64 {
     let mut row: Vec<usize> = (0..=found.len()).collect();
     for (i, expected) in reference.iter().enumerate() {
@@ -136,7 +137,7 @@ async fn a_film_that_opens_with_music_gets_its_language() {
     let transcript = text(&media, &options).await.unwrap();
     assert_eq!(transcript.language, "fr");
     let first = &transcript.segments[0];
-    assert!(first.start >= 39.0, "nothing is said before: {first:?}");
+    assert!(first.start >= 39.0, "there is no speech before: {first:?}");
     let english = words(&join(
         transcript.segments.iter().flat_map(|segment| &segment.words),
     ));
@@ -177,7 +178,7 @@ async fn a_sample_is_transcribed_and_captioned() {
         .iter()
         .flat_map(|segment| &segment.words)
         .collect();
-    let rate = word_errors(&words(&said("en")), &words(&join(found.iter().copied())));
+    let rate = word_errors(&words(&reference("en")), &words(&join(found.iter().copied())));
     assert!(rate < 0.2, "{rate}: {}", join(found.iter().copied()));
     assert!(
         found
@@ -222,8 +223,8 @@ fn cancelling_stops_the_model() {
     let cancelled = runtime.block_on(async {
         let media = repeated("ru", 8, "ogg").await;
         let cancel = CancellationToken::new();
-        let (told, mut first) = tokio::sync::mpsc::unbounded_channel();
-        let progress = move |_, _| told.send(()).unwrap_or_default();
+        let (reports, mut first) = tokio::sync::mpsc::unbounded_channel();
+        let progress = move |_, _| reports.send(()).unwrap_or_default();
         let options = SubtitleOptions::default();
         let work = transcribe(engine(), Input::File(&media.path), &options, progress, &cancel);
         let stop = async {
@@ -240,7 +241,7 @@ fn cancelling_stops_the_model() {
         );
         cancelled
     });
-    // Waits for the model's threads.
+    // Dropping the runtime waits for the model's threads.
     drop(runtime);
     assert!(
         cancelled.elapsed() < Duration::from_secs(15),

@@ -1,30 +1,34 @@
-//! Captions and transcripts as files. Pure.
+//! Writes captions and transcripts as files. Pure.
 
-use crate::{
+use super::{
     captions::Cue,
-    transcribe::Transcript,
-    words::{Segment, join},
+    transcript::{Segment, Transcript, join},
 };
 use serde::Serialize;
 use std::fmt::Write;
 use vidp_contract::SubtitleFormat;
 
-/// Seconds of silence at which plain text begins a new paragraph.
-const PARAGRAPH: f64 = 2.0;
+/// Seconds of silence from which plain text begins a new paragraph.
+const PARAGRAPH_PAUSE: f64 = 2.0;
 
 /// A file to store.
 #[derive(Debug, PartialEq)]
-pub struct Document {
-    /// Its fixed name.
-    pub name: &'static str,
-    /// Its media type.
-    pub content_type: &'static str,
-    /// UTF-8, lines ended by `\n`.
-    pub text: String,
+pub(crate) struct Document {
+    /// Name of the output.
+    pub(crate) name: &'static str,
+    /// Media type.
+    pub(crate) content_type: &'static str,
+    /// UTF-8 text with `\n` at the end of each line.
+    pub(crate) text: String,
 }
 
-/// Writes one format. `language` is that of the text.
-pub fn write(format: SubtitleFormat, language: &str, transcript: &Transcript, cues: &[Cue]) -> Document {
+/// Writes one format. `language` is the language of the text, which may be a translation.
+pub(crate) fn write(
+    format: SubtitleFormat,
+    language: &str,
+    transcript: &Transcript,
+    cues: &[Cue],
+) -> Document {
     let (name, content_type, text) = match format {
         SubtitleFormat::Srt => ("subtitles.srt", "application/x-subrip", srt(cues)),
         SubtitleFormat::Vtt => ("subtitles.vtt", "text/vtt; charset=utf-8", vtt(cues)),
@@ -42,7 +46,7 @@ pub fn write(format: SubtitleFormat, language: &str, transcript: &Transcript, cu
     }
 }
 
-/// SubRip. It has no escapes: an arrow in the text, which would look like a line of times, becomes one character.
+/// SubRip. The format has no escapes, so `-->` in the text, which would look like a time line, becomes `→`.
 fn srt(cues: &[Cue]) -> String {
     let mut file = String::new();
     for (index, cue) in cues.iter().enumerate() {
@@ -53,7 +57,7 @@ fn srt(cues: &[Cue]) -> String {
     file
 }
 
-/// WebVTT, with the escapes of its cue text: <https://www.w3.org/TR/webvtt1/#webvtt-cue-text-span>.
+/// WebVTT, with the escapes of cue text: <https://www.w3.org/TR/webvtt1/#webvtt-cue-text-span>.
 fn vtt(cues: &[Cue]) -> String {
     let mut file = "WEBVTT\n\n".to_owned();
     for cue in cues {
@@ -68,6 +72,7 @@ fn vtt(cues: &[Cue]) -> String {
     file
 }
 
+/// The transcript as JSON, with the times of words.
 fn json(language: &str, transcript: &Transcript) -> String {
     #[derive(Serialize)]
     struct File<'a> {
@@ -83,13 +88,17 @@ fn json(language: &str, transcript: &Transcript) -> String {
     serde_json::to_string(&file).expect("strings and finite numbers are JSON")
 }
 
+/// Plain text with one paragraph per line.
 fn txt(segments: &[Segment]) -> String {
     let mut file = String::new();
     let mut words = segments.iter().flat_map(|segment| &segment.words).peekable();
     let mut paragraph = Vec::new();
     while let Some(word) = words.next() {
         paragraph.push(word);
-        if words.peek().is_none_or(|next| next.start - word.end >= PARAGRAPH) {
+        if words
+            .peek()
+            .is_none_or(|next| next.start - word.end >= PARAGRAPH_PAUSE)
+        {
             file.push_str(&join(paragraph.drain(..)));
             file.push('\n');
         }
@@ -97,7 +106,7 @@ fn txt(segments: &[Segment]) -> String {
     file
 }
 
-/// `hours:minutes:seconds` and thousandths after `point`.
+/// Formats a time as `hours:minutes:seconds`, with milliseconds after `point`.
 fn clock(millis: u64, point: char) -> String {
     let (seconds, rest) = (millis / 1000, millis % 1000);
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
@@ -107,7 +116,7 @@ fn clock(millis: u64, point: char) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::words::Word;
+    use crate::text::transcript::Word;
 
     fn transcript() -> Transcript {
         let word = |text: &str, start: f64| Word {

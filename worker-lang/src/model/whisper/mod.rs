@@ -1,6 +1,6 @@
-//! The one place that talks to whisper.cpp.
+//! Calls whisper.cpp: language detection and transcription.
 
-use crate::words::Token;
+use crate::text::{language::LANGUAGES, tokens::Token};
 use anyhow::{Context, Result, bail};
 use std::{ffi::c_void, path::Path, sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -8,53 +8,53 @@ use whisper_rs::{
     FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperError, WhisperState,
 };
 
-/// Languages the model tells apart. The large models know one more (`yue`), whose token is another one's in the rest.
-pub const LANGUAGES: usize = 99;
-/// Seconds of speech that language detection listens to at once.
-pub const DETECT_SECONDS: f64 = 15.0;
-/// The encoder's positions for [`DETECT_SECONDS`]: it has 50 a second, and a few more are no harm.
+/// Seconds of speech for one language detection.
+pub(crate) const DETECT_SECONDS: f64 = 15.0;
+/// Encoder positions for [`DETECT_SECONDS`], at 50 positions per second, rounded up.
 const DETECT_CONTEXT: i32 = 768;
-/// The encoder's positions for [`WINDOW_SECONDS`].
-const WHOLE_CONTEXT: usize = 1500;
-/// Samples per position.
-const POSITION: usize = 320;
-/// Positions of silence after the speech, without which the model may not find the end of its text.
+/// Encoder positions for [`WINDOW_SECONDS`].
+const FULL_CONTEXT: usize = 1500;
+/// Samples per encoder position.
+const POSITION_SAMPLES: usize = 320;
+/// Positions of silence after the speech. Without them the model may not find the end of the text.
 const SILENT_POSITIONS: usize = 64;
-/// Seconds of audio that one run of the model takes.
-pub const WINDOW_SECONDS: f64 = 30.0;
-/// Seconds per step of the model's timestamp tokens.
+/// Seconds of audio in one run of the model at most.
+pub(crate) const WINDOW_SECONDS: f64 = 30.0;
+/// Seconds between two timestamp tokens of the model.
 const TIME_STEP: f64 = 0.02;
 
-/// A loaded model, shared by all tasks of the process.
-pub struct Whisper {
+/// The loaded model, which all tasks of the process share.
+pub(crate) struct Whisper {
     context: WhisperContext,
 }
 
-/// What one task does with the model: a state of its own, because a state reused after an abort gives other text.
-pub struct Session {
+/// A task's use of the model.
+///
+/// Each session has its own whisper.cpp state, because a state that is reused after an abort returns different text.
+pub(crate) struct Session {
     whisper: Arc<Whisper>,
     state: WhisperState,
     threads: usize,
     cancel: CancellationToken,
 }
 
-/// How to transcribe.
+/// Options of a transcription.
 #[derive(Clone, Copy, Debug)]
-pub struct Speech<'a> {
+pub(crate) struct Speech<'a> {
     /// Code of the spoken language.
-    pub language: &'a str,
-    /// Write English.
-    pub translate: bool,
+    pub(crate) language: &'a str,
+    /// Translate to English.
+    pub(crate) translate: bool,
 }
 
-/// The caller's token was cancelled while the model ran.
+/// Error of a run that stopped because its cancellation token was cancelled.
 #[derive(Debug, thiserror::Error)]
 #[error("cancelled")]
-pub struct Cancelled;
+pub(crate) struct Cancelled;
 
 impl Whisper {
-    /// Loads the model; [`crate::model::check`] has looked at the file.
-    pub fn load(path: &Path) -> Result<Whisper> {
+    /// Loads the model. The caller has checked the file, because whisper.cpp aborts on some wrong files.
+    pub(crate) fn load(path: &Path) -> Result<Whisper> {
         let started = Instant::now();
         let context = WhisperContext::new_with_params(path, WhisperContextParameters::default())
             .with_context(|| {
@@ -72,14 +72,14 @@ impl Whisper {
         Ok(Whisper { context })
     }
 
-    /// Starts a task's work on `threads` threads, which ends early with [`Cancelled`] once `cancel` is.
-    pub fn session(self: &Arc<Self>, threads: usize, cancel: &CancellationToken) -> Result<Session> {
+    /// Creates a session with `threads` threads. Its runs stop with [`Cancelled`] when `cancel` is cancelled.
+    pub(crate) fn session(self: &Arc<Self>, threads: usize, cancel: &CancellationToken) -> Result<Session> {
         Ok(Session {
             whisper: self.clone(),
             state: self
                 .context
                 .create_state()
-                .context("no memory for the speech model's state")?,
+                .context("cannot allocate the state of the speech model")?,
             threads: threads.max(1),
             cancel: cancel.clone(),
         })
@@ -87,12 +87,12 @@ impl Whisper {
 }
 
 impl Session {
-    /// The probability of each language, in whisper's order, from up to [`DETECT_SECONDS`] of speech.
+    /// The probability of each language, in whisper.cpp's order, from up to [`DETECT_SECONDS`] of speech.
     ///
-    /// `lang_detect` always encodes 30 s. A run that ends before encoding, because it may look at 100 ms only, leaves
-    /// the spectrogram and the shorter context in the state, and then the two steps can be made one by one. This
-    /// rests on whisper.cpp 1.8.3; a test watches it.
-    pub fn languages(&mut self, speech: &[f32]) -> Result<Vec<f64>> {
+    /// whisper.cpp's own `lang_detect` always encodes 30 s. A run of `full` with a duration of 100 ms ends before it
+    /// encodes, and leaves the spectrogram and the shorter context in the state. The encoder and the decoder can then
+    /// run separately. This depends on whisper.cpp 1.8.3; a test verifies it.
+    pub(crate) fn languages(&mut self, speech: &[f32]) -> Result<Vec<f64>> {
         let mut params = self.params(SamplingStrategy::Greedy { best_of: 1 });
         params.set_language(Some("en"));
         params.set_audio_ctx(DETECT_CONTEXT);
@@ -105,16 +105,21 @@ impl Session {
         self.state
             .decode(&[start], 0, threads)
             .context("the decoder failed")?;
-        let logits = self.state.get_logits().context("the decoder gave nothing")?;
+        let logits = self
+            .state
+            .get_logits()
+            .context("the decoder returned no logits")?;
         let first = usize::try_from(start + 1).expect("token numbers are positive");
         Ok(softmax(&logits[first..first + LANGUAGES]))
     }
 
-    /// Transcribes one window of at most [`WINDOW_SECONDS`] in a single pass: text tokens with the model's own time
-    /// marks between them. Where the text ends before the speech does, the caller goes on from the last mark.
-    pub fn transcribe(&mut self, window: &[f32], speech: Speech) -> Result<Vec<Token>> {
-        // Sampling at higher temperatures follows when the text repeats itself or is improbable (whisper.cpp's
-        // entropy and log probability limits). Few steps and one candidate bound what a bad window can cost.
+    /// Transcribes a window of at most [`WINDOW_SECONDS`] in a single pass.
+    ///
+    /// Returns text tokens with the model's timestamps between them. The text may end before the speech does; the
+    /// caller then resumes at the last timestamp.
+    pub(crate) fn transcribe(&mut self, window: &[f32], speech: Speech) -> Result<Vec<Token>> {
+        // whisper.cpp samples again at a higher temperature when the text exceeds its limits of entropy or log
+        // probability. Few temperatures and one candidate limit the cost of a bad window.
         let mut params = self.params(SamplingStrategy::Greedy { best_of: 1 });
         params.set_temperature_inc(0.4);
         params.set_language(Some(speech.language));
@@ -126,6 +131,7 @@ impl Session {
         Ok(self.tokens())
     }
 
+    /// Parameters that every run has.
     fn params(&self, strategy: SamplingStrategy) -> FullParams<'static, 'static> {
         let mut params = FullParams::new(strategy);
         params.set_n_threads(i32::try_from(self.threads).unwrap_or(1));
@@ -137,9 +143,10 @@ impl Session {
         params
     }
 
+    /// Runs the model on `samples` until it ends or the session is cancelled.
     fn run(&mut self, mut params: FullParams, samples: &[f32]) -> Result<()> {
         let cancel: *const CancellationToken = &raw const self.cancel;
-        // SAFETY: whisper.cpp calls the function with this pointer during `full` only, while `self` holds the token.
+        // SAFETY: whisper.cpp calls the function with this pointer only during `full`, and `self` owns the token.
         unsafe {
             params.set_abort_callback(Some(is_cancelled));
             params.set_abort_callback_user_data(cancel.cast_mut().cast());
@@ -147,7 +154,7 @@ impl Session {
         let result = self.state.full(params, samples);
         self.stop_if_cancelled()?;
         match result {
-            Err(WhisperError::NoSamples) => bail!("there is no audio to listen to"),
+            Err(WhisperError::NoSamples) => bail!("the audio is empty"),
             other => other.context("the speech model failed"),
         }
     }
@@ -159,6 +166,7 @@ impl Session {
         Ok(())
     }
 
+    /// Text and timestamps of the last run; other special tokens are left out.
     fn tokens(&self) -> Vec<Token> {
         let context = &self.whisper.context;
         let (end, zero) = (context.token_eot(), context.token_beg());
@@ -182,15 +190,17 @@ impl Session {
     }
 }
 
-/// Positions that the encoder needs for so many samples. Less than the whole 30 s costs a fifth less over a track,
-/// three quarters less for a clip of 10 s, and no word: 13.1 % of words were wrong in 10 minutes of speech in five
-/// languages, against 13.3 %.
+/// Encoder positions for a number of samples.
+///
+/// A context shorter than 30 s saves a fifth of the time of a track, and three quarters for a clip of 10 s. It does
+/// not cost accuracy: the word error rate over 10 minutes of speech in five languages was 13.1 %, against 13.3 % with
+/// the full context.
 fn context(samples: usize) -> i32 {
-    let needed = (samples.div_ceil(POSITION) + SILENT_POSITIONS).next_multiple_of(64);
-    needed.min(WHOLE_CONTEXT) as i32
+    let needed = (samples.div_ceil(POSITION_SAMPLES) + SILENT_POSITIONS).next_multiple_of(64);
+    needed.min(FULL_CONTEXT) as i32
 }
 
-/// whisper.cpp's question whether to stop, asked between two steps of the model.
+/// Abort callback: whisper.cpp calls it between steps of the model, and stops when it returns true.
 unsafe extern "C" fn is_cancelled(token: *mut c_void) -> bool {
     // SAFETY: `Session::run` passes a pointer to a token that outlives the run.
     unsafe { &*token.cast::<CancellationToken>() }.is_cancelled()
@@ -207,35 +217,4 @@ fn softmax(logits: &[f32]) -> Vec<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tests::media;
-
-    /// What [`Session::languages`] does rests on how whisper.cpp 1.8.3 goes through `full`: this fails when it changes.
-    #[tokio::test]
-    async fn the_shorter_encoder_context_takes_effect() {
-        let speech = media::sound("en", 15.0).await;
-        let mut session = media::engine()
-            .whisper
-            .session(1, &CancellationToken::new())
-            .unwrap();
-        let primed = session.languages(&speech).unwrap();
-        assert_eq!(session.state.full_n_segments(), 0, "priming wrote text");
-
-        let mut fresh = media::engine()
-            .whisper
-            .session(1, &CancellationToken::new())
-            .unwrap();
-        fresh.state.pcm_to_mel(&speech, 1).unwrap();
-        let (best, whole) = fresh.state.lang_detect(0, 1).unwrap();
-        assert_eq!(best, 0, "English is the first language");
-        assert!(primed[0] > 0.8 && (primed.iter().sum::<f64>() - 1.0).abs() < 1e-6);
-        let differs = primed
-            .iter()
-            .zip(&whole)
-            .any(|(a, b)| (a - f64::from(*b)).abs() > 1e-6);
-        assert!(differs, "the encoder saw all 30 s both times");
-        // The hundredth token is a language only in the large models.
-        assert_eq!(primed.len(), whole.len() - 1);
-    }
-}
+mod tests;

@@ -1,31 +1,31 @@
-//! What a good caption is.
+//! Rules of captions for each language.
 
-use super::{Cue, lines::width};
-
-/// The rules of one language. Widths are counted in columns: a Chinese character takes two, a Latin letter one.
+/// Rules of one language.
+///
+/// Widths are in columns: a Chinese character has two columns, a Latin letter one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rules {
-    /// Lines of a caption.
-    pub lines: usize,
-    /// Columns of a line.
-    pub width: usize,
-    /// Columns a viewer reads in a second.
-    pub speed: f64,
-    /// Seconds that a caption stands at least.
-    pub shortest: f64,
-    /// Seconds that a caption stands at most.
-    pub longest: f64,
-    /// Seconds between two captions at least: two frames at 24 frames a second, rounded up to a millisecond.
-    pub gap: f64,
+pub(crate) struct Rules {
+    /// Lines of a caption at most.
+    pub(super) lines: usize,
+    /// Columns of a line at most.
+    pub(super) width: usize,
+    /// Columns that a viewer reads per second.
+    pub(super) speed: f64,
+    /// Seconds that a caption is shown at least.
+    pub(super) shortest: f64,
+    /// Seconds that a caption is shown at most.
+    pub(super) longest: f64,
+    /// Seconds between two captions at least: two frames at 24 frames per second, rounded up to a millisecond.
+    pub(super) gap: f64,
 }
 
 impl Rules {
     /// The rules for text in the language with this code.
     ///
-    /// 42 characters a line and 17 a second hold for most alphabets, 20 a second for English. Netflix gives
-    /// Simplified and Traditional Chinese 16 a line and 9 a second (11 for the hearing impaired), Japanese 16 and 7,
-    /// Korean 16 and 12 (14), Thai 35 and 17.
-    pub fn of(language: &str) -> Rules {
+    /// Most alphabets have 42 characters per line and 17 per second, English 20 per second. Netflix specifies 16
+    /// characters per line and 9 per second (11 for the hearing impaired) for Simplified and Traditional Chinese, 16
+    /// and 7 for Japanese, 16 and 12 (14) for Korean, and 35 and 17 for Thai.
+    pub(crate) fn of(language: &str) -> Rules {
         let (width, speed) = match language {
             "zh" | "yue" => (32, 22.0),
             "ja" => (32, 14.0),
@@ -42,19 +42,5 @@ impl Rules {
             longest: 7.0,
             gap: 0.084,
         }
-    }
-
-    /// The cue keeps every rule; `next` is the one after it.
-    pub fn keeps(&self, cue: &Cue, next: Option<&Cue>) -> bool {
-        let shown = (cue.end - cue.start) as f64 / 1000.0;
-        let columns: usize = cue.lines.iter().map(|line| width(line)).sum();
-        // The space at which a line was broken is read too, in time if not in ink.
-        let read = (columns + cue.lines.len().saturating_sub(1)) as f64 / self.speed;
-        let apart = next.is_none_or(|next| next.start as f64 - cue.end as f64 >= self.gap * 1000.0 - 1.0);
-        cue.lines.len() <= self.lines
-            && cue.lines.iter().all(|line| width(line) <= self.width)
-            && (self.shortest..=self.longest).contains(&shown)
-            && read <= shown + 0.002
-            && apart
     }
 }

@@ -1,7 +1,9 @@
+//! Captions of given and of random words.
+
 use super::*;
 
-/// Words of half a second each, one after the other; `_` is a pause of a second.
-fn said(text: &str) -> Vec<Word> {
+/// Words that last half a second each; `_` is a pause of one second.
+fn spoken(text: &str) -> Vec<Word> {
     let mut time = 0.0;
     let mut words = Vec::new();
     for part in text.split(' ') {
@@ -22,7 +24,7 @@ fn said(text: &str) -> Vec<Word> {
 }
 
 fn check(text: &str, expected: &[&str]) {
-    let words = said(text);
+    let words = spoken(text);
     let duration = words.last().map_or(0.0, |word| word.end) + 5.0;
     let found = cues(&words, duration, &Rules::of("en"));
     let lines: Vec<String> = found.iter().map(|cue| cue.lines.join(" / ")).collect();
@@ -52,7 +54,7 @@ fn captions_end_where_sentences_and_phrases_do() {
 
 #[test]
 fn lines_break_at_phrases() {
-    let lines = |text: &str| lay_out(&said(text), &Rules::of("en")).join(" / ");
+    let lines = |text: &str| lay_out(&spoken(text), &Rules::of("en")).join(" / ");
     assert_eq!(lines("Short enough for one line"), "Short enough for one line");
     assert_eq!(
         lines("The director wanted the scene filmed again and the actors agreed"),
@@ -66,11 +68,11 @@ fn lines_break_at_phrases() {
 
 #[test]
 fn short_captions_last_into_the_silence() {
-    let words = said("Yes. _ _ _ _ No.");
+    let words = spoken("Yes. _ _ _ _ No.");
     let found = cues(&words, 30.0, &Rules::of("en"));
     assert_eq!((found[0].start, found[0].end), (0, 1000));
     assert_eq!((found[1].start, found[1].end), (4500, 5500));
-    // But never past the end of the track.
+    // A caption never lasts longer than the track.
     let found = cues(&words, 5.2, &Rules::of("en"));
     assert_eq!(found[1].end, 5200);
     assert_eq!(rules_kept(&found, &Rules::of("en")), 0.5);
@@ -103,7 +105,7 @@ fn chinese_lines_are_short() {
 
 #[test]
 fn any_words_make_orderly_captions() {
-    // xorshift: the same words in every run.
+    // xorshift with a fixed seed makes the same words in every run.
     let mut state = 88_172_645_463_325_252_u64;
     let mut random = move |below: u64| {
         state ^= state << 13;
