@@ -1,6 +1,6 @@
 //! The `scale` stage: renditions, a poster and a storyboard of a video.
 //!
-//! [`scale`] runs these steps: probe, `ladder`, [`encode`], `verify`, [`preview`], store. The modules `ladder`,
+//! [`scale()`] runs these steps: probe, `ladder`, [`encode()`], `verify`, [`preview`], store. The modules `ladder`,
 //! `graph`, `codec`, `budget` and `grid` are pure; `command` builds ffmpeg's arguments from them.
 
 mod budget;

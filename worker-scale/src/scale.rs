@@ -23,7 +23,7 @@ const ENCODED: f64 = 0.9;
 /// Makes the renditions, poster and storyboard of the task's video and stores them.
 ///
 /// # Errors
-/// Those of [`crate::encode`], of the previews and of the object store.
+/// Those of [`encode()`], of the previews and of the object store.
 pub async fn scale(attempt: Arc<Attempt>, settings: Arc<Settings>) -> Result<ScaleReport, TaskError> {
     let Work::Scale(options) = &attempt.task.work else {
         return Err(TaskError::fail(
