@@ -6,40 +6,40 @@ use vidp_common::config::{ServiceCommand, WorkerConfig};
 use vidp_contract::Stage;
 use vidp_worker::ffmpeg::{MediaLimits, Tools};
 
-/// Finds the spoken language of videos, or subtitles them.
+/// Detects the spoken language of videos, or makes their subtitles.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Config {
-    /// What this worker does
+    /// Stage that this worker runs
     #[arg(long, env = "VIDP_ROLE", value_enum, default_value = "detect")]
     pub role: Role,
     /// Models, programs and limits.
     #[command(flatten)]
     pub engine: EngineConfig,
-    /// The worker loop.
+    /// Settings of the worker loop.
     #[command(flatten)]
     pub worker: WorkerConfig,
-    /// Something else than to serve a queue.
+    /// A command to run instead of serving the queue.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
-/// What a language worker does.
+/// Stage that a language worker runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Role {
-    /// Spoken language
+    /// Detects the spoken language
     Detect,
-    /// Transcript and captions
+    /// Makes a transcript and captions
     Subtitle,
 }
 
-/// What a language worker does besides.
+/// Command of a language worker.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// What every service can do.
+    /// Commands that every service has.
     #[command(flatten)]
     Service(ServiceCommand),
-    /// Runs the role on local files, and prints a line of JSON for each
+    /// Runs the role's stage on local files and prints one line of JSON per file
     #[command(hide = true)]
     Bench {
         /// Media files
@@ -57,7 +57,7 @@ pub struct EngineConfig {
         default_value = ".engines/models/ggml-base-q8_0.bin"
     )]
     pub whisper_model: PathBuf,
-    /// SHA-256 that the Whisper model must have; needed for one in the object store
+    /// Expected SHA-256 of the Whisper model; required for a model in the object store
     #[arg(long, env = "VIDP_WHISPER_MODEL_SHA256")]
     pub whisper_model_sha256: Option<String>,
     /// Silero voice activity model in whisper.cpp's ggml format: a file, or `s3://bucket/key`
@@ -67,22 +67,22 @@ pub struct EngineConfig {
         default_value = ".engines/models/silero-vad.bin"
     )]
     pub vad_model: PathBuf,
-    /// SHA-256 that the voice activity model must have; needed for one in the object store
+    /// Expected SHA-256 of the voice activity model; required for a model in the object store
     #[arg(long, env = "VIDP_VAD_MODEL_SHA256")]
     pub vad_model_sha256: Option<String>,
-    /// Threads per task of the speech model; by default the cores are shared out among the slots
+    /// Threads of the speech model per task; by default the cores are divided among the slots
     #[arg(long, env = "VIDP_SPEECH_THREADS")]
     pub threads: Option<usize>,
-    /// Programs.
+    /// Paths of ffmpeg and ffprobe.
     #[command(flatten)]
     pub tools: Tools,
-    /// Bounds on the media.
+    /// Limits on the media that the worker accepts.
     #[command(flatten)]
     pub limits: MediaLimits,
 }
 
 impl Role {
-    /// The stage this role serves.
+    /// The stage of this role.
     pub fn stage(self) -> Stage {
         match self {
             Role::Detect => Stage::Detect,
@@ -90,7 +90,7 @@ impl Role {
         }
     }
 
-    /// The port of its probes.
+    /// Port of the health and metrics endpoints.
     pub fn port(self) -> u16 {
         match self {
             Role::Detect => 8002,
@@ -100,8 +100,10 @@ impl Role {
 }
 
 impl EngineConfig {
-    /// Threads per task with so many `slots`. More threads than cores would spin against each other.
-    pub fn threads(&self, slots: usize) -> usize {
+    /// Threads per task when the worker has this number of `slots`.
+    ///
+    /// The total does not exceed the cores by default, because threads without a core spin against each other.
+    pub(crate) fn threads(&self, slots: usize) -> usize {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         self.threads.unwrap_or(cores.min(8) / slots.max(1)).max(1)
     }

@@ -1,22 +1,18 @@
-//! Speech: which language is spoken in a video, and what is said.
+//! Speech in videos: detection of the spoken language, transcripts and captions.
+//!
+//! The modules form floors, and imports point down only: the stages [`detect`] and [`subtitle`] use `transcribe`,
+//! which uses `model` (whisper.cpp), `audio` (decoding and voice activity) and `text` (words, languages and captions).
 
-pub mod audio;
-pub mod captions;
+mod audio;
+pub mod bench;
 pub mod config;
 pub mod detect;
-pub mod engine;
-pub mod fetch;
-pub mod formats;
-pub mod language;
-pub mod model;
-pub mod pack;
-pub mod script;
-pub mod speech;
+mod model;
 pub mod subtitle;
-pub mod transcribe;
-pub mod whisper;
-pub mod windows;
-pub mod words;
+mod text;
+mod transcribe;
 
 #[cfg(test)]
 mod tests;
+
+pub use model::{engine::Engine, fetch::fetch_models};

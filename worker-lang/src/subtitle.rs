@@ -1,14 +1,17 @@
-//! The `subtitle` stage: what is said, as captions and a transcript.
+//! The `subtitle` stage: makes captions and a transcript.
 
 use crate::{
-    audio::Track,
-    captions::{Cue, Rules, cues, rules_kept},
-    engine::{Engine, task_error},
-    formats::write,
-    speech::seconds,
-    transcribe::{self, Settings, Transcript},
-    whisper::WINDOW_SECONDS,
-    words::Word,
+    audio::{chunk::seconds, track::Track},
+    model::{
+        engine::{Engine, task_error},
+        whisper::WINDOW_SECONDS,
+    },
+    text::{
+        captions::{Cue, Rules, cues, rules_kept},
+        formats::write,
+        transcript::{Transcript, Word},
+    },
+    transcribe::{self, Settings},
 };
 use anyhow::Context;
 use std::{iter, sync::Arc, time::Instant};
@@ -20,26 +23,29 @@ use vidp_worker::{
     ffmpeg::{self, Input, MediaError, Probe},
 };
 
-/// Share of the attempt's progress that the transcription has; the rest is fetching and storing.
-const TRANSCRIPTION: f64 = 0.95;
-/// Blocks of audio that wait for the model, so that neither waits for the other.
-const AHEAD: usize = 2;
+/// Progress, 0 to 1, when the transcription is done. Storing the outputs is the rest.
+const TRANSCRIBED: f64 = 0.95;
+/// Decoded blocks that may wait for the model, so that decoding and transcription run at the same time.
+const MAX_QUEUED_BLOCKS: usize = 2;
 
-/// Runs one attempt.
+/// Runs an attempt of a `subtitle` task.
+///
+/// # Errors
+/// Those of the media, the models and the object store; skipped when the video has no audio or no speech.
 pub async fn run(engine: Arc<Engine>, attempt: Arc<Attempt>) -> Result<SubtitleReport, TaskError> {
     let Work::Subtitle(options) = &attempt.task.work else {
         return Err(TaskError::fail(
             FailureCode::Internal,
-            "this worker makes subtitles",
+            "the task is not a subtitle task",
         ));
     };
     let source = attempt.fetch_source().await?;
     let progress = {
         let attempt = attempt.clone();
-        move |share: f64, speed| attempt.progress("transcribe", share * TRANSCRIPTION, Some(speed))
+        move |share: f64, speed| attempt.progress("transcribe", share * TRANSCRIBED, Some(speed))
     };
     let transcript = transcribe(engine, Input::File(&source), options, progress, &attempt.cancel).await?;
-    attempt.progress("store", TRANSCRIPTION, None);
+    attempt.progress("store", TRANSCRIBED, None);
     let (report, cues) = caption(&transcript, options);
     for format in &options.formats {
         let document = write(*format, text_language(&transcript, options), &transcript, &cues);
@@ -50,10 +56,11 @@ pub async fn run(engine: Arc<Engine>, attempt: Arc<Attempt>) -> Result<SubtitleR
     Ok(report)
 }
 
-/// Transcribes the input's first audio track.
+/// Transcribes the first audio track of the input.
 ///
-/// `progress` gets the share done and the seconds of media per second, from the model's thread.
-pub async fn transcribe(
+/// `progress` receives the share that is done, 0 to 1, and the speed in seconds of media per second. The model's thread
+/// calls it.
+pub(crate) async fn transcribe(
     engine: Arc<Engine>,
     input: Input<'_>,
     options: &SubtitleOptions,
@@ -65,17 +72,18 @@ pub async fn transcribe(
         return Err(TaskError::Skip(SkipCode::NoAudio));
     };
     let track = Track {
-        engine: &engine,
+        tools: &engine.tools,
+        limits: &engine.limits,
         input,
         stream: audio.index,
     };
     let duration = probe.facts.duration;
-    // The model stops when the task does, and also when the audio turns out to be damaged.
+    // The guard stops the model when this function returns, for example because the audio is damaged.
     let stop = cancel.child_token();
-    let _stopped = stop.clone().drop_guard();
+    let _stop_on_return = stop.clone().drop_guard();
     let settings = settings(&engine, options, duration);
     let vad = engine.vad().map_err(task_error)?;
-    let (blocks, mut waiting) = mpsc::channel::<Vec<f32>>(AHEAD);
+    let (blocks, mut waiting) = mpsc::channel::<Vec<f32>>(MAX_QUEUED_BLOCKS);
     let (whisper, started) = (engine.whisper.clone(), Instant::now());
     let span = tracing::info_span!("process", program = "whisper");
     let model = tokio::task::spawn_blocking(move || {
@@ -91,12 +99,14 @@ pub async fn transcribe(
     });
     let work = async {
         let samples = track.stream(duration, blocks, cancel).await?;
-        let transcript = model.await.context("the speech model's thread ended");
+        let transcript = model
+            .await
+            .context("the speech model's thread ended unexpectedly");
         let transcript = transcript.flatten().map_err(task_error)?;
-        whole(&probe, seconds(samples))?;
+        check_complete(&probe, seconds(samples))?;
         Ok::<_, TaskError>(transcript)
     };
-    // A step of a large model may take long: whoever cancelled does not wait for it.
+    // A step of a large model may take long, so a cancellation does not wait for its end.
     let transcript = tokio::select! {
         done = work => done?,
         () = cancel.cancelled() => return Err(TaskError::Cancelled),
@@ -104,8 +114,10 @@ pub async fn transcribe(
     transcript.ok_or(TaskError::Skip(SkipCode::NoSpeech))
 }
 
-/// Shares the task's threads out: windows are transcribed side by side, because ggml's threads wait for each other by
-/// spinning. A track of a few windows gets them inside the model instead.
+/// Divides the task's threads among lanes.
+///
+/// Lanes transcribe windows in parallel, which is faster than several threads in one run, because ggml's threads spin
+/// while they wait for each other. A track with fewer windows than threads gets several threads per lane.
 fn settings(engine: &Engine, options: &SubtitleOptions, duration: f64) -> Settings {
     let windows = (duration / WINDOW_SECONDS).ceil().max(1.0) as usize;
     let lanes = engine.threads.min(windows);
@@ -117,24 +129,24 @@ fn settings(engine: &Engine, options: &SubtitleOptions, duration: f64) -> Settin
     }
 }
 
-/// Refuses a track of which far less could be decoded than the file says it has.
-fn whole(probe: &Probe, decoded: f64) -> Result<(), MediaError> {
-    let least = match probe.audio.first().and_then(|audio| audio.duration) {
-        Some(told) => told * 0.98 - 2.0,
-        // The container's duration may be that of the picture.
+/// Refuses a track with much less decoded audio than the file states.
+fn check_complete(probe: &Probe, decoded: f64) -> Result<(), MediaError> {
+    let required = match probe.audio.first().and_then(|audio| audio.duration) {
+        Some(stated) => stated * 0.98 - 2.0,
+        // The container's duration may be the duration of the picture.
         None => probe.facts.duration * 0.5 - 2.0,
     };
-    if decoded < least {
+    if decoded < required {
         return Err(MediaError::media(
             FailureCode::DamagedMedia,
-            format!("the file is damaged or incomplete: its sound ends after {decoded:.0} s"),
+            format!("the file is damaged or incomplete: its audio ends after {decoded:.0} s"),
         ));
     }
     Ok(())
 }
 
-/// The captions, and what the stage reports of them.
-pub fn caption(transcript: &Transcript, options: &SubtitleOptions) -> (SubtitleReport, Vec<Cue>) {
+/// Makes the captions and the report of the stage.
+pub(crate) fn caption(transcript: &Transcript, options: &SubtitleOptions) -> (SubtitleReport, Vec<Cue>) {
     let words: Vec<Word> = transcript
         .segments
         .iter()
@@ -158,7 +170,7 @@ pub fn caption(transcript: &Transcript, options: &SubtitleOptions) -> (SubtitleR
     (report, cues)
 }
 
-/// The language that the text is in, which need not be the one spoken.
+/// Code of the language of the text, which is English for a translation.
 fn text_language<'a>(transcript: &'a Transcript, options: &SubtitleOptions) -> &'a str {
     if options.translate {
         "en"

@@ -1,58 +1,60 @@
-//! Bits and bytes: what a rendition may spend. Pure.
+//! Size limits and bitrates of renditions. Pure.
 
 use crate::ladder::Rung;
 use vidp_contract::ScaleOptions;
 use vidp_worker::ffmpeg::Probe;
 
-/// Bits per second of a stereo track.
-const AUDIO: u64 = 128_000;
-/// Bits per second below which speech cannot be understood.
-pub const MIN_AUDIO: u64 = 24_000;
-/// Bits per second below which a picture cannot be recognised.
-pub const MIN_VIDEO: u64 = 16_000;
-/// Audio tracks that a rendition keeps at most.
-pub const MAX_TRACKS: usize = 8;
+/// Bits per second of a stereo track, unless the source has less.
+const MAX_AUDIO: u64 = 128_000;
+/// Bits per second of an audio track at least: below this rate speech is not intelligible.
+pub(crate) const MIN_AUDIO: u64 = 24_000;
+/// Bits per second of video at least: below this rate the picture is not recognisable.
+pub(crate) const MIN_VIDEO: u64 = 16_000;
+/// Audio tracks of a rendition at most.
+pub(crate) const MAX_TRACKS: usize = 8;
 
-/// What one rendition may use.
+/// Bitrates of one rendition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Budget {
+pub(crate) struct Budget {
     /// Bits per second of video.
-    pub video: u64,
+    pub(crate) video: u64,
     /// Bits per second of each audio track.
-    pub audio: u64,
+    pub(crate) audio: u64,
 }
 
-/// Bytes that a rendition may have at most, if there is a bound: the caller's, and the source's own size for the
-/// rendition that keeps its size in pixels.
-pub fn most_bytes(probe: &Probe, rung: &Rung, options: &ScaleOptions) -> Option<u64> {
-    let asked = options.max_size_mb.map(|mb| (mb * 1e6) as u64);
+/// Limit of a rendition's size in bytes, if it has one.
+///
+/// The limits are the caller's `max_size_mb` and, for a rendition with the source's picture size, the source's bytes.
+pub(crate) fn max_bytes(probe: &Probe, rung: &Rung, options: &ScaleOptions) -> Option<u64> {
+    let requested = options.max_size_mb.map(|mb| (mb * 1e6) as u64);
     let source = rung.full_size.then_some(probe.facts.size);
-    asked.into_iter().chain(source).min()
+    requested.into_iter().chain(source).min()
 }
 
-/// Bits per second of an audio track: never more than the source's own.
-pub fn audio_bitrate(probe: &Probe) -> u64 {
+/// Bits per second of each audio track: never more than the source's best track has.
+pub(crate) fn audio_bitrate(probe: &Probe) -> u64 {
     let source = probe.audio.iter().filter_map(|track| track.bitrate).max();
-    source.map_or(AUDIO, |bits| bits.clamp(MIN_AUDIO, AUDIO))
+    source.map_or(MAX_AUDIO, |bits| bits.clamp(MIN_AUDIO, MAX_AUDIO))
 }
 
-/// Bits per second of the source's video, said or reckoned from the file's size.
-pub fn source_video_bitrate(probe: &Probe) -> u64 {
-    let said = probe.video.as_ref().and_then(|video| video.bitrate);
+/// Bits per second of the source's video. It is computed from the file's bitrate when the stream states none.
+pub(crate) fn source_video_bitrate(probe: &Probe) -> u64 {
+    let stated = probe.video.as_ref().and_then(|video| video.bitrate);
     let audio: u64 = probe.audio.iter().map(|track| track.bitrate.unwrap_or(0)).sum();
-    said.unwrap_or_else(|| probe.facts.bitrate.saturating_sub(audio))
+    stated
+        .unwrap_or_else(|| probe.facts.bitrate.saturating_sub(audio))
         .max(MIN_VIDEO)
 }
 
-/// Splits `bytes` among the streams of a rendition; `None` when they cannot hold the media at all.
+/// Splits `bytes` among the streams of a rendition. `None` means that they cannot hold the media.
 ///
-/// 3 % and 2 kB are kept for the container and for rate control that misses. No more video bits than the source
-/// has: they would buy nothing.
-pub fn split(probe: &Probe, bytes: u64) -> Option<Budget> {
+/// 3 % and 2 kB are reserved for the container and for rate control that overshoots. The video never gets more bits
+/// than the source has, because they would not improve it.
+pub(crate) fn split(probe: &Probe, bytes: u64) -> Option<Budget> {
     let tracks = probe.audio.len().min(MAX_TRACKS) as u64;
     let bits = bytes.saturating_sub(2000) as f64 * 8.0 * 0.97;
     let rate = (bits / probe.facts.duration) as u64;
-    // Sound gets a fifth, when that is enough to be understood.
+    // The audio gets a fifth of the bits, but at least the rate at which speech is intelligible.
     let audio = audio_bitrate(probe).min((rate / 5).checked_div(tracks).unwrap_or(0).max(MIN_AUDIO));
     let video = rate
         .checked_sub(audio * tracks)
@@ -63,8 +65,8 @@ pub fn split(probe: &Probe, bytes: u64) -> Option<Budget> {
     })
 }
 
-/// Bytes below which [`split`] has no answer.
-pub fn least_bytes(probe: &Probe) -> u64 {
+/// Smallest size in bytes that [`split`] can divide.
+pub(crate) fn min_bytes(probe: &Probe) -> u64 {
     let tracks = probe.audio.len().min(MAX_TRACKS) as u64;
     let rate = (MIN_VIDEO + MIN_AUDIO * tracks) as f64;
     (rate * probe.facts.duration / 8.0 / 0.97) as u64 + 2001
@@ -119,7 +121,7 @@ mod tests {
     fn the_least_is_enough() {
         for (duration, tracks) in [(0.5, 0), (10.0, 1), (7200.0, 8)] {
             let probe = probe(duration, 1 << 34, tracks);
-            let least = least_bytes(&probe);
+            let least = min_bytes(&probe);
             assert!(split(&probe, least + 16).is_some(), "{duration} {tracks}");
             assert!(split(&probe, least - 600).is_none(), "{duration} {tracks}");
         }
@@ -134,7 +136,7 @@ mod tests {
                 max_size_mb,
                 ..ScaleOptions::default()
             };
-            assert_eq!(most_bytes(&probe, rung, &options), expected);
+            assert_eq!(max_bytes(&probe, rung, &options), expected);
         };
         check(&rung, None, Some(5_000_000));
         check(&rung, Some(9.0), Some(5_000_000));

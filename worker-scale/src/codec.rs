@@ -1,12 +1,12 @@
-//! Encoder arguments. Pure.
+//! Encoder arguments for each codec. Pure.
 
 use std::path::Path;
 use vidp_contract::Codec;
 
-/// How good or how large.
+/// Rate control of a video stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rate {
-    /// Constant quality, below a ceiling in bits per second if there is one.
+pub(crate) enum Rate {
+    /// Constant quality with an optional ceiling.
     Quality {
         /// Constant rate factor.
         crf: u8,
@@ -15,26 +15,26 @@ pub enum Rate {
     },
     /// Bits per second on average.
     Average(u64),
-    /// The source's own stream, as it is.
+    /// The source's stream is copied without encoding.
     Copy,
 }
 
-/// Which of its runs ffmpeg is in.
+/// Pass of an ffmpeg run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pass {
-    /// The only one.
+pub(crate) enum Pass {
+    /// A single pass.
     Only,
-    /// The first of two: statistics, no output.
+    /// The first of two passes: it writes statistics and no output.
     First,
-    /// The second of two.
+    /// The second of two passes: it reads the statistics.
     Second,
 }
 
 /// Arguments of one video stream.
 ///
-/// `preset` is for H.264 and H.265. `statistics` is the file two passes share; `fps` is frames per second. A key
-/// frame comes every 2 s, so that players can seek and switch between renditions.
-pub fn video(
+/// `preset` applies to H.264 and H.265. `statistics` is the file that two passes share; `fps` is frames per second.
+/// A key frame is forced every 2 s, so that players can seek and switch between renditions.
+pub(crate) fn video(
     codec: Codec,
     rate: &Rate,
     pass: Pass,
@@ -52,29 +52,29 @@ pub fn video(
     let mut args = match codec {
         Codec::H264 => words(&format!("-c:v libx264 -preset {preset}")),
         Codec::H265 => words(&format!("-c:v libx265 -preset {preset} -tag:v hvc1")),
-        // The GOP length, because this encoder does not obey forced key frames.
+        // SVT-AV1 ignores forced key frames, so `-g` sets the GOP length.
         Codec::Av1 => words(&format!(
             "-c:v libsvtav1 -preset 8 -g {:.0}",
             (fps * 2.0).max(1.0)
         )),
         Codec::Vp9 => words("-c:v libvpx-vp9 -deadline good -cpu-used 5 -row-mt 1"),
     };
-    // Frames keep their own times; nothing is repeated to fill a fixed rate.
+    // Frames keep their timestamps; no frame is repeated to fill a constant rate.
     args.extend(words("-fps_mode vfr -force_key_frames expr:gte(t,n_forced*2)"));
     match (codec, rate) {
-        // 0 means "no bound but the quality" to this encoder, and a bitrate is a ceiling.
+        // For libvpx-vp9, bitrate 0 selects constant quality without a ceiling, and any other bitrate is the ceiling.
         (Codec::Vp9, Rate::Quality { crf, ceiling }) => {
             args.extend(words(&format!("-crf {crf} -b:v {}", ceiling.unwrap_or(0))));
         }
         (_, Rate::Quality { crf, ceiling }) => {
             args.extend(words(&format!("-crf {crf}")));
-            // Debian 12's ffmpeg has no capped quality for AV1; a file that grew too large is made again.
+            // Debian 12's ffmpeg has no ceiling for AV1; a file that is too large is encoded again.
             if let (Some(ceiling), true) = (ceiling, codec != Codec::Av1) {
                 args.extend(words(&format!("-maxrate {ceiling} -bufsize {}", ceiling * 2)));
             }
         }
         (_, Rate::Average(bitrate)) => args.extend(words(&format!("-b:v {bitrate}"))),
-        (_, Rate::Copy) => unreachable!("answered above"),
+        (_, Rate::Copy) => unreachable!("copied streams return above"),
     }
     let statistics = statistics.to_string_lossy();
     let number = match pass {
@@ -84,7 +84,7 @@ pub fn video(
     };
     match (codec, number) {
         (Codec::H265, Some(number)) => {
-            // Colons separate its parameters.
+            // Colons separate the parameters of x265.
             let statistics = statistics.replace(':', "\\:");
             args.extend([
                 "-x265-params".into(),
@@ -105,14 +105,15 @@ pub fn video(
     args
 }
 
-/// Whether the encoder can work in two passes. SVT-AV1 cannot, as Debian 12's ffmpeg drives it; it is held to a
-/// size by trying again.
-pub fn has_two_passes(codec: Codec) -> bool {
+/// True when the encoder supports two passes.
+///
+/// Debian 12's ffmpeg has no two-pass mode for SVT-AV1, so repeated encoding enforces its size limit.
+pub(crate) fn has_two_passes(codec: Codec) -> bool {
     codec != Codec::Av1
 }
 
-/// Arguments of all audio streams: stereo at 48 kHz, which every player takes, with gaps filled by silence.
-pub fn audio(codec: Codec, bitrate: u64) -> Vec<String> {
+/// Arguments of all audio streams: stereo at 48 kHz, which every player supports, with silence in gaps.
+pub(crate) fn audio(codec: Codec, bitrate: u64) -> Vec<String> {
     let encoder = match codec {
         Codec::H264 | Codec::H265 => "aac",
         Codec::Av1 | Codec::Vp9 => "libopus",
@@ -122,8 +123,8 @@ pub fn audio(codec: Codec, bitrate: u64) -> Vec<String> {
     ))
 }
 
-/// The name ffprobe has for the video codec.
-pub fn video_name(codec: Codec) -> &'static str {
+/// ffprobe's name of the video codec.
+pub(crate) fn video_name(codec: Codec) -> &'static str {
     match codec {
         Codec::H264 => "h264",
         Codec::H265 => "hevc",
@@ -133,7 +134,7 @@ pub fn video_name(codec: Codec) -> &'static str {
 }
 
 /// Media type of a rendition.
-pub fn content_type(codec: Codec) -> &'static str {
+pub(crate) fn content_type(codec: Codec) -> &'static str {
     if codec == Codec::Vp9 {
         "video/webm"
     } else {

@@ -1,10 +1,10 @@
-//! What ffmpeg is told. Pure.
+//! Builds ffmpeg's arguments for a job. Pure.
 
 use crate::{
     budget::MAX_TRACKS,
     codec::{self, Pass, Rate},
-    encode::{Job, Target},
     graph::{frame_rate, graph},
+    job::{Job, Target},
     ladder::Rung,
 };
 use std::ffi::OsString;
@@ -12,12 +12,15 @@ use vidp_contract::Codec;
 use vidp_worker::ffmpeg::{Input, MediaError};
 
 impl Job<'_> {
-    /// Everything ffmpeg is told. Also what somebody would type who wants the same by hand.
+    /// All arguments of one ffmpeg run. They reproduce the run when they are given to ffmpeg by hand.
+    ///
+    /// # Errors
+    /// `no_video_stream` when the source has none.
     pub(crate) fn args(&self, targets: &[Target], pass: Pass) -> Result<Vec<OsString>, MediaError> {
         let (track, details) = self.video()?;
         let codec = self.options.codec;
         let mut args: Vec<OsString> = self.settings.limits.decode_args().into();
-        // More than a fifth of the packets broken is damage; less is what any broadcast recording has.
+        // More than a fifth of broken packets counts as damage. Broadcast recordings normally have less.
         args.extend(["-max_error_rate".into(), "0.2".into()]);
         args.extend(Input::File(self.source).args());
         let encoded: Vec<Rung> = targets
@@ -48,7 +51,7 @@ impl Job<'_> {
         Ok(args)
     }
 
-    /// Every track that can be decoded, up to [`MAX_TRACKS`], the default one first, with its language.
+    /// Maps the decodable audio tracks with their languages, at most [`MAX_TRACKS`], the default track first.
     fn audio_args(&self, target: &Target, pass: Pass) -> Vec<OsString> {
         let tracks = &self.probe.audio[..self.probe.audio.len().min(MAX_TRACKS)];
         let mut args: Vec<String> = Vec::new();
@@ -59,7 +62,8 @@ impl Job<'_> {
             }
         }
         if !tracks.is_empty() && pass == Pass::First {
-            // The statistics are found again by the stream's number, so that the audio must be there; not encoded.
+            // The second pass finds its statistics by stream number, so the first pass needs the same streams.
+            // Copying them avoids the cost of encoding.
             args.extend(["-c:a".into(), "copy".into()]);
         } else if !tracks.is_empty() {
             args.extend(codec::audio(self.options.codec, target.audio));
@@ -67,6 +71,7 @@ impl Job<'_> {
         args.into_iter().map(OsString::from).collect()
     }
 
+    /// The output format and file; the first of two passes writes no file.
     fn container_args(&self, target: &Target, pass: Pass) -> Vec<OsString> {
         let path = self.path(&target.rung).into();
         match (pass, self.options.codec) {

@@ -1,4 +1,4 @@
-//! The filter graph that turns one decoded picture into every rendition. Pure.
+//! Filter graph that scales one decoded picture to every rendition. Pure.
 
 use crate::ladder::Rung;
 use vidp_contract::VideoTrack;
@@ -6,14 +6,14 @@ use vidp_worker::ffmpeg::VideoDetails;
 
 /// Frames per second of a rendition at most.
 const MAX_FPS: f64 = 60.0;
-/// Short side from which untagged video is taken for HD, with HD's colour matrix.
-const HD: u32 = 720;
+/// Short side in pixels from which untagged video is assumed to have the colour matrix of HD.
+const HD_SHORT_SIDE: u32 = 720;
 
-/// `-filter_complex` with one output pad `[v0]`, `[v1]` … per rung, largest first.
+/// Value of `-filter_complex` with one output pad `[v0]`, `[v1]` … per rung, largest first.
 ///
-/// ffmpeg has turned the picture upright before the first filter. Each rung is scaled from the rung above it, which
-/// is cheaper than from the source and looks the same.
-pub fn graph(track: &VideoTrack, details: &VideoDetails, rungs: &[Rung]) -> String {
+/// ffmpeg rotates the picture upright before the first filter. Each rung is scaled from the rung above it, which is
+/// cheaper than scaling from the source and looks the same.
+pub(crate) fn graph(track: &VideoTrack, details: &VideoDetails, rungs: &[Rung]) -> String {
     let mut steps = Vec::new();
     if track.interlaced {
         steps.push("bwdif=mode=send_frame".to_owned());
@@ -23,7 +23,7 @@ pub fn graph(track: &VideoTrack, details: &VideoDetails, rungs: &[Rung]) -> Stri
     }
     let first = &rungs[0];
     let resize = format!("scale={}:{}:flags=bicubic", first.width, first.height);
-    // The tone mapping is the dearest step: it works on the largest rendition, not on the source.
+    // Tone mapping is the most expensive step, so it runs after the first scaling and not on the source.
     match (&details.transfer, untagged(track, details)) {
         (Some(transfer), _) if track.hdr => {
             steps.push(resize);
@@ -40,7 +40,8 @@ pub fn graph(track: &VideoTrack, details: &VideoDetails, rungs: &[Rung]) -> Stri
                 ""
             };
             steps.push(format!("{resize}:out_range=tv{full_matrix}"));
-            // Said out loud, because a player guesses by the size, and guesses wrong once HD is scaled down to SD.
+            // Players guess untagged colours from the picture size, which is wrong for HD scaled down to SD. The
+            // tags are therefore explicit.
             steps.push(format!(
                 "setparams=colorspace={matrix}:color_primaries={matrix}:color_trc={matrix}"
             ));
@@ -60,9 +61,10 @@ pub fn graph(track: &VideoTrack, details: &VideoDetails, rungs: &[Rung]) -> Stri
 
 /// Frames per second of the renditions.
 ///
-/// Above 60 every second (third …) frame is kept, so that motion stays even; below, the frames keep their own times.
-pub fn frame_rate(track: &VideoTrack) -> f64 {
-    // A hair above 60 is 60: containers round their times.
+/// Above 60 the result is the source's rate divided by a whole number, so that motion stays even. At 60 and below it
+/// is the source's rate, and the frames keep their timestamps.
+pub(crate) fn frame_rate(track: &VideoTrack) -> f64 {
+    // Containers round timestamps, so a rate up to 1 % above 60 counts as 60.
     track.fps / (track.fps / (MAX_FPS * 1.01)).ceil().max(1.0)
 }
 
@@ -70,17 +72,19 @@ fn is_rgb(details: &VideoDetails) -> bool {
     details.matrix.as_deref() == Some("gbr")
 }
 
-/// The matrix to assume when the file names none.
+/// The colour matrix to assume when the file does not state a usable one.
 fn untagged(track: &VideoTrack, details: &VideoDetails) -> Option<&'static str> {
     match details.matrix {
         Some(_) if !is_rgb(details) => None,
-        _ if is_rgb(details) || track.width.min(track.height) >= HD => Some("bt709"),
+        _ if is_rgb(details) || track.width.min(track.height) >= HD_SHORT_SIDE => Some("bt709"),
         _ => Some("smpte170m"),
     }
 }
 
-/// PQ or HLG to BT.709: linear light, tone curve, back. White of 203 cd/m² (ITU-R BT.2408) becomes SDR white, and the
-/// curve (Möbius) leaves what is darker nearly as it was.
+/// Filters that convert PQ or HLG to BT.709 through linear light.
+///
+/// Reference white of 203 cd/m² (ITU-R BT.2408) becomes SDR white. The Möbius tone curve leaves darker values nearly
+/// unchanged.
 fn to_sdr(transfer: &str, matrix: Option<&str>, primaries: Option<&str>) -> String {
     let matrix = matrix.unwrap_or("bt2020nc");
     let primaries = primaries.unwrap_or("bt2020");

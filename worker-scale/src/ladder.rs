@@ -1,17 +1,17 @@
-//! Which renditions to make of a picture. Pure.
+//! Selects the renditions of a picture. Pure.
 
 use vidp_contract::{Codec, Rendition};
 
-/// One rendition to make. Both sides are even.
+/// One rendition of the ladder. Both sides are even.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rung {
-    /// `720p`: the short side.
+    /// Short side as a label, for example `720p`.
     pub label: String,
-    /// Pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: u32,
-    /// The picture keeps the size of the source.
+    /// True when the picture has the size of the source.
     pub full_size: bool,
 }
 
@@ -27,22 +27,22 @@ impl Rung {
     }
 
     /// Name of the output, for example `720p.mp4`.
-    pub fn file_name(&self, codec: Codec) -> String {
+    pub(crate) fn file_name(&self, codec: Codec) -> String {
         let extension = if codec == Codec::Vp9 { "webm" } else { "mp4" };
         format!("{}.{extension}", self.label)
     }
 }
 
-/// The rungs asked for that the source can fill, largest first.
+/// The requested rungs that are not larger than the source, largest first.
 ///
-/// `width` and `height` are the source as shown: upright, with square pixels. Rungs count by the short side, so a
-/// portrait video gets the same ladder as a landscape one. Nothing is enlarged: a rung above the source is left
-/// out, and when that leaves none, one rendition keeps the source's size and is named by it (`180p`), because a
-/// file called `360p` should have 360 lines.
-pub fn ladder(width: u32, height: u32, asked: &[Rendition]) -> Vec<Rung> {
+/// `width` and `height` are the size of the displayed source: upright, with square pixels. Rungs are measured by the
+/// short side, so portrait and landscape videos get the same ladder. The picture is never enlarged. When every
+/// requested rung is larger than the source, the ladder has one rung of the source's size, labelled by that size (for
+/// example `180p`), because a file named `360p` should have 360 lines.
+pub(crate) fn ladder(width: u32, height: u32, requested: &[Rendition]) -> Vec<Rung> {
     let source = (width, height);
     let short_side = width.min(height);
-    let mut sides: Vec<u32> = asked
+    let mut sides: Vec<u32> = requested
         .iter()
         .map(|rendition| rendition.short_side())
         .filter(|side| *side <= short_side)
@@ -69,7 +69,7 @@ pub fn ladder(width: u32, height: u32, asked: &[Rendition]) -> Vec<Rung> {
         .collect()
 }
 
-/// The largest even number that is not larger, at least 2: 4:2:0 video has no odd sizes.
+/// Rounds down to an even number, at least 2, because 4:2:0 video has no odd sizes.
 fn even(pixels: u32) -> u32 {
     (pixels & !1).max(2)
 }

@@ -1,16 +1,24 @@
-//! The `scale` stage, step by step: probe → [`ladder`] → [`encode`] (with [`graph`], [`codec`], [`budget`] and
-//! `command`) → [`verify`] → [`preview`] → store. [`scale`] is the whole of it.
+//! The `scale` stage: renditions, a poster and a storyboard of a video.
+//!
+//! [`scale()`] runs these steps: probe, `ladder`, [`encode()`], `verify`, [`preview`], store. The modules `ladder`,
+//! `graph`, `codec`, `budget` and `grid` are pure; `command` builds ffmpeg's arguments from them.
 
-pub mod budget;
-pub mod codec;
+mod budget;
+mod codec;
 mod command;
 mod config;
-pub mod encode;
-pub mod graph;
-pub mod ladder;
+mod encode;
+mod graph;
+mod grid;
+mod job;
+mod ladder;
 pub mod preview;
 mod scale;
-pub mod verify;
+mod targets;
+mod verify;
 
 pub use config::{Config, Settings};
+pub use encode::encode;
+pub use job::{Job, OnProgress, Rendition};
+pub use ladder::Rung;
 pub use scale::scale;

@@ -1,4 +1,4 @@
-//! The `scale` worker: probes a video and makes renditions, a poster and a storyboard of it.
+//! The `scale` worker: makes renditions, a poster and a storyboard of each video in its queue.
 
 use clap::Parser;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use vidp_common::{config::ServiceCommand, service, telemetry};
 use vidp_contract::Stage;
 use worker_scale::{Config, scale};
 
-/// The port of the stage's deployment.
+/// Port of the health and metrics endpoints.
 const PORT: u16 = 8003;
 
 #[tokio::main]

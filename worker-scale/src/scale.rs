@@ -1,8 +1,10 @@
-//! The handler: from a task to its stored outputs.
+//! Handler of the stage: runs a task and stores its outputs.
 
 use crate::{
-    Settings, codec,
-    encode::{Job, Rendition, encode},
+    codec,
+    config::Settings,
+    encode::encode,
+    job::{Job, Rendition},
     preview,
 };
 use futures_util::future::try_join_all;
@@ -13,17 +15,20 @@ use vidp_worker::{
     ffmpeg::{self, Input},
 };
 
-/// Share of the progress bar at which the source has been fetched.
+/// Progress, 0 to 1, when the source has been fetched.
 const FETCHED: f64 = 0.1;
-/// Share of the progress bar at which everything is encoded.
+/// Progress, 0 to 1, when all renditions are encoded.
 const ENCODED: f64 = 0.9;
 
 /// Makes the renditions, poster and storyboard of the task's video and stores them.
+///
+/// # Errors
+/// Those of [`encode()`], of the previews and of the object store.
 pub async fn scale(attempt: Arc<Attempt>, settings: Arc<Settings>) -> Result<ScaleReport, TaskError> {
     let Work::Scale(options) = &attempt.task.work else {
         return Err(TaskError::fail(
             FailureCode::Internal,
-            "the task is not for this worker",
+            "the task is not a scale task",
         ));
     };
     let source = attempt.fetch_source().await?;
@@ -61,6 +66,7 @@ pub async fn scale(attempt: Arc<Attempt>, settings: Arc<Settings>) -> Result<Sca
     })
 }
 
+/// Makes and stores the poster of the largest rendition and the storyboard of the smallest.
 async fn previews(attempt: &Attempt, settings: &Settings, renditions: &[Rendition]) -> Result<(), TaskError> {
     let (Some(largest), Some(smallest)) = (renditions.first(), renditions.last()) else {
         return Ok(());

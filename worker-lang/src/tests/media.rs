@@ -1,6 +1,6 @@
 //! Models, speech and other sounds for the tests.
 
-use crate::{audio::Track, config::EngineConfig, engine::Engine};
+use crate::{audio::track::Track, config::EngineConfig, model::engine::Engine};
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
@@ -17,15 +17,16 @@ use tokio_util::sync::CancellationToken;
 use vidp_common::process::{self, Limits};
 use vidp_worker::ffmpeg::{Input, MediaLimits, Tools};
 
-/// A media file, removed with the value if the test made it.
-pub struct Media {
-    pub path: PathBuf,
+/// A media file. A file that the test made is removed when the value is dropped.
+pub(crate) struct Media {
+    /// Path of the file.
+    pub(crate) path: PathBuf,
     _folder: Option<TempDir>,
 }
 
 impl Media {
-    /// What ffmpeg makes of `args`.
-    pub async fn make<A: AsRef<OsStr>>(args: &[A], extension: &str) -> Media {
+    /// Makes a file with ffmpeg from `args`.
+    pub(crate) async fn make<A: AsRef<OsStr>>(args: &[A], extension: &str) -> Media {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("media").with_extension(extension);
         let quiet = ["-nostdin", "-v", "error"].map(OsStr::new);
@@ -57,32 +58,35 @@ impl Media {
     }
 }
 
+/// Folder of the repository.
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
+/// Path of a file in the samples of speech.
 fn speech(code: &str, extension: &str) -> PathBuf {
     root().join("samples/speech").join(code).with_extension(extension)
 }
 
-/// Half a minute of recorded speech.
-pub fn sample(code: &str) -> Media {
+/// Half a minute of recorded speech in the language `code`.
+pub(crate) fn sample(code: &str) -> Media {
     Media {
         path: speech(code, "ogg"),
         _folder: None,
     }
 }
 
-/// What is said in it.
-pub fn said(code: &str) -> String {
+/// The reference text of the sample.
+pub(crate) fn reference(code: &str) -> String {
     std::fs::read_to_string(speech(code, "txt")).unwrap()
 }
 
-/// The sample's first `seconds`.
-pub async fn sound(code: &str, seconds: f64) -> Vec<f32> {
+/// The first `seconds` of the sample.
+pub(crate) async fn sound(code: &str, seconds: f64) -> Vec<f32> {
     let (engine, media) = (engine(), sample(code));
     let track = Track {
-        engine: &engine,
+        tools: &engine.tools,
+        limits: &engine.limits,
         input: Input::File(&media.path),
         stream: 0,
     };
@@ -94,8 +98,8 @@ pub async fn sound(code: &str, seconds: f64) -> Vec<f32> {
     piece.samples
 }
 
-/// The sample so many times in a row, with a picture in an `mp4`, whose index comes first.
-pub async fn repeated(code: &str, times: usize, extension: &str) -> Media {
+/// The sample, repeated `times` times. An `mp4` also has a picture, and its index precedes the media.
+pub(crate) async fn repeated(code: &str, times: usize, extension: &str) -> Media {
     let (loops, path) = ((times - 1).to_string(), speech(code, "ogg"));
     let mut args: Vec<&OsStr> = ["-stream_loop", &loops, "-i"].map(OsStr::new).to_vec();
     args.push(path.as_os_str());
@@ -115,8 +119,8 @@ pub async fn repeated(code: &str, times: usize, extension: &str) -> Media {
     Media::make(&args, extension).await
 }
 
-/// 40 s of a melody of tones, then the sample.
-pub async fn tones_then(code: &str) -> Media {
+/// A melody of 40 s, followed by the sample.
+pub(crate) async fn tones_then(code: &str) -> Media {
     let path = speech(code, "ogg");
     let melody = "aevalsrc='0.3*sin(2*PI*t*(220+110*mod(floor(t*4),5)))':duration=40:sample_rate=16000";
     let mut args: Vec<&OsStr> = ["-f", "lavfi", "-i", melody, "-i"].map(OsStr::new).to_vec();
@@ -125,16 +129,16 @@ pub async fn tones_then(code: &str) -> Media {
     Media::make(&args, "ogg").await
 }
 
-/// The models' places.
-pub fn config() -> EngineConfig {
-    let place = |variable: &str, name: &str| match std::env::var_os(variable) {
+/// Settings with the paths of the models.
+pub(crate) fn config() -> EngineConfig {
+    let path = |variable: &str, name: &str| match std::env::var_os(variable) {
         Some(path) => PathBuf::from(path),
         None => root().join(".engines/models").join(name),
     };
     EngineConfig {
-        whisper_model: place("VIDP_WHISPER_MODEL", "ggml-base-q8_0.bin"),
+        whisper_model: path("VIDP_WHISPER_MODEL", "ggml-base-q8_0.bin"),
         whisper_model_sha256: None,
-        vad_model: place("VIDP_VAD_MODEL", "silero-vad.bin"),
+        vad_model: path("VIDP_VAD_MODEL", "silero-vad.bin"),
         vad_model_sha256: None,
         threads: Some(1),
         tools: Tools::default(),
@@ -142,23 +146,24 @@ pub fn config() -> EngineConfig {
     }
 }
 
-/// One engine for all tests, as a process has one.
-pub fn engine() -> Arc<Engine> {
+/// The engine, which all tests share.
+pub(crate) fn engine() -> Arc<Engine> {
     static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(|| {
         let engine = Engine::load(&config(), 1);
-        Arc::new(engine.unwrap_or_else(|error| panic!("{error:#}\n`make setup` makes the models")))
+        Arc::new(engine.unwrap_or_else(|error| panic!("{error:#}\n`make setup` creates the models")))
     });
     ENGINE.clone()
 }
 
-/// A web server with one file.
-pub struct Server {
-    pub url: String,
+/// A web server for one file. It stops when the value is dropped.
+pub(crate) struct Server {
+    /// URL of the file.
+    pub(crate) url: String,
     _tasks: JoinSet<()>,
 }
 
-/// Serves a file, whole or by range, as an object store does.
-pub async fn serve(path: &Path) -> Server {
+/// Serves a file, completely or by range, as an object store does.
+pub(crate) async fn serve(path: &Path) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/object?signature=x", listener.local_addr().unwrap());
     let path = path.to_owned();
@@ -173,6 +178,7 @@ pub async fn serve(path: &Path) -> Server {
     Server { url, _tasks: tasks }
 }
 
+/// Answers one request.
 async fn answer(client: TcpStream, path: &Path) -> std::io::Result<()> {
     let mut client = BufReader::new(client);
     let mut file = tokio::fs::File::open(path).await?;

@@ -1,0 +1,115 @@
+//! Chooses the rates of each rendition, for the first round and after a round that made it too large.
+
+use crate::{
+    budget,
+    codec::{self, Rate},
+    graph::frame_rate,
+    job::{Job, Rendition, Target},
+    ladder::Rung,
+};
+use vidp_contract::FailureCode;
+use vidp_worker::ffmpeg::MediaError;
+
+/// Containers that store a time for every frame, which a copied stream needs.
+const TIMED_CONTAINERS: [&str; 2] = ["mov", "matroska"];
+
+impl Job<'_> {
+    /// The target of a rung in the first round.
+    ///
+    /// # Errors
+    /// `media_too_long` when `max_size_mb` cannot hold the media.
+    pub(crate) fn first_target(&self, rung: Rung) -> Result<Target, MediaError> {
+        if self.options.max_size_mb.is_some() {
+            let limit = budget::max_bytes(self.probe, &rung, self.options).unwrap_or(u64::MAX);
+            let budget = budget::split(self.probe, limit).ok_or_else(|| self.cannot_fit())?;
+            return Ok(Target {
+                rung,
+                rate: Rate::Average(budget.video),
+                audio: budget.audio,
+            });
+        }
+        // At the source's own size, a bitrate above the source's adds bytes but no quality.
+        let ceiling = rung
+            .full_size
+            .then(|| budget::source_video_bitrate(self.probe) / 100 * 95);
+        let crf = self.options.crf;
+        Ok(Target {
+            rung,
+            rate: Rate::Quality { crf, ceiling },
+            audio: budget::audio_bitrate(self.probe),
+        })
+    }
+
+    /// The next target for a rendition that has `size` bytes and may have `limit`.
+    pub(crate) fn smaller_target(&self, target: Target, size: u64, limit: u64) -> Target {
+        let (rate, audio) = match target.rate {
+            // The source is small enough and has the right codec: copying it loses no quality.
+            Rate::Quality { .. } if self.can_copy(&target.rung) => (Rate::Copy, target.audio),
+            Rate::Quality { .. } | Rate::Copy => match budget::split(self.probe, limit) {
+                Some(budget) => (Rate::Average(budget.video), budget.audio),
+                None => (Rate::Average(budget::MIN_VIDEO), budget::MIN_AUDIO),
+            },
+            Rate::Average(bitrate) => {
+                let share = limit as f64 / size as f64 * 0.95;
+                let smaller = |bits: u64| (bits as f64 * share) as u64;
+                (
+                    Rate::Average(smaller(bitrate).max(1000)),
+                    smaller(target.audio).max(budget::MIN_AUDIO),
+                )
+            }
+        };
+        Target {
+            rung: target.rung,
+            rate,
+            audio,
+        }
+    }
+
+    /// True when the source's video stream, copied unchanged, is a valid rendition for the rung.
+    fn can_copy(&self, rung: &Rung) -> bool {
+        let Ok((track, details)) = self.video() else {
+            return false;
+        };
+        track.codec == codec::video_name(self.options.codec)
+            && track.pixel_format == "yuv420p"
+            && (details.width, details.height) == (rung.width, rung.height)
+            && (track.width, track.height) == (rung.width, rung.height)
+            && track.rotation == 0
+            && !track.interlaced
+            && !track.hdr
+            && frame_rate(track) == track.fps
+            && TIMED_CONTAINERS
+                .iter()
+                .any(|name| self.probe.facts.container.starts_with(name))
+    }
+
+    /// Decides on a rendition that is too large after the last round.
+    ///
+    /// The caller's limit is strict. A rendition may exceed the source's size, which happens only to the smallest
+    /// files, where the container has more bytes than the picture.
+    pub(crate) fn accept_large(&self, rendition: Rendition) -> Result<Rendition, MediaError> {
+        let size = rendition.facts.size;
+        if self.options.max_size_mb.is_some_and(|mb| size as f64 > mb * 1e6) {
+            return Err(self.cannot_fit());
+        }
+        tracing::warn!(
+            size,
+            source = self.probe.facts.size,
+            "a rendition is larger than its source"
+        );
+        Ok(rendition)
+    }
+
+    /// The error for media that `max_size_mb` cannot hold.
+    ///
+    /// The code is `media_too_long` because it is the stable code that names the cause: too many seconds for the bytes.
+    fn cannot_fit(&self) -> MediaError {
+        let seconds = self.probe.facts.duration;
+        let limit = self.options.max_size_mb.unwrap_or(0.0);
+        let required = budget::min_bytes(self.probe) as f64 / 1e6;
+        MediaError::media(
+            FailureCode::MediaTooLong,
+            format!("{seconds:.0} s of media do not fit into {limit} MB; allow at least {required:.3} MB"),
+        )
+    }
+}
