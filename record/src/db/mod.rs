@@ -5,6 +5,7 @@
 
 mod batches;
 mod client;
+mod deliveries;
 mod jobs;
 mod keys;
 mod open;
@@ -13,9 +14,9 @@ mod webhooks;
 
 pub use batches::Counts;
 pub use client::{Db, DbError};
+pub use deliveries::Next;
 pub use jobs::{Ages, Filter, Updated};
 pub use open::Open;
-pub use webhooks::Next;
 
 impl Db {
     /// Creates the indexes of every collection.
@@ -25,9 +26,10 @@ impl Db {
         self.ensure_indexes_of(batches::NAME, batches::indexes()).await?;
         self.ensure_indexes_of(resumables::NAME, resumables::indexes())
             .await?;
-        for (name, indexes) in webhooks::indexes() {
-            self.ensure_indexes_of(name, indexes).await?;
-        }
+        self.ensure_indexes_of(webhooks::NAME, webhooks::indexes())
+            .await?;
+        self.ensure_indexes_of(deliveries::NAME, deliveries::indexes())
+            .await?;
         self.set_indexed();
         Ok(())
     }

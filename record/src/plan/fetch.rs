@@ -1,9 +1,12 @@
 //! What becomes of a job whose source is still to be fetched.
 
-use super::settle::{end, error, settle};
+use super::{
+    settle::settle,
+    stage::{end, error},
+    times::Times,
+};
 use crate::{
     job::{Job, JobStatus, StageStatus},
-    plan::Times,
     source::Fetch,
     time::later,
 };
@@ -100,6 +103,7 @@ fn waiting(job: &mut Job) -> Option<&mut Fetch> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::requests::cancelled;
     use vidp_contract::JobOptions;
 
     const LEASE: Duration = Duration::from_secs(20);
@@ -167,8 +171,8 @@ mod tests {
         };
         assert!(failed(&mut gone, &failure, times(), now));
         assert_eq!(gone.status, JobStatus::Failed);
-        let mut cancelled = job(now);
-        assert!(crate::plan::cancelled(&mut cancelled, times(), now));
-        assert!(!claim(&mut cancelled, LEASE, now));
+        let mut job = job(now);
+        assert!(cancelled(&mut job, times(), now));
+        assert!(!claim(&mut job, LEASE, now));
     }
 }

@@ -6,9 +6,12 @@ use super::{
     tests::{TIMES, job, progress},
     *,
 };
+use crate::job::{DispatchState, Job, JobStatus, StageStatus};
+use mongodb::bson::DateTime;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use vidp_contract::{Output, SkipCode, Success, Timings};
+use uuid::Uuid;
+use vidp_contract::{FailureCode, Outcome, Output, Progress, SkipCode, Stage, Success, TaskResult, Timings};
 
 const LIMIT: u32 = 3;
 

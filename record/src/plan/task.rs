@@ -1,6 +1,6 @@
 //! The task message of a stage.
 
-use super::settle::report;
+use super::stage::report;
 use crate::{job::Job, time::later};
 use mongodb::bson::DateTime;
 use std::time::Duration;

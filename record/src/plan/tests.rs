@@ -1,6 +1,16 @@
 use super::*;
+use crate::{
+    job::{DispatchState, Job, JobStatus},
+    source::SourceState,
+};
+use mongodb::bson::DateTime;
 use serde_json::{Map, json};
-use vidp_contract::{JobOptions, SkipCode, Success, Timings, Work};
+use std::{collections::BTreeMap, time::Duration};
+use uuid::Uuid;
+use vidp_contract::{
+    FailureCode, JobOptions, Outcome, Progress, SkipCode, Stage, Success, TaskResult, Timestamp, Timings,
+    Work,
+};
 
 pub(super) const TIMES: Times = Times {
     stale: Duration::from_secs(60),
