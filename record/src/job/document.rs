@@ -1,4 +1,4 @@
-//! The job document: the record of everything VidP knows about an upload. MongoDB, collection `jobs`.
+//! The document of one job.
 
 use super::{
     event::{Announcement, EventKind, LastEvent},
@@ -16,55 +16,65 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 use vidp_contract::{JobOptions, Lane, Stage, TraceParent};
 
-/// One upload and what becomes of it.
+/// A job: one video and the stages that process it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Job {
-    /// UUIDv7, so that ids sort by the time of creation.
+    /// UUIDv7, so that ids sort by time of creation.
     #[serde(rename = "_id", with = "uuid::serde::hyphenated")]
     pub id: Uuid,
-    /// Counts the changes; every update is a compare-and-set on it.
+    /// Revision. Every update is a compare-and-set on it.
     pub rev: i64,
-    /// Whose job it is; nobody else sees it. Never changes.
+    /// Owner of the job; other tenants cannot see it. Never changes.
     #[serde(default = "local_tenant")]
     pub tenant: String,
-    /// The latest change that clients see.
+    /// The latest change that is visible to clients.
     #[serde(default)]
     pub event: LastEvent,
+    /// Status of the whole job; it follows from the stages.
     pub status: JobStatus,
-    /// The requested stages and no others.
+    /// The requested stages only.
     pub stages: BTreeMap<Stage, StageState>,
+    /// The source file.
     pub source: SourceState,
-    /// Present while the source is still to be fetched from where it is referred to.
+    /// Present while the source is still to be fetched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fetch: Option<Fetch>,
+    /// Options that the client requested.
     pub options: JobOptions,
-    /// Present while the client sends the source to the store itself.
+    /// Present while the client sends the source to the object store itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direct: Option<Direct>,
+    /// Priority lane of the job's tasks.
     pub lane: Lane,
+    /// Id of the batch that created the job.
     pub batch_id: Option<String>,
+    /// The client's own id of the video.
     pub external_id: Option<String>,
+    /// The client's own data, returned unchanged.
     pub metadata: Map<String, Value>,
-    /// The client's, unique among its tenant's jobs; gone when the upload comes to nothing.
+    /// The client's idempotency key, unique within the tenant. Cleared when the job ends without a source.
     pub idempotency_key: Option<String>,
-    /// SHA-256 of the request that made the job, when it came with a key; known when the upload is complete.
+    /// SHA-256 of the creating request, if it had an idempotency key; set when the upload is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_hash: Option<String>,
-    /// The upload's place in the job's trace.
+    /// Span of the upload, the parent of the job's other spans.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceParent>,
+    /// Time of creation.
     pub created_at: DateTime,
+    /// Time of the latest change, or of the latest heartbeat of the upload.
     pub updated_at: DateTime,
-    /// Set when the job ends, until its webhooks' messages are stored: this document is their outbox.
+    /// Outbox entry for webhooks: set when the job ends, cleared when the deliveries are stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announcement: Option<Announcement>,
-    /// Set when the job ends: the sweeper deletes job and objects then.
+    /// Time at which the sweeper deletes the job and its objects; set when the job ends.
     pub expires_at: Option<DateTime>,
-    /// Set when the job ends: the sweeper removes losing attempts' objects then.
+    /// Time of the cleanup of losing attempts' objects; set when the job ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tidy_at: Option<DateTime>,
-    /// Set when somebody deletes the job or it expires: nobody sees it any more. The document stays for a while, so
-    /// that what a late worker still writes is found and deleted too.
+    /// Time of the deletion or expiry. From then on clients cannot see the job.
+    ///
+    /// The document stays for some minutes as a tombstone, so that objects of a late worker are deleted too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<DateTime>,
 }
@@ -74,7 +84,7 @@ fn local_tenant() -> String {
 }
 
 impl Job {
-    /// A job whose upload begins.
+    /// Creates a job whose upload begins.
     pub fn uploading(
         id: Uuid,
         tenant: String,
@@ -119,18 +129,18 @@ impl Job {
         job
     }
 
-    /// The source's bytes are where they belong, and have only to be read.
+    /// Returns true when the source's bytes are already at the job's key and need only be read.
     pub fn is_in_place(&self) -> bool {
         let id = self.id.to_string();
         self.source.reference.is_none() && self.source.parts.iter().all(|part| part.upload == id)
     }
 
-    /// The job's trace; documents of earlier releases have none.
+    /// Returns the job's trace. Documents of earlier releases have none; theirs is derived from the id.
     pub fn trace(&self) -> TraceParent {
         self.trace.clone().unwrap_or_else(|| TraceParent::of_job(self.id))
     }
 
-    /// What the client asks for; in a multipart body it may come after the file.
+    /// Sets the requested options. In a multipart body they may follow the file.
     pub fn set_options(&mut self, options: JobOptions) {
         self.stages = options
             .stages

@@ -1,35 +1,36 @@
-//! What clients and webhooks are told of a job.
+//! Events of a job: the latest visible change, and the announcement of the end.
 
 use super::status::JobStatus;
 use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// A change that clients see: what event streams tell, and when they need not.
+/// The latest change of a job that is visible to clients. Event streams skip all other changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastEvent {
-    /// The document's revision that made it.
+    /// Revision of the document with this change.
     pub rev: i64,
+    /// Kind of the change.
     pub kind: EventKind,
 }
 
-/// What kind of change it was; the event's name in a stream.
+/// Kind of a visible change, and the event's name in a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
-    /// The job, or one of its stages, has another status.
+    /// The status of the job or of a stage changed.
     #[default]
     Status,
-    /// A running stage has come further.
+    /// A running stage reported progress.
     Progress,
-    /// Something else, such as its metadata.
+    /// Anything else changed, for example the metadata.
     Updated,
-    /// Nobody sees the job any more.
+    /// The job was deleted.
     Deleted,
 }
 
 impl EventKind {
-    /// The event's name.
+    /// Returns the event's name.
     pub fn as_str(self) -> &'static str {
         match self {
             EventKind::Status => "status",
@@ -40,16 +41,16 @@ impl EventKind {
     }
 }
 
-/// A job's end that webhooks are to be told of.
+/// Outbox entry: a job's end that is not yet announced to webhooks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announcement {
-    /// Names the message.
+    /// Id of the message, the same for every webhook.
     #[serde(with = "uuid::serde::hyphenated")]
     pub id: Uuid,
-    /// How the job ended.
+    /// Final status of the job.
     pub status: JobStatus,
-    /// When it ended.
+    /// Time of the job's end.
     pub at: DateTime,
-    /// When the sweeper looks at it.
+    /// Time from which the sweeper may process the entry.
     pub next_at: DateTime,
 }

@@ -1,4 +1,4 @@
-//! The job document: the record of everything VidP knows about an upload. MongoDB, collection `jobs`.
+//! The job document: everything that VidP stores about one video. MongoDB, collection `jobs`.
 
 mod document;
 mod event;

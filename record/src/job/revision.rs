@@ -1,4 +1,4 @@
-//! What a change of the document means to clients.
+//! Revisions of a job, and which of them are visible to clients.
 
 use super::{
     document::Job,
@@ -8,7 +8,7 @@ use super::{
 use mongodb::bson::DateTime;
 
 impl Job {
-    /// Takes the next revision, and notes what clients will see of it, if anything: much is the API's own affair.
+    /// Increments the revision, and sets [`Job::event`] when the change is visible to clients.
     pub fn revise(&mut self, before: &Job, now: DateTime) {
         self.rev = before.rev + 1;
         self.updated_at = now;

@@ -1,40 +1,51 @@
-//! The states of stages and jobs.
+//! Statuses of stages and jobs.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use utoipa::ToSchema;
 
-/// `waiting → queued → running → succeeded | failed | skipped | cancelled`.
+/// Status of a stage: `waiting → queued → running → succeeded | failed | skipped | cancelled`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StageStatus {
-    /// For the upload, or for another stage.
+    /// Waits for the upload or for another stage.
     Waiting,
+    /// Waits for a worker.
     Queued,
+    /// A worker processes it.
     Running,
+    /// Ended with a result.
     Succeeded,
+    /// Ended with an error.
     Failed,
-    /// Nothing to do; not an error.
+    /// There was nothing to do; not an error.
     Skipped,
+    /// Cancelled with its job.
     Cancelled,
 }
 
-/// `uploading → queued → running → succeeded | partial | failed | cancelled`.
+/// Status of a job: `uploading → queued → running → succeeded | partial | failed | cancelled`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobStatus {
+    /// The source is not complete yet.
     Uploading,
+    /// No stage has begun.
     Queued,
+    /// At least one stage has begun, and not all have ended.
     Running,
+    /// Every stage succeeded or was skipped.
     Succeeded,
-    /// Some stages failed, some did not.
+    /// Some stages failed, others did not.
     Partial,
+    /// Every stage failed.
     Failed,
+    /// Cancelled by the client.
     Cancelled,
 }
 
 impl StageStatus {
-    /// Never changes again, but for a retry that somebody asks for.
+    /// Returns true when the status is final; only a requested retry changes it.
     pub fn is_terminal(self) -> bool {
         matches!(
             self,
@@ -42,14 +53,14 @@ impl StageStatus {
         )
     }
 
-    /// Its task is with the queue.
+    /// Returns true when the stage's task is due or in the queue.
     pub fn is_dispatched(self) -> bool {
         matches!(self, StageStatus::Queued | StageStatus::Running)
     }
 }
 
 impl JobStatus {
-    /// Every one, in the order in which a job goes through them.
+    /// All statuses, in the order in which a job passes through them.
     pub const ALL: [JobStatus; 7] = [
         JobStatus::Uploading,
         JobStatus::Queued,
@@ -59,22 +70,22 @@ impl JobStatus {
         JobStatus::Failed,
         JobStatus::Cancelled,
     ];
-    /// How a job can end.
+    /// Statuses of ended jobs.
     pub const TERMINAL: [JobStatus; 4] = [
         JobStatus::Succeeded,
         JobStatus::Partial,
         JobStatus::Failed,
         JobStatus::Cancelled,
     ];
-    /// Those that have not ended.
+    /// Statuses of jobs that have not ended.
     pub const OPEN: [JobStatus; 3] = [JobStatus::Uploading, JobStatus::Queued, JobStatus::Running];
 
-    /// Never changes again, but for a retry that somebody asks for.
+    /// Returns true when the status is final; only a requested retry changes it.
     pub fn is_terminal(self) -> bool {
         JobStatus::TERMINAL.contains(&self)
     }
 
-    /// The name in documents and URLs.
+    /// Returns the name in documents and URLs.
     pub fn as_str(self) -> &'static str {
         match self {
             JobStatus::Uploading => "uploading",
