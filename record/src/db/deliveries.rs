@@ -1,12 +1,11 @@
 //! The collection `deliveries`.
 
-use super::client::{DUPLICATE_KEY, Db, DbError};
+use super::client::{Db, DbError};
 use crate::webhook::{Attempt, Delivery, DeliveryState, Webhook};
 use futures_util::TryStreamExt;
 use mongodb::{
     Collection, IndexModel,
     bson::{self, DateTime, Document, doc},
-    error::{Error, ErrorKind, InsertManyError},
     options::IndexOptions,
 };
 use std::time::Duration;
@@ -15,48 +14,48 @@ use uuid::Uuid;
 /// The collection's name.
 pub(super) const NAME: &str = "deliveries";
 
-/// Tries kept in a delivery's log.
-const KEPT: i32 = 50;
+/// Tries stored in a delivery's log.
+const MAX_LOGGED_TRIES: i32 = 50;
 
-/// What becomes of a delivery after a try.
+/// The state of a delivery after a try.
 pub enum Next {
-    /// Another try, then.
+    /// Try again at this time.
     Retry(DateTime),
-    /// No more; dropped from the log then.
+    /// Ended in this state; deleted from the log at this time.
     End(DeliveryState, DateTime),
 }
 
 impl Db {
-    /// Stores deliveries; those that are there already stay as they are.
+    /// Stores new deliveries. Existing ones are left unchanged.
     pub async fn insert_deliveries(&self, deliveries: Vec<Delivery>) -> Result<(), DbError> {
         if deliveries.is_empty() {
             return Ok(());
         }
         let collection = self.deliveries();
         let insert = async move { collection.insert_many(deliveries).ordered(false).await.map(drop) };
-        match self.run(insert).await {
-            Err(DbError::Driver(error)) if only_duplicates(&error) => Ok(()),
-            done => done,
+        match self.run(insert).await.map_err(DbError::or_duplicate) {
+            Err(DbError::Duplicate) => Ok(()),
+            stored => stored,
         }
     }
 
-    /// Deliveries whose time has come, but for those to `busy` webhooks.
+    /// Returns due deliveries, except those to `busy` webhooks.
     pub async fn deliveries_due(&self, busy: Vec<String>, limit: i64) -> Result<Vec<Delivery>, DbError> {
         let query = doc! { "next_at": { "$lte": DateTime::now() }, "webhook_id": { "$nin": busy } };
         self.find_deliveries(query, doc! { "next_at": 1 }, limit).await
     }
 
-    /// Takes a delivery for one try; nobody else does until `until`. None when somebody was faster.
+    /// Claims a delivery for one try until `until`. Returns `None` when another replica was first.
     pub async fn claim_delivery(
         &self,
         delivery: &Delivery,
         until: DateTime,
     ) -> Result<Option<Delivery>, DbError> {
         let deliveries = self.deliveries();
-        let as_it_was = doc! { "_id": delivery.id.to_string(), "next_at": delivery.next_at };
+        let unclaimed = doc! { "_id": delivery.id.to_string(), "next_at": delivery.next_at };
         let claim = doc! { "$set": { "next_at": until }, "$inc": { "attempt": 1 } };
         self.run(async move {
-            let claimed = deliveries.find_one_and_update(as_it_was, claim);
+            let claimed = deliveries.find_one_and_update(unclaimed, claim);
             claimed
                 .return_document(mongodb::options::ReturnDocument::After)
                 .await
@@ -64,7 +63,7 @@ impl Db {
         .await
     }
 
-    /// Writes a try into the log, and what follows from it; unless another try has begun meanwhile.
+    /// Records a try and its consequence. Does nothing when another try has begun in the meantime.
     pub async fn delivery_tried(
         &self,
         delivery: &Delivery,
@@ -74,8 +73,8 @@ impl Db {
         let deliveries = self.deliveries();
         let this_try =
             doc! { "_id": delivery.id.to_string(), "attempt": delivery.attempt, "state": "pending" };
-        let tried = bson::serialize_to_bson(tried).map_err(Error::custom)?;
-        let mut change = doc! { "$push": { "attempts": { "$each": [tried], "$slice": -KEPT } } };
+        let tried = bson::serialize_to_bson(tried).map_err(mongodb::error::Error::custom)?;
+        let mut change = doc! { "$push": { "attempts": { "$each": [tried], "$slice": -MAX_LOGGED_TRIES } } };
         match next {
             Next::Retry(at) => change.insert("$set", doc! { "next_at": at }),
             Next::End(state, expires_at) => {
@@ -87,7 +86,7 @@ impl Db {
             .await
     }
 
-    /// Sends a delivery again from the start, whatever has become of it.
+    /// Schedules a delivery again with a complete set of tries, in any state.
     pub async fn replay_delivery(&self, webhook: &Webhook, id: Uuid) -> Result<Delivery, DbError> {
         let deliveries = self.deliveries();
         let query = doc! { "_id": id.to_string(), "webhook_id": webhook.id.to_string() };
@@ -104,7 +103,7 @@ impl Db {
         found.await?.ok_or(DbError::NotFound)
     }
 
-    /// A webhook's deliveries, newest first.
+    /// Returns a webhook's deliveries, newest first.
     pub async fn deliveries_of(
         &self,
         webhook: &Webhook,
@@ -118,7 +117,7 @@ impl Db {
         self.find_deliveries(query, doc! { "_id": -1 }, limit).await
     }
 
-    /// Something has arrived at this webhook since then.
+    /// Returns true when a delivery to this webhook succeeded after `since`.
     pub async fn has_delivered_since(&self, webhook: Uuid, since: DateTime) -> Result<bool, DbError> {
         let query = doc! { "webhook_id": webhook.to_string(), "state": "delivered", "attempts.at": { "$gte": since } };
         Ok(!self.find_deliveries(query, doc! {}, 1).await?.is_empty())
@@ -151,12 +150,12 @@ impl Db {
 /// The indexes of the queries above.
 pub(super) fn indexes() -> Vec<IndexModel> {
     let plain = |keys| IndexModel::builder().keys(keys).build();
-    // A job's end is told once to each webhook, however often that is tried.
+    // Repeated announcements of a job's end create one delivery for each webhook.
     let unique = IndexModel::builder()
         .keys(doc! { "webhook_id": 1, "message_id": 1 })
         .options(IndexOptions::builder().unique(true).build())
         .build();
-    // The log; what still is to be sent has no such time.
+    // Deletes ended deliveries; pending ones have no `expires_at`.
     let expiry = IndexModel::builder()
         .keys(doc! { "expires_at": 1 })
         .options(IndexOptions::builder().expire_after(Duration::ZERO).build())
@@ -167,15 +166,4 @@ pub(super) fn indexes() -> Vec<IndexModel> {
         plain(doc! { "next_at": 1 }),
         plain(doc! { "webhook_id": 1, "_id": -1 }),
     ]
-}
-
-fn only_duplicates(error: &Error) -> bool {
-    match &*error.kind {
-        ErrorKind::InsertMany(InsertManyError {
-            write_errors: Some(errors),
-            write_concern_error: None,
-            ..
-        }) => errors.iter().all(|error| error.code == DUPLICATE_KEY),
-        _ => false,
-    }
 }

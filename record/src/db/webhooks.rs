@@ -20,7 +20,7 @@ impl Db {
             .await
     }
 
-    /// A client's webhook.
+    /// Returns a tenant's webhook.
     pub async fn webhook(&self, tenant: &str, id: Uuid) -> Result<Webhook, DbError> {
         let webhooks = self.webhooks();
         let query = doc! { "_id": id.to_string(), "tenant": tenant };
@@ -28,12 +28,12 @@ impl Db {
         found.ok_or(DbError::NotFound)
     }
 
-    /// A client's webhooks, oldest first.
+    /// Returns a tenant's webhooks, oldest first.
     pub async fn webhooks_of(&self, tenant: &str) -> Result<Vec<Webhook>, DbError> {
         self.find_webhooks(doc! { "tenant": tenant }).await
     }
 
-    /// Those who want to be told.
+    /// Returns the enabled webhooks of a tenant that subscribe to `event`.
     pub async fn webhooks_for(&self, tenant: &str, event: EventType) -> Result<Vec<Webhook>, DbError> {
         let found = self
             .find_webhooks(doc! { "tenant": tenant, "enabled": true })
@@ -56,7 +56,7 @@ impl Db {
         self.run(find).await
     }
 
-    /// Reads a webhook, changes it and stores it if nobody else has meanwhile; begins again when somebody has.
+    /// Changes a webhook by compare-and-set. `change` runs again after a concurrent change.
     pub async fn update_webhook(
         &self,
         tenant: &str,
@@ -79,14 +79,14 @@ impl Db {
         }
     }
 
-    /// Removes a webhook with its deliveries. False when there is none.
+    /// Removes a webhook and its deliveries. Returns false when the webhook does not exist.
     pub async fn remove_webhook(&self, tenant: &str, id: Uuid) -> Result<bool, DbError> {
         let (webhooks, deliveries) = (self.webhooks(), self.deliveries());
         let query = doc! { "_id": id.to_string(), "tenant": tenant };
-        let of_it = doc! { "webhook_id": id.to_string() };
+        let to_webhook = doc! { "webhook_id": id.to_string() };
         self.run(async move {
             let removed = webhooks.delete_one(query).await?.deleted_count == 1;
-            deliveries.delete_many(of_it).await?;
+            deliveries.delete_many(to_webhook).await?;
             Ok(removed)
         })
         .await

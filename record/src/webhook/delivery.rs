@@ -1,4 +1,4 @@
-//! One message to one webhook.
+//! The document of a delivery, and the retry schedule.
 
 use super::event::EventType;
 use mongodb::bson::DateTime;
@@ -7,60 +7,69 @@ use std::time::Duration;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// One message to one webhook. Collection `deliveries`.
+/// A message to one webhook. MongoDB, collection `deliveries`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Delivery {
+    /// UUIDv7.
     #[serde(rename = "_id", with = "uuid::serde::hyphenated")]
     pub id: Uuid,
+    /// Owner of the webhook.
     pub tenant: String,
+    /// The receiving webhook.
     #[serde(with = "uuid::serde::hyphenated")]
     pub webhook_id: Uuid,
-    /// The header `webhook-id`: the same at every try, and for every webhook that is told.
+    /// The header `webhook-id`: the same at every try and for every webhook.
     pub message_id: String,
+    /// Type of the event.
     pub event_type: EventType,
+    /// The job that the message is about.
     #[serde(with = "uuid::serde::hyphenated")]
     pub job_id: Uuid,
-    /// What is sent, to the byte.
+    /// Body of the request, byte for byte.
     pub body: String,
+    /// State of the delivery.
     pub state: DeliveryState,
-    /// When it is tried next; while somebody tries, when somebody else would.
+    /// Time of the next try. During a try: end of the claim, after which another replica may try.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_at: Option<DateTime>,
-    /// Tries so far; a replay begins again.
+    /// Number of tries so far; a replay starts again at 0.
     pub attempt: i32,
     /// The latest tries, oldest first.
     pub attempts: Vec<Attempt>,
+    /// Time of creation.
     pub created_at: DateTime,
-    /// When MongoDB drops it from the log; set when it has ended.
+    /// Time at which MongoDB deletes this document; set when the delivery has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime>,
 }
 
-/// Whether a message has arrived.
+/// State of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
-    /// It will be tried (again).
+    /// A try is due or scheduled.
     Pending,
     /// The receiver answered 2xx.
     Delivered,
-    /// Given up.
+    /// All tries failed.
     Failed,
 }
 
-/// One try.
+/// One try of a delivery.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Attempt {
+    /// Start of the try.
     pub at: DateTime,
-    /// The answer's status.
+    /// HTTP status of the answer.
     pub status: Option<i32>,
-    /// Why there was none.
+    /// Reason why there was no answer.
     pub error: Option<String>,
+    /// Duration of the try.
     pub milliseconds: i64,
 }
 
 impl DeliveryState {
-    /// The name in documents and queries.
+    /// Returns the name in documents and queries.
     pub fn as_str(self) -> &'static str {
         match self {
             DeliveryState::Pending => "pending",
@@ -70,8 +79,10 @@ impl DeliveryState {
     }
 }
 
-/// How long to wait after so many failed tries; none when that was the last. `chance` is 0 to 1: up to a fifth longer,
-/// so that what failed together does not come back together.
+/// Returns the pause after `attempts` failed tries; `None` when that was the last try.
+///
+/// `chance`, 0 to 1, lengthens the pause by up to a fifth, so that deliveries that failed together are not retried
+/// together.
 pub fn pause(schedule: &[u64], attempts: i32, chance: f64) -> Option<Duration> {
     let before = usize::try_from(attempts).ok()?.checked_sub(1)?;
     let seconds = Duration::from_secs(*schedule.get(before)?);

@@ -1,28 +1,28 @@
-//! The events that webhooks receive.
+//! Events that webhooks receive.
 
 use crate::job::JobStatus;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What happened.
+/// Type of an event that webhooks receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub enum EventType {
-    /// A job has ended, and every stage is done or had nothing to do.
+    /// A job ended; every stage succeeded or was skipped.
     #[serde(rename = "job.succeeded")]
     Succeeded,
-    /// A job has ended, and some stages failed.
+    /// A job ended; some stages failed.
     #[serde(rename = "job.partial")]
     Partial,
-    /// A job has ended, and every stage failed.
+    /// A job ended; every stage failed.
     #[serde(rename = "job.failed")]
     Failed,
-    /// Somebody cancelled a job.
+    /// A job was cancelled.
     #[serde(rename = "job.cancelled")]
     Cancelled,
 }
 
 impl EventType {
-    /// What a job's end is.
+    /// Returns the event of a job's end; `None` for a job that has not ended.
     pub fn of(status: JobStatus) -> Option<EventType> {
         match status {
             JobStatus::Succeeded => Some(EventType::Succeeded),

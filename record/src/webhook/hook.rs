@@ -1,59 +1,66 @@
-//! Webhooks as they are stored, and what Standard Webhooks 1.0.0 says of their messages. No I/O.
+//! The document of a webhook.
 
 use super::{event::EventType, secret::Secret};
+use crate::time::later;
 use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// Who wants to be told. Collection `webhooks`.
+/// A registered webhook. MongoDB, collection `webhooks`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Webhook {
+    /// UUIDv7.
     #[serde(rename = "_id", with = "uuid::serde::hyphenated")]
     pub id: Uuid,
-    /// Counts the changes; every update is a compare-and-set on it.
+    /// Revision. Every update is a compare-and-set on it.
     pub rev: i64,
+    /// Owner of the webhook, and of the jobs that it is about.
     pub tenant: String,
+    /// Receiver of the messages.
     pub url: String,
-    /// What is told; everything when empty.
+    /// Event types to send; all when empty.
     pub event_types: Vec<EventType>,
+    /// Description for display.
     pub description: String,
+    /// False when no messages are sent.
     pub enabled: bool,
-    /// Why it is not, when nobody asked for that.
+    /// Reason when VidP disabled the webhook; `None` when its owner did.
     pub disabled_reason: Option<DisabledReason>,
-    /// The newest first. Every one that is still good signs.
+    /// Secrets, newest first. Every secret that has not expired signs.
     pub secrets: Vec<Secret>,
+    /// Time of creation.
     pub created_at: DateTime,
+    /// Time of the latest change.
     pub updated_at: DateTime,
 }
 
-/// Why nothing is sent any more.
+/// Reason why VidP disabled a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DisabledReason {
-    /// It answered 410.
+    /// The receiver answered 410.
     Gone,
-    /// Every try of a delivery failed, and no other delivery succeeded meanwhile.
+    /// All tries of a delivery failed, and no other delivery succeeded in that time.
     Failing,
 }
 
 impl Webhook {
-    /// The header `webhook-signature`: one signature for each secret that is good at that time, in seconds.
+    /// Returns the header `webhook-signature`: one signature for each secret that is valid at `timestamp` (Unix seconds).
     pub fn signatures(&self, message_id: &str, timestamp: i64, body: &str) -> String {
         let now = DateTime::from_millis(timestamp * 1000);
-        let good = |secret: &&Secret| secret.expires_at.is_none_or(|end| end > now);
-        let signatures = self.secrets.iter().filter(good);
+        let is_valid = |secret: &&Secret| secret.expires_at.is_none_or(|end| end > now);
+        let signatures = self.secrets.iter().filter(is_valid);
         signatures
             .filter_map(|secret| secret.sign(message_id, timestamp, body))
             .collect::<Vec<_>>()
             .join(" ")
     }
 
-    /// A new secret signs from now on; those before it do so for a while longer.
+    /// Adds a secret that signs from now on. Older secrets expire after `overlap`.
     pub fn rotate(&mut self, secret: Secret, overlap: Duration, now: DateTime) {
-        let overlap = i64::try_from(overlap.as_millis()).unwrap_or(i64::MAX);
-        let end = DateTime::from_millis(now.timestamp_millis().saturating_add(overlap));
+        let end = later(now, overlap);
         for old in &mut self.secrets {
             old.expires_at = Some(old.expires_at.map_or(end, |before| before.min(end)));
         }

@@ -1,4 +1,4 @@
-//! Webhooks as they are stored, and what Standard Webhooks 1.0.0 says of their messages. No I/O.
+//! Stored webhooks and deliveries, and the signatures and retries of Standard Webhooks 1.0.0. No I/O.
 
 mod delivery;
 mod event;

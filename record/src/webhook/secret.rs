@@ -1,4 +1,4 @@
-//! What signs a webhook's messages.
+//! Secrets that sign a webhook's messages.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -6,25 +6,26 @@ use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-/// What a secret begins with ("Signature scheme" in the specification).
+/// Prefix of a secret ("Signature scheme" in the specification).
 const PREFIX: &str = "whsec_";
 
-/// Bytes of a secret: the specification's bounds, and what is made here.
+/// Accepted length of a secret in bytes, from the specification.
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
+/// Length of a generated secret in bytes.
 const NEW_KEY_BYTES: usize = 32;
 
-/// What signs a message.
+/// A secret that signs messages.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Secret {
     /// `whsec_` and base64.
     pub key: String,
-    /// Set when a newer one took its place.
+    /// End of validity; set when a newer secret replaces this one.
     pub expires_at: Option<DateTime>,
 }
 
 impl Secret {
-    /// A new one, from the system's random numbers.
+    /// Generates a secret from the system's random numbers.
     pub fn random() -> Result<Secret, getrandom::Error> {
         let mut key = [0; NEW_KEY_BYTES];
         getrandom::fill(&mut key)?;
@@ -34,7 +35,7 @@ impl Secret {
         })
     }
 
-    /// A client's own; none when it is not `whsec_` and the base64 of 24 to 64 bytes.
+    /// Parses a client's own secret. Returns `None` unless it is `whsec_` and the base64 of 24 to 64 bytes.
     pub fn parse(text: &str) -> Option<Secret> {
         let secret = Secret {
             key: text.to_owned(),
@@ -63,7 +64,7 @@ mod tests {
 
     #[test]
     fn secrets_are_long_enough() {
-        let check = |text: &str, good: bool| assert_eq!(Secret::parse(text).is_some(), good, "{text}");
+        let check = |text: &str, valid: bool| assert_eq!(Secret::parse(text).is_some(), valid, "{text}");
         check(KEY, true);
         check(&Secret::random().unwrap().key, true);
         check("whsec_", false);

@@ -1,10 +1,10 @@
-//! The indexes of the collection.
+//! Indexes of the collection `jobs`.
 
 use super::fields::{is_queued, next_at, queued_at};
 use mongodb::{IndexModel, bson::doc, options::IndexOptions};
 use vidp_contract::Stage;
 
-/// The indexes of the queries above.
+/// Returns the indexes that the queries need.
 pub(in crate::db) fn indexes() -> Vec<IndexModel> {
     let mut keys = vec![
         doc! { "tenant": 1, "_id": -1 },
@@ -21,7 +21,7 @@ pub(in crate::db) fn indexes() -> Vec<IndexModel> {
         .into_iter()
         .map(|keys| IndexModel::builder().keys(keys).build())
         .collect();
-    // Only what waits now is in these; they stay small.
+    // These contain queued stages only, so they stay small.
     models.extend(Stage::ALL.map(|stage| {
         let queued = IndexOptions::builder().partial_filter_expression(is_queued(stage));
         IndexModel::builder()
@@ -43,7 +43,7 @@ pub(in crate::db) fn indexes() -> Vec<IndexModel> {
             .options(to_fetch.build())
             .build(),
     );
-    // Decides which of two requests with the same key came first.
+    // Decides between two concurrent requests with the same key.
     let keyed = IndexOptions::builder()
         .unique(true)
         .partial_filter_expression(doc! { "idempotency_key": { "$type": "string" } });

@@ -1,6 +1,6 @@
 //! Lists of a tenant's jobs.
 
-use super::fields::of;
+use super::fields::owned_by;
 use crate::{
     db::client::{Db, DbError},
     job::{Job, JobStatus},
@@ -9,31 +9,35 @@ use mongodb::bson::{Bson, DateTime, Document, doc};
 use uuid::Uuid;
 use vidp_contract::Stage;
 
-/// What a list is narrowed to.
+/// Filter of a list of jobs.
 #[derive(Debug, Default)]
 pub struct Filter {
-    /// Whose jobs.
+    /// Owner of the jobs.
     pub tenant: String,
+    /// Only jobs with this status.
     pub status: Option<JobStatus>,
+    /// Only jobs with this external id.
     pub external_id: Option<String>,
+    /// Only jobs of this batch.
     pub batch_id: Option<String>,
-    /// Text in its file name or its ids.
+    /// Only jobs with this text in the file name or an id; the case is ignored.
     pub search: Option<String>,
-    /// Those that have these stages and no others.
+    /// Only jobs with exactly these stages.
     pub stages: Option<&'static [Stage]>,
-    /// Not before.
+    /// Only jobs created at or after this time.
     pub created_after: Option<DateTime>,
-    /// Before.
+    /// Only jobs created before this time.
     pub created_before: Option<DateTime>,
-    /// Only what follows this one in the list.
+    /// Only jobs that follow this one in the list.
     pub behind: Option<Uuid>,
+    /// Maximum number of jobs.
     pub limit: i64,
 }
 
 impl Db {
-    /// A tenant's jobs, newest first.
+    /// Returns a tenant's jobs, newest first.
     pub async fn list(&self, filter: Filter) -> Result<Vec<Job>, DbError> {
-        let mut query = doc! { "tenant": of(&filter.tenant), "deleted_at": null };
+        let mut query = doc! { "tenant": owned_by(&filter.tenant), "deleted_at": null };
         let mut narrow = |key: &str, value: Option<String>| {
             value.map(|value| query.insert(key, Bson::String(value)));
         };
@@ -64,7 +68,7 @@ impl Db {
     }
 }
 
-/// A pattern (PCRE) that only this text matches.
+/// Returns a PCRE pattern that matches this text literally.
 fn literal(text: &str) -> String {
     let escaped = |c: char| match c {
         c if c.is_ascii_alphanumeric() => c.to_string(),

@@ -1,4 +1,4 @@
-//! The collection `jobs`: one document a job.
+//! The collection `jobs`: one document for each job.
 
 mod due;
 mod fields;

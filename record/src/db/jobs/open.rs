@@ -1,35 +1,31 @@
-//! Jobs that have not ended.
+//! Ages and counts of jobs that have not ended.
 
-use super::fields::{is_queued, of, queued_at};
+use super::fields::{is_queued, owned_by, queued_at};
 use crate::{
     db::{
         client::{Db, DbError},
         open::Open,
     },
     job::JobStatus,
+    time::since,
 };
 use futures_util::TryStreamExt;
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::doc;
 use std::{collections::BTreeMap, time::Duration};
 use vidp_contract::Stage;
 
-/// How long the oldest has been there; zero when there is none.
+/// Ages of the oldest open work; zero when there is no open work.
 #[derive(Debug, Default)]
 pub struct Ages {
-    /// Queued stages, since they were queued.
+    /// Age of the oldest queued stage, since it was queued.
     pub waiting: BTreeMap<Stage, Duration>,
-    /// Jobs that have not ended, since they were created.
+    /// Age of the oldest job that has not ended, since its creation.
     pub job: Duration,
 }
 
 impl Db {
-    /// How long the oldest stages and the oldest job wait.
+    /// Returns the ages of the oldest queued stages and of the oldest open job.
     pub async fn ages(&self) -> Result<Ages, DbError> {
-        let now = DateTime::now();
-        let since = |time: DateTime| {
-            let age = now.timestamp_millis() - time.timestamp_millis();
-            Duration::from_millis(u64::try_from(age).unwrap_or(0))
-        };
         let mut ages = Ages::default();
         for stage in Stage::ALL {
             let oldest = self
@@ -48,12 +44,12 @@ impl Db {
         Ok(ages)
     }
 
-    /// What a tenant has that has not ended.
+    /// Counts a tenant's open jobs and the bytes of their sources.
     pub async fn open_of(&self, tenant: &str) -> Result<Open, DbError> {
         let jobs = self.jobs();
         let statuses = JobStatus::OPEN.map(JobStatus::as_str).to_vec();
         let count = [
-            doc! { "$match": { "tenant": of(tenant), "status": { "$in": statuses }, "deleted_at": null } },
+            doc! { "$match": { "tenant": owned_by(tenant), "status": { "$in": statuses }, "deleted_at": null } },
             doc! { "$group": { "_id": null, "jobs": { "$sum": 1_i64 }, "bytes": { "$sum": "$source.size" } } },
         ];
         let counted = self.run(async move { jobs.aggregate(count).await?.try_next().await });

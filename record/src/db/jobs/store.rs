@@ -1,6 +1,6 @@
-//! The collection `jobs`: one document a job.
+//! Reads and writes of single jobs.
 
-use super::fields::{NAME, of};
+use super::fields::{NAME, owned_by};
 use crate::{
     db::client::{Db, DbError},
     job::{Job, JobStatus},
@@ -11,27 +11,30 @@ use mongodb::{
 };
 use uuid::Uuid;
 
-/// What [`Db::update`] did.
+/// Outcome of [`Db::update`].
 pub enum Updated {
-    /// The job as it is now.
+    /// The change was stored; the job after it.
     Changed(Job),
-    /// The change was refused; the job as it was.
+    /// The change was refused; the job as stored.
     Unchanged(Job),
 }
 
 impl Db {
-    /// Stores a new job; [`DbError::Duplicate`] when its tenant has another with the same idempotency key.
+    /// Stores a new job.
+    ///
+    /// # Errors
+    /// [`DbError::Duplicate`] when the tenant has a job with the same idempotency key.
     pub async fn insert(&self, job: &Job) -> Result<(), DbError> {
         let key = job.idempotency_key.as_deref();
         self.insert_new(self.jobs(), job.clone(), key).await
     }
 
-    /// The job that a client's idempotency key made, a deleted one too.
+    /// Returns the job with a client's idempotency key, also a deleted one.
     pub async fn with_key(&self, tenant: &str, key: &str) -> Result<Job, DbError> {
         self.one(doc! { "tenant": tenant, "idempotency_key": key }).await
     }
 
-    /// Takes its idempotency key from a job, whose time is over; from a deleted one too.
+    /// Clears the expired idempotency key of a job, also of a deleted one.
     pub async fn release_key(&self, job: &Job) -> Result<(), DbError> {
         let jobs = self.jobs();
         let filter = doc! { "_id": job.id.to_string(), "idempotency_key": &job.idempotency_key };
@@ -40,13 +43,13 @@ impl Db {
             .await
     }
 
-    /// Reads a client's job; a deleted one is not there, nor is another tenant's.
+    /// Returns a tenant's job; [`DbError::NotFound`] for a deleted one and for another tenant's.
     pub async fn get(&self, tenant: &str, id: Uuid) -> Result<Job, DbError> {
-        self.one(doc! { "_id": id.to_string(), "tenant": of(tenant), "deleted_at": null })
+        self.one(doc! { "_id": id.to_string(), "tenant": owned_by(tenant), "deleted_at": null })
             .await
     }
 
-    /// Reads anybody's job, for work that no client asks for.
+    /// Returns a job of any tenant, for background work.
     async fn any(&self, id: Uuid) -> Result<Job, DbError> {
         self.one(doc! { "_id": id.to_string(), "deleted_at": null }).await
     }
@@ -57,10 +60,10 @@ impl Db {
         found.ok_or(DbError::NotFound)
     }
 
-    /// Reads a job, changes it and stores it if nobody else has meanwhile; begins again when somebody has.
+    /// Changes a job by compare-and-set.
     ///
-    /// `change` returns whether it changed anything; it may be called several times. A client's request looks with
-    /// [`Db::get`] first, whether the job is its own.
+    /// `change` returns true when it changed the job. It runs again after a concurrent change. A client's request must
+    /// check with [`Db::get`] first that the job belongs to its tenant.
     pub async fn update(
         &self,
         id: Uuid,
@@ -84,7 +87,7 @@ impl Db {
         }
     }
 
-    /// A sign of life of a running upload.
+    /// Records a heartbeat of a running upload.
     pub async fn touch(&self, id: Uuid) -> Result<(), DbError> {
         let jobs = self.jobs();
         let filter = doc! { "_id": id.to_string(), "status": JobStatus::Uploading.as_str() };
@@ -93,17 +96,18 @@ impl Db {
             .await
     }
 
-    /// Takes an announcement away, whose messages are stored. Clients see nothing of it, so it is no revision. Who
-    /// replaces the job at the same moment brings it back, and then it is announced to nobody a second time.
+    /// Clears the outbox entry of an announcement whose deliveries are stored, without a new revision.
+    ///
+    /// A concurrent replace may restore the entry. The unique index of the deliveries makes the replay harmless.
     pub async fn announced(&self, id: Uuid, announcement: Uuid) -> Result<(), DbError> {
         let jobs = self.jobs();
         let filter = doc! { "_id": id.to_string(), "announcement.id": announcement.to_string() };
-        let take = doc! { "$unset": { "announcement": "" } };
-        self.run(async move { jobs.update_one(filter, take).await.map(drop) })
+        let clear = doc! { "$unset": { "announcement": "" } };
+        self.run(async move { jobs.update_one(filter, clear).await.map(drop) })
             .await
     }
 
-    /// Removes a deleted job's document if it still is at `rev`.
+    /// Removes the tombstone of a deleted job if its revision is still `rev`.
     pub async fn remove(&self, id: Uuid, rev: i64) -> Result<bool, DbError> {
         let jobs = self.jobs();
         let filter = doc! { "_id": id.to_string(), "rev": rev };
@@ -111,7 +115,7 @@ impl Db {
         Ok(deleted.deleted_count == 1)
     }
 
-    /// The collection; from outside, for the change stream.
+    /// Returns the collection; outside this module only for the change stream.
     pub fn jobs(&self) -> Collection<Job> {
         self.collection(NAME)
     }
