@@ -1,4 +1,4 @@
-//! A stage's task on its way to a worker.
+//! Publication of a stage's task, and recovery of lost tasks.
 
 use super::{
     settle::settle,
@@ -14,13 +14,13 @@ use std::{collections::BTreeMap, time::Duration};
 use uuid::Uuid;
 use vidp_contract::{FailureCode, Stage};
 
-/// A task that waits in the queue is looked for less often than one that is being worked on.
+/// A queued task is checked less often than a running one, by this factor.
 const QUEUED_STALE_FACTOR: u32 = 5;
 
-/// A publish that is not confirmed by then is repeated.
+/// Time after which an unconfirmed publish is repeated.
 const REPUBLISH_AFTER: Duration = Duration::from_secs(10);
 
-/// The broker has stored the stage's task.
+/// Records that the broker has stored the stage's task.
 pub fn sent(job: &mut Job, stage: Stage, task_id: Uuid, times: Times, now: DateTime) -> bool {
     let Some(state) = current(job, stage, task_id) else {
         return false;
@@ -37,7 +37,9 @@ pub fn sent(job: &mut Job, stage: Stage, task_id: Uuid, times: Times, now: DateT
     }
 }
 
-/// The sweeper looks after a stage: nobody else does until `REPUBLISH_AFTER` or `stale` has passed.
+/// Claims a stage for one check by the sweeper. Returns the state of the stage's task.
+///
+/// The claim lasts `REPUBLISH_AFTER` for a pending task and a multiple of `stale` for a published one.
 pub fn claim_stage(job: &mut Job, stage: Stage, times: Times, now: DateTime) -> Option<DispatchState> {
     let state = job.stages.get_mut(&stage)?;
     let dispatch = state
@@ -46,7 +48,7 @@ pub fn claim_stage(job: &mut Job, stage: Stage, times: Times, now: DateTime) -> 
         .filter(|dispatch| dispatch.next_at <= now)?;
     dispatch.next_at = match dispatch.state {
         DispatchState::Pending => later(now, REPUBLISH_AFTER),
-        // It only waits, most likely: thousands may.
+        // Most likely the task only waits, and thousands of tasks may wait.
         DispatchState::Sent if state.status == StageStatus::Queued => {
             later(now, times.stale * QUEUED_STALE_FACTOR)
         }
@@ -55,7 +57,7 @@ pub fn claim_stage(job: &mut Job, stage: Stage, times: Times, now: DateTime) -> 
     Some(dispatch.state)
 }
 
-/// A task that was published is gone from the queue without a result: it is published again.
+/// Records that a published task disappeared from the queue without a result. It becomes due again.
 pub fn lost(job: &mut Job, stage: Stage, task_id: Uuid, now: DateTime) -> bool {
     let Some(state) = current(job, stage, task_id) else {
         return false;
@@ -65,7 +67,7 @@ pub fn lost(job: &mut Job, stage: Stage, task_id: Uuid, now: DateTime) -> bool {
     true
 }
 
-/// Nobody has worked on the task until its deadline: no worker can any more.
+/// Fails a stage whose deadline has passed. Workers refuse its task from then on.
 pub fn expired(job: &mut Job, stage: Stage, task_id: Uuid, times: Times, now: DateTime) -> bool {
     let Some(state) = current(job, stage, task_id) else {
         return false;
@@ -76,7 +78,7 @@ pub fn expired(job: &mut Job, stage: Stage, task_id: Uuid, times: Times, now: Da
     true
 }
 
-/// Stages whose task must be published, with the task's id.
+/// Returns the stages whose task must be published, with the task's id.
 pub fn due(job: &Job) -> BTreeMap<Stage, Uuid> {
     let pending =
         |state: &StageState| matches!(&state.dispatch, Some(d) if d.state == DispatchState::Pending);
@@ -87,10 +89,10 @@ pub fn due(job: &Job) -> BTreeMap<Stage, Uuid> {
         .collect()
 }
 
-/// Stages that one change made due: `before` are those that were due before it.
+/// Returns the stages that one change made due; `before` is [`due`] before the change.
 ///
-/// Storing that change is the claim to publish them, so that one process publishes each task. A stage that was due
-/// before belongs to another publisher, or to the sweeper once `next_at` has passed.
+/// The process that stores the change holds the claim to publish them, so that one process publishes each task. A stage
+/// that was due before belongs to another process, or to the sweeper once `next_at` has passed.
 pub fn newly_due(before: &BTreeMap<Stage, Uuid>, job: &Job) -> Vec<Stage> {
     due(job)
         .into_iter()

@@ -1,29 +1,29 @@
-//! What the sweeper does with an ended job.
+//! Claims of the sweeper on an ended job.
 
 use super::times::Times;
 use crate::{job::Job, time::later};
 use mongodb::bson::DateTime;
 use std::time::Duration;
 
-/// An announcement that is not stored by then is tried again.
+/// Claim of the sweeper on an announcement. The announcement is repeated after this time.
 const ANNOUNCE_CLAIM: Duration = Duration::from_secs(10);
 
-/// The time of the job's tidying has come; it is done by whoever gets this stored.
+/// Claims the due cleanup of a job. The process that stores the change does the cleanup.
 pub fn claim_cleanup(job: &mut Job, times: Times, now: DateTime) -> bool {
     let due = job.status.is_terminal() && job.tidy_at.is_some_and(|time| time <= now);
     if due {
-        // Again, should whoever does it die.
+        // Due again later, in case this process dies.
         job.tidy_at = Some(later(now, times.stale));
     }
     due
 }
 
-/// The job is tidy. False when it runs again, and will have to be tidied again.
+/// Records that the cleanup is done. Returns false when the job runs again: its next end schedules another cleanup.
 pub fn cleaned_up(job: &mut Job) -> bool {
     job.status.is_terminal() && job.tidy_at.take().is_some()
 }
 
-/// The sweeper looks after an announcement: nobody else does for a while.
+/// Claims a due announcement for the sweeper.
 pub fn claim_announcement(job: &mut Job, now: DateTime) -> bool {
     let due = job
         .announcement

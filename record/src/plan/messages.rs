@@ -1,4 +1,4 @@
-//! The messages of workers.
+//! Messages from workers.
 
 use super::{
     settle::settle,
@@ -13,12 +13,12 @@ use mongodb::bson::DateTime;
 use serde_json::Value;
 use vidp_contract::{Outcome, Progress, ScaleReport, Stage, TaskResult};
 
-/// A worker says how far it is.
+/// Applies a progress message.
 pub fn progressed(job: &mut Job, message: &Progress, times: Times, now: DateTime) -> bool {
     let Some(state) = current(job, message.stage, message.task_id) else {
         return false;
     };
-    // An attempt that lost its lease may still talk.
+    // An attempt that lost its lease may still report progress.
     if message.attempt < state.attempt {
         return false;
     }
@@ -45,7 +45,7 @@ pub fn progressed(job: &mut Job, message: &Progress, times: Times, now: DateTime
     true
 }
 
-/// A worker has ended a stage.
+/// Applies the result of a stage.
 pub fn finished(job: &mut Job, message: &TaskResult, times: Times, now: DateTime) -> bool {
     let Some(state) = current(job, message.stage, message.task_id) else {
         return false;

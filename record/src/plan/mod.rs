@@ -1,7 +1,7 @@
-//! The job's state machine: what each event makes of a job, and what is to be done next. No I/O.
+//! The state machine of a job, without I/O: how each event changes a job, and which tasks become due.
 //!
-//! Every function changes the job and says whether it did; the caller stores it by compare-and-set. Events that come
-//! late, twice or for another task change nothing: terminal states absorb.
+//! Every function changes the job in memory and returns true when it did; the caller stores the job by compare-and-set.
+//! Late or repeated events and events of another task change nothing, because terminal states absorb all events.
 
 mod dispatch;
 mod ended;

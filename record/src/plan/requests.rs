@@ -1,4 +1,4 @@
-//! What clients request of a job.
+//! Requests of clients.
 
 use super::{
     settle::{expiry, settle},
@@ -14,10 +14,10 @@ use mongodb::bson::DateTime;
 use std::time::Duration;
 use vidp_contract::{FailureCode, Timestamp};
 
-/// A deleted job's document stays for so long: longer than any worker goes on after its cancellation.
-const TOMBSTONE_LIFE: Duration = Duration::from_secs(600);
+/// Retention of a deleted job's document. It is longer than any worker continues after its cancellation.
+const TOMBSTONE_RETENTION: Duration = Duration::from_secs(600);
 
-/// Somebody cancels the job. False when it has ended already.
+/// Cancels the job. Returns false when it has already ended.
 pub fn cancelled(job: &mut Job, times: Times, now: DateTime) -> bool {
     if job.status.is_terminal() {
         return false;
@@ -35,16 +35,17 @@ pub fn cancelled(job: &mut Job, times: Times, now: DateTime) -> bool {
     true
 }
 
-/// Somebody wants the failed and cancelled stages tried again. False when there are none, the job still runs, or
-/// there is no upload to work on.
+/// Retries the failed and cancelled stages with new tasks.
+///
+/// Returns false when there are no such stages, the job still runs, or its source is missing and cannot be fetched.
 pub fn retried(job: &mut Job, times: Times, now: DateTime) -> bool {
-    let again = |state: &StageState| matches!(state.status, StageStatus::Failed | StageStatus::Cancelled);
-    let any = job.stages.values().any(again);
+    let can_retry = |state: &StageState| matches!(state.status, StageStatus::Failed | StageStatus::Cancelled);
+    let any = job.stages.values().any(can_retry);
     let to_fetch = job.source.sha256.is_empty();
     if !job.status.is_terminal() || !any || (to_fetch && job.source.reference.is_none()) {
         return false;
     }
-    for state in job.stages.values_mut().filter(|state| again(state)) {
+    for state in job.stages.values_mut().filter(|state| can_retry(state)) {
         *state = StageState::waiting();
     }
     job.status = match to_fetch {
@@ -58,18 +59,18 @@ pub fn retried(job: &mut Job, times: Times, now: DateTime) -> bool {
     true
 }
 
-/// Somebody deletes the job, or its time is over. False while it runs.
+/// Deletes an ended job, on request or at its expiry: the document becomes a tombstone. Returns false while it runs.
 pub fn deleted(job: &mut Job, now: DateTime) -> bool {
     if !job.status.is_terminal() {
         return false;
     }
     job.deleted_at = Some(now);
-    job.expires_at = Some(later(now, TOMBSTONE_LIFE));
+    job.expires_at = Some(later(now, TOMBSTONE_RETENTION));
     job.tidy_at = None;
     true
 }
 
-/// The client says how long the job is to be kept after its end.
+/// Sets the retention that the client requests. For an ended job this changes the expiry.
 pub fn set_retention(
     job: &mut Job,
     days: Option<u32>,

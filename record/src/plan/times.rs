@@ -1,17 +1,16 @@
-//! The spans of time that the state machine needs.
+//! Time limits of the state machine.
 
 use std::time::Duration;
 
-/// How long a published task may be silent before the sweeper looks for it, when an ended job's losing attempts are
-/// removed, and how long it is kept.
+/// Time limits of the state machine, from the settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
-    /// Silence before a look.
+    /// Time without progress after which the sweeper checks a published task.
     pub stale: Duration,
-    /// Objects of losing attempts are removed this long after the job's end, and only those that are older than that.
+    /// Delay of the cleanup after the job's end. The cleanup removes only attempts that are older than this.
     pub tidy: Duration,
-    /// Life of an ended job, unless its client wants another.
+    /// Retention of an ended job, unless its client requests another.
     pub retention: Duration,
-    /// Longest life that a client may want.
+    /// Longest retention that a client may request.
     pub max_retention: Duration,
 }

@@ -1,4 +1,4 @@
-//! The end of an upload.
+//! Events of the upload.
 
 use super::{
     settle::settle,
@@ -12,7 +12,7 @@ use crate::{
 use mongodb::bson::DateTime;
 use vidp_contract::FailureCode;
 
-/// The upload is complete: the first tasks become due.
+/// Records a complete upload. The first tasks become due.
 pub fn uploaded(job: &mut Job, source: SourceState, times: Times, now: DateTime) -> bool {
     if job.status != JobStatus::Uploading {
         return false;
@@ -24,7 +24,7 @@ pub fn uploaded(job: &mut Job, source: SourceState, times: Times, now: DateTime)
     true
 }
 
-/// The upload was given up: by the client, or by a process that died.
+/// Records an abandoned upload, by the client or by a process that died. Every stage fails.
 pub fn abandoned(job: &mut Job, times: Times, now: DateTime) -> bool {
     if job.status != JobStatus::Uploading {
         return false;
@@ -37,7 +37,7 @@ pub fn abandoned(job: &mut Job, times: Times, now: DateTime) -> bool {
         end(stage, StageStatus::Failed, Some(error), now);
     }
     settle(job, times, now);
-    // Should its bytes not be removed now, they are soon.
+    // The cleanup is due at once, in case the caller does not remove the bytes.
     job.tidy_at = Some(now);
     true
 }
