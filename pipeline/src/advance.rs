@@ -16,6 +16,7 @@ use vidp_record::{
 
 /// Stores a new job; [`DbError::Duplicate`] when its id or its idempotency key is taken.
 pub async fn insert(pipeline: &Pipeline, job: &Job) -> Result<(), DbError> {
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
     pipeline.db.insert(job).await?;
     wake_fetcher(pipeline, job);
     Ok(())
@@ -24,6 +25,7 @@ pub async fn insert(pipeline: &Pipeline, job: &Job) -> Result<(), DbError> {
 /// Stores new jobs together; those whose ids are taken stay as they are.
 pub async fn insert_all(pipeline: &Pipeline, jobs: Vec<Job>) -> Result<(), DbError> {
     let first_to_fetch = jobs.iter().find(|job| job.fetch.is_some()).cloned();
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
     pipeline.db.insert_all(jobs).await?;
     if let Some(job) = first_to_fetch {
         wake_fetcher(pipeline, &job);

@@ -1,5 +1,6 @@
-//! Many jobs made by one request: what the record knows of them together. The jobs themselves say the rest.
+//! The document of a batch: jobs that one request created together. Statuses are in the jobs' own documents.
 
+use crate::time::later;
 use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -7,48 +8,49 @@ use std::time::Duration;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// MongoDB, collection `batches`.
+/// A batch of jobs. MongoDB, collection `batches`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Batch {
-    /// UUIDv7; the `batch_id` of its jobs.
+    /// UUIDv7; also the `batch_id` of the batch's jobs.
     #[serde(rename = "_id", with = "uuid::serde::hyphenated")]
     pub id: Uuid,
+    /// Owner of the batch.
     pub tenant: String,
-    /// For people.
+    /// Display name.
     pub name: Option<String>,
+    /// Time of creation.
     pub created_at: DateTime,
-    /// The client's key for the request that makes it; unique in the tenant.
+    /// The client's idempotency key of the creating request; unique within the tenant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
-    /// Of the request; known when all of it has been read.
+    /// SHA-256 of the creating request; set once the whole request was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_hash: Option<String>,
-    /// Items that were read so far.
+    /// Number of items read so far.
     pub total: u32,
-    /// Of them, those that made no job.
+    /// Number of items that created no job.
     pub rejected: u32,
-    /// Why the first ones of those did not.
+    /// Errors of the first rejected items.
     pub errors: Vec<ItemError>,
-    /// All items have been read. One whose client went away in the middle stays as it is, unless it is sent again with
-    /// its key.
+    /// True once all items were read. A batch whose request was interrupted stays incomplete, until the client sends it
+    /// again with the same idempotency key.
     pub complete: bool,
-    /// What is being done to all of its jobs.
+    /// The running action on all jobs of the batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<Action>,
-    /// The jobs are gone by then; so is this.
+    /// Time at which MongoDB deletes this document; all jobs of the batch have expired by then.
     pub expires_at: DateTime,
 }
 
 impl Batch {
-    /// One that begins now, without items so far. Its jobs are kept for `kept` at most.
+    /// Creates an empty batch. `max_retention` is the longest time for which its jobs are stored.
     pub fn new(
         tenant: String,
         name: Option<String>,
         idempotency_key: Option<String>,
-        kept: Duration,
+        max_retention: Duration,
     ) -> Batch {
         let created_at = DateTime::now();
-        let kept = i64::try_from(kept.as_millis()).unwrap_or(i64::MAX);
         Batch {
             id: Uuid::now_v7(),
             tenant,
@@ -61,53 +63,56 @@ impl Batch {
             errors: Vec::new(),
             complete: false,
             action: None,
-            expires_at: DateTime::from_millis(created_at.timestamp_millis().saturating_add(kept)),
+            expires_at: later(created_at, max_retention),
         }
     }
 
-    /// The id of the job of one item: a UUIDv7 of the batch's time that follows from the batch and the place, so that an
-    /// item which is sent again makes no second job, and jobs are in the order of their items.
+    /// Derives the job id of the item at `index`.
+    ///
+    /// It is a UUIDv7 with the batch's time, computed from the batch's id and the index. An item that is sent again
+    /// therefore creates no second job, and ids sort in the order of the items.
     pub fn job_id(&self, index: u32) -> Uuid {
         let millis = self.created_at.timestamp_millis();
         let hash = Sha256::new()
             .chain_update(self.id)
             .chain_update(index.to_be_bytes());
-        let mut random: [u8; 10] = hash.finalize()[..10].try_into().expect("a hash has more");
-        // Of these bits the upper ones that a UUID leaves free: 4, 8 and 6 (RFC 9562, 5.7).
+        let mut random: [u8; 10] = hash.finalize()[..10].try_into().expect("SHA-256 has 32 bytes");
+        // The index fills the first free bits of the UUID: 4, 8 and 6 (RFC 9562, 5.7).
         random[..3].copy_from_slice(&[(index >> 14) as u8, (index >> 6) as u8, index as u8 & 0x3f]);
         uuid::Builder::from_unix_timestamp_millis(millis.unsigned_abs(), &random).into_uuid()
     }
 }
 
-/// Why an item made no job.
+/// The error of an item that created no job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ItemError {
-    /// Its place, from 0.
+    /// Position of the item in the request, from 0.
     #[schema(minimum = 0)]
     pub index: u32,
-    /// The code of a problem.
+    /// Code of the problem.
     pub code: String,
-    /// A sentence for people.
+    /// Explanation in one sentence.
     pub detail: String,
 }
 
-/// Something that is done to the jobs of a batch, one after the other: kept until it is done.
+/// An action on all jobs of a batch. It is stored until it is done.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Action {
+    /// The requested action.
     pub kind: ActionKind,
-    /// When it was asked for: jobs that changed later are left alone.
+    /// Time of the request. A retry skips jobs that changed later.
     pub at: DateTime,
-    /// Somebody goes on with it then, if it is not done.
+    /// End of the claim: from then on another replica may resume the action.
     pub next_at: DateTime,
 }
 
-/// What.
+/// The kind of an action on a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ActionKind {
-    /// All that have not ended are cancelled.
+    /// Cancel all jobs that have not ended.
     Cancel,
-    /// Failed, partial and cancelled ones are tried again.
+    /// Retry failed, partial and cancelled jobs.
     Retry,
 }
 

@@ -1,5 +1,6 @@
-//! What has just changed in the record, whichever process changed it: MongoDB's change stream, shared by everybody in
-//! this process who waits for a job. Long polls and event streams live on it.
+//! Changes of jobs by any process: MongoDB's change stream, shared by all waiting clients of this process.
+//!
+//! Long polls and event streams subscribe to it.
 
 use crate::{db::Db, job::Job};
 use mongodb::{
@@ -9,40 +10,43 @@ use mongodb::{
         event::{ChangeStreamEvent, OperationType, ResumeToken},
     },
 };
+use parking_lot::Mutex;
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::sync::broadcast;
 
 /// Pause before the stream is opened again.
-const PAUSE: Duration = Duration::from_secs(1);
-/// Changes kept for those who are slower than the stream. They are whole jobs, so that few are kept: who falls further
-/// behind reads from MongoDB what it has missed.
-const RING: usize = 256;
-/// How often those who wait are told how far the stream is when nothing changes.
+const REOPEN_PAUSE: Duration = Duration::from_secs(1);
+/// Changes buffered for slow subscribers. They are whole jobs, so the buffer is small: a subscriber that falls further
+/// behind reads the missed changes from MongoDB.
+const BUFFERED_CHANGES: usize = 256;
+/// Interval at which the position is announced while nothing changes.
 const QUIET_EVERY: Duration = Duration::from_secs(10);
 
-/// What is announced.
+/// An announcement to subscribers.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// A job was stored like this.
+    /// A job was stored with this content.
     Stored(Position, Arc<Job>),
-    /// Nothing else was stored up to here.
+    /// No further job was stored up to this position.
     Quiet(Position),
-    /// The stream was interrupted, and something may have been missed.
+    /// The stream was interrupted; changes may have been missed.
     Gap,
 }
 
-/// A place in the change stream, the same in every replica: the resume token's text. MongoDB promises that these sort
-/// like the changes that they stand for ("Resume Tokens" in its manual on change streams).
+/// A position in the change stream: the text of the resume token. It is the same in every replica.
+///
+/// MongoDB guarantees that resume tokens sort in the order of the changes ("Resume Tokens" in its manual on change
+/// streams).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position(String);
 
 pub(crate) type RawEvent = ChangeStreamEvent<RawDocumentBuf>;
 pub(crate) type RawChanges = ChangeStream<RawEvent>;
 
-/// Announces changes, and knows how far it has come.
+/// Announces changes to subscribers and stores the reached position.
 #[derive(Clone)]
 pub struct Changes {
     sender: broadcast::Sender<Change>,
@@ -50,13 +54,13 @@ pub struct Changes {
 }
 
 impl Position {
-    /// Reads what a client sends back. None when it never was one.
+    /// Parses a position that a client sends back. Returns `None` for a text that cannot be one.
     pub fn parse(text: &str) -> Option<Position> {
         let plausible = (2..=1024).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
         plausible.then(|| Position(text.to_owned()))
     }
 
-    /// As an event's id.
+    /// Returns the position as an event's id.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -74,57 +78,58 @@ impl Position {
 impl Default for Changes {
     fn default() -> Self {
         Changes {
-            sender: broadcast::channel(RING).0,
+            sender: broadcast::channel(BUFFERED_CHANGES).0,
             reached: Arc::default(),
         }
     }
 }
 
 impl Changes {
-    /// The changes from now on.
+    /// Subscribes to the changes from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Change> {
         self.sender.subscribe()
     }
 
-    /// How far the stream is; none before it was opened. Who subscribes first and then asks gets every later change.
+    /// Returns the reached position; `None` before the stream was opened.
+    ///
+    /// Subscribe before this call to receive every later change.
     pub fn reached(&self) -> Option<Position> {
-        self.place().clone()
+        self.reached.lock().clone()
     }
 
-    /// Follows MongoDB's change stream for as long as the process lives.
+    /// Follows MongoDB's change stream until the process ends.
     pub async fn follow(self, db: Db) {
-        let mut told = false;
+        let mut failure_logged = false;
         loop {
-            match self.follow_once(&db, &mut told).await {
-                Err(error) if !told => {
-                    tracing::warn!("changes are not followed, those who wait are answered late: {error}")
-                }
-                _ => {}
+            if let Err(error) = self.follow_once(&db, &mut failure_logged).await
+                && !failure_logged
+            {
+                tracing::warn!("the change stream failed; waiting clients are answered late: {error}");
             }
-            told = true;
-            tokio::time::sleep(PAUSE).await;
+            failure_logged = true;
+            tokio::time::sleep(REOPEN_PAUSE).await;
         }
     }
 
-    async fn follow_once(&self, db: &Db, told: &mut bool) -> mongodb::error::Result<()> {
-        // From now on, rather than from where it broke off, which may be too old: everybody looks again instead.
+    async fn follow_once(&self, db: &Db, failure_logged: &mut bool) -> mongodb::error::Result<()> {
+        // Starts now instead of at the last position, which may be too old. After a gap all subscribers read their jobs again.
         let mut stream = open(db, None).await?;
-        *told = false;
-        let (mut event, mut interrupted, mut spoke) = (None, true, Instant::now());
+        *failure_logged = false;
+        let (mut event, mut interrupted, mut last_sent) = (None, true, Instant::now());
         while stream.is_alive() {
             if let Some(position) = position(event.as_ref(), &stream) {
-                // Before the change is announced: see `reached`.
-                *self.place() = Some(position.clone());
+                // Stored before the change is announced: `reached` relies on it.
+                *self.reached.lock() = Some(position.clone());
                 if std::mem::take(&mut interrupted) {
                     self.send(Change::Gap);
                 }
-                // Decoded only when somebody waits.
-                let told = event.filter(|_| self.sender.receiver_count() > 0);
-                if let Some(job) = told.and_then(|event| stored(&event)) {
+                // Decoded only when there are subscribers.
+                let wanted = event.filter(|_| self.sender.receiver_count() > 0);
+                if let Some(job) = wanted.and_then(|event| stored(&event)) {
                     self.send(Change::Stored(position, Arc::new(job)));
-                } else if spoke.elapsed() >= QUIET_EVERY {
+                } else if last_sent.elapsed() >= QUIET_EVERY {
                     self.send(Change::Quiet(position));
-                    spoke = Instant::now();
+                    last_sent = Instant::now();
                 }
             }
             event = stream.next_if_any().await?;
@@ -133,25 +138,21 @@ impl Changes {
     }
 
     fn send(&self, change: Change) {
-        // Fails when nobody waits.
+        // Fails when there are no subscribers.
         let _ = self.sender.send(change);
-    }
-
-    fn place(&self) -> std::sync::MutexGuard<'_, Option<Position>> {
-        self.reached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Opens the change stream after a position, or now.
+/// Opens the change stream after a position, or at the current time.
 pub(crate) async fn open(db: &Db, after: Option<&Position>) -> mongodb::error::Result<RawChanges> {
-    // A job is always stored whole, and then the event has it as it was at that moment. A mere sign of life is not.
+    // Jobs are stored as whole documents, and the event then contains that version. Heartbeats are updates, not replaces.
     let wanted = doc! { "$match": { "operationType": { "$in": ["insert", "replace"] } } };
     let jobs = db.jobs().clone_with_type::<RawDocumentBuf>();
     let after = after.map(Position::token).transpose()?;
     jobs.watch().pipeline([wanted]).resume_after(after).await
 }
 
-/// Where the stream is after an event, or where it is when there was none.
+/// Returns the stream's position after an event, or its current position without one.
 pub(crate) fn position(event: Option<&RawEvent>, stream: &RawChanges) -> Option<Position> {
     match event {
         Some(event) => Position::of(&event.id),
@@ -159,7 +160,7 @@ pub(crate) fn position(event: Option<&RawEvent>, stream: &RawChanges) -> Option<
     }
 }
 
-/// The job that an event tells of.
+/// Decodes the job in an event; `None` for other events.
 pub(crate) fn stored(event: &RawEvent) -> Option<Job> {
     let whole = matches!(
         event.operation_type,
@@ -169,7 +170,7 @@ pub(crate) fn stored(event: &RawEvent) -> Option<Job> {
     match bson::deserialize_from_slice(document.as_bytes()) {
         Ok(job) => Some(job),
         Err(error) => {
-            tracing::warn!("a change could not be read: {error}");
+            tracing::warn!("a change of a job could not be decoded: {error}");
             None
         }
     }

@@ -1,12 +1,13 @@
-//! What VidP knows: the documents in MongoDB, and what each event makes of them.
+//! The record: the documents that VidP stores in MongoDB, and the state machine that changes them.
 //!
 //! * [`job`], [`source`], [`batch`], [`resumable`], [`webhook`], [`api_key`]: the documents.
 //! * [`plan`]: the state machine of a job, without I/O.
-//! * [`db`]: the only code that reads and writes MongoDB; [`changes`]: its change stream; [`missed`]: the part of it that a listener missed.
+//! * [`db`]: the only code that reads and writes MongoDB. [`changes`]: its change stream. [`missed`]: changes that a
+//!   listener missed.
 //! * [`view`]: a job as clients see it, over HTTP, in events and in webhooks.
 //! * [`tenant`], [`time`]: small shared definitions.
 //!
-//! This crate knows nothing of HTTP, NATS and S3. To add a field to a document, give it `#[serde(default)]`: documents
+//! This crate does not use HTTP, NATS or S3. To add a field to a document, give it `#[serde(default)]`, so that documents
 //! of earlier releases stay readable.
 
 pub mod api_key;

@@ -1,4 +1,4 @@
-//! Changes that a listener has missed, read again from MongoDB's change stream.
+//! Reads changes that a listener missed from MongoDB's change stream.
 
 use crate::{
     changes::{self, Position, RawChanges},
@@ -7,17 +7,16 @@ use crate::{
 };
 use mongodb::error::{Error, ErrorKind};
 
-/// `ChangeStreamFatalError` and `ChangeStreamHistoryLost` in MongoDB's list of error codes: the position is not in its
-/// oplog, or is older.
+/// MongoDB's error codes `ChangeStreamFatalError` and `ChangeStreamHistoryLost`: the oplog no longer has the position.
 const FORGOTTEN: [i32; 2] = [280, 286];
 
-/// Why missed changes cannot be read.
+/// Reason why missed changes cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum MissedError {
-    /// MongoDB has no longer stored what followed the position.
+    /// MongoDB has dropped the changes after the position.
     #[error("MongoDB no longer has the changes after this position")]
     Forgotten,
-    /// MongoDB refuses the position: it never was one of this change stream.
+    /// MongoDB refuses the position: it is not from this change stream.
     #[error("MongoDB refuses this position")]
     Refused,
     /// Any other failure.
@@ -25,7 +24,7 @@ pub enum MissedError {
     Db(DbError),
 }
 
-/// A change stream of its own, which reads from a position of the past.
+/// A separate change stream that reads from a past position.
 pub struct Missed {
     db: Db,
     stream: RawChanges,
@@ -56,7 +55,9 @@ impl Missed {
         })
     }
 
-    /// Reads the next change. A driver's future must not be dropped, so the stream is moved through it.
+    /// Reads the next change.
+    ///
+    /// Takes `self` because the driver's future must not be dropped: the stream moves into it and back.
     ///
     /// # Errors
     /// [`MissedError::Forgotten`] when MongoDB has dropped the change meanwhile.
@@ -89,7 +90,7 @@ fn is_forgotten(error: &Error) -> bool {
     matches!(&*error.kind, ErrorKind::Command(command) if FORGOTTEN.contains(&command.code))
 }
 
-/// The server understood the command and refused it: the text is not a resume token.
+/// Returns true when the server understood the command and refused it: the text is not a resume token.
 fn is_refusal(error: &Error) -> bool {
     let resumable = error.contains_label("ResumableChangeStreamError");
     matches!(&*error.kind, ErrorKind::Command(_) if !resumable)

@@ -1,4 +1,4 @@
-//! The record of a resumable upload. MongoDB, collection `files`.
+//! The document of a resumable upload. MongoDB, collection `files`.
 
 use crate::{
     job::Job,
@@ -9,75 +9,84 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vidp_contract::{JobOptions, TraceParent, keys};
 
-/// An upload that comes in several requests.
+/// A resumable upload: the client sends it in several requests.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Resumable {
-    /// UUIDv7; the job's as well.
+    /// UUIDv7; also the id of the resulting job.
     #[serde(rename = "_id", with = "uuid::serde::hyphenated")]
     pub id: Uuid,
-    /// Whose it is.
+    /// Owner of the upload.
     pub tenant: String,
+    /// What the upload becomes.
     pub kind: Kind,
+    /// Progress of the upload session.
     pub state: UploadState,
-    /// Bytes that were announced.
+    /// Announced size in bytes.
     pub size: i64,
-    /// Bytes that the store has: whole parts, and a tail that ends here.
+    /// Stored bytes: whole parts, followed by a tail that ends at this offset.
     pub offset: i64,
     /// Bytes of every part but the last.
     pub part_size: i64,
-    /// Of the multipart upload.
+    /// Id of the multipart upload in the object store; empty until it is opened.
     pub upload_id: String,
-    /// SHA-256 of each whole part before the offset, in lower-case hexadecimal; of a complete upload, of every part.
+    /// SHA-256 of each whole part before the offset, in lower-case hexadecimal. Once complete: of every part.
     #[serde(default)]
     pub hashes: Vec<String>,
-    /// SHA-256 of the tail.
+    /// SHA-256 of the tail, in lower-case hexadecimal.
     #[serde(default)]
     pub tail_sha256: Option<String>,
-    /// Requests that have appended so far. The latest alone may go on.
+    /// Number of requests that have appended so far. Only the latest holds the claim.
     pub claim: i64,
     /// `Upload-Metadata` as it was sent.
     pub metadata: String,
+    /// File name from the metadata, cleaned.
     pub filename: String,
+    /// Content type from the metadata, cleaned.
     pub content_type: String,
-    /// Lower-case hexadecimal SHA-256 that the client announced.
+    /// SHA-256 that the client announced, in lower-case hexadecimal.
     pub wanted_sha256: Option<String>,
+    /// Options of the resulting job.
     pub options: JobOptions,
+    /// Time of creation.
     pub created_at: DateTime,
-    /// It is given up then; later after each request.
+    /// Time at which the upload expires. Each request extends it.
     pub expires_at: DateTime,
-    /// When the sweeper finishes it, once all bytes are there.
+    /// Time at which the sweeper finishes a complete upload, unless its request does so first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finish_at: Option<DateTime>,
 }
 
-/// What becomes of it.
+/// The result of a resumable upload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A job.
     Whole,
-    /// A part of a job, sent beside others.
+    /// A part of a job; other parts may be sent at the same time.
     Partial,
-    /// A job, of the partial uploads with these ids one after the other.
-    Final { parts: Vec<String> },
+    /// A job whose source is the concatenation of partial uploads.
+    Final {
+        /// Ids of the partial uploads, in order.
+        parts: Vec<String>,
+    },
 }
 
-/// How far it is. Goes down the list and never back.
+/// The state of an upload session. It only moves down this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UploadState {
     /// Bytes are missing.
     Open,
-    /// All are there; the object is to be made of them, and the job.
+    /// All bytes are stored; the object and the job are not created yet.
     Complete,
-    /// The object is there, and the job.
+    /// The object and the job exist.
     Done,
-    /// Nobody sees it any more; its objects are being removed.
+    /// Removed for clients; the cleanup of its objects runs.
     Gone,
 }
 
 impl UploadState {
-    /// The name in queries.
+    /// Returns the name in queries.
     pub fn as_str(self) -> &'static str {
         match self {
             UploadState::Open => "open",
@@ -89,17 +98,17 @@ impl UploadState {
 }
 
 impl Resumable {
-    /// Whole parts before the offset, and the bytes of the tail after them.
+    /// Returns the number of whole parts before the offset, and the bytes in the tail after them.
     pub fn parts_and_tail(&self) -> (i64, i64) {
         (self.offset / self.part_size, self.offset % self.part_size)
     }
 
-    /// The tail that ends at this offset.
+    /// Returns the object key of the tail that ends at `offset`.
     pub fn tail_key(&self, offset: i64) -> String {
         keys::tail(self.id, offset.cast_unsigned())
     }
 
-    /// What a complete upload has stored, with the hash of every part.
+    /// Describes the stored parts of a complete upload, with their hashes.
     pub fn pieces(&self) -> Pieces {
         Pieces {
             upload: self.id.to_string(),
@@ -108,7 +117,7 @@ impl Resumable {
         }
     }
 
-    /// The job that it becomes: its bytes are read for their hash, or put together, by whoever fetches sources.
+    /// Creates the job of this upload. The fetcher then reads the bytes for their hash, or concatenates the parts.
     pub fn job(&self, parts: Vec<Pieces>, now: DateTime) -> Job {
         let mut job = Job::uploading(
             self.id,

@@ -12,50 +12,52 @@ const MAX_TYPE: usize = 100;
 /// Longest stored file name, in characters.
 const MAX_NAME: usize = 255;
 
-/// The uploaded file.
+/// The source in the job document.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SourceState {
+    /// File name for display; never a path or a key.
     pub filename: String,
-    /// Bytes; while the upload runs, what was announced, or 0.
+    /// Bytes. While the upload runs: the announced size, or 0.
     pub size: i64,
     /// Lower-case hexadecimal; empty while the upload runs.
     pub sha256: String,
+    /// Content type that the client or the server stated.
     pub content_type: String,
-    /// Known once a stage has probed the file.
+    /// Facts about the media; set once a stage has probed the file.
     pub media: Option<MediaFacts>,
-    /// Where it was fetched from; none of an upload.
+    /// Location from which the source is fetched; `None` for an upload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
-    /// Resumable uploads that it is read from, or put together from, one after the other, until it is.
+    /// Resumable uploads that make up the source, in order. Empty once the source is complete.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Pieces>,
-    /// What the client says of it before it is there: lower-case hexadecimal SHA-256.
+    /// SHA-256 that the client announced, in lower-case hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted_sha256: Option<String>,
 }
 
-/// A source that its client sends to the store.
+/// A direct upload: the client sends the source to the object store itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Direct {
-    /// Bytes that were announced.
+    /// Announced size in bytes.
     pub size: i64,
-    /// Of the multipart upload; none of a file in one piece.
+    /// Id of the multipart upload; `None` for a file in one piece.
     pub upload_id: Option<String>,
-    /// It is given up then.
+    /// Time at which the upload expires.
     pub expires_at: DateTime,
 }
 
-/// A source on its way.
+/// The state of a source that is still to be fetched.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Fetch {
-    /// Nobody begins before: while somebody fetches, and while a failed try is waited after.
+    /// Earliest time of the next try: the end of the running claim, or of the backoff after a failure.
     pub next_at: DateTime,
-    /// Begun so far; names the try that holds the claim.
+    /// Tries begun so far. The number identifies the try that holds the claim.
     pub tries: u32,
 }
 
 impl Fetch {
-    /// To begin at once.
+    /// Creates the state of a fetch that is due at once.
     pub fn new(now: DateTime) -> Self {
         Fetch {
             next_at: now,
@@ -64,7 +66,7 @@ impl Fetch {
     }
 }
 
-/// Where a source is fetched from.
+/// Location from which a source is fetched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum Reference {
@@ -75,16 +77,16 @@ pub enum Reference {
         /// The object's key, below the allowed prefix.
         key: String,
     },
-    /// A file on the web.
+    /// A file on a web server.
     Url {
-        /// `https`, and a public address.
+        /// An `https` URL with a public address.
         #[schema(max_length = 1024, pattern = "^https?://")]
         url: String,
     },
 }
 
 impl Reference {
-    /// The last part of its path, as a file's name.
+    /// Returns the last component of the path as a file name.
     pub fn file_name(&self) -> String {
         match self {
             Reference::Object { key, .. } => key.rsplit('/').next().unwrap_or_default().to_owned(),
@@ -100,24 +102,24 @@ impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reference::Object { bucket, key } => write!(f, "{bucket}/{key}"),
-            // What follows the path may be a secret, as in a presigned URL.
+            // Query and fragment are left out: they may hold a secret, as in a presigned URL.
             Reference::Url { url } => f.write_str(url.split(['?', '#']).next().unwrap_or_default()),
         }
     }
 }
 
-/// What an upload left in the store, and what it must be.
+/// A stored resumable upload and the expected hashes of its parts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pieces {
     /// The upload's id.
     pub upload: String,
     /// Bytes of every part but the last.
     pub part_size: i64,
-    /// Lower-case hexadecimal, one for each part.
+    /// SHA-256 of each part, in lower-case hexadecimal.
     pub hashes: Vec<String>,
 }
 
-/// A content type as clients and servers give it, fit for a header and the record.
+/// Cleans a content type from a client or server for use in headers and the record.
 pub fn plain_type(content_type: &str) -> String {
     content_type
         .chars()
@@ -126,7 +128,7 @@ pub fn plain_type(content_type: &str) -> String {
         .collect()
 }
 
-/// The last component of a client's file name without control characters: shown to people, never a path or key.
+/// Returns the last component of a client's file name without control characters. For display only, never a path or key.
 pub fn plain_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let plain: String = last.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect();

@@ -1,4 +1,4 @@
-//! A job as clients see it: the same shape for every status.
+//! A job as clients see it. The shape is the same for every status.
 
 use crate::{
     job::{Job, JobStatus, StageError, StageState, StageStatus},
@@ -14,36 +14,36 @@ use vidp_contract::{
     DetectReport, JobOptions, Lane, MediaFacts, Output, ScaleReport, Stage, SubtitleReport, Timings,
 };
 
-/// One upload and what becomes of it.
+/// A job: one video and the stages that process it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Job)]
 pub struct JobView<'a> {
     /// UUIDv7.
     id: Uuid,
     status: JobStatus,
-    /// The stages that were asked for, by name.
+    /// The requested stages, by name.
     #[schema(value_type = BTreeMap<String, StageView>)]
     stages: BTreeMap<Stage, StageView<'a>>,
     source: SourceView<'a>,
-    /// As they were given, with the defaults of what was left out.
+    /// The requested options, completed with the defaults.
     options: &'a JobOptions,
     lane: Lane,
-    /// The batch it came with.
+    /// Id of the batch that created the job.
     batch_id: Option<&'a str>,
-    /// The client's own id of this video.
+    /// The client's own id of the video.
     external_id: Option<&'a str>,
-    /// What the client wanted back.
+    /// The client's own data, returned unchanged.
     metadata: &'a Map<String, Value>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     updated_at: Option<String>,
-    /// When job and files are deleted; known once it has ended.
+    /// Time at which the job and its files are deleted; set once the job has ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<String>,
 }
 
-/// The uploaded file.
+/// The source file of a job.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Source)]
 struct SourceView<'a> {
@@ -51,12 +51,12 @@ struct SourceView<'a> {
     /// Bytes; 0 while the upload runs.
     #[schema(minimum = 0)]
     size: i64,
-    /// Lower-case hexadecimal; empty while the upload runs.
+    /// SHA-256 in lower-case hexadecimal; empty while the upload runs.
     sha256: &'a str,
     content_type: &'a str,
-    /// Known once a stage has probed the file.
+    /// Facts about the media; set once a stage has probed the file.
     media: Option<&'a MediaFacts>,
-    /// Where it was fetched from; not there of an upload.
+    /// Location from which the source was fetched; absent for an upload.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     reference: Option<&'a Reference>,
@@ -67,18 +67,18 @@ struct SourceView<'a> {
 #[schema(as = StageState)]
 struct StageView<'a> {
     status: StageStatus,
-    /// Deliveries so far.
+    /// Number of deliveries to workers so far.
     attempt: u32,
-    /// Share done.
+    /// Completed share, 0 to 1.
     #[schema(minimum = 0, maximum = 1)]
     progress: f64,
-    /// What it is doing, for example `fetch`, `encode`, `transcribe`, `store`.
+    /// Current phase, for example `fetch`, `encode`, `transcribe`, `store`.
     phase: Option<&'a str>,
-    /// Seconds of media per second of time.
+    /// Seconds of media processed per second.
     speed: Option<f64>,
-    /// Of a stage that failed, was skipped or was cancelled.
+    /// Reason why the stage failed, was skipped or was cancelled.
     error: Option<&'a StageError>,
-    /// What it found and made, when it succeeded.
+    /// Report of a stage that succeeded.
     #[schema(value_type = Option<Report>)]
     result: Option<&'a Value>,
     outputs: Vec<OutputView<'a>>,
@@ -91,13 +91,13 @@ struct StageView<'a> {
     finished_at: Option<String>,
 }
 
-/// A stage's result, by stage.
+/// Report of a stage; its shape depends on the stage.
 #[derive(ToSchema)]
 #[schema(as = Report)]
 #[serde(untagged)]
 #[expect(
     dead_code,
-    reason = "for the document: results are passed on as the workers wrote them"
+    reason = "only for the OpenAPI document: results are returned as the workers wrote them"
 )]
 enum Report {
     Detect(DetectReport),
@@ -105,7 +105,7 @@ enum Report {
     Subtitle(SubtitleReport),
 }
 
-/// A file that a stage made.
+/// An output file of a stage.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Output)]
 pub struct OutputView<'a> {
@@ -113,17 +113,17 @@ pub struct OutputView<'a> {
     name: &'a str,
     /// Bytes.
     size: u64,
-    /// Lower-case hexadecimal.
+    /// SHA-256 in lower-case hexadecimal.
     sha256: &'a str,
     content_type: &'a str,
-    /// Where to fetch it.
+    /// Path of the download.
     url: String,
-    /// In lists over all stages.
+    /// The stage; present only in lists over all stages.
     #[serde(skip_serializing_if = "Option::is_none")]
     stage: Option<Stage>,
 }
 
-/// The job in JSON.
+/// Returns the public view of a job.
 pub fn job(job: &Job) -> JobView<'_> {
     let stages = job.stages.iter();
     JobView {
@@ -151,7 +151,7 @@ pub fn job(job: &Job) -> JobView<'_> {
     }
 }
 
-/// The outputs of every stage that has some, with the stage's name.
+/// Returns the outputs of all stages, each with its stage.
 pub fn outputs(job: &Job) -> Vec<OutputView<'_>> {
     let mut outputs = Vec::new();
     for (stage, state) in &job.stages {
@@ -191,7 +191,7 @@ fn output<'a>(job: &Job, stage: Stage, output: &'a Output) -> OutputView<'a> {
     }
 }
 
-/// RFC 3339, UTC.
+/// Formats a time as RFC 3339 in UTC.
 pub fn time(time: Option<DateTime>) -> Option<String> {
     time.and_then(|time| time.try_to_rfc3339_string().ok())
 }

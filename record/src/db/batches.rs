@@ -1,4 +1,4 @@
-//! The collection `batches`, and the jobs of a batch together.
+//! The collection `batches`, and queries over all jobs of a batch.
 
 use super::client::{Db, DbError};
 use crate::{
@@ -17,22 +17,26 @@ use uuid::Uuid;
 /// The collection's name.
 pub(super) const NAME: &str = "batches";
 
-/// The jobs of a batch.
+/// Counts of the jobs in a batch.
 #[derive(Debug, Default)]
 pub struct Counts {
+    /// Number of jobs by status.
     pub by_status: BTreeMap<JobStatus, u64>,
-    /// Of those that have ended, how many did since the time that was asked for.
+    /// Number of jobs that ended after the requested time.
     pub ended_since: u64,
 }
 
 impl Db {
-    /// Stores a new batch. [`DbError::Duplicate`] when its idempotency key has made one.
+    /// Stores a new batch.
+    ///
+    /// # Errors
+    /// [`DbError::Duplicate`] when the tenant has a batch with the same idempotency key.
     pub async fn insert_batch(&self, batch: &Batch) -> Result<(), DbError> {
         let key = batch.idempotency_key.as_deref();
         self.insert_new(self.batches(), batch.clone(), key).await
     }
 
-    /// The batch that a client's idempotency key made.
+    /// Returns the batch with a client's idempotency key.
     pub async fn batch_with_key(&self, tenant: &str, key: &str) -> Result<Batch, DbError> {
         let batches = self.batches();
         let query = doc! { "tenant": tenant, "idempotency_key": key };
@@ -40,22 +44,22 @@ impl Db {
         found.ok_or(DbError::NotFound)
     }
 
-    /// Takes its idempotency key, whose time is over, from a batch.
+    /// Clears the expired idempotency key of a batch.
     pub async fn release_batch_key(&self, batch: &Batch) -> Result<(), DbError> {
-        let of = doc! { "_id": batch.id.to_string(), "idempotency_key": &batch.idempotency_key };
+        let same = doc! { "_id": batch.id.to_string(), "idempotency_key": &batch.idempotency_key };
         self.update_batch(
-            of,
+            same,
             doc! { "$unset": { "idempotency_key": "", "request_hash": "" } },
         )
         .await
         .map(drop)
     }
 
-    /// Stores what has changed of a batch; only the request that makes it does.
+    /// Stores the changed fields of a batch. Only the creating request calls this.
     pub async fn put_batch(&self, batch: &Batch) -> Result<(), DbError> {
         let (batches, batch) = (self.batches(), batch.clone());
         self.run(async move {
-            // What is done to it meanwhile is not this request's.
+            // The action belongs to other requests.
             let mut set = bson::serialize_to_document(&batch).map_err(mongodb::error::Error::custom)?;
             set.remove("_id");
             set.remove("action");
@@ -65,7 +69,7 @@ impl Db {
         .await
     }
 
-    /// A client's batch.
+    /// Returns a tenant's batch.
     pub async fn batch(&self, tenant: &str, id: Uuid) -> Result<Batch, DbError> {
         let batches = self.batches();
         let query = doc! { "_id": id.to_string(), "tenant": tenant };
@@ -73,7 +77,7 @@ impl Db {
         found.ok_or(DbError::NotFound)
     }
 
-    /// Stores new jobs together; those that are there stay as they are.
+    /// Stores new jobs together. Existing ones are left unchanged.
     pub async fn insert_all(&self, new: Vec<Job>) -> Result<(), DbError> {
         let jobs = self.jobs();
         let stored = self.run(async move { jobs.insert_many(new).ordered(false).await.map(drop) });
@@ -83,7 +87,7 @@ impl Db {
         }
     }
 
-    /// How many jobs of a batch there are of each status.
+    /// Counts the jobs of a batch by status, and those that ended after `since`.
     pub async fn counts(&self, batch: &Batch, since: DateTime) -> Result<Counts, DbError> {
         let ended = JobStatus::TERMINAL.map(JobStatus::as_str).to_vec();
         let recent = doc! { "$and": [
@@ -114,7 +118,7 @@ impl Db {
         Ok(counts)
     }
 
-    /// Notes what is to be done to all jobs of a batch.
+    /// Stores an action on all jobs of a batch.
     pub async fn begin_action(&self, batch: &Batch, action: &Action) -> Result<(), DbError> {
         let action = bson::serialize_to_bson(action).map_err(mongodb::error::Error::custom)?;
         self.update_batch(
@@ -125,7 +129,7 @@ impl Db {
         .map(drop)
     }
 
-    /// Claims an action for a while; false when somebody else has it.
+    /// Claims the action of a batch until `until`. Returns false when another replica holds it.
     pub async fn claim_action(&self, batch: &Batch, until: DateTime) -> Result<bool, DbError> {
         let next_at = batch.action.as_ref().map(|action| action.next_at);
         let due = doc! { "_id": batch.id.to_string(), "action.next_at": next_at };
@@ -133,7 +137,7 @@ impl Db {
             .await
     }
 
-    /// The action is done, unless another one was asked for meanwhile.
+    /// Clears a completed action, unless a newer one has replaced it.
     pub async fn end_action(&self, batch: &Batch, action: &Action) -> Result<(), DbError> {
         let same = doc! { "_id": batch.id.to_string(), "action.at": action.at };
         self.update_batch(same, doc! { "$unset": { "action": "" } })
@@ -141,7 +145,7 @@ impl Db {
             .map(drop)
     }
 
-    /// Batches with an action that somebody should go on with.
+    /// Returns batches whose action is unclaimed or whose claim has expired.
     pub async fn actions_due(&self, now: DateTime) -> Result<Vec<Batch>, DbError> {
         let batches = self.batches();
         let query = doc! { "action.next_at": { "$lte": now } };
@@ -149,7 +153,7 @@ impl Db {
             .await
     }
 
-    /// Jobs of a batch that an action is still to be done to.
+    /// Returns jobs of a batch that the action has not processed yet.
     pub async fn to_do(&self, batch: &Batch, action: &Action, limit: i64) -> Result<Vec<Job>, DbError> {
         let statuses = match action.kind {
             ActionKind::Cancel => JobStatus::OPEN.to_vec(),
@@ -162,7 +166,7 @@ impl Db {
             "status": { "$in": statuses },
             "deleted_at": null,
         };
-        // What failed again is not tried for ever.
+        // A job that failed again after the request is not retried a second time.
         if action.kind == ActionKind::Retry {
             query.insert("updated_at", doc! { "$lt": action.at });
         }

@@ -1,4 +1,4 @@
-//! The connection to MongoDB, and how one operation runs on it.
+//! The connection to MongoDB, and the execution of single operations.
 
 use mongodb::{
     Client, Collection, Database, IndexModel,
@@ -14,33 +14,33 @@ use std::{
     time::Duration,
 };
 
-/// Longer than the driver's own server selection, so that its error is seen and not ours.
-const LIMIT: Duration = Duration::from_secs(10);
+/// Time limit of an operation. It is longer than the driver's server selection, so that the driver's error is reported.
+const OPERATION_LIMIT: Duration = Duration::from_secs(10);
 
-/// MongoDB's code of a value that must be unique and is not.
-pub(super) const DUPLICATE_KEY: i32 = 11000;
+/// MongoDB's error code for a duplicate value in a unique index.
+const DUPLICATE_KEY: i32 = 11000;
 
-/// Why MongoDB did not do what was asked.
+/// Error of an operation on MongoDB.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// There is no such document.
-    #[error("no such document")]
+    /// The document does not exist.
+    #[error("document not found")]
     NotFound,
-    /// There is one already with the same value where values are unique.
-    #[error("there is such a document already")]
+    /// A document with the same value of a unique field exists.
+    #[error("the document exists already")]
     Duplicate,
-    /// A stored document does not have the shape that this release reads. Trying again does not help.
-    #[error("a stored document cannot be read: {0}")]
+    /// A stored document does not have the shape that this release reads. A retry does not help.
+    #[error("a stored document cannot be decoded: {0}")]
     Undecodable(mongodb::error::Error),
     /// Any other error of the driver.
     #[error(transparent)]
     Driver(mongodb::error::Error),
-    /// No answer in time, or the operation's task broke.
+    /// MongoDB did not answer in time, or the operation's task panicked.
     #[error("MongoDB did not answer: {0}")]
     NoAnswer(String),
 }
 
-/// The database. What concerns one collection is in the file of its name.
+/// A handle to the database, cheap to clone. Its methods are in the file of their collection.
 #[derive(Clone)]
 pub struct Db {
     database: Database,
@@ -48,7 +48,8 @@ pub struct Db {
 }
 
 impl Db {
-    /// Makes a client; nothing is sent yet. The settings are those that keep a write once it is confirmed.
+    /// Creates a client without connecting. Writes are confirmed by a majority with their journal, so that they survive a
+    /// failover.
     pub async fn connect(url: &str, database: &str) -> anyhow::Result<Db> {
         let mut options = ClientOptions::parse(url).await?;
         options.app_name = Some("vidp-api".to_owned());
@@ -66,17 +67,20 @@ impl Db {
         })
     }
 
-    /// Notes that every index exists.
+    /// Records that every index exists.
     pub(super) fn set_indexed(&self) {
         self.indexed.store(true, Ordering::Relaxed);
     }
 
-    /// The indexes are there; until then what has to be unique is not.
+    /// Returns true once all indexes exist. Until then unique fields are not enforced.
     pub fn is_indexed(&self) -> bool {
         self.indexed.load(Ordering::Relaxed)
     }
 
-    /// Stores a new document; [`DbError::Duplicate`] when its tenant has another with the same idempotency `key`.
+    /// Stores a new document.
+    ///
+    /// # Errors
+    /// [`DbError::Duplicate`] when the tenant has another document with the same idempotency `key`.
     pub(super) async fn insert_new<T>(
         &self,
         into: Collection<T>,
@@ -93,6 +97,7 @@ impl Db {
         stored.await.map_err(DbError::or_duplicate)
     }
 
+    /// Creates the missing indexes of one collection.
     pub(super) async fn ensure_indexes_of(
         &self,
         name: &str,
@@ -103,26 +108,31 @@ impl Db {
             .await
     }
 
-    /// A collection of documents that are a `T` each.
+    /// Returns a typed handle to a collection.
     pub(super) fn collection<T: Send + Sync>(&self, name: &str) -> Collection<T> {
         self.database.collection(name)
     }
 
-    /// Runs one operation to its end. The driver's futures must not be dropped half-way, so that a client that
-    /// hangs up or a timeout leaves the operation running in a task of its own.
+    /// Runs one operation to its end.
+    ///
+    /// The driver's futures must not be dropped before they complete. The operation therefore runs in a separate task,
+    /// which continues when the client disconnects or the time limit passes.
     pub async fn run<T, F>(&self, operation: F) -> Result<T, DbError>
     where
         T: Send + 'static,
         F: Future<Output = mongodb::error::Result<T>> + Send + 'static,
     {
-        match tokio::time::timeout(LIMIT, tokio::spawn(operation)).await {
+        match tokio::time::timeout(OPERATION_LIMIT, tokio::spawn(operation)).await {
             Ok(Ok(done)) => Ok(done?),
             Ok(Err(error)) => Err(DbError::NoAnswer(error.to_string())),
-            Err(_) => Err(DbError::NoAnswer(format!("nothing within {} s", LIMIT.as_secs()))),
+            Err(_) => Err(DbError::NoAnswer(format!(
+                "no answer within {} s",
+                OPERATION_LIMIT.as_secs()
+            ))),
         }
     }
 
-    /// MongoDB answers and can write.
+    /// Checks that MongoDB answers and accepts writes.
     pub async fn ping(&self) -> Result<(), DbError> {
         let admin = self.database.client().database("admin");
         self.run(async move {
@@ -146,7 +156,7 @@ impl From<mongodb::error::Error> for DbError {
 }
 
 impl DbError {
-    /// [`DbError::Duplicate`], if that was all that was wrong.
+    /// Converts to [`DbError::Duplicate`] when duplicates are the only error.
     pub(super) fn or_duplicate(self) -> DbError {
         match self {
             DbError::Driver(error) if is_duplicate(&error) => DbError::Duplicate,
@@ -155,13 +165,15 @@ impl DbError {
     }
 }
 
+/// Returns true when a write failed only because of duplicate values; the other documents of an insert are stored.
 fn is_duplicate(error: &mongodb::error::Error) -> bool {
     use mongodb::error::{ErrorKind, WriteFailure};
     match &*error.kind {
         ErrorKind::Write(WriteFailure::WriteError(error)) => error.code == DUPLICATE_KEY,
         ErrorKind::InsertMany(error) => {
-            let mut errors = error.write_errors.iter().flatten();
-            error.write_concern_error.is_none() && errors.all(|error| error.code == DUPLICATE_KEY)
+            let errors = error.write_errors.as_deref().unwrap_or_default();
+            let only_duplicates = errors.iter().all(|error| error.code == DUPLICATE_KEY);
+            error.write_concern_error.is_none() && !errors.is_empty() && only_duplicates
         }
         _ => false,
     }

@@ -1,4 +1,4 @@
-//! The collection `keys`: one document an API key. It has no job and no secret in it.
+//! The collection `keys`: one document for each API key. The documents contain no secrets.
 
 use super::client::{Db, DbError};
 use crate::api_key::Key;
@@ -27,12 +27,12 @@ impl Db {
             .await
     }
 
-    /// A key, live or not.
+    /// Returns a key in any state.
     pub async fn key(&self, id: Uuid) -> Result<Option<Key>, DbError> {
         self.one_key(doc! { "_id": id.to_string() }).await
     }
 
-    /// The key that was rotated into this one.
+    /// Returns the key that this key replaced in a rotation.
     pub async fn predecessor(&self, id: Uuid) -> Result<Option<Key>, DbError> {
         self.one_key(doc! { "replaced_by": id.to_string() }).await
     }
@@ -42,7 +42,7 @@ impl Db {
         self.run(async move { keys.find_one(query).await }).await
     }
 
-    /// Keys of a tenant, or all, newest first; those older than `before`.
+    /// Returns the keys of one tenant or of all, newest first, starting after the key `before`.
     pub async fn keys(
         &self,
         tenant: Option<String>,
@@ -64,7 +64,7 @@ impl Db {
         self.run(find).await
     }
 
-    /// Ends a key; one that has ended stays as it is.
+    /// Revokes a key. A revoked key is left unchanged.
     pub async fn revoke_key(&self, id: Uuid, now: DateTime) -> Result<(), DbError> {
         let live = doc! { "_id": id.to_string(), "revoked_at": null };
         self.change_key(live, doc! { "$set": { "revoked_at": now } })
@@ -72,15 +72,15 @@ impl Db {
             .map(drop)
     }
 
-    /// Puts another key in the place of a live one, which goes on until `ends`; false when it was replaced or revoked
-    /// meanwhile.
+    /// Records that another key replaces a live one, which stays valid until `ends`. Returns false when it was replaced or
+    /// revoked in the meantime.
     pub async fn replace_key(&self, id: Uuid, by: Uuid, ends: DateTime) -> Result<bool, DbError> {
         let live = doc! { "_id": id.to_string(), "revoked_at": null, "replaced_by": null };
         let set = doc! { "replaced_by": by.to_string(), "expires_at": ends };
         self.change_key(live, doc! { "$set": set }).await
     }
 
-    /// Somebody used the key.
+    /// Records a use of the key.
     pub async fn key_used(&self, id: Uuid, now: DateTime) -> Result<(), DbError> {
         let key = doc! { "_id": id.to_string() };
         self.change_key(key, doc! { "$max": { "last_used_at": now } })

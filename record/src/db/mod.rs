@@ -1,10 +1,11 @@
-//! MongoDB, the record: each collection's queries and indexes are in the file of its name.
+//! MongoDB. The queries and indexes of each collection are in the file of its name.
 //!
 //! To add a query, write a method of [`Db`] beside the others of its collection, run it through [`Db::run`], and give it
 //! an index in that file's `indexes()`.
 
 mod batches;
 mod client;
+mod deliveries;
 mod jobs;
 mod keys;
 mod open;
@@ -13,9 +14,9 @@ mod webhooks;
 
 pub use batches::Counts;
 pub use client::{Db, DbError};
+pub use deliveries::Next;
 pub use jobs::{Ages, Filter, Updated};
 pub use open::Open;
-pub use webhooks::Next;
 
 impl Db {
     /// Creates the indexes of every collection.
@@ -25,9 +26,10 @@ impl Db {
         self.ensure_indexes_of(batches::NAME, batches::indexes()).await?;
         self.ensure_indexes_of(resumables::NAME, resumables::indexes())
             .await?;
-        for (name, indexes) in webhooks::indexes() {
-            self.ensure_indexes_of(name, indexes).await?;
-        }
+        self.ensure_indexes_of(webhooks::NAME, webhooks::indexes())
+            .await?;
+        self.ensure_indexes_of(deliveries::NAME, deliveries::indexes())
+            .await?;
         self.set_indexed();
         Ok(())
     }

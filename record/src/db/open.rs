@@ -1,6 +1,8 @@
+//! Counts of open work.
+
 use mongodb::bson::Document;
 
-/// Work of one tenant that has not ended.
+/// Open work of one tenant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Open {
     /// Jobs or upload sessions.
@@ -10,7 +12,7 @@ pub struct Open {
 }
 
 impl Open {
-    /// Reads a group with the sums `jobs` and `bytes`; zero without one.
+    /// Reads the result of a `$group` with the sums `jobs` and `bytes`; zero without a result.
     pub(super) fn read(group: Option<Document>) -> Open {
         let group = group.unwrap_or_default();
         let sum = |name| group.get_i64(name).unwrap_or(0).cast_unsigned();

@@ -1,4 +1,6 @@
-//! The collection `files`: resumable uploads. A request appends under a claim: every change is made only while it holds.
+//! The collection `files`: resumable uploads.
+//!
+//! A request appends under a claim. Every change requires that the claim still holds.
 
 use super::client::{Db, DbError};
 use super::open::Open;
@@ -22,14 +24,14 @@ impl Db {
             .await
     }
 
-    /// Notes the multipart upload that was opened for it.
+    /// Records the id of the multipart upload. Returns false when one is recorded already.
     pub async fn opened_resumable(&self, upload: &Resumable) -> Result<bool, DbError> {
         let new = doc! { "_id": upload.id.to_string(), "upload_id": "" };
         self.update_file(new, doc! { "$set": { "upload_id": &upload.upload_id } })
             .await
     }
 
-    /// A client's upload, as long as it is not gone.
+    /// Returns a tenant's upload, unless it was removed.
     pub async fn resumable(&self, tenant: &str, id: Uuid) -> Result<Resumable, DbError> {
         let query =
             doc! { "_id": id.to_string(), "tenant": tenant, "state": { "$ne": UploadState::Gone.as_str() } };
@@ -38,14 +40,14 @@ impl Db {
         found.ok_or(DbError::NotFound)
     }
 
-    /// Anybody's upload, as long as it is not gone.
+    /// Returns an upload of any tenant, unless it was removed.
     pub async fn find_resumable(&self, id: Uuid) -> Result<Option<Resumable>, DbError> {
         let query = doc! { "_id": id.to_string(), "state": { "$ne": UploadState::Gone.as_str() } };
         let files = self.files();
         self.run(async move { files.find_one(query).await }).await
     }
 
-    /// Takes the claim of an upload that is open and has come to `offset`.
+    /// Claims an open upload whose offset is `offset`. Returns `None` when it has another state or offset.
     pub async fn claim_resumable(&self, id: Uuid, offset: i64) -> Result<Option<Resumable>, DbError> {
         let query = doc! { "_id": id.to_string(), "state": UploadState::Open.as_str(), "offset": offset };
         let files = self.files();
@@ -58,7 +60,7 @@ impl Db {
         .await
     }
 
-    /// Records how far it has come, and the `hashes` of the parts that are new; false when the claim does not hold any more.
+    /// Records the new offset and the `hashes` of the new parts. Returns false when the claim was lost.
     pub async fn advance_resumable(&self, upload: &Resumable, hashes: Vec<String>) -> Result<bool, DbError> {
         let held =
             doc! { "_id": upload.id.to_string(), "state": UploadState::Open.as_str(), "claim": upload.claim };
@@ -71,19 +73,19 @@ impl Db {
         if let Some(at) = upload.finish_at {
             set.insert("finish_at", at);
         }
-        // Added, not written anew: of a long upload there are thousands.
+        // Appended instead of rewritten: a long upload has thousands of hashes.
         let more = doc! { "hashes": { "$each": hashes } };
         self.update_file(held, doc! { "$set": set, "$push": more }).await
     }
 
-    /// The object is there, and the job.
+    /// Records that the object and the job exist. Returns false when the upload is not complete.
     pub async fn done_resumable(&self, id: Uuid) -> Result<bool, DbError> {
         let complete = doc! { "_id": id.to_string(), "state": UploadState::Complete.as_str() };
         let done = doc! { "$set": { "state": UploadState::Done.as_str() }, "$unset": { "finish_at": "" } };
         self.update_file(complete, done).await
     }
 
-    /// Nobody sees it any more, nor appends, and the sweeper removes it; false when it is in another state by now.
+    /// Hides an upload from clients, so that the sweeper removes it. Returns false when its state has changed.
     pub async fn gone_resumable(&self, upload: &Resumable) -> Result<bool, DbError> {
         let same = doc! { "_id": upload.id.to_string(), "state": upload.state.as_str() };
         let set = doc! { "state": UploadState::Gone.as_str(), "expires_at": DateTime::now() };
@@ -91,14 +93,14 @@ impl Db {
             .await
     }
 
-    /// Removes the record.
+    /// Removes the document of an upload.
     pub async fn remove_resumable(&self, id: Uuid) -> Result<(), DbError> {
         let (files, id) = (self.files(), doc! { "_id": id.to_string() });
         self.run(async move { files.delete_one(id).await.map(drop) })
             .await
     }
 
-    /// Uploads that the sweeper should look at.
+    /// Returns uploads that the sweeper must finish or remove.
     pub async fn resumables_due(&self, now: DateTime, limit: i64) -> Result<Vec<Resumable>, DbError> {
         let due = doc! { "$or": [
             { "finish_at": { "$lte": now } },
@@ -109,7 +111,7 @@ impl Db {
             .await
     }
 
-    /// A tenant's uploads that are not finished.
+    /// Counts a tenant's open uploads and their stored bytes.
     pub async fn open_resumables(&self, tenant: &str) -> Result<Open, DbError> {
         let count = [
             doc! { "$match": { "tenant": tenant, "state": UploadState::Open.as_str() } },

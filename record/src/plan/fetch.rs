@@ -1,9 +1,12 @@
-//! What becomes of a job whose source is still to be fetched.
+//! Events of a job whose source is still to be fetched.
 
-use super::settle::{end, error, settle};
+use super::{
+    settle::settle,
+    stage::{end, error},
+    times::Times,
+};
 use crate::{
     job::{Job, JobStatus, StageStatus},
-    plan::Times,
     source::Fetch,
     time::later,
 };
@@ -11,40 +14,41 @@ use mongodb::bson::DateTime;
 use std::time::Duration;
 use vidp_contract::FailureCode;
 
-/// Tries of a source that may come another time.
+/// Maximum number of tries after transient failures.
 const MAX_TRIES: u32 = 6;
-/// After the first try; doubled after each.
-const FIRST_PAUSE: Duration = Duration::from_secs(5);
+/// Backoff after the first try; it doubles after each try.
+const FIRST_BACKOFF: Duration = Duration::from_secs(5);
 
-/// Why a source did not come.
+/// Error of a try to fetch a source.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
-    /// It will not come another time either.
+    /// A retry cannot succeed.
     #[error("{detail}")]
     Final {
-        /// Of the stages.
+        /// Failure code of the stages.
         code: FailureCode,
-        /// A sentence for people.
+        /// Explanation in one sentence.
         detail: String,
     },
-    /// It may come another time.
+    /// A retry may succeed.
     #[error("{0}")]
     Transient(String),
 }
 
 impl Failed {
+    /// Creates an error that no retry can repair.
     pub fn permanent(code: FailureCode, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         Failed::Final { code, detail }
     }
 
-    /// It may come another time.
+    /// Creates an error after which a retry may succeed.
     pub fn transient(why: impl std::fmt::Display) -> Self {
         Failed::Transient(why.to_string())
     }
 }
 
-/// Somebody fetches the source: nobody else does for `lease`.
+/// Claims the fetch for `lease` and begins a try. Returns false when the fetch is not due.
 pub fn claim(job: &mut Job, lease: Duration, now: DateTime) -> bool {
     match waiting(job).filter(|fetch| fetch.next_at <= now) {
         Some(fetch) => {
@@ -56,18 +60,18 @@ pub fn claim(job: &mut Job, lease: Duration, now: DateTime) -> bool {
     }
 }
 
-/// This try's claim still holds.
+/// Returns true while this try holds the claim.
 pub fn is_claimed(job: &mut Job, try_number: u32) -> bool {
     waiting(job).is_some_and(|fetch| fetch.tries == try_number)
 }
 
-/// Whoever fetches is alive.
+/// Renews the claim for `lease`.
 pub fn renew(job: &mut Job, lease: Duration, now: DateTime) -> bool {
     let fetch = waiting(job);
     fetch.map(|fetch| fetch.next_at = later(now, lease)).is_some()
 }
 
-/// The source did not come: it is tried again after a while, or the job fails.
+/// Records a failed try. Schedules a retry after the backoff, or fails the job.
 pub fn failed(job: &mut Job, failed: &Failed, times: Times, now: DateTime) -> bool {
     let Some(fetch) = waiting(job) else {
         return false;
@@ -75,7 +79,7 @@ pub fn failed(job: &mut Job, failed: &Failed, times: Times, now: DateTime) -> bo
     let tries = fetch.tries;
     let (code, detail) = match failed {
         Failed::Transient(_) if tries < MAX_TRIES => {
-            fetch.next_at = later(now, FIRST_PAUSE * 2_u32.pow(tries.saturating_sub(1)));
+            fetch.next_at = later(now, FIRST_BACKOFF * 2_u32.pow(tries.saturating_sub(1)));
             return true;
         }
         Failed::Transient(detail) => (FailureCode::SourceMissing, detail),
@@ -93,6 +97,7 @@ pub fn failed(job: &mut Job, failed: &Failed, times: Times, now: DateTime) -> bo
     true
 }
 
+/// Returns the fetch of a job that is still uploading.
 fn waiting(job: &mut Job) -> Option<&mut Fetch> {
     job.fetch.as_mut().filter(|_| job.status == JobStatus::Uploading)
 }
@@ -100,6 +105,7 @@ fn waiting(job: &mut Job) -> Option<&mut Fetch> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::requests::cancelled;
     use vidp_contract::JobOptions;
 
     const LEASE: Duration = Duration::from_secs(20);
@@ -167,8 +173,8 @@ mod tests {
         };
         assert!(failed(&mut gone, &failure, times(), now));
         assert_eq!(gone.status, JobStatus::Failed);
-        let mut cancelled = job(now);
-        assert!(crate::plan::cancelled(&mut cancelled, times(), now));
-        assert!(!claim(&mut cancelled, LEASE, now));
+        let mut job = job(now);
+        assert!(cancelled(&mut job, times(), now));
+        assert!(!claim(&mut job, LEASE, now));
     }
 }

@@ -1,58 +1,65 @@
-//! Every order in which messages, crashes and people can come, as far as chance finds it: the state machine with a
-//! broker, workers and a sweeper in memory, driven by random events. A failure is shrunk to the shortest order that
-//! still shows it, and its seed is kept in `proptest-regressions/`.
+//! Random orders of messages, crashes and requests, applied to the state machine with a broker, workers and a sweeper in
+//! memory. A failure is shrunk to the shortest order that still shows it, and its seed is stored in
+//! `proptest-regressions/`.
 
 use super::{
     tests::{TIMES, job, progress},
     *,
 };
+use crate::job::{DispatchState, Job, JobStatus, StageStatus};
+use mongodb::bson::DateTime;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use vidp_contract::{Output, SkipCode, Success, Timings};
+use uuid::Uuid;
+use vidp_contract::{FailureCode, Outcome, Output, Progress, SkipCode, Stage, Success, TaskResult, Timings};
 
-const LIMIT: u32 = 3;
+/// Deliveries of a task after which a worker gives up.
+const ATTEMPT_LIMIT: u32 = 3;
 
-/// What happens next. The number chooses among what is there.
+/// The next event. The number selects one of the existing tasks, attempts or results.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     /// A process publishes the stages that its change made due, and marks them as sent.
     Publish,
-    /// A process publishes them, and dies before it marks them.
+    /// A process publishes them and dies before it marks them as sent.
     PublishAndDie,
     /// A process dies between its change and the publish.
     DieBeforePublish,
-    /// The broker delivers a task that nobody holds.
+    /// The broker delivers a task without a lease.
     Deliver(usize),
-    /// An attempt goes on by a step, whether it still holds its lease or not.
+    /// An attempt takes its next step, with or without its lease.
     Step(usize, Way),
-    /// An attempt's lease runs out; it does not know.
+    /// An attempt's lease expires without its knowledge.
     Expire(usize),
     /// The worker dies.
     Die(usize),
-    /// The API takes the next result.
+    /// The API applies the next result.
     Apply,
-    /// The API gets some result once more.
+    /// The API receives a result a second time.
     Replay(usize),
-    /// The sweeper comes round after so many minutes.
+    /// The sweeper runs after this number of minutes.
     Sweep(i64),
-    /// People.
+    /// A client cancels the job.
     Cancel,
+    /// A client retries the job.
     Retry,
-    /// The broker loses everything that it stored.
+    /// The broker loses its store.
     LoseBroker,
 }
 
-/// How an attempt's work ends, when it is at that point.
+/// The outcome of a step of an attempt's work.
 #[derive(Clone, Copy, Debug)]
 enum Way {
     Succeed,
     Skip,
     Fail,
-    GoOn,
+    /// Reports progress and continues.
+    Progress,
+    /// Returns the task to the queue.
     GiveBack,
 }
 
-/// One delivery and how far its worker is.
+/// One delivery and the progress of its worker.
 #[derive(Clone, Debug)]
 struct Attempt {
     task: (Stage, Uuid),
@@ -73,23 +80,23 @@ enum At {
 struct World {
     now: i64,
     job: Job,
-    /// Stages that live processes have made due and not published yet.
+    /// Stages that live processes made due and have not published yet.
     publishing: BTreeSet<(Stage, Uuid)>,
-    /// Tasks that the stream has stored at some time.
+    /// Tasks that the stream has ever stored.
     published: BTreeSet<Uuid>,
     /// Tasks that the sweeper may publish once more.
     republishing: BTreeSet<Uuid>,
-    /// The task stream, with how often each was delivered.
+    /// The task stream, with the number of deliveries of each task.
     tasks: BTreeMap<(Stage, Uuid), u32>,
     results: Vec<TaskResult>,
-    /// Results that the API's consumer has had.
-    taken: usize,
+    /// Number of results that the API's consumer has received.
+    consumed: usize,
     manifests: BTreeMap<Stage, TaskResult>,
     attempts: Vec<Attempt>,
-    /// How the job ended, until somebody asks for a retry.
+    /// Final statuses of the job, until a retry.
     ended: Option<(JobStatus, Vec<StageStatus>)>,
     outputs: u32,
-    /// Tasks that some worker said to have failed.
+    /// Tasks for which a worker reported a failure.
     failures: BTreeSet<Uuid>,
 }
 
@@ -104,7 +111,7 @@ impl World {
             job,
             tasks: BTreeMap::new(),
             results: Vec::new(),
-            taken: 0,
+            consumed: 0,
             manifests: BTreeMap::new(),
             attempts: Vec::new(),
             ended: None,
@@ -117,7 +124,7 @@ impl World {
         DateTime::from_millis(self.now)
     }
 
-    fn happen(&mut self, event: Event) {
+    fn apply(&mut self, event: Event) {
         self.now += 100;
         let now = self.time();
         match event {
@@ -137,9 +144,9 @@ impl World {
                 }
             }
             Event::Apply => {
-                if let Some(result) = self.results.get(self.taken).cloned() {
+                if let Some(result) = self.results.get(self.consumed).cloned() {
                     self.change(|job| finished(job, &result, TIMES, now));
-                    self.taken += 1;
+                    self.consumed += 1;
                 }
             }
             Event::Replay(n) => {
@@ -160,7 +167,7 @@ impl World {
             Event::LoseBroker => {
                 self.tasks.clear();
                 self.results.clear();
-                self.taken = 0;
+                self.consumed = 0;
             }
         }
         self.check();
@@ -171,7 +178,7 @@ impl World {
         self.attempts.get_mut(n % count)
     }
 
-    /// As `advance::update`: the process that stores a change publishes what the change made due.
+    /// Like `advance::update`: the process that stores a change publishes the tasks that became due.
     fn change(&mut self, change: impl FnOnce(&mut Job) -> bool) -> bool {
         let before = due(&self.job);
         let changed = change(&mut self.job);
@@ -182,7 +189,7 @@ impl World {
         changed
     }
 
-    /// As `publish::publish`, for every stage that a live process has made due.
+    /// Like `publish::publish`, for every stage that a live process has made due.
     fn publish(&mut self, marks: bool) {
         for (stage, id) in std::mem::take(&mut self.publishing) {
             self.publish_task(stage, id, marks);
@@ -203,7 +210,7 @@ impl World {
         }
     }
 
-    /// As `worker::delivery`, up to the handler.
+    /// Like `worker::delivery`, up to the handler.
     fn deliver(&mut self, n: usize) {
         let held = |task| {
             self.attempts
@@ -214,7 +221,7 @@ impl World {
         let Some(&task) = free.get(n % free.len().max(1)) else {
             return;
         };
-        let delivered = self.tasks.get_mut(&task).expect("it was just there");
+        let delivered = self.tasks.get_mut(&task).expect("the task was listed above");
         *delivered += 1;
         let number = *delivered;
         let at = match self.manifests.get(&task.0) {
@@ -222,7 +229,9 @@ impl World {
                 task_id: task.1,
                 ..known.clone()
             }),
-            None if number > LIMIT => At::Publish(self.answer(task, number, FailureCode::WorkerDied)),
+            None if number > ATTEMPT_LIMIT => {
+                At::Publish(self.failure(task, number, FailureCode::WorkerDied))
+            }
             None => At::Work,
         };
         let holds = true;
@@ -234,15 +243,15 @@ impl World {
         });
     }
 
-    /// As `worker::run` and `worker::commit`. An attempt without its lease goes on as well: it may have looked just
-    /// before it was frozen.
+    /// Like `worker::run` and `worker::commit`. An attempt without its lease continues as well: it may have checked the
+    /// lease just before it was suspended.
     fn step(&mut self, n: usize, way: Way) {
         let Some(attempt) = self.attempt(n).cloned() else {
             return;
         };
         let (task, number, now) = (attempt.task, attempt.number, self.time());
         let next = match (attempt.at, way) {
-            (At::Work, Way::GoOn) => {
+            (At::Work, Way::Progress) => {
                 let message = Progress {
                     task_id: task.1,
                     ..progress(&self.job, task.0, number, 0.5)
@@ -257,15 +266,15 @@ impl World {
                 },
                 ..self.success(task, number)
             })),
-            (At::Work, Way::Fail) => Some(At::Publish(self.answer(task, number, FailureCode::DamagedMedia))),
-            (At::Work, Way::GiveBack) if number >= LIMIT => Some(At::Publish(self.answer(
+            (At::Work, Way::Fail) => Some(At::Publish(self.failure(task, number, FailureCode::DamagedMedia))),
+            (At::Work, Way::GiveBack) if number >= ATTEMPT_LIMIT => Some(At::Publish(self.failure(
                 task,
                 number,
                 FailureCode::AttemptsExhausted,
             ))),
             (At::Work, Way::GiveBack) => None,
             (At::Claim(result), _) => {
-                // The first writer wins, a later one adopts the winner.
+                // The first writer wins; later writers adopt its manifest.
                 let winner = self.manifests.entry(task.0).or_insert(result);
                 Some(At::Publish(TaskResult {
                     task_id: task.1,
@@ -291,7 +300,7 @@ impl World {
         }
     }
 
-    /// As `sweeper::reconcile_stage`, for every stage whose time has come.
+    /// Like `sweeper::reconcile_stage`, for every due stage.
     fn sweep(&mut self, minutes: i64) {
         self.now += minutes * 60_000;
         for stage in self.job.stages.keys().copied().collect::<Vec<_>>() {
@@ -300,7 +309,7 @@ impl World {
                 None => continue,
                 Some(DispatchState::Pending) => {
                     let id = self.job.stages[&stage].task_id;
-                    // Its process has died, or takes longer than its claim.
+                    // The publishing process has died, or its claim has expired.
                     self.publishing.remove(&(stage, id));
                     self.republishing.insert(id);
                     self.publish_task(stage, id, true);
@@ -331,7 +340,7 @@ impl World {
         }
     }
 
-    fn answer(&self, task: (Stage, Uuid), attempt: u32, code: FailureCode) -> TaskResult {
+    fn failure(&self, task: (Stage, Uuid), attempt: u32, code: FailureCode) -> TaskResult {
         TaskResult {
             task_id: task.1,
             job_id: self.job.id,
@@ -346,7 +355,7 @@ impl World {
         }
     }
 
-    /// Each attempt stores outputs of its own.
+    /// Creates a success. Each attempt stores separate outputs.
     fn success(&mut self, task: (Stage, Uuid), attempt: u32) -> TaskResult {
         self.outputs += 1;
         let output = Output {
@@ -361,24 +370,24 @@ impl World {
                 outputs: vec![output],
                 ..Success::default()
             }),
-            ..self.answer(task, attempt, FailureCode::Internal)
+            ..self.failure(task, attempt, FailureCode::Internal)
         }
     }
 
-    /// What must hold after every event.
+    /// Checks the invariants that hold after every event.
     fn check(&mut self) {
         let job = &self.job;
         for (stage, state) in &job.stages {
             let with_queue = state.dispatch.is_some();
             assert_eq!(with_queue, state.status.is_dispatched(), "{stage} {state:?}");
-            // Whatever a stage says that it made is what won the manifest.
+            // The outputs of a stage are those of the winning manifest.
             let outcome = self.manifests.get(stage).map(|won| &won.outcome);
             match (state.status, outcome) {
                 (StageStatus::Succeeded, Some(Outcome::Succeeded(won))) => {
                     assert_eq!(state.outputs, won.outputs);
                 }
                 (StageStatus::Succeeded, other) => panic!("{stage} succeeded with {other:?}"),
-                // A task of before a retry has no say any more.
+                // A task from before a retry has no effect.
                 (StageStatus::Failed, _) => assert!(self.failures.contains(&state.task_id), "{stage}"),
                 _ => assert!(state.outputs.is_empty(), "{stage} {state:?}"),
             }
@@ -398,22 +407,22 @@ impl World {
         }
     }
 
-    /// No more faults: everything that is under way comes to its end.
+    /// Continues without faults until all running work has ended.
     fn settle_down(&mut self) {
-        // Who has lost the lease is gone, who has it goes on.
+        // Attempts without a lease are gone; the others continue.
         self.attempts.retain(|attempt| attempt.holds);
         for _ in 0..100 {
-            self.happen(Event::Publish);
+            self.apply(Event::Publish);
             for n in 0..3 {
-                self.happen(Event::Deliver(n));
+                self.apply(Event::Deliver(n));
             }
             for _ in 0..4 {
                 for n in 0..self.attempts.len() {
-                    self.happen(Event::Step(n, Way::Succeed));
+                    self.apply(Event::Step(n, Way::Succeed));
                 }
             }
-            self.happen(Event::Apply);
-            self.happen(Event::Sweep(6));
+            self.apply(Event::Apply);
+            self.apply(Event::Sweep(6));
             if self.job.status.is_terminal() && self.attempts.is_empty() && self.tasks.is_empty() {
                 return;
             }
@@ -427,7 +436,7 @@ fn event() -> impl Strategy<Value = Event> {
         4 => Just(Way::Succeed),
         1 => Just(Way::Skip),
         2 => Just(Way::Fail),
-        2 => Just(Way::GoOn),
+        2 => Just(Way::Progress),
         2 => Just(Way::GiveBack),
     ];
     prop_oneof![
@@ -465,7 +474,7 @@ proptest! {
     ) {
         let mut world = World::new(stages);
         for event in events {
-            world.happen(event);
+            world.apply(event);
         }
         world.settle_down();
     }

@@ -1,25 +1,22 @@
-//! The rules that follow every event: stages that can begin become due, and the job's status follows from its stages.
+//! Rules that apply after every event: ready stages become due, and the job's status is derived from its stages.
 
-use super::Times;
+use super::{
+    stage::{pending, skip, skip_code},
+    times::Times,
+};
 use crate::{
-    job::{Announcement, Dispatch, DispatchState, Job, JobStatus, StageError, StageState, StageStatus},
+    job::{Announcement, Job, JobStatus, StageStatus},
     time::{from_timestamp, later},
 };
 use mongodb::bson::DateTime;
 use std::time::Duration;
 use uuid::Uuid;
-use vidp_contract::{SkipCode, Stage};
+use vidp_contract::Stage;
 
-/// Longer than one publish may take, so that the sweeper never publishes beside the process that made the stage due.
-const PUBLISH_CLAIM: Duration = Duration::from_secs(6);
+/// Claim of the process that ends a job, for its announcement. The sweeper announces after this time.
+const ANNOUNCE_CLAIM: Duration = Duration::from_secs(2);
 
-/// A finished stage's own report.
-pub(super) fn report<R: serde::de::DeserializeOwned>(job: &Job, stage: Stage) -> Option<R> {
-    let result = job.stages.get(&stage)?.result.clone()?;
-    serde_json::from_value(result).ok()
-}
-
-/// Makes due what can begin, and draws the job's status from its stages'.
+/// Makes ready stages due and derives the job's status. Sets expiry, cleanup and announcement when the job ends.
 pub(super) fn settle(job: &mut Job, times: Times, now: DateTime) {
     if !matches!(job.status, JobStatus::Uploading | JobStatus::Cancelled) {
         begin_waiting(job, now);
@@ -30,7 +27,7 @@ pub(super) fn settle(job: &mut Job, times: Times, now: DateTime) {
         job.direct = None;
     }
     if status.is_terminal() && job.source.sha256.is_empty() {
-        // It came to nothing: the client may try again with the same key.
+        // The job ended without a source, so the client may send the request again with the same key.
         job.idempotency_key = None;
     }
     if status.is_terminal() && job.expires_at.is_none() {
@@ -41,14 +38,13 @@ pub(super) fn settle(job: &mut Job, times: Times, now: DateTime) {
             id: Uuid::now_v7(),
             status,
             at: now,
-            // Told at once by whoever stored it; the sweeper comes when that did not happen.
-            next_at: later(now, Duration::from_secs(2)),
+            next_at: later(now, ANNOUNCE_CLAIM),
         });
     }
     job.status = status;
 }
 
-/// When the time of a job is over that has ended then: as its client wants it, as long as the settings allow.
+/// Returns the expiry of a job that ended at `ended`: as its client requested, limited by the settings.
 pub(super) fn expiry(job: &Job, ended: DateTime, times: Times) -> DateTime {
     const DAY: Duration = Duration::from_secs(24 * 3600);
     let wanted = match (job.options.expires_at, job.options.retention_days) {
@@ -59,6 +55,7 @@ pub(super) fn expiry(job: &Job, ended: DateTime, times: Times) -> DateTime {
     wanted.min(later(ended, times.max_retention))
 }
 
+/// Makes waiting stages due whose inputs are ready.
 fn begin_waiting(job: &mut Job, now: DateTime) {
     let needs_detect = job.options.subtitle.language == "auto";
     let detect = job
@@ -71,7 +68,7 @@ fn begin_waiting(job: &mut Job, now: DateTime) {
         }
         match detect {
             Some((status, _)) if *stage == Stage::Subtitle && needs_detect && !status.is_terminal() => {}
-            // Without sound or speech there is nothing to write down either.
+            // Without audio or speech there is nothing to transcribe either.
             Some((StageStatus::Skipped, Some(code))) if *stage == Stage::Subtitle && needs_detect => {
                 skip(state, code, now);
             }
@@ -84,7 +81,7 @@ fn begin_waiting(job: &mut Job, now: DateTime) {
     }
 }
 
-/// The job's status, as its stages' statuses have it.
+/// Derives the job's status from the statuses of its stages.
 fn overall(job: &Job) -> JobStatus {
     let any = |wanted: fn(StageStatus) -> bool| job.stages.values().any(|state| wanted(state.status));
     let all = |wanted: fn(StageStatus) -> bool| job.stages.values().all(|state| wanted(state.status));
@@ -92,8 +89,8 @@ fn overall(job: &Job) -> JobStatus {
         JobStatus::Cancelled => JobStatus::Cancelled,
         JobStatus::Uploading if !all(StageStatus::is_terminal) => JobStatus::Uploading,
         _ if !all(StageStatus::is_terminal) => {
-            let begun = |status| !matches!(status, StageStatus::Waiting | StageStatus::Queued);
-            if any(begun) {
+            let has_begun = |status| !matches!(status, StageStatus::Waiting | StageStatus::Queued);
+            if any(has_begun) {
                 JobStatus::Running
             } else {
                 JobStatus::Queued
@@ -102,56 +99,5 @@ fn overall(job: &Job) -> JobStatus {
         _ if all(|status| status == StageStatus::Failed) => JobStatus::Failed,
         _ if any(|status| status == StageStatus::Failed) => JobStatus::Partial,
         _ => JobStatus::Succeeded,
-    }
-}
-
-/// The stage, if `task_id` is the task that may change it.
-pub(super) fn current(job: &mut Job, stage: Stage, task_id: Uuid) -> Option<&mut StageState> {
-    job.stages
-        .get_mut(&stage)
-        .filter(|state| state.task_id == task_id && state.status.is_dispatched())
-}
-
-pub(super) fn end(state: &mut StageState, status: StageStatus, error: Option<StageError>, now: DateTime) {
-    state.status = status;
-    state.error = error;
-    state.finished_at = Some(now);
-    state.phase = None;
-    state.speed = None;
-    state.dispatch = None;
-}
-
-pub(super) fn skip(state: &mut StageState, code: SkipCode, now: DateTime) {
-    let detail = match code {
-        SkipCode::NoAudio => "the file has no audio track",
-        SkipCode::NoSpeech => "nobody speaks in this file",
-    };
-    end(
-        state,
-        StageStatus::Skipped,
-        Some(error(code.as_str(), detail)),
-        now,
-    );
-}
-
-fn skip_code(state: &StageState) -> Option<SkipCode> {
-    let code = &state.error.as_ref()?.code;
-    [SkipCode::NoAudio, SkipCode::NoSpeech]
-        .into_iter()
-        .find(|known| known.as_str() == code)
-}
-
-pub(super) fn error(code: &str, detail: &str) -> StageError {
-    StageError {
-        code: code.to_owned(),
-        detail: detail.to_owned(),
-    }
-}
-
-pub(super) fn pending(now: DateTime) -> Dispatch {
-    Dispatch {
-        state: DispatchState::Pending,
-        // The process that stores this publishes at once; the sweeper takes over when the claim has expired.
-        next_at: later(now, PUBLISH_CLAIM),
     }
 }

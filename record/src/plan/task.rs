@@ -1,12 +1,14 @@
-//! The task message of a stage.
+//! Task messages.
 
-use super::settle::report;
+use super::stage::report;
 use crate::{job::Job, time::later};
 use mongodb::bson::DateTime;
 use std::time::Duration;
 use vidp_contract::{DetectReport, Source, Stage, SubtitleOptions, Task, Timestamp, Work, keys};
 
-/// The task of a stage, made from the document alone: publishing it twice publishes the same message.
+/// Creates the task message of a stage; `None` when the job does not have the stage.
+///
+/// The message depends on the document and the settings only, so that a second publish sends the same message.
 pub fn task(job: &Job, stage: Stage, bucket: &str, attempt_limit: u32, deadline: Duration) -> Option<Task> {
     let state = job.stages.get(&stage)?;
     let work = match stage {
@@ -34,7 +36,7 @@ pub fn task(job: &Job, stage: Stage, bucket: &str, attempt_limit: u32, deadline:
     })
 }
 
-/// The caller's word wins, then what was heard; otherwise the worker listens itself.
+/// Returns the requested language, else the detected one; otherwise the worker detects it itself.
 fn subtitle_language(job: &Job) -> String {
     match report::<DetectReport>(job, Stage::Detect) {
         Some(report) if job.options.subtitle.language == "auto" => report.language.code,
@@ -44,7 +46,7 @@ fn subtitle_language(job: &Job) -> String {
 
 fn timestamp(time: DateTime) -> Timestamp {
     let nanos = i128::from(time.timestamp_millis()) * 1_000_000;
-    // Only a deadline thousands of years away has no such time: none, in effect.
+    // A deadline beyond the year 9999 cannot be represented and has no effect.
     Timestamp::from_unix_timestamp_nanos(nanos)
         .unwrap_or(Timestamp::new_utc(time::Date::MAX, time::Time::MIDNIGHT))
 }

@@ -1,6 +1,16 @@
 use super::*;
+use crate::{
+    job::{DispatchState, Job, JobStatus},
+    source::SourceState,
+};
+use mongodb::bson::DateTime;
 use serde_json::{Map, json};
-use vidp_contract::{JobOptions, SkipCode, Success, Timings, Work};
+use std::{collections::BTreeMap, time::Duration};
+use uuid::Uuid;
+use vidp_contract::{
+    FailureCode, JobOptions, Outcome, Progress, SkipCode, Stage, Success, TaskResult, Timestamp, Timings,
+    Work,
+};
 
 pub(super) const TIMES: Times = Times {
     stale: Duration::from_secs(60),
@@ -117,7 +127,7 @@ fn subtitles_wait_for_the_language_unless_it_is_given() {
     let task_of =
         |job: &Job| task(job, Stage::Subtitle, "b", 5, Duration::from_secs(60)).map(|task| task.work);
     assert!(matches!(task_of(&job), Some(Work::Subtitle(options)) if options.language == "fr"));
-    // The caller's word wins even over what was heard.
+    // A requested language overrides the detected one.
     job.options.subtitle.language = "it".to_owned();
     assert!(matches!(task_of(&job), Some(Work::Subtitle(options)) if options.language == "it"));
     // The same document makes the same message.
@@ -150,7 +160,7 @@ fn terminal_states_absorb() {
 }
 
 #[test]
-fn progress_of_an_older_attempt_is_not_heard() {
+fn progress_of_an_older_attempt_is_ignored() {
     let mut job = job(&[Stage::Scale]);
     let (first, second) = (
         progress(&job, Stage::Scale, 1, 0.6),
@@ -171,10 +181,10 @@ fn progress_of_an_older_attempt_is_not_heard() {
 }
 
 #[test]
-fn the_sweeper_claims_each_look_once() {
+fn the_sweeper_claims_each_check_once() {
     let mut job = job(&[Stage::Scale]);
     let task_id = job.stages[&Stage::Scale].task_id;
-    // Not before the process that stored the job has had the time to publish.
+    // Not before the claim of the process that stored the job has expired.
     assert!(claim_stage(&mut job, Stage::Scale, TIMES, at(5)).is_none());
     assert_eq!(
         claim_stage(&mut job, Stage::Scale, TIMES, at(6)),
@@ -196,7 +206,7 @@ fn the_sweeper_claims_each_look_once() {
 fn a_stage_that_was_due_before_a_change_is_not_published_again() {
     let mut job = job(&[Stage::Detect, Stage::Scale]);
     assert_eq!(newly_due(&BTreeMap::new(), &job), [Stage::Detect, Stage::Scale]);
-    // Both are with their publisher, and one ends before the other is marked as sent.
+    // Both are being published, and one ends before the other is marked as sent.
     let before = due(&job);
     let message = result(&job, Stage::Detect, OK());
     assert!(finished(&mut job, &message, TIMES, at(1)));
@@ -223,9 +233,9 @@ fn a_retry_gets_a_new_task_and_leaves_the_rest() {
         (JobStatus::Running, None, vec![Stage::Scale])
     );
     assert_ne!(job.stages[&Stage::Scale].task_id, bad.task_id);
-    // The first task's result comes late: not the new one's.
+    // A late result of the first task does not affect the new one.
     assert!(!finished(&mut job, &bad, TIMES, at(3)));
-    // A cancelled job's stages are tried again too.
+    // Stages of a cancelled job are retried too.
     assert!(cancelled(&mut job, TIMES, at(4)));
     assert_eq!(job.status, JobStatus::Cancelled);
     assert!(retried(&mut job, TIMES, at(5)));
@@ -233,7 +243,7 @@ fn a_retry_gets_a_new_task_and_leaves_the_rest() {
 }
 
 #[test]
-fn an_upload_that_was_given_up_cannot_be_retried() {
+fn an_abandoned_upload_cannot_be_retried() {
     let options = JobOptions::default();
     let mut job = Job::uploading(
         Uuid::now_v7(),
@@ -251,24 +261,21 @@ fn an_upload_that_was_given_up_cannot_be_retried() {
 }
 
 #[test]
-fn a_deleted_job_is_gone_and_its_document_stays_for_a_while() {
+fn a_deleted_job_leaves_a_tombstone() {
     let mut job = job(&[Stage::Scale]);
     assert!(!deleted(&mut job, at(1)), "it runs");
     let message = result(&job, Stage::Scale, BAD());
     assert!(finished(&mut job, &message, TIMES, at(1)));
     assert!(!claim_cleanup(&mut job, TIMES, at(2)), "not yet");
     assert!(claim_cleanup(&mut job, TIMES, at(1001)) && !claim_cleanup(&mut job, TIMES, at(1001)));
-    assert!(
-        claim_cleanup(&mut job, TIMES, at(1061)),
-        "whoever did it has died"
-    );
+    assert!(claim_cleanup(&mut job, TIMES, at(1061)), "the claim has expired");
     assert!(cleaned_up(&mut job) && !cleaned_up(&mut job));
     assert!(deleted(&mut job, at(2000)));
     assert_eq!((job.deleted_at, job.expires_at), (Some(at(2000)), Some(at(2600))));
 }
 
 #[test]
-fn a_stage_that_nobody_worked_on_fails_at_its_deadline() {
+fn a_stage_without_a_worker_fails_at_its_deadline() {
     let mut job = job(&[Stage::Scale]);
     let task_id = job.stages[&Stage::Scale].task_id;
     assert!(expired(&mut job, Stage::Scale, task_id, TIMES, at(9)));
@@ -280,10 +287,10 @@ fn a_stage_that_nobody_worked_on_fails_at_its_deadline() {
 }
 
 #[test]
-fn an_ended_job_is_kept_as_its_client_wants() {
+fn an_ended_job_is_retained_as_its_client_requests() {
     let check = |days: Option<u32>, until: Option<i64>, expected: i64| {
         let until = until.map(|until| Timestamp::from_unix_timestamp(until).unwrap());
-        // Said before the end, and after it.
+        // Set before the end, and after it.
         for before in [true, false] {
             let mut job = job(&[Stage::Scale]);
             if before {

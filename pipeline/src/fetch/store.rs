@@ -1,0 +1,87 @@
+//! Stores the bytes of a source.
+
+use crate::Pipeline;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, TryStreamExt};
+use std::{pin::pin, time::Duration};
+use tokio::time::timeout;
+use vidp_common::store::{Multipart, StoreError};
+use vidp_contract::{FailureCode, keys};
+use vidp_record::{
+    job::Job,
+    plan::fetch::Failed,
+    source::{SourceState, plain_type},
+};
+
+/// Without a byte for so long a transfer is dead.
+pub(super) const SILENCE: Duration = Duration::from_secs(30);
+/// A failure of the object store, as the end of a try.
+pub(super) fn not_stored(error: StoreError) -> Failed {
+    match error {
+        StoreError::Missing { key } => {
+            Failed::permanent(FailureCode::SourceMissing, format!("there is no object {key}"))
+        }
+        error => Failed::Transient(error.to_string()),
+    }
+}
+
+/// It is the file that the client says it is.
+pub(super) fn is_wanted(job: &Job, sha256: &str) -> Result<(), Failed> {
+    match &job.source.wanted_sha256 {
+        Some(wanted) if wanted != sha256 => Err(Failed::permanent(
+            FailureCode::SourceCorrupt,
+            format!("the source has the SHA-256 {sha256}, not {wanted}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+pub(super) async fn store<E: std::fmt::Display>(
+    pipeline: &Pipeline,
+    job: &Job,
+    content_type: Option<String>,
+    size: Option<u64>,
+    body: impl Stream<Item = Result<Bytes, E>>,
+) -> Result<SourceState, Failed> {
+    let max = pipeline.settings.max_source();
+    let too_large = || {
+        let limit = pipeline.settings.max_source_mb;
+        Failed::permanent(
+            FailureCode::MediaTooLarge,
+            format!("the source is larger than {limit} MB"),
+        )
+    };
+    if size.is_some_and(|size| size > max) {
+        return Err(too_large());
+    }
+    let mut source = job.source.clone();
+    if let Some(content_type) = content_type.filter(|_| source.content_type.is_empty()) {
+        source.content_type = plain_type(&content_type);
+    }
+    let mut upload = Multipart::start(&pipeline.store, &keys::source(job.id), &source.content_type, max)
+        .await
+        .map_err(not_stored)?;
+    let mut body = pin!(body.map_err(|error| Failed::Transient(format!("the transfer broke off: {error}"))));
+    let stalled = |_| Failed::transient("the transfer stood still");
+    while let Some(piece) = timeout(SILENCE, body.next()).await.map_err(stalled)? {
+        let piece = piece?;
+        if upload.size() + piece.len() as u64 > max {
+            return Err(too_large());
+        }
+        upload.write(piece).await.map_err(not_stored)?;
+    }
+    if upload.size() == 0 {
+        return Err(Failed::permanent(
+            FailureCode::UnsupportedMedia,
+            "the source is empty",
+        ));
+    }
+    if size.is_some_and(|size| size != upload.size()) {
+        return Err(Failed::Transient("the transfer ended early".to_owned()));
+    }
+    is_wanted(job, &upload.sha256())?;
+    let stored = upload.complete().await.map_err(not_stored)?;
+    source.size = stored.size.cast_signed();
+    source.sha256 = stored.sha256;
+    Ok(source)
+}

@@ -1,0 +1,83 @@
+//! Which URLs are accepted before their name is resolved.
+
+use super::address::may_connect;
+use ipnet::IpNet;
+use reqwest::Url;
+use std::net::IpAddr;
+
+/// Redirects followed, where any are.
+pub(super) const MAX_REDIRECTS: usize = 5;
+/// Why a URL is not connected to.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Refused {
+    /// Neither `https`, nor `http` to an address that is allowed by the settings.
+    #[error("only https URLs are taken")]
+    Scheme,
+    /// They would end up in records and logs.
+    #[error("a URL with a user or a password is not taken")]
+    Credentials,
+    /// Not a public address, nor one that is allowed by the settings.
+    #[error("{0} is not a public address")]
+    Address(String),
+    /// Too many.
+    #[error("more than {MAX_REDIRECTS} redirects")]
+    Redirects,
+}
+
+/// What can be said of a URL before its name is resolved.
+pub fn check(url: &Url, allowed: &[IpNet]) -> Result<(), Refused> {
+    let host = url.host_str().unwrap_or_default();
+    let literal = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+    let trusted = literal.is_some_and(|address| allowed.iter().any(|net| net.contains(&address)));
+    if url.scheme() != "https" && !(url.scheme() == "http" && trusted) {
+        return Err(Refused::Scheme);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Refused::Credentials);
+    }
+    match literal {
+        Some(address) if !may_connect(address, allowed) => Err(Refused::Address(host.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed() -> [IpNet; 2] {
+        ["127.0.0.1/32", "fd00:1::/32"].map(|net| net.parse().unwrap())
+    }
+
+    #[test]
+    fn urls_are_looked_at_before_their_names_are_resolved() {
+        let address = |host: &str| Err(Refused::Address(host.to_owned()));
+        for (url, expected) in [
+            ("https://example.com/a.mp4?b=c", Ok(())),
+            ("https://example.com:8443/a", Ok(())),
+            ("https://8.8.8.8/", Ok(())),
+            ("http://example.com/", Err(Refused::Scheme)),
+            ("http://8.8.8.8/", Err(Refused::Scheme)),
+            ("ftp://example.com/", Err(Refused::Scheme)),
+            ("file:///etc/passwd", Err(Refused::Scheme)),
+            ("data:text/plain,x", Err(Refused::Scheme)),
+            ("https://user@example.com/", Err(Refused::Credentials)),
+            ("https://:secret@example.com/", Err(Refused::Credentials)),
+            ("https://10.1.2.3/", address("10.1.2.3")),
+            // Other ways to write one.
+            ("https://2852039166/", address("169.254.169.254")),
+            ("https://0x7f.2/", address("127.0.0.2")),
+            ("https://0177.0.0.2/", address("127.0.0.2")),
+            ("https://１２７.0.0.2/", address("127.0.0.2")),
+            ("https://[::1]/", address("[::1]")),
+            ("https://[::ffff:10.0.0.1]/", address("[::ffff:a00:1]")),
+            // Allowed by the settings.
+            ("https://127.0.0.1/", Ok(())),
+            ("http://127.0.0.1:9/", Ok(())),
+            ("http://[fd00:1::2]/", Ok(())),
+            ("http://localhost/", Err(Refused::Scheme)),
+        ] {
+            assert_eq!(check(&Url::parse(url).unwrap(), &allowed()), expected, "{url}");
+        }
+    }
+}

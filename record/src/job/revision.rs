@@ -1,0 +1,45 @@
+//! Revisions of a job, and which of them are visible to clients.
+
+use super::{
+    document::Job,
+    event::{EventKind, LastEvent},
+    stage::StageState,
+};
+use mongodb::bson::DateTime;
+
+impl Job {
+    /// Increments the revision, and sets [`Job::event`] when the change is visible to clients.
+    pub fn revise(&mut self, before: &Job, now: DateTime) {
+        self.rev = before.rev + 1;
+        self.updated_at = now;
+        if let Some(kind) = self.visible_change(before) {
+            self.event = LastEvent { rev: self.rev, kind };
+        }
+    }
+
+    fn visible_change(&self, before: &Job) -> Option<EventKind> {
+        let statuses = |job: &Job| {
+            (
+                job.status,
+                job.stages.values().map(|stage| stage.status).collect::<Vec<_>>(),
+            )
+        };
+        let shares = |job: &Job| {
+            let share =
+                |stage: &StageState| (stage.attempt, stage.progress, stage.phase.clone(), stage.speed);
+            job.stages.values().map(share).collect::<Vec<_>>()
+        };
+        let others = |job: &Job| (job.metadata.clone(), job.options.clone(), job.expires_at);
+        if self.deleted_at != before.deleted_at {
+            Some(EventKind::Deleted)
+        } else if statuses(self) != statuses(before) {
+            Some(EventKind::Status)
+        } else if shares(self) != shares(before) {
+            Some(EventKind::Progress)
+        } else if others(self) != others(before) {
+            Some(EventKind::Updated)
+        } else {
+            None
+        }
+    }
+}

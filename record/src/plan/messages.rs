@@ -1,0 +1,81 @@
+//! Messages from workers.
+
+use super::{
+    settle::settle,
+    stage::{current, end, error, report, skip},
+    times::Times,
+};
+use crate::{
+    job::{Dispatch, DispatchState, Job, StageStatus},
+    time::later,
+};
+use mongodb::bson::DateTime;
+use serde_json::Value;
+use vidp_contract::{Outcome, Progress, ScaleReport, Stage, TaskResult};
+
+/// Applies a progress message.
+pub fn progressed(job: &mut Job, message: &Progress, times: Times, now: DateTime) -> bool {
+    let Some(state) = current(job, message.stage, message.task_id) else {
+        return false;
+    };
+    // An attempt that lost its lease may still report progress.
+    if message.attempt < state.attempt {
+        return false;
+    }
+    let new_attempt = message.attempt > state.attempt;
+    if state.status == StageStatus::Queued || new_attempt {
+        state.started_at = Some(now);
+    }
+    state.status = StageStatus::Running;
+    state.attempt = message.attempt;
+    state.progress = if new_attempt {
+        message.progress
+    } else {
+        message.progress.max(state.progress)
+    }
+    .clamp(0.0, 1.0);
+    state.phase = Some(message.phase.clone());
+    state.speed = message.speed;
+    state.worker = Some(message.worker.clone());
+    state.dispatch = Some(Dispatch {
+        state: DispatchState::Sent,
+        next_at: later(now, times.stale),
+    });
+    settle(job, times, now);
+    true
+}
+
+/// Applies the result of a stage.
+pub fn finished(job: &mut Job, message: &TaskResult, times: Times, now: DateTime) -> bool {
+    let Some(state) = current(job, message.stage, message.task_id) else {
+        return false;
+    };
+    state.attempt = message.attempt.max(state.attempt);
+    state.timings = Some(message.timings);
+    state.worker = Some(message.worker.clone());
+    state.started_at.get_or_insert(now);
+    match &message.outcome {
+        Outcome::Succeeded(success) => {
+            state.outputs = success.outputs.clone();
+            state.result = Some(Value::Object(success.report.clone()));
+            state.progress = 1.0;
+            end(state, StageStatus::Succeeded, None, now);
+            if message.stage == Stage::Scale
+                && let Some(report) = report::<ScaleReport>(job, Stage::Scale)
+            {
+                job.source.media = Some(report.media);
+            }
+        }
+        Outcome::Failed { code, detail } => {
+            end(
+                state,
+                StageStatus::Failed,
+                Some(error(code.as_str(), detail)),
+                now,
+            );
+        }
+        Outcome::Skipped { code } => skip(state, *code, now),
+    }
+    settle(job, times, now);
+    true
+}
