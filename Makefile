@@ -62,7 +62,7 @@ test: programs checks-setup ## All tests, against the real engines
 	@$(STEP) tests python3 scripts/tests.py
 
 openapi: setup ## Write docs/openapi.json from the API's code
-	VIDP_RENEW_OPENAPI=1 cargo test -p vidp-api --bin vidp-api openapi
+	VIDP_RENEW_OPENAPI=1 cargo test -p vidp-api --lib openapi
 
 faults: programs ## Inject each kind of fault for SECONDS (30); SEED repeats a run, ONLY="--only broker-kill" selects kinds
 	@target/debug/vidp-faults --seed $(SEED) --seconds $(SECONDS) $(ONLY)
