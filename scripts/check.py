@@ -32,7 +32,7 @@ from checks.deployed import (  # noqa: E402
     scaling,
     schemas,
 )
-from checks.source import deny, documents, javascript, layers, lint, ruff, typos, words  # noqa: E402
+from checks.source import citations, deny, documents, javascript, layers, lint, ruff, typos, words  # noqa: E402
 from checks.tree import Tree  # noqa: E402
 
 SOURCE = {
@@ -43,6 +43,7 @@ SOURCE = {
     "ruff": ruff,
     "javascript": javascript,
     "documents": documents,
+    "citations": citations,
 }
 DEPLOYED = {
     "build": build,

@@ -4,7 +4,7 @@ import pathlib
 import tempfile
 import unittest
 
-from .source import deny, javascript, layers, prose, python, ruff, rust, script, typos, words
+from .source import citations, deny, javascript, layers, prose, python, ruff, rust, script, typos, words
 from .tree import ROOT, Tree
 
 
@@ -30,6 +30,22 @@ def crate(files):
 def package(name, *normal, dev=()):
     kinds = [*((one, None) for one in normal), *((one, "dev") for one in dev)]
     return {"name": name, "dependencies": [{"name": one, "kind": kind} for one, kind in kinds]}
+
+
+class Citations(unittest.TestCase):
+    def test_names(self):
+        sources = {"a/src/b.rs": "fn one_two_three_four() {}\nconst FIELD: &str = \"at_so_many_words\";"}
+        sound = "`a/src/b.rs`, `a/src/`, `one_two_three_four`, `at_so_many_words`, `other/x.rs`, `image/png`"
+        self.assertEqual(list(citations.check(Small({**sources, "README.md": sound}))), [])
+        broken = Small({**sources, "docs/x.md": "`a/src/c.rs` `a/tests/` `one_two_three_five`"})
+        self.assertEqual(
+            list(citations.check(broken)),
+            [
+                "docs/x.md: a/src/c.rs: no such file or folder",
+                "docs/x.md: a/tests/: no such file or folder",
+                "docs/x.md: one_two_three_five: no such test or function",
+            ],
+        )
 
 
 class Layers(unittest.TestCase):
