@@ -1,8 +1,8 @@
 //! The only path by which a job is stored and changed.
 //!
-//! A caller passes the change, a function of `vidp_record::plan`. This module then carries out the consequences: it counts
-//! the end of a job and announces it to webhooks, publishes tasks that became due, and wakes the fetcher. Changes without
-//! consequences are listed in [`crate::quiet`].
+//! A caller passes the change, a function of `vidp_record::plan`. This module then carries out the consequences: it
+//! counts the end of a job and announces it to webhooks, publishes tasks that became due, and wakes the fetcher.
+//! Changes without consequences are listed in [`crate::quiet`].
 
 use crate::{Pipeline, Shared, metrics, publish, webhooks};
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! SHA-256 hashes of an upload's parts, computed from the bytes as the client sent them.
 //!
-//! Bytes that are read from the store later are compared with them. A bit flip on the way from the store therefore changes
-//! neither the file nor its recorded hash.
+//! Bytes that are read from the store later are compared with them. A bit flip on the way from the store therefore
+//! changes neither the file nor its recorded hash.
 
 use sha2::{Digest, Sha256};
 use vidp_contract::hex;

@@ -7,7 +7,8 @@ use vidp_record::{job::Job, plan};
 
 /// Publishes the tasks of these stages. A task that cannot be published stays pending, and the sweeper retries it.
 ///
-/// The caller must hold the claim: it stored the change that made the stages due, or it is the sweeper and claimed them.
+/// The caller must hold the claim: it stored the change that made the stages due, or it is the sweeper and claimed
+/// them.
 pub(crate) async fn publish(pipeline: &Pipeline, job: &Job, stages: &[Stage]) {
     for stage in stages {
         if let Err(error) = publish_one(pipeline, job, *stage).await {

@@ -107,8 +107,8 @@ async fn abort_multiparts(pipeline: &Pipeline, prefix: &str) -> Result<()> {
 
 /// Removes the objects of losing attempts: old objects of the job that are neither a manifest nor named in one.
 ///
-/// Then removes the job's tasks from the queue: a broker whose disk was full may retain acknowledged tasks that it never
-/// delivers.
+/// Then removes the job's tasks from the queue: a broker whose disk was full may retain acknowledged tasks that it
+/// never delivers.
 pub(crate) async fn clean_up(pipeline: &Shared, job: &Job) -> Result<()> {
     // Claimed first. A concurrent retry clears the claim, and its attempts are too recent to be removed.
     if quiet::claim_cleanup(pipeline, job.id).await?.is_none() {

@@ -17,8 +17,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Creates a client that connects only to public addresses and those in `allowed`, without a proxy.
 ///
-/// It follows no redirects unless it is given [`redirects`]. Call [`check`] on every URL first: the client itself checks
-/// names only.
+/// It follows no redirects unless it is given [`redirects`]. Call [`check`] on every URL first: the client itself
+/// checks names only.
 pub fn client(allowed: &[IpNet]) -> ClientBuilder {
     // The process needs a default TLS library. An error means that one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();

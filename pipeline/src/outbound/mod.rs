@@ -1,8 +1,9 @@
-//! Protection against server-side request forgery: clients' URLs (sources and webhooks) may lead to public addresses only.
+//! Protection against server-side request forgery: clients' URLs (sources and webhooks) may lead to public addresses
+//! only.
 //!
-//! A name is resolved when the connection is made. Addresses that are not public are dropped, and the connection uses the
-//! checked addresses, so that a second DNS answer cannot redirect it. A host that is an IP address is checked before the
-//! request and before each redirect.
+//! A name is resolved when the connection is made. Addresses that are not public are dropped, and the connection uses
+//! the checked addresses, so that a second DNS answer cannot redirect it. A host that is an IP address is checked
+//! before the request and before each redirect.
 
 mod address;
 mod client;

@@ -1,8 +1,8 @@
 //! Creates the webhook deliveries of a job's end.
 //!
 //! The job document is the outbox: the end of a job is stored together with an announcement. The deliveries are stored
-//! next, then the announcement is cleared. When a process dies in between, the sweeper repeats these steps, and a unique
-//! index ensures one delivery for each webhook.
+//! next, then the announcement is cleared. When a process dies in between, the sweeper repeats these steps, and a
+//! unique index ensures one delivery for each webhook.
 
 use crate::Shared;
 use anyhow::Result;

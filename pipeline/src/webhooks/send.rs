@@ -1,7 +1,7 @@
 //! Sends due deliveries, at least once each.
 //!
-//! Every replica runs this loop; a compare-and-set on the delivery decides which one sends it. When a replica dies during a
-//! try, another one repeats it.
+//! Every replica runs this loop; a compare-and-set on the delivery decides which one sends it. When a replica dies
+//! during a try, another one repeats it.
 
 use super::attempt::{TIME_LIMIT, attempt};
 use crate::{Shared, outbound};

@@ -1,5 +1,5 @@
-//! Random orders of messages, crashes and requests, applied to the state machine with a broker, workers and a sweeper in
-//! memory. A failure is shrunk to the shortest order that still shows it, and its seed is stored in
+//! Random orders of messages, crashes and requests, applied to the state machine with a broker, workers and a sweeper
+//! in memory. A failure is shrunk to the shortest order that still shows it, and its seed is stored in
 //! `proptest-regressions/`.
 
 use super::{
