@@ -45,8 +45,8 @@ pub(super) async fn fetch(pipeline: &Shared, web: &Client, job: Job) {
     renewing.abort();
     let done = match copied {
         None => Ok(()),
-        Some(Ok(source)) => complete(pipeline, &job, try_number, source).await,
-        Some(Err(failed)) => give_up(pipeline, &job, try_number, failed).await,
+        Some(Ok(source)) => record_source(pipeline, &job, try_number, source).await,
+        Some(Err(failed)) => record_failure(pipeline, &job, try_number, failed).await,
     };
     if let Err(error) = done {
         tracing::warn!(job = %job.id, "the outcome of a fetch could not be recorded; the fetch is repeated: {error:#}");
@@ -54,7 +54,12 @@ pub(super) async fn fetch(pipeline: &Shared, web: &Client, job: Job) {
 }
 
 /// Records a fetched source.
-async fn complete(pipeline: &Shared, job: &Job, try_number: u32, source: SourceState) -> anyhow::Result<()> {
+async fn record_source(
+    pipeline: &Shared,
+    job: &Job,
+    try_number: u32,
+    source: SourceState,
+) -> anyhow::Result<()> {
     let before = job;
     let change = |job: &mut Job| {
         plan::fetch::is_claimed(job, try_number)
@@ -77,7 +82,7 @@ async fn complete(pipeline: &Shared, job: &Job, try_number: u32, source: SourceS
 }
 
 /// Records a failed try.
-async fn give_up(pipeline: &Shared, job: &Job, try_number: u32, failed: Failed) -> anyhow::Result<()> {
+async fn record_failure(pipeline: &Shared, job: &Job, try_number: u32, failed: Failed) -> anyhow::Result<()> {
     let change = |job: &mut Job| {
         plan::fetch::is_claimed(job, try_number)
             && plan::fetch::failed(job, &failed, pipeline.times(), DateTime::now())

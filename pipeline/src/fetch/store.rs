@@ -18,9 +18,10 @@ pub(super) const STALL_LIMIT: Duration = Duration::from_secs(30);
 /// Converts an error of the object store to the error of a try.
 pub(super) fn not_stored(error: StoreError) -> Failed {
     match error {
-        StoreError::Missing { key } => {
-            Failed::permanent(FailureCode::SourceMissing, format!("there is no object {key}"))
-        }
+        StoreError::Missing { key } => Failed::permanent(
+            FailureCode::SourceMissing,
+            format!("the object {key} does not exist"),
+        ),
         error => Failed::Transient(error.to_string()),
     }
 }

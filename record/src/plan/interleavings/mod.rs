@@ -1,7 +1,7 @@
 //! Random orders of messages, crashes and requests, applied to the state machine.
 //!
-//! The model has a broker, workers and a sweeper in memory. A failure is shrunk to the shortest order that still shows it, and its seed is stored in
-//! `proptest-regressions/`.
+//! The model has a broker, workers and a sweeper in memory. A failure is shrunk to the shortest order
+//! that still shows it, and its seed is stored in `proptest-regressions/`.
 
 mod attempt;
 mod events;
