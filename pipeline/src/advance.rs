@@ -1,8 +1,8 @@
-//! The one door through which a job is stored and changed.
+//! The only path by which a job is stored and changed.
 //!
-//! A caller says what changes, with a function of `vidp_record::plan`. What follows from it happens here: the end of a
-//! job is counted and announced to webhooks, tasks that became due are published, and the fetcher is woken. Changes that
-//! have no such consequence are listed in [`crate::quiet`].
+//! A caller passes the change, a function of `vidp_record::plan`. This module then carries out the consequences: it
+//! counts the end of a job and announces it to webhooks, publishes tasks that became due, and wakes the fetcher.
+//! Changes without consequences are listed in [`crate::quiet`].
 
 use crate::{Pipeline, Shared, metrics, publish, webhooks};
 use std::collections::BTreeMap;
@@ -14,18 +14,21 @@ use vidp_record::{
     plan,
 };
 
-/// Stores a new job; [`DbError::Duplicate`] when its id or its idempotency key is taken.
+/// Stores a new job.
+///
+/// # Errors
+/// [`DbError::Duplicate`] when its id or its idempotency key exists already.
 pub async fn insert(pipeline: &Pipeline, job: &Job) -> Result<(), DbError> {
-    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    #[expect(clippy::disallowed_methods, reason = "this module is the only path")]
     pipeline.db.insert(job).await?;
     wake_fetcher(pipeline, job);
     Ok(())
 }
 
-/// Stores new jobs together; those whose ids are taken stay as they are.
+/// Stores new jobs together. Existing jobs with the same ids are left unchanged.
 pub async fn insert_all(pipeline: &Pipeline, jobs: Vec<Job>) -> Result<(), DbError> {
     let first_to_fetch = jobs.iter().find(|job| job.fetch.is_some()).cloned();
-    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    #[expect(clippy::disallowed_methods, reason = "this module is the only path")]
     pipeline.db.insert_all(jobs).await?;
     if let Some(job) = first_to_fetch {
         wake_fetcher(pipeline, &job);
@@ -33,13 +36,12 @@ pub async fn insert_all(pipeline: &Pipeline, jobs: Vec<Job>) -> Result<(), DbErr
     Ok(())
 }
 
-/// Changes a job by compare-and-set, and starts everything that follows from the change. The follow-up work goes on when
-/// the caller is dropped.
+/// Changes a job by compare-and-set and starts the consequences, which continue when the caller is dropped.
 ///
-/// `change` says whether it changed anything; it may be called several times.
+/// `change` returns true when it changed the job. It runs again after a concurrent change.
 ///
 /// # Errors
-/// [`DbError::NotFound`] when there is no such job, or it was deleted.
+/// [`DbError::NotFound`] when the job does not exist or was deleted.
 pub async fn update(
     pipeline: &Shared,
     id: Uuid,
@@ -50,7 +52,7 @@ pub async fn update(
         before = Before::of(job);
         change(job)
     };
-    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    #[expect(clippy::disallowed_methods, reason = "this module is the only path")]
     let updated = pipeline.db.update(id, change).await?;
     if let Updated::Changed(job) = &updated {
         follow_up(pipeline, &before, job);
@@ -58,7 +60,7 @@ pub async fn update(
     Ok(updated)
 }
 
-/// The state before a change that decides what follows from it.
+/// The state before a change that determines its consequences.
 #[derive(Default)]
 struct Before {
     open: bool,
@@ -82,7 +84,7 @@ fn follow_up(pipeline: &Shared, before: &Before, job: &Job) {
         let (pipeline, job) = (pipeline.clone(), job.clone());
         pipeline.tasks.clone().spawn(async move {
             if let Err(error) = webhooks::announce(&pipeline, &job).await {
-                tracing::warn!(job = %job.id, "the webhooks of a job's end wait for the sweeper: {error:#}");
+                tracing::warn!(job = %job.id, "webhook deliveries could not be created; the sweeper retries: {error:#}");
             }
         });
     }

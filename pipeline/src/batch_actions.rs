@@ -1,4 +1,6 @@
-//! Doing something to all jobs of a batch. The batch remembers what, so that another replica goes on when this one dies.
+//! Actions on all jobs of a batch.
+//!
+//! The batch's document stores the action, so that another replica resumes it when this one dies.
 
 use crate::{Shared, advance, cancel};
 use anyhow::Result;
@@ -10,12 +12,12 @@ use vidp_record::{
     time::{DateTime, after},
 };
 
-/// A claim holds for so long, and is renewed with each round.
+/// Duration of a claim. Each round renews it.
 const LEASE: Duration = Duration::from_secs(10);
-/// Jobs in a round.
+/// Number of jobs in a round.
 const ROUND: i64 = 100;
 
-/// Notes it, and begins in the background.
+/// Stores the action and starts it in the background.
 pub async fn begin(pipeline: &Shared, batch: &mut Batch, kind: ActionKind) -> Result<(), DbError> {
     let now = DateTime::now();
     let action = Action {
@@ -28,13 +30,13 @@ pub async fn begin(pipeline: &Shared, batch: &mut Batch, kind: ActionKind) -> Re
     let (pipeline, batch) = (pipeline.clone(), batch.clone());
     pipeline.tasks.clone().spawn(async move {
         if let Err(error) = resume(&pipeline, batch.clone()).await {
-            tracing::warn!(batch = %batch.id, "a batch was left half-way; the sweeper goes on: {error:#}");
+            tracing::warn!(batch = %batch.id, "batch action interrupted; the sweeper resumes it: {error:#}");
         }
     });
     Ok(())
 }
 
-/// Goes on with what is due, to its end or that of this process.
+/// Resumes a due action until it is complete or the process shuts down.
 pub async fn resume(pipeline: &Shared, mut batch: Batch) -> Result<()> {
     while let Some(action) = batch.action.clone() {
         let until = after(LEASE);
@@ -58,7 +60,7 @@ pub async fn resume(pipeline: &Shared, mut batch: Batch) -> Result<()> {
                 Err(error) => return Err(error.into()),
             }
         }
-        // One whose items still come in may have more by the next round; what was asked for may have changed.
+        // Read again: an incomplete batch may have new items, and a newer action may have replaced this one.
         batch = match pipeline.db.batch(&batch.tenant, batch.id).await {
             Err(DbError::NotFound) => return Ok(()),
             found => found?,

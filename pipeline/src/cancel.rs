@@ -1,4 +1,4 @@
-//! Cancels a job: the record decides, then the queue and the workers are informed.
+//! Cancellation: the record is changed first, then the queue and the workers are informed.
 
 use crate::{Shared, advance};
 use uuid::Uuid;
@@ -10,15 +10,15 @@ use vidp_record::{
     time::DateTime,
 };
 
-/// Cancels a job; `Unchanged` when it has ended before.
+/// Cancels a job. Returns `Unchanged` when it has already ended.
 pub async fn cancel(pipeline: &Shared, id: Uuid) -> Result<Updated, DbError> {
     let mut tasks = Vec::new();
     let change = |job: &mut Job| {
-        let with_queue = job
+        let dispatched = job
             .stages
             .iter()
             .filter(|(_, state)| state.status.is_dispatched());
-        tasks = with_queue.map(|(stage, state)| (*stage, state.task_id)).collect();
+        tasks = dispatched.map(|(stage, state)| (*stage, state.task_id)).collect();
         plan::cancelled(job, pipeline.times(), DateTime::now())
     };
     let updated = advance::update(pipeline, id, change).await?;
@@ -28,7 +28,7 @@ pub async fn cancel(pipeline: &Shared, id: Uuid) -> Result<Updated, DbError> {
     crash::step("cancel.recorded");
     tracing::info!(job = %id, "cancelled");
     let (pipeline, lane) = (pipeline.clone(), job.lane);
-    // The record decides. A message that is lost now is repeated when the worker next reports progress.
+    // Only the record is authoritative. A lost message is repeated when the worker next reports progress.
     pipeline.tasks.clone().spawn(async move {
         let cancel = Cancel {
             job_id: id,
@@ -39,7 +39,7 @@ pub async fn cancel(pipeline: &Shared, id: Uuid) -> Result<Updated, DbError> {
             done = done.and(pipeline.queue.remove_task(stage, lane, task_id).await);
         }
         if let Err(error) = done {
-            tracing::warn!(job = %id, "the queue did not receive a cancellation: {error}");
+            tracing::warn!(job = %id, "the queue did not receive a cancellation; it is repeated at the next progress: {error}");
         }
     });
     Ok(updated)

@@ -1,13 +1,15 @@
-//! What happens to a job, from the stored upload to the last webhook, without HTTP.
+//! Processing of jobs from the stored upload to the last webhook, without HTTP.
 //!
-//! * [`advance`]: the one door through which a job is stored and changed. [`quiet`]: the changes that nobody else sees.
+//! * [`advance`]: the only path by which a job is stored and changed. [`quiet`]: changes without consequences.
 //! * [`results`], [`sweeper`], [`fetch`], [`webhooks`]: loops that run in every replica.
-//! * [`cancel`], [`removal`], [`batch_actions`], [`resumables`]: what a request, or a loop, does to jobs and their objects.
-//! * [`outbound`]: the addresses that clients' URLs may lead to. [`part_hashes`]: hashes of an upload's parts.
-//! * [`metrics`]: the metrics of all of this.
+//! * [`cancel`], [`removal`], [`batch_actions`], [`resumables`]: operations on jobs and their objects, for requests and
+//!   loops.
+//! * [`outbound`]: protection against clients' URLs that lead into the internal network. [`part_hashes`]: hashes of an
+//!   upload's parts.
+//! * [`metrics`]: the metrics of the pipeline.
 //!
-//! To react to a new event of a job, write a pure function in `vidp_record::plan` and call it through [`advance::update`]:
-//! publishing, webhooks, metrics and the fetcher follow by themselves.
+//! To react to a new event of a job, write a pure function in `vidp_record::plan` and call it through
+//! [`advance::update`]: it publishes tasks, announces to webhooks, counts metrics and wakes the fetcher.
 
 pub mod advance;
 pub mod batch_actions;

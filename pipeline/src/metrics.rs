@@ -1,4 +1,4 @@
-//! The pipeline's metrics for Prometheus. Every name is declared here.
+//! The pipeline's Prometheus metrics. All names are declared here.
 
 use metrics::{counter, describe_counter};
 use vidp_contract::Stage;
@@ -13,35 +13,35 @@ const DELETED_OBJECTS: &str = "vidp_deleted_objects_total";
 const DELETED_BYTES: &str = "vidp_deleted_bytes_total";
 const REPUBLISHED: &str = "vidp_tasks_republished_total";
 
-/// What the sweeper put right, or cleared away.
+/// A repair or cleanup by the sweeper.
 #[derive(Clone, Copy, Debug)]
 pub enum Repair {
-    /// A task that stayed pending was published.
+    /// It published a task that was still pending.
     Republished,
-    /// A result that was missed was applied.
+    /// It applied a result that was missed.
     ResultApplied,
-    /// A stage passed its deadline.
+    /// It failed a stage whose deadline had passed.
     Expired,
-    /// A task that was nowhere was published again.
+    /// It published a lost task again.
     Lost,
-    /// An upload without a sign of life was ended.
+    /// It ended an upload without heartbeats or past its expiry.
     UploadAbandoned,
-    /// A job at the end of its time was deleted.
+    /// It deleted an expired job.
     Deleted,
-    /// The objects of losing attempts were removed.
+    /// It removed the objects of losing attempts.
     Tidied,
-    /// Webhooks were told of a job's end that nobody had told them of.
+    /// It announced a job's end that was not announced yet.
     Announced,
 }
 
-/// What became of a try to tell a webhook.
+/// Outcome of one try of a webhook delivery.
 #[derive(Clone, Copy, Debug)]
 pub enum Webhook {
-    /// It has the message.
+    /// The receiver accepted the message.
     Delivered,
-    /// It will be tried again.
+    /// The try failed; a retry is scheduled.
     Retried,
-    /// It was given up.
+    /// The last try failed.
     Failed,
 }
 
@@ -57,14 +57,14 @@ impl Webhook {
     }
 }
 
-/// How one try to fetch a source ended.
+/// Outcome of one try to fetch a source.
 #[derive(Clone, Copy, Debug)]
 pub enum FetchOutcome {
-    /// It is there.
+    /// The source is stored.
     Fetched,
-    /// It is tried again.
+    /// The try failed; a retry is scheduled.
     Again,
-    /// It is given up.
+    /// The last try failed.
     Failed,
 }
 
@@ -80,7 +80,7 @@ impl FetchOutcome {
     }
 }
 
-/// A try to fetch a source has ended.
+/// Counts a try to fetch a source.
 pub fn fetched(outcome: FetchOutcome) {
     counter!(FETCHES, "outcome" => outcome.as_str()).increment(1);
 }
@@ -111,58 +111,55 @@ impl Repair {
     }
 }
 
-/// The sweeper did something.
+/// Counts a repair by the sweeper.
 pub fn repaired(kind: Repair) {
     counter!(REPAIRS, "kind" => kind.as_str()).increment(1);
 }
 
-/// A job came to its end.
+/// Counts an ended job.
 pub fn job_ended(status: JobStatus) {
     counter!(JOBS, "status" => status.as_str()).increment(1);
 }
 
-/// A webhook was tried.
+/// Counts a try of a webhook delivery.
 pub fn webhook_tried(outcome: Webhook) {
     counter!(WEBHOOKS, "outcome" => outcome.as_str()).increment(1);
 }
 
-/// A job was deleted.
+/// Counts a deleted job.
 pub fn job_deleted() {
     counter!(DELETED_JOBS).increment(1);
 }
 
-/// Objects were deleted.
+/// Counts deleted objects and their bytes.
 pub fn objects_deleted(objects: u64, bytes: u64) {
     counter!(DELETED_OBJECTS).increment(objects);
     counter!(DELETED_BYTES).increment(bytes);
 }
 
-/// Counts a task that is published a second time.
+/// Counts a task that is published again.
 pub fn republished(stage: Stage) {
     counter!(REPUBLISHED, "stage" => stage.as_str()).increment(1);
 }
 
-/// Describes the counters and creates them at zero, so that a rate is right from the first event.
+/// Describes the counters and creates them at zero, so that rates are correct from the first event.
 pub fn describe() {
     describe_counter!(
         FETCHES,
         "Tries to fetch the source of a job by reference, by outcome"
     );
-    describe_counter!(REPAIRS, "What the sweeper put right or cleared away");
+    describe_counter!(REPAIRS, "Repairs and cleanups by the sweeper, by kind");
     describe_counter!(JOBS, "Jobs ended, by status");
-    describe_counter!(WEBHOOKS, "Tries to tell a webhook of a job's end, by outcome");
-    describe_counter!(
-        DELETED_JOBS,
-        "Jobs deleted, by a client or at the end of their time"
-    );
+    describe_counter!(WEBHOOKS, "Tries of webhook deliveries, by outcome");
+    describe_counter!(DELETED_JOBS, "Jobs deleted by clients or at their expiry");
     describe_counter!(
         DELETED_OBJECTS,
-        "Objects deleted, of deleted jobs and of losing attempts"
+        "Deleted objects of deleted jobs and of losing attempts"
     );
     describe_counter!(DELETED_BYTES, "Bytes of deleted objects");
     describe_counter!(
         REPUBLISHED,
-        "Tasks published again: their first publish was not confirmed, or the broker lost them"
+        "Tasks published again, after an unconfirmed publish or a loss by the broker"
     );
     for outcome in FetchOutcome::ALL {
         counter!(FETCHES, "outcome" => outcome.as_str()).absolute(0);

@@ -1,11 +1,13 @@
-//! The SHA-256 of each part, from the bytes as the client sent them. What is read of an upload later is compared with them:
-//! a byte that flips on the way from the store must change neither the file nor the hash that is recorded of it.
+//! SHA-256 hashes of an upload's parts, computed from the bytes as the client sent them.
+//!
+//! Bytes that are read from the store later are compared with them. A bit flip on the way from the store therefore
+//! changes neither the file nor its recorded hash.
 
 use sha2::{Digest, Sha256};
 use vidp_contract::hex;
 use vidp_record::source::Pieces;
 
-/// Hashes what goes by, part after part.
+/// Computes the hash of each part of a byte stream.
 pub struct PartHasher {
     part_size: usize,
     filled: usize,
@@ -14,7 +16,7 @@ pub struct PartHasher {
 }
 
 impl PartHasher {
-    /// From the beginning of a part on.
+    /// Creates a hasher that starts at the beginning of a part.
     pub fn new(part_size: i64) -> PartHasher {
         PartHasher {
             part_size: usize::try_from(part_size).unwrap_or(usize::MAX).max(1),
@@ -38,25 +40,25 @@ impl PartHasher {
         }
     }
 
-    /// Of the whole parts so far.
+    /// Returns the hashes of the whole parts so far.
     pub fn done(&self) -> &[String] {
         &self.done
     }
 
-    /// Of what came after them, if anything did.
+    /// Returns the hash of the bytes after the last whole part, if there are any.
     pub fn rest(&self) -> Option<String> {
         (self.filled > 0).then(|| hex(&self.hash.clone().finalize()))
     }
 }
 
-/// Compares what goes by with what it must be.
+/// Compares a byte stream with the expected part hashes.
 pub struct Check {
     expected: Vec<String>,
     found: PartHasher,
 }
 
 impl Check {
-    /// With these.
+    /// Creates a check against the hashes of an upload.
     pub fn new(pieces: &Pieces) -> Check {
         Check {
             expected: pieces.hashes.clone(),
@@ -64,13 +66,13 @@ impl Check {
         }
     }
 
-    /// Adds bytes; false when a part is not what it was.
+    /// Adds bytes. Returns false when a completed part differs from the upload.
     pub fn update(&mut self, bytes: &[u8]) -> bool {
         self.found.update(bytes);
         self.expected.starts_with(self.found.done())
     }
 
-    /// There is no more; false when it is not all of it.
+    /// Ends the stream. Returns false when it is not the complete upload.
     pub fn ends(&self) -> bool {
         let found = self.found.done().iter().cloned().chain(self.found.rest());
         found.eq(self.expected.iter().cloned())
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_told_from_others_however_they_are_cut() {
+    fn changed_parts_are_detected_with_any_chunk_size() {
         let check = |sent: &[u8], read: &[u8], expected: bool| {
             let mut check = Check::new(&pieces(sent));
             let same = read.chunks(5).all(|some| check.update(some)) && check.ends();

@@ -1,4 +1,4 @@
-//! The state that all parts of the pipeline share.
+//! State that all parts of the pipeline share.
 
 use ipnet::IpNet;
 use std::{sync::Arc, time::Duration};
@@ -17,7 +17,7 @@ pub struct Pipeline {
     pub store: Store,
     /// The change stream of the jobs.
     pub changes: Changes,
-    /// Work that must end even when its client hangs up.
+    /// Background work that must complete even when its client disconnects.
     pub tasks: TaskTracker,
     /// Wakes the sender of webhooks: a delivery is due.
     pub deliveries_due: Notify,
@@ -35,33 +35,33 @@ pub type Shared = Arc<Pipeline>;
 /// The settings that the pipeline uses.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The spans of time that the state machine needs.
+    /// Time limits of the state machine.
     pub times: Times,
-    /// Deliveries of a task after which its stage fails.
+    /// Number of deliveries of a task after which its stage fails.
     pub attempt_limit: u32,
-    /// How long a stage may wait and run.
+    /// Time that a stage may wait and run in total.
     pub deadline: Duration,
-    /// The pause between two rounds of the sweeper.
+    /// Pause between two rounds of the sweeper.
     pub sweep_every: Duration,
-    /// Sources fetched at the same time.
+    /// Maximum number of sources fetched at the same time.
     pub fetches: usize,
     /// Largest source in MB (1,000,000 bytes).
     pub max_source_mb: u64,
-    /// Networks that clients' URLs may lead to although they are not public.
+    /// Networks that are not public, but permitted for clients' URLs.
     pub outbound_allow: Vec<IpNet>,
     /// Seconds before each retry of a webhook delivery.
     pub webhook_retry_seconds: Vec<u64>,
 }
 
 impl Settings {
-    /// Largest source in bytes.
+    /// Returns the size of the largest source in bytes.
     pub fn max_source(&self) -> u64 {
         self.max_source_mb.saturating_mul(1_000_000)
     }
 }
 
 impl Pipeline {
-    /// The spans of time that the state machine needs.
+    /// Returns the time limits of the state machine.
     pub fn times(&self) -> Times {
         self.settings.times
     }

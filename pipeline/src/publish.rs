@@ -1,12 +1,14 @@
-//! From the record to the queue: publishes tasks and marks them as sent.
+//! Publishes tasks and marks them as sent in the record.
 
 use crate::{Pipeline, quiet};
 use vidp_common::crash;
 use vidp_contract::Stage;
 use vidp_record::{job::Job, plan};
 
-/// Publishes the tasks of these stages. The caller holds the claim: it stored the change that made them due, or took the
-/// stage over as the sweeper. A task that cannot be published stays pending, and the sweeper retries it.
+/// Publishes the tasks of these stages. A task that cannot be published stays pending, and the sweeper retries it.
+///
+/// The caller must hold the claim: it stored the change that made the stages due, or it is the sweeper and claimed
+/// them.
 pub(crate) async fn publish(pipeline: &Pipeline, job: &Job, stages: &[Stage]) {
     for stage in stages {
         if let Err(error) = publish_one(pipeline, job, *stage).await {

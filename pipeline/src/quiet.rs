@@ -1,8 +1,7 @@
-//! The quiet changes of a job: claims and notes of the API's own, from which nothing follows. All others go through
-//! [`crate::advance`].
+//! Changes of a job without consequences: internal claims and notes. All other changes go through [`crate::advance`].
 //!
-//! Each function returns the job when the change was stored, and `None` when the record refuses it: another process was
-//! first, the job has moved on, or it was deleted.
+//! Each function returns the job when the change was stored, and `None` when the record refused it: another process was
+//! first, the job's state has changed, or the job was deleted.
 
 use crate::Pipeline;
 use std::time::Duration;
@@ -28,7 +27,7 @@ pub(crate) async fn sent(
     .await
 }
 
-/// Claims a stage for one look of the sweeper; returns the job and the state of the stage's task.
+/// Claims a stage for one check by the sweeper. Returns the job and the state of the stage's task.
 pub(crate) async fn claim_stage(
     pipeline: &Pipeline,
     job: Uuid,
@@ -42,7 +41,7 @@ pub(crate) async fn claim_stage(
     Ok(claimed.await?.zip(state))
 }
 
-/// Claims the announcement of a job's end, which the process that ended the job did not get to.
+/// Claims the announcement of a job's end that the process which ended the job did not complete.
 pub(crate) async fn claim_announcement(pipeline: &Pipeline, job: Uuid) -> Result<Option<Job>, DbError> {
     change(pipeline, job, |job| {
         plan::claim_announcement(job, DateTime::now())
@@ -50,7 +49,7 @@ pub(crate) async fn claim_announcement(pipeline: &Pipeline, job: Uuid) -> Result
     .await
 }
 
-/// Claims a job for the cleanup of objects that losing attempts stored.
+/// Claims the cleanup of a job's objects from losing attempts.
 pub(crate) async fn claim_cleanup(pipeline: &Pipeline, job: Uuid) -> Result<Option<Job>, DbError> {
     change(pipeline, job, |job| {
         plan::claim_cleanup(job, pipeline.times(), DateTime::now())
@@ -58,7 +57,7 @@ pub(crate) async fn claim_cleanup(pipeline: &Pipeline, job: Uuid) -> Result<Opti
     .await
 }
 
-/// Notes that the cleanup is done.
+/// Records that the cleanup is done.
 pub(crate) async fn cleaned_up(pipeline: &Pipeline, job: Uuid) -> Result<Option<Job>, DbError> {
     change(pipeline, job, plan::cleaned_up).await
 }
@@ -75,7 +74,7 @@ pub(crate) async fn claim_fetch(
     .await
 }
 
-/// Renews the claim of this try for `lease`.
+/// Renews the claim of a try for `lease`.
 pub(crate) async fn renew_fetch(
     pipeline: &Pipeline,
     job: Uuid,
@@ -88,7 +87,7 @@ pub(crate) async fn renew_fetch(
     .await
 }
 
-/// Notes the multipart upload that a client sends its parts to.
+/// Records the id of the multipart upload to which a client sends its parts.
 pub async fn opened_upload(pipeline: &Pipeline, job: Uuid, upload_id: &str) -> Result<Option<Job>, DbError> {
     change(pipeline, job, |job| {
         let direct = job.direct.as_mut();
@@ -99,7 +98,10 @@ pub async fn opened_upload(pipeline: &Pipeline, job: Uuid, upload_id: &str) -> R
     .await
 }
 
-#[expect(clippy::disallowed_methods, reason = "the list above is the exception")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the functions above are the permitted exceptions"
+)]
 async fn change(
     pipeline: &Pipeline,
     job: Uuid,

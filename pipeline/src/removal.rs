@@ -1,4 +1,4 @@
-//! Removing objects: of uploads that were given up, of deleted and expired jobs, of losing attempts.
+//! Removal of objects: of abandoned uploads, deleted and expired jobs, and losing attempts.
 
 use crate::{
     Pipeline, Shared, advance,
@@ -20,12 +20,12 @@ use vidp_record::{
     time::DateTime,
 };
 
-/// Ends an upload that nobody completes, and removes its bytes.
+/// Ends an abandoned upload and removes its bytes.
 pub async fn abandon(pipeline: &Shared, job: &Job) -> Result<()> {
     let change = |job: &mut Job| plan::abandoned(job, pipeline.times(), DateTime::now());
     let unused = match advance::update(pipeline, job.id, change).await {
         Ok(Updated::Changed(_)) | Err(DbError::NotFound) => true,
-        // Cancelled while it was uploading; or complete, and then the bytes belong to the job.
+        // The bytes are unused if the job was cancelled during the upload; a complete source belongs to the job.
         Ok(Updated::Unchanged(job)) => job.status.is_terminal() && job.source.sha256.is_empty(),
         Err(error) => return Err(error.into()),
     };
@@ -35,8 +35,10 @@ pub async fn abandon(pipeline: &Shared, job: &Job) -> Result<()> {
     Ok(())
 }
 
-/// Deletes an ended job: first it disappears from the record by compare-and-set, then its objects go. A worker that
-/// does not know yet may still write some: the document stays until they are gone as well. False when the job runs.
+/// Deletes an ended job: first in the record by compare-and-set, then its objects. Returns false when the job runs.
+///
+/// A worker that does not know of the deletion may still store objects. The document therefore stays as a tombstone
+/// until the sweeper has removed those too.
 pub async fn delete(pipeline: &Shared, id: Uuid) -> Result<bool, DbError> {
     match advance::update(pipeline, id, |job| plan::deleted(job, DateTime::now())).await? {
         Updated::Unchanged(_) => Ok(false),
@@ -44,14 +46,14 @@ pub async fn delete(pipeline: &Shared, id: Uuid) -> Result<bool, DbError> {
             crash::step("delete.recorded");
             metrics::job_deleted();
             if let Err(error) = delete_objects(pipeline, &job).await {
-                tracing::warn!(job = %id, "objects of a deleted job remain; the sweeper removes them: {error:#}");
+                tracing::warn!(job = %id, "objects of a deleted job could not be removed; the sweeper retries: {error:#}");
             }
             Ok(true)
         }
     }
 }
 
-/// The time of an ended job is over: it is deleted. That of a deleted one: nothing of it is kept.
+/// Expires a job: the first call marks it deleted, the second purges the tombstone.
 pub(crate) async fn expire(pipeline: &Shared, job: &Job) -> Result<()> {
     if job.deleted_at.is_some() {
         delete_objects(pipeline, job).await?;
@@ -67,6 +69,7 @@ pub(crate) async fn expire(pipeline: &Shared, job: &Job) -> Result<()> {
     Ok(())
 }
 
+/// Deletes all objects of a job.
 async fn delete_objects(pipeline: &Pipeline, job: &Job) -> Result<()> {
     delete_upload(pipeline, job.id).await?;
     crash::step("delete.objects");
@@ -75,10 +78,10 @@ async fn delete_objects(pipeline: &Pipeline, job: &Job) -> Result<()> {
     delete_found(pipeline, &prefix, |_| true).await
 }
 
-/// Deletes the objects below `prefix` that are `unwanted`, and counts them.
+/// Deletes and counts the `unwanted` objects below `prefix`.
 async fn delete_found(pipeline: &Pipeline, prefix: &str, unwanted: impl Fn(&str) -> bool) -> Result<()> {
     let mut found = pipeline.store.list_sizes(prefix).await?;
-    // A key that was damaged on its way could be that of something else.
+    // A key that was corrupted in transit could name another job's object.
     found.retain(|(key, _)| key.starts_with(prefix) && unwanted(key));
     let (keys, sizes): (Vec<_>, Vec<_>) = found.into_iter().unzip();
     pipeline.store.delete_all(&keys).await?;
@@ -86,14 +89,15 @@ async fn delete_found(pipeline: &Pipeline, prefix: &str, unwanted: impl Fn(&str)
     Ok(())
 }
 
-/// Removes the source, and what was begun of it.
+/// Removes a job's source and its unfinished multipart uploads.
 pub async fn delete_upload(pipeline: &Pipeline, id: Uuid) -> Result<()> {
-    // The whole key: some servers find an open upload by nothing less.
+    // The whole key, because some servers find open uploads only by the exact key.
     let key = keys::source(id);
     abort_multiparts(pipeline, &key).await?;
     delete_found(pipeline, &key, |_| true).await
 }
 
+/// Aborts the unfinished multipart uploads below `prefix`.
 async fn abort_multiparts(pipeline: &Pipeline, prefix: &str) -> Result<()> {
     for (key, upload_id) in pipeline.store.open_multiparts(prefix).await? {
         pipeline.store.abort_multipart(&key, &upload_id).await?;
@@ -101,10 +105,12 @@ async fn abort_multiparts(pipeline: &Pipeline, prefix: &str) -> Result<()> {
     Ok(())
 }
 
-/// Removes what losing attempts stored: everything below the job that is old and neither a manifest nor named in one.
-/// Then its tasks: a broker whose disk was full forgets to remove some that were acknowledged, and nobody is given them.
+/// Removes the objects of losing attempts: old objects of the job that are neither a manifest nor named in one.
+///
+/// Then removes the job's tasks from the queue: a broker whose disk was full may retain acknowledged tasks that it
+/// never delivers.
 pub(crate) async fn clean_up(pipeline: &Shared, job: &Job) -> Result<()> {
-    // Claimed first: a retry that comes meanwhile takes the job out of here, and its attempts are young.
+    // Claimed first. A concurrent retry clears the claim, and its attempts are too recent to be removed.
     if quiet::claim_cleanup(pipeline, job.id).await?.is_none() {
         return Ok(());
     }
@@ -126,26 +132,26 @@ pub(crate) async fn clean_up(pipeline: &Shared, job: &Job) -> Result<()> {
 }
 
 async fn delete_losers(pipeline: &Pipeline, job: &Job) -> Result<()> {
-    let mut kept = HashSet::new();
+    let mut retained = HashSet::new();
     for (stage, state) in &job.stages {
-        // What the record lists is never deleted, whatever the store says.
-        kept.extend(state.outputs.iter().map(|output| output.key.clone()));
+        // Outputs in the record are never deleted, even if the manifest differs.
+        retained.extend(state.outputs.iter().map(|output| output.key.clone()));
         let winner = committed(pipeline, job, *stage).await?;
         if let Some(Outcome::Succeeded(success)) = winner.map(|TaskResult { outcome, .. }| outcome) {
-            kept.extend(success.outputs.into_iter().map(|output| output.key));
+            retained.extend(success.outputs.into_iter().map(|output| output.key));
         }
     }
-    // When the answer to the opening of an upload was lost, it was opened twice, and one of them is open still.
+    // An upload whose opening was not confirmed was opened twice, and one of the two is still open.
     abort_multiparts(pipeline, &keys::source(job.id)).await?;
     let prefix = keys::job_prefix(job.id);
     abort_multiparts(pipeline, &prefix).await?;
     let lost = |key: &str| {
-        !kept.contains(key) && keys::attempt(key).is_some_and(|id| is_old(id, pipeline.times().tidy))
+        !retained.contains(key) && keys::attempt(key).is_some_and(|id| is_old(id, pipeline.times().tidy))
     };
     delete_found(pipeline, &prefix, lost).await
 }
 
-/// The attempt began so long ago; its id, a UUIDv7, says when.
+/// Returns true when the attempt began at least `age` ago, according to its id, a UUIDv7.
 fn is_old(attempt: Uuid, age: Duration) -> bool {
     let Some(time) = attempt.get_timestamp() else {
         return false;
@@ -157,7 +163,7 @@ fn is_old(attempt: Uuid, age: Duration) -> bool {
         .is_ok_and(|found| found >= age)
 }
 
-/// The committed result of a stage, as the answer to its present task.
+/// Returns the committed result of a stage, as the result of its current task.
 pub(crate) async fn committed(pipeline: &Pipeline, job: &Job, stage: Stage) -> Result<Option<TaskResult>> {
     manifest::read(
         &pipeline.store,

@@ -1,4 +1,4 @@
-//! What workers say: results, which are stored and applied exactly once, and progress, which may be lost.
+//! Messages from workers: results, which are durable and applied exactly once, and progress, which may be lost.
 
 use crate::{Shared, advance};
 use anyhow::Result;
@@ -15,14 +15,14 @@ use vidp_record::{
     time::DateTime,
 };
 
-/// Results asked for at a time. They take milliseconds each, far less than their lease.
-const BATCH: usize = 64;
-/// How long one request for results waits.
-const WAIT: Duration = Duration::from_secs(2);
-/// Pause after a failure, and before a result that could not be applied comes again.
-const PAUSE: Duration = Duration::from_secs(1);
-/// Replicas share the progress messages.
-const GROUP: &str = "vidp-api";
+/// Maximum number of results in one pull. Each takes milliseconds, far less than its lease.
+const PULL_BATCH: usize = 64;
+/// Time that one pull waits for results.
+const PULL_WAIT: Duration = Duration::from_secs(2);
+/// Pause after a failure, and before the redelivery of a result that could not be applied.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// Queue group of the replicas: each progress message is delivered to one replica.
+const PROGRESS_GROUP: &str = "vidp-api";
 
 /// Applies results until the shutdown.
 pub async fn follow_results(pipeline: Shared) {
@@ -31,10 +31,10 @@ pub async fn follow_results(pipeline: Shared) {
         if let Err(error) = pull(&pipeline, &mut outage).await
             && outage.first_failure()
         {
-            tracing::warn!("results cannot be pulled: {error:#}");
+            tracing::warn!("results cannot be pulled; retrying: {error:#}");
         }
         tokio::select! {
-            () = tokio::time::sleep(PAUSE) => {}
+            () = tokio::time::sleep(RETRY_PAUSE) => {}
             () = pipeline.shutdown.cancelled() => {}
         }
     }
@@ -47,8 +47,8 @@ async fn pull(pipeline: &Shared, outage: &mut LogOnce) -> Result<()> {
     while !pipeline.shutdown.is_cancelled() {
         let mut batch = consumer
             .batch()
-            .max_messages(BATCH)
-            .expires(WAIT)
+            .max_messages(PULL_BATCH)
+            .expires(PULL_WAIT)
             .messages()
             .await?;
         while let Some(message) = batch.next().await {
@@ -58,7 +58,7 @@ async fn pull(pipeline: &Shared, outage: &mut LogOnce) -> Result<()> {
     Ok(())
 }
 
-/// Applies one result and acknowledges it once MongoDB has it.
+/// Applies one result, and acknowledges it once it is stored in MongoDB.
 async fn apply(pipeline: &Shared, message: Message) {
     crash::step("result.received");
     let kind = match serde_json::from_slice::<TaskResult>(&message.payload) {
@@ -81,17 +81,17 @@ async fn apply(pipeline: &Shared, message: Message) {
                 tracing::error!(subject = %message.subject, "an undecodable result was moved to the dead stream: {error}");
                 AckKind::Ack
             }
-            Err(_) => AckKind::Nak(Some(PAUSE)),
+            Err(_) => AckKind::Nak(Some(RETRY_PAUSE)),
         },
     };
-    // An acknowledgement that gets lost brings the result again, and it changes nothing then.
+    // After a lost acknowledgement the result is redelivered and changes nothing.
     if let Err(error) = message.ack_with(kind).await {
         tracing::debug!(%error, "a result was not acknowledged");
     }
     crash::step("result.acknowledged");
 }
 
-/// Brings a result into the record, and says what the broker is told.
+/// Stores a result in the record. Returns the acknowledgement for the broker.
 async fn persist(pipeline: &Shared, result: &TaskResult) -> AckKind {
     let change = |job: &mut Job| plan::finished(job, result, pipeline.times(), DateTime::now());
     match advance::update(pipeline, result.job_id, change).await {
@@ -100,21 +100,21 @@ async fn persist(pipeline: &Shared, result: &TaskResult) -> AckKind {
             tracing::info!(status = %job.status, "stage ended");
             AckKind::Ack
         }
-        // Late, twice, for another task or for a deleted job: the record is right as it is.
+        // Late, repeated, for another task or for a deleted job: the record needs no change.
         Ok(Updated::Unchanged(_)) | Err(DbError::NotFound) => AckKind::Ack,
         Err(error) => {
-            tracing::warn!("a result could not be stored yet: {error}");
-            AckKind::Nak(Some(PAUSE))
+            tracing::warn!("a result could not be stored yet; it will be redelivered: {error}");
+            AckKind::Nak(Some(RETRY_PAUSE))
         }
     }
 }
 
-/// Applies progress for as long as the process lives.
+/// Applies progress messages until the process ends.
 pub async fn follow_progress(pipeline: Shared) {
     loop {
         match pipeline
             .queue
-            .subscribe(streams::PROGRESS_SUBJECTS, Some(GROUP))
+            .subscribe(streams::PROGRESS_SUBJECTS, Some(PROGRESS_GROUP))
             .await
         {
             Ok(mut messages) => {
@@ -124,12 +124,13 @@ pub async fn follow_progress(pipeline: Shared) {
                     }
                 }
             }
-            Err(error) => tracing::warn!("no progress is heard: {error}"),
+            Err(error) => tracing::warn!("the progress subscription failed; retrying: {error}"),
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(RETRY_PAUSE).await;
     }
 }
 
+/// Applies a progress message. Cancels the worker's task when it is no longer current.
 async fn apply_progress(pipeline: &Shared, progress: &Progress) {
     let change = |job: &mut Job| plan::progressed(job, progress, pipeline.times(), DateTime::now());
     let wanted = match advance::update(pipeline, progress.job_id, change).await {
@@ -145,7 +146,7 @@ async fn apply_progress(pipeline: &Shared, progress: &Progress) {
         }
     };
     if !wanted {
-        // Cancelled, deleted or done by somebody else, and the worker does not know: say it (again).
+        // The task was cancelled or deleted, or has another result. Inform the worker (again).
         let cancel = Cancel {
             job_id: progress.job_id,
             tasks: vec![progress.task_id],

@@ -1,4 +1,4 @@
-//! The end of a resumable upload: its object and its job, or its removal. What is broken off here the sweeper finishes.
+//! The end of a resumable upload: creation of its object and job, or removal. The sweeper completes interrupted steps.
 
 use crate::{Shared, advance, removal};
 use anyhow::{Context, Result, ensure};
@@ -12,15 +12,19 @@ use vidp_record::{
     time::DateTime,
 };
 
-/// Makes the object of all parts, and the job. All bytes are stored and recorded: the client has done its own.
+/// Creates the object from all parts, and the job. All bytes are stored and recorded already.
+///
+/// Errors are logged only: the client has nothing left to do, and the sweeper retries.
 pub async fn finish(pipeline: &Shared, upload: &Resumable) {
     match finish_now(pipeline, upload).await {
         Ok(()) => tracing::info!(upload = %upload.id, size = upload.size, "uploaded"),
-        Err(error) => tracing::warn!(upload = %upload.id, "an upload is not finished yet: {error:#}"),
+        Err(error) => {
+            tracing::warn!(upload = %upload.id, "an upload could not be finished yet; the sweeper retries: {error:#}")
+        }
     }
 }
 
-/// Every step may be done again.
+/// Finishes an upload. Every step can be repeated.
 async fn finish_now(pipeline: &Shared, upload: &Resumable) -> Result<()> {
     let key = keys::source(upload.id);
     if !matches!(upload.kind, Kind::Final { .. }) {
@@ -34,14 +38,13 @@ async fn finish_now(pipeline: &Shared, upload: &Resumable) -> Result<()> {
     crash::step("resumable.completed");
     let parts = match &upload.kind {
         Kind::Partial => None,
-        // As it is in the record, with every hash.
         Kind::Whole => Some(vec![upload.pieces()]),
         Kind::Final { parts } => Some(pieces(pipeline, parts).await?),
     };
     if let Some(parts) = parts {
         let job = upload.job(parts, DateTime::now());
         match advance::insert(pipeline, &job).await {
-            // Made before this was broken off.
+            // A duplicate was created before an interruption.
             Ok(()) | Err(DbError::Duplicate) => {}
             Err(error) => return Err(error.into()),
         }
@@ -51,25 +54,26 @@ async fn finish_now(pipeline: &Shared, upload: &Resumable) -> Result<()> {
     Ok(())
 }
 
+/// Returns the stored parts of partial uploads, in order.
 async fn pieces(pipeline: &Shared, ids: &[String]) -> Result<Vec<Pieces>> {
     let mut found = Vec::new();
     for id in ids {
         let part = pipeline.db.find_resumable(id.parse()?).await?;
-        let part = part.with_context(|| format!("the part {id} is gone"))?;
+        let part = part.with_context(|| format!("the partial upload {id} does not exist"))?;
         found.push(part.pieces());
     }
     Ok(found)
 }
 
-/// Removes an upload that was given up, or is at the end of its time. The job of a finished one keeps its bytes.
+/// Removes an abandoned or expired upload. The bytes of a finished one stay with its job.
 pub async fn remove(pipeline: &Shared, upload: &Resumable) -> Result<()> {
     let becomes_job = upload.kind != Kind::Partial;
     match upload.state {
-        // Its job is being made.
+        // Its job is being created.
         UploadState::Complete if becomes_job => return Ok(()),
         UploadState::Done if becomes_job => {}
         _ => {
-            // From now on nobody appends. What was finished meanwhile stays.
+            // Blocks further appends. An upload that was finished in the meantime stays.
             if !pipeline.db.gone_resumable(upload).await? {
                 return Ok(());
             }
@@ -80,19 +84,19 @@ pub async fn remove(pipeline: &Shared, upload: &Resumable) -> Result<()> {
     Ok(())
 }
 
-/// The sweeper's work: finishes what is complete, removes what nobody goes on with.
+/// Finishes a complete upload and removes an expired one, for the sweeper.
 pub async fn sweep(pipeline: &Shared, upload: &Resumable) -> Result<()> {
     match upload.state {
         UploadState::Complete => finish_now(pipeline, upload).await,
         UploadState::Open => {
-            tracing::info!(upload = %upload.id, offset = upload.offset, size = upload.size, "an upload was given up");
+            tracing::info!(upload = %upload.id, offset = upload.offset, size = upload.size, "a resumable upload expired");
             remove(pipeline, upload).await
         }
         UploadState::Done | UploadState::Gone => remove(pipeline, upload).await,
     }
 }
 
-/// The parts of a job that were put together: they are not needed any more.
+/// Removes the partial uploads of a job after their concatenation.
 pub async fn remove_parts(pipeline: &Shared, job: &Job) -> Result<()> {
     let ids = job
         .source

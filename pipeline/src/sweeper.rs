@@ -1,5 +1,6 @@
-//! The sweeper: finishes what some process left half-way. Runs in every replica; a compare-and-set on the document
-//! decides which one does a piece of work, so there is no leader.
+//! The sweeper: completes work that another process left unfinished.
+//!
+//! It runs in every replica without a leader: a compare-and-set on the document decides which replica does the work.
 
 use crate::{
     Pipeline, Shared, advance, batch_actions,
@@ -18,8 +19,8 @@ use vidp_record::{
     time::{DateTime, ago},
 };
 
-/// Documents looked at in one round of each kind.
-const ROUND: i64 = 500;
+/// Maximum number of documents of each kind in one round.
+const ROUND_LIMIT: i64 = 500;
 
 /// Sweeps until the shutdown.
 pub async fn run(pipeline: Shared) {
@@ -32,14 +33,14 @@ pub async fn run(pipeline: Shared) {
         match round(&pipeline).await {
             None => drop(outage.recovered()),
             Some(error) if outage.first_failure() => {
-                tracing::warn!("the sweeper could not do all of its work: {error:#}");
+                tracing::warn!("the sweeper could not complete a round; retrying: {error:#}");
             }
             Some(_) => {}
         }
     }
 }
 
-/// One round; gives the first error. What fails for one job does not keep the sweeper from the others.
+/// Runs one round and returns the first error. An error of one job does not stop the work on others.
 async fn round(pipeline: &Shared) -> Option<anyhow::Error> {
     let now = DateTime::now();
     let mut failed = None;
@@ -48,45 +49,54 @@ async fn round(pipeline: &Shared) -> Option<anyhow::Error> {
             failed.get_or_insert(error);
         }
     };
-    // Without the broker every look would only wait for its time limit.
+    // Without the broker every check would only wait for its timeout.
     if pipeline.queue.is_connected() {
-        for job in found(pipeline.db.stages_due(now, ROUND).await, &mut note) {
+        for job in found(pipeline.db.stages_due(now, ROUND_LIMIT).await, &mut note) {
             for stage in job.stages.keys() {
                 note(until_shutdown(pipeline, reconcile_stage(pipeline, &job, *stage)).await);
             }
         }
-        for job in found(pipeline.db.ended_due("tidy_at", now, ROUND).await, &mut note) {
+        for job in found(
+            pipeline.db.ended_due("tidy_at", now, ROUND_LIMIT).await,
+            &mut note,
+        ) {
             note(until_shutdown(pipeline, removal::clean_up(pipeline, &job)).await);
         }
     }
     for batch in found(pipeline.db.actions_due(now).await, &mut note) {
         note(until_shutdown(pipeline, batch_actions::resume(pipeline, batch)).await);
     }
-    // Eight missed signs of life.
+    // Uploads send eight heartbeats in this time.
     let silent = ago(pipeline.times().stale * 2);
-    let silent = found(pipeline.db.silent_uploads(silent, ROUND).await, &mut note);
-    let expired = found(pipeline.db.expired_uploads(now, ROUND).await, &mut note);
+    let silent = found(pipeline.db.silent_uploads(silent, ROUND_LIMIT).await, &mut note);
+    let expired = found(pipeline.db.expired_uploads(now, ROUND_LIMIT).await, &mut note);
     for job in silent.into_iter().chain(expired) {
         metrics::repaired(Repair::UploadAbandoned);
         tracing::warn!(job = %job.id, "an upload was abandoned");
         note(until_shutdown(pipeline, abandon(pipeline, &job)).await);
     }
-    for upload in found(pipeline.db.resumables_due(now, ROUND).await, &mut note) {
+    for upload in found(pipeline.db.resumables_due(now, ROUND_LIMIT).await, &mut note) {
         note(until_shutdown(pipeline, resumables::sweep(pipeline, &upload)).await);
     }
     for job in found(
-        pipeline.db.ended_due("announcement.next_at", now, ROUND).await,
+        pipeline
+            .db
+            .ended_due("announcement.next_at", now, ROUND_LIMIT)
+            .await,
         &mut note,
     ) {
         note(until_shutdown(pipeline, announce(pipeline, &job)).await);
     }
-    for job in found(pipeline.db.ended_due("expires_at", now, ROUND).await, &mut note) {
+    for job in found(
+        pipeline.db.ended_due("expires_at", now, ROUND_LIMIT).await,
+        &mut note,
+    ) {
         note(until_shutdown(pipeline, removal::expire(pipeline, &job)).await);
     }
     failed
 }
 
-/// Announces a job's end to webhooks, when the process that ended the job did not get to it.
+/// Announces a job's end to webhooks when the process that ended the job did not.
 async fn announce(pipeline: &Shared, job: &Job) -> Result<()> {
     let Some(job) = quiet::claim_announcement(pipeline, job.id).await? else {
         return Ok(());
@@ -95,6 +105,7 @@ async fn announce(pipeline: &Shared, job: &Job) -> Result<()> {
     webhooks::announce(pipeline, &job).await
 }
 
+/// Returns the due documents; notes the error and returns none when the query fails.
 fn found<T>(due: Result<Vec<T>, DbError>, note: &mut impl FnMut(Result<()>)) -> Vec<T> {
     due.unwrap_or_else(|error| {
         note(Err(error.into()));
@@ -102,7 +113,7 @@ fn found<T>(due: Result<Vec<T>, DbError>, note: &mut impl FnMut(Result<()>)) -> 
     })
 }
 
-/// Does no more once the process is to end: another replica, or the next start, goes on.
+/// Stops the work at the shutdown. Another replica, or the next start, resumes it.
 async fn until_shutdown(pipeline: &Pipeline, work: impl Future<Output = Result<()>>) -> Result<()> {
     tokio::select! {
         done = work => done,
@@ -110,8 +121,9 @@ async fn until_shutdown(pipeline: &Pipeline, work: impl Future<Output = Result<(
     }
 }
 
-/// Publishes a stage that stayed pending. Looks for a stage that went silent: in the stream, among the results, then for
-/// its manifest.
+/// Repairs a stage: publishes a task that stayed pending, or checks a published task without progress.
+///
+/// For the latter it checks the results, the task stream, and then the manifest.
 async fn reconcile_stage(pipeline: &Shared, job: &Job, stage: Stage) -> Result<()> {
     let Some((job, state)) = quiet::claim_stage(pipeline, job.id, stage).await? else {
         return Ok(());

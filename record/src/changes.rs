@@ -112,7 +112,8 @@ impl Changes {
     }
 
     async fn follow_once(&self, db: &Db, failure_logged: &mut bool) -> mongodb::error::Result<()> {
-        // Starts now instead of at the last position, which may be too old. After a gap all subscribers read their jobs again.
+        // Starts now instead of at the last position, which may be too old. After a gap all subscribers read their jobs
+        // again.
         let mut stream = open(db, None).await?;
         *failure_logged = false;
         let (mut event, mut interrupted, mut last_sent) = (None, true, Instant::now());
@@ -145,7 +146,8 @@ impl Changes {
 
 /// Opens the change stream after a position, or at the current time.
 pub(crate) async fn open(db: &Db, after: Option<&Position>) -> mongodb::error::Result<RawChanges> {
-    // Jobs are stored as whole documents, and the event then contains that version. Heartbeats are updates, not replaces.
+    // Jobs are stored as whole documents, and the event then contains that version. Heartbeats are updates, not
+    // replaces.
     let wanted = doc! { "$match": { "operationType": { "$in": ["insert", "replace"] } } };
     let jobs = db.jobs().clone_with_type::<RawDocumentBuf>();
     let after = after.map(Position::token).transpose()?;

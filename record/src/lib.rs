@@ -7,8 +7,8 @@
 //! * [`view`]: a job as clients see it, over HTTP, in events and in webhooks.
 //! * [`tenant`], [`time`]: small shared definitions.
 //!
-//! This crate does not use HTTP, NATS or S3. To add a field to a document, give it `#[serde(default)]`, so that documents
-//! of earlier releases stay readable.
+//! This crate does not use HTTP, NATS or S3. To add a field to a document, give it `#[serde(default)]`, so that
+//! documents of earlier releases stay readable.
 
 pub mod api_key;
 pub mod batch;

@@ -17,7 +17,7 @@ pub struct Resumable {
     pub id: Uuid,
     /// Owner of the upload.
     pub tenant: String,
-    /// What the upload becomes.
+    /// Result of the upload: a job, or a part of one.
     pub kind: Kind,
     /// Progress of the upload session.
     pub state: UploadState,

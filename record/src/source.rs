@@ -128,7 +128,8 @@ pub fn plain_type(content_type: &str) -> String {
         .collect()
 }
 
-/// Returns the last component of a client's file name without control characters. For display only, never a path or key.
+/// Returns the last component of a client's file name without control characters. For display only, never a path or
+/// key.
 pub fn plain_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let plain: String = last.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect();

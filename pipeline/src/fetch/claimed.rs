@@ -17,10 +17,10 @@ use vidp_record::{
     time::DateTime,
 };
 
-/// Claimed for so long; renewed four times in it. A replica that dies is followed by another after that time.
+/// Duration of a claim, which is renewed every quarter of it. After that time another replica replaces a dead one.
 pub const LEASE: Duration = Duration::from_secs(20);
 
-/// Fetches one source, and records what came of it.
+/// Fetches one source and records the outcome.
 pub(super) async fn fetch(pipeline: &Shared, web: &Client, job: Job) {
     let Some(try_number) = job.fetch.as_ref().map(|fetch| fetch.tries) else {
         return;
@@ -28,7 +28,7 @@ pub(super) async fn fetch(pipeline: &Shared, web: &Client, job: Job) {
     let lost = CancellationToken::new();
     let renewing = tokio::spawn(renew(pipeline.clone(), job.clone(), lost.clone()));
     let work = async {
-        // What a try before left behind that was broken off.
+        // Remains of an interrupted earlier try.
         if try_number > 1 && !job.is_in_place() {
             removal::delete_upload(pipeline, job.id)
                 .await
@@ -38,22 +38,28 @@ pub(super) async fn fetch(pipeline: &Shared, web: &Client, job: Job) {
     };
     let copied = tokio::select! {
         copied = work => Some(copied),
-        // Another replica has it, the job was cancelled, or this process ends: the next claim begins again.
+        // Another replica has the claim, the job was cancelled, or this process ends: the next claim starts again.
         () = lost.cancelled() => None,
         () = pipeline.shutdown.cancelled() => None,
     };
     renewing.abort();
     let done = match copied {
         None => Ok(()),
-        Some(Ok(source)) => complete(pipeline, &job, try_number, source).await,
-        Some(Err(failed)) => give_up(pipeline, &job, try_number, failed).await,
+        Some(Ok(source)) => record_source(pipeline, &job, try_number, source).await,
+        Some(Err(failed)) => record_failure(pipeline, &job, try_number, failed).await,
     };
     if let Err(error) = done {
-        tracing::warn!(job = %job.id, "a fetched source could not be recorded; it is fetched again: {error:#}");
+        tracing::warn!(job = %job.id, "the outcome of a fetch could not be recorded; the fetch is repeated: {error:#}");
     }
 }
 
-async fn complete(pipeline: &Shared, job: &Job, try_number: u32, source: SourceState) -> anyhow::Result<()> {
+/// Records a fetched source.
+async fn record_source(
+    pipeline: &Shared,
+    job: &Job,
+    try_number: u32,
+    source: SourceState,
+) -> anyhow::Result<()> {
     let before = job;
     let change = |job: &mut Job| {
         plan::fetch::is_claimed(job, try_number)
@@ -65,7 +71,7 @@ async fn complete(pipeline: &Shared, job: &Job, try_number: u32, source: SourceS
             tracing::info!(job = %job.id, size = job.source.size, "fetched");
             resumables::remove_parts(pipeline, before).await?;
         }
-        // Cancelled meanwhile: its bytes belong to nobody.
+        // The job was cancelled in the meantime, so its bytes are unused.
         Ok(Updated::Unchanged(job)) if job.status.is_terminal() && job.source.sha256.is_empty() => {
             removal::delete_upload(pipeline, job.id).await?;
         }
@@ -75,7 +81,8 @@ async fn complete(pipeline: &Shared, job: &Job, try_number: u32, source: SourceS
     Ok(())
 }
 
-async fn give_up(pipeline: &Shared, job: &Job, try_number: u32, failed: Failed) -> anyhow::Result<()> {
+/// Records a failed try.
+async fn record_failure(pipeline: &Shared, job: &Job, try_number: u32, failed: Failed) -> anyhow::Result<()> {
     let change = |job: &mut Job| {
         plan::fetch::is_claimed(job, try_number)
             && plan::fetch::failed(job, &failed, pipeline.times(), DateTime::now())
@@ -83,7 +90,7 @@ async fn give_up(pipeline: &Shared, job: &Job, try_number: u32, failed: Failed) 
     match advance::update(pipeline, job.id, change).await {
         Ok(Updated::Changed(job)) => {
             let ended = job.status.is_terminal();
-            tracing::warn!(job = %job.id, ended, "a source was not fetched: {failed}");
+            tracing::warn!(job = %job.id, ended, "a source could not be fetched: {failed}");
             metrics::fetched(if ended {
                 FetchOutcome::Failed
             } else {
@@ -99,7 +106,7 @@ async fn give_up(pipeline: &Shared, job: &Job, try_number: u32, failed: Failed) 
     Ok(())
 }
 
-/// Holds the claim; tells when it is lost.
+/// Renews the claim until it is lost, then cancels `lost`.
 async fn renew(pipeline: Shared, job: Job, lost: CancellationToken) {
     let try_number = job.fetch.as_ref().map_or(0, |fetch| fetch.tries);
     loop {

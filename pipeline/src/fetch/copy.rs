@@ -1,4 +1,4 @@
-//! One copy: from where the reference leads to the job's place in the bucket, bounded in size and time.
+//! Copies one source to the job's key in the bucket, within limits of size and time.
 
 use super::{
     store::{not_stored, store},
@@ -16,10 +16,10 @@ use vidp_record::{
     source::{Reference, SourceState},
 };
 
-/// A whole transfer.
-const TIME: Duration = Duration::from_secs(3600);
+/// Time limit of a whole transfer.
+const TRANSFER_LIMIT: Duration = Duration::from_secs(3600);
 
-/// Copies the source; gives what is to be recorded of it.
+/// Copies the source and returns its new state for the record.
 pub(super) async fn copy(pipeline: &Pipeline, web: &Client, job: &Job) -> Result<SourceState, Failed> {
     let copied = async {
         let Some(from) = &job.source.reference else {
@@ -56,7 +56,7 @@ pub(super) async fn copy(pipeline: &Pipeline, web: &Client, job: &Job) -> Result
             }
         }
     };
-    timeout(TIME, copied).await.unwrap_or_else(|_| {
+    timeout(TRANSFER_LIMIT, copied).await.unwrap_or_else(|_| {
         Err(Failed::permanent(
             FailureCode::TimedOut,
             "the source took longer than an hour to fetch",

@@ -1,5 +1,7 @@
-//! Fetches the sources of jobs by reference. The job is stored first, so that nothing is forgotten; whichever replica has
-//! time claims it by compare-and-set, copies the bytes as an upload would bring them, and completes the job.
+//! Fetches the sources of jobs by reference, and completes resumable and direct uploads.
+//!
+//! The job is stored first, so that it is not lost. A replica with a free slot claims it by compare-and-set, copies the
+//! bytes to the job's key, and completes the job.
 
 mod claimed;
 mod copy;

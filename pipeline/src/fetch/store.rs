@@ -1,4 +1,4 @@
-//! Stores the bytes of a source.
+//! Stores a source in the object store.
 
 use crate::Pipeline;
 use bytes::Bytes;
@@ -13,19 +13,20 @@ use vidp_record::{
     source::{SourceState, plain_type},
 };
 
-/// Without a byte for so long a transfer is dead.
-pub(super) const SILENCE: Duration = Duration::from_secs(30);
-/// A failure of the object store, as the end of a try.
+/// Time without received bytes after which a transfer fails.
+pub(super) const STALL_LIMIT: Duration = Duration::from_secs(30);
+/// Converts an error of the object store to the error of a try.
 pub(super) fn not_stored(error: StoreError) -> Failed {
     match error {
-        StoreError::Missing { key } => {
-            Failed::permanent(FailureCode::SourceMissing, format!("there is no object {key}"))
-        }
+        StoreError::Missing { key } => Failed::permanent(
+            FailureCode::SourceMissing,
+            format!("the object {key} does not exist"),
+        ),
         error => Failed::Transient(error.to_string()),
     }
 }
 
-/// It is the file that the client says it is.
+/// Checks the source against the SHA-256 that the client announced.
 pub(super) fn is_wanted(job: &Job, sha256: &str) -> Result<(), Failed> {
     match &job.source.wanted_sha256 {
         Some(wanted) if wanted != sha256 => Err(Failed::permanent(
@@ -36,6 +37,7 @@ pub(super) fn is_wanted(job: &Job, sha256: &str) -> Result<(), Failed> {
     }
 }
 
+/// Stores `body` as the job's source and returns its new state.
 pub(super) async fn store<E: std::fmt::Display>(
     pipeline: &Pipeline,
     job: &Job,
@@ -61,9 +63,10 @@ pub(super) async fn store<E: std::fmt::Display>(
     let mut upload = Multipart::start(&pipeline.store, &keys::source(job.id), &source.content_type, max)
         .await
         .map_err(not_stored)?;
-    let mut body = pin!(body.map_err(|error| Failed::Transient(format!("the transfer broke off: {error}"))));
-    let stalled = |_| Failed::transient("the transfer stood still");
-    while let Some(piece) = timeout(SILENCE, body.next()).await.map_err(stalled)? {
+    let mut body =
+        pin!(body.map_err(|error| Failed::Transient(format!("the transfer was interrupted: {error}"))));
+    let stalled = |_| Failed::transient(format!("no bytes were received for {} s", STALL_LIMIT.as_secs()));
+    while let Some(piece) = timeout(STALL_LIMIT, body.next()).await.map_err(stalled)? {
         let piece = piece?;
         if upload.size() + piece.len() as u64 > max {
             return Err(too_large());

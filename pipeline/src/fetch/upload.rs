@@ -1,4 +1,4 @@
-//! Sources that the client has sent to the store.
+//! Sources that the client has uploaded to the object store.
 
 use super::store::{is_wanted, not_stored, store};
 use crate::{Pipeline, part_hashes::Check};
@@ -14,7 +14,7 @@ use vidp_record::{
     source::{Pieces, SourceState},
 };
 
-/// The client has sent it to its place: it is only read, for its hash.
+/// Reads a source that is already at the job's key, for its hash.
 pub(super) async fn in_place(pipeline: &Pipeline, job: &Job) -> Result<SourceState, Failed> {
     let mut bytes = Box::pin(read(pipeline.store.clone(), job.id, job.source.parts.first().cloned()).await?);
     let (mut hash, mut size) = (Sha256::new(), 0);
@@ -39,7 +39,7 @@ pub(super) async fn in_place(pipeline: &Pipeline, job: &Job) -> Result<SourceSta
     Ok(source)
 }
 
-/// The bytes of an upload, as long as they are what they were.
+/// Streams the bytes of an upload. Fails when they differ from the hashes of the upload's parts.
 async fn read(
     from: Store,
     id: Uuid,
@@ -47,8 +47,8 @@ async fn read(
 ) -> Result<impl Stream<Item = Result<Bytes, Failed>>, Failed> {
     let object = from.get(&keys::source(id), None).await.map_err(not_stored)?;
     let bytes = tokio_util::io::ReaderStream::new(object.body.into_async_read());
-    let bytes = bytes.map_err(|error| Failed::transient(format!("the transfer broke off: {error}")));
-    let changed = || Failed::transient("what was read of the upload is not what was sent");
+    let bytes = bytes.map_err(|error| Failed::transient(format!("the transfer was interrupted: {error}")));
+    let changed = || Failed::transient("the stored upload differs from the bytes that the client sent");
     let state = (Box::pin(bytes), pieces.as_ref().map(Check::new));
     Ok(try_unfold(state, move |(mut bytes, mut check)| async move {
         let piece = bytes.try_next().await?;
@@ -64,7 +64,7 @@ async fn read(
     }))
 }
 
-/// Puts together what came in several uploads.
+/// Concatenates partial uploads.
 pub(super) async fn joined(pipeline: &Pipeline, job: &Job) -> Result<SourceState, Failed> {
     let objects = futures_util::stream::iter(job.source.parts.clone()).then(|pieces| {
         let from = pipeline.store.clone();

@@ -1,19 +1,19 @@
-//! Sources on the web.
+//! Requests for sources on the web.
 
-use super::store::SILENCE;
+use super::store::STALL_LIMIT;
 use crate::{Pipeline, outbound};
 use ipnet::IpNet;
 use reqwest::{Client, StatusCode, Url};
 use vidp_contract::FailureCode;
 use vidp_record::plan::fetch::Failed;
 
-/// What fetches URLs: made once, for it reads the roots of trust.
+/// Creates the client for URLs. Create it once: it loads the root certificates.
 pub(super) fn client(allowed: &[IpNet]) -> reqwest::Result<Client> {
     let client = outbound::client(allowed).redirect(outbound::redirects(allowed));
-    client.read_timeout(SILENCE).build()
+    client.read_timeout(STALL_LIMIT).build()
 }
 
-/// Asks for a URL, looked at once more: the settings may have changed since the job was made.
+/// Requests a URL. Checks it again, because the settings may have changed since the job was created.
 pub(super) async fn request(
     pipeline: &Pipeline,
     web: &Client,

@@ -1,4 +1,4 @@
-//! Which addresses are public.
+//! Public and special-purpose addresses.
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,7 +11,7 @@ const fn v6(a: u16, b: u16, prefix: u8) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::new(a, b, 0, 0, 0, 0, 0, 0), prefix)
 }
 
-/// What is not globally reachable: IANA's IPv4 Special-Purpose Address Registry (RFC 6890), and multicast.
+/// Networks that are not globally reachable: IANA's IPv4 Special-Purpose Address Registry (RFC 6890), and multicast.
 const NOT_PUBLIC_V4: [Ipv4Net; 16] = [
     v4(0, 0, 0, 0, 8),
     v4(10, 0, 0, 0, 8),
@@ -31,15 +31,15 @@ const NOT_PUBLIC_V4: [Ipv4Net; 16] = [
     // Multicast; reserved, with broadcast.
     v4(224, 0, 0, 0, 4),
     v4(240, 0, 0, 0, 4),
-    // Looks public, and is Azure's own service on each of its hosts.
+    // Azure's host service; the address looks public.
     v4(168, 63, 129, 16, 32),
 ];
 
-/// The only addresses of IPv6 that are given to networks of the public Internet (RFC 4291 §2.4). Outside it are
-/// loopback, link-local, unique local, multicast, IPv4-mapped and those of NAT64.
+/// The only IPv6 range assigned to networks of the public Internet (RFC 4291 §2.4). It excludes loopback, link-local,
+/// unique local, multicast, IPv4-mapped and NAT64 addresses.
 const GLOBAL_V6: Ipv6Net = v6(0x2000, 0, 3);
 
-/// What of it is not reachable, or leads to an IPv4 address that is written inside (Teredo, 6to4).
+/// Networks within that range that are not reachable, or embed an IPv4 address (Teredo, 6to4).
 const NOT_PUBLIC_V6: [Ipv6Net; 4] = [
     v6(0x2001, 0, 23),
     v6(0x2001, 0xdb8, 32),
@@ -47,7 +47,7 @@ const NOT_PUBLIC_V6: [Ipv6Net; 4] = [
     v6(0x3fff, 0, 20),
 ];
 
-/// Whether a server may connect to an address that a stranger chose.
+/// Returns true when the server may connect to an address that a client chose: a public one, or one in `allowed`.
 pub fn may_connect(address: IpAddr, allowed: &[IpNet]) -> bool {
     let public = match address {
         IpAddr::V4(address) => !NOT_PUBLIC_V4.iter().any(|net| net.contains(&address)),

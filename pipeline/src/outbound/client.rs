@@ -1,4 +1,4 @@
-//! The HTTP client for clients' URLs.
+//! The HTTP client for URLs that clients chose.
 
 use super::{
     address::may_connect,
@@ -12,12 +12,15 @@ use reqwest::{
 };
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+/// Time limit of a connection attempt.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A client that connects to public addresses and those of `allowed` and to no others, through no proxy. It follows no
-/// redirects, unless given [`redirects`]. Every URL goes through [`check`] first: the client itself looks at names.
+/// Creates a client that connects only to public addresses and those in `allowed`, without a proxy.
+///
+/// It follows no redirects unless it is given [`redirects`]. Call [`check`] on every URL first: the client itself
+/// checks names only.
 pub fn client(allowed: &[IpNet]) -> ClientBuilder {
-    // One of the process's TLS libraries must be named; an error says that it has been.
+    // The process needs a default TLS library. An error means that one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .dns_resolver(Public(allowed.into()))
@@ -27,7 +30,7 @@ pub fn client(allowed: &[IpNet]) -> ClientBuilder {
         .user_agent(concat!("vidp/", env!("CARGO_PKG_VERSION")))
 }
 
-/// A few redirects, to where the first request could have gone as well.
+/// Returns a policy that follows a few redirects, to URLs that [`check`] accepts.
 pub fn redirects(allowed: &[IpNet]) -> Policy {
     let allowed = allowed.to_vec();
     Policy::custom(move |attempt| {
@@ -41,7 +44,7 @@ pub fn redirects(allowed: &[IpNet]) -> Policy {
     })
 }
 
-/// Why a request was not made, when it was refused here.
+/// Returns the reason when this module refused a request.
 pub fn refusal(error: &reqwest::Error) -> Option<&Refused> {
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {
@@ -53,7 +56,7 @@ pub fn refusal(error: &reqwest::Error) -> Option<&Refused> {
     None
 }
 
-/// Resolves names to the addresses that may be connected to.
+/// Resolves names to permitted addresses only.
 struct Public(Arc<[IpNet]>);
 
 impl Resolve for Public {

@@ -1,9 +1,9 @@
-//! Which addresses this server may connect to when somebody else names them: URLs to fetch, and webhooks.
+//! Protection against server-side request forgery: clients' URLs (sources and webhooks) may lead to public addresses
+//! only.
 //!
-//! Such a URL must not lead into the network that the API stands in (server-side request forgery). A name is resolved
-//! when the connection is made, what is not public is dropped, and the connection goes to the very addresses that were
-//! looked at: no second answer of a name server can lead elsewhere. A host that is an address is looked at before, in
-//! redirects too.
+//! A name is resolved when the connection is made. Addresses that are not public are dropped, and the connection uses
+//! the checked addresses, so that a second DNS answer cannot redirect it. A host that is an IP address is checked
+//! before the request and before each redirect.
 
 mod address;
 mod client;

@@ -1,30 +1,30 @@
-//! Which URLs are accepted before their name is resolved.
+//! Checks of a URL before its name is resolved.
 
 use super::address::may_connect;
 use ipnet::IpNet;
 use reqwest::Url;
 use std::net::IpAddr;
 
-/// Redirects followed, where any are.
+/// Maximum number of redirects.
 pub(super) const MAX_REDIRECTS: usize = 5;
-/// Why a URL is not connected to.
+/// Reason why a client's URL is refused.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Refused {
-    /// Neither `https`, nor `http` to an address that is allowed by the settings.
-    #[error("only https URLs are taken")]
+    /// The scheme is not `https`, nor `http` with an address that the settings allow.
+    #[error("only https URLs are accepted")]
     Scheme,
-    /// They would end up in records and logs.
-    #[error("a URL with a user or a password is not taken")]
+    /// The URL contains credentials, which would be stored and logged.
+    #[error("a URL with a user or a password is not accepted")]
     Credentials,
-    /// Not a public address, nor one that is allowed by the settings.
+    /// The address is neither public nor allowed by the settings.
     #[error("{0} is not a public address")]
     Address(String),
-    /// Too many.
+    /// The server redirected too often.
     #[error("more than {MAX_REDIRECTS} redirects")]
     Redirects,
 }
 
-/// What can be said of a URL before its name is resolved.
+/// Checks a URL's scheme, credentials and literal address; names are checked when they are resolved.
 pub fn check(url: &Url, allowed: &[IpNet]) -> Result<(), Refused> {
     let host = url.host_str().unwrap_or_default();
     let literal = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
@@ -64,7 +64,7 @@ mod tests {
             ("https://user@example.com/", Err(Refused::Credentials)),
             ("https://:secret@example.com/", Err(Refused::Credentials)),
             ("https://10.1.2.3/", address("10.1.2.3")),
-            // Other ways to write one.
+            // Other notations of addresses.
             ("https://2852039166/", address("169.254.169.254")),
             ("https://0x7f.2/", address("127.0.0.2")),
             ("https://0177.0.0.2/", address("127.0.0.2")),

@@ -1,8 +1,8 @@
-//! From a job's end to the messages that tell of it.
+//! Creates the webhook deliveries of a job's end.
 //!
-//! The job document is the outbox: its end is stored with an announcement, in the same step. The deliveries are stored
-//! next, and then the announcement is taken away. Whoever dies in between leaves it to the sweeper, and an index sees to
-//! it that no webhook is told twice of one end.
+//! The job document is the outbox: the end of a job is stored together with an announcement. The deliveries are stored
+//! next, then the announcement is cleared. When a process dies in between, the sweeper repeats these steps, and a
+//! unique index ensures one delivery for each webhook.
 
 use crate::Shared;
 use anyhow::Result;
@@ -16,7 +16,7 @@ use vidp_record::{
     webhook::{Delivery, DeliveryState, EventType},
 };
 
-/// Stores the messages of a job's end.
+/// Stores the deliveries of a job's end and clears the announcement.
 pub async fn announce(pipeline: &Shared, job: &Job) -> Result<()> {
     let Some(announcement) = &job.announcement else {
         return Ok(());

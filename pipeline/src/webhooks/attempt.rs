@@ -1,4 +1,4 @@
-//! One try to send a delivery.
+//! One try of a delivery.
 
 use crate::{Shared, metrics, outbound};
 use reqwest::{Client, StatusCode, Url};
@@ -9,17 +9,17 @@ use vidp_record::{
     webhook::{Attempt, Delivery, DeliveryState, DisabledReason, Webhook, pause},
 };
 
-/// A receiver must have answered by then; the specification asks for 15 to 30 s.
+/// Time limit of an answer; the specification recommends 15 to 30 s.
 pub(super) const TIME_LIMIT: Duration = Duration::from_secs(15);
 
-/// How long the log is kept.
-const LOG: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Retention of ended deliveries.
+const LOG_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// One try, and what follows from it.
+/// Makes one try and records its outcome.
 pub(super) async fn attempt(pipeline: &Shared, client: &Client, delivery: &Delivery) -> Result<(), DbError> {
     let webhook = match pipeline.db.webhook(&delivery.tenant, delivery.webhook_id).await {
         Ok(webhook) => webhook,
-        // Deleted while this delivery was being stored.
+        // The webhook was deleted while this delivery was being stored.
         Err(DbError::NotFound) => {
             let removed = pipeline.db.remove_webhook(&delivery.tenant, delivery.webhook_id);
             return removed.await.map(drop);
@@ -43,13 +43,13 @@ pub(super) async fn attempt(pipeline: &Shared, client: &Client, delivery: &Deliv
     let retry = pause(schedule, delivery.attempt, fastrand::f64()).filter(|_| webhook.enabled);
     let (next, outcome) = match status {
         Some(status) if status.is_success() => (
-            Next::End(DeliveryState::Delivered, after(LOG)),
+            Next::End(DeliveryState::Delivered, after(LOG_RETENTION)),
             metrics::Webhook::Delivered,
         ),
         Some(StatusCode::GONE) => {
             disable(pipeline, &webhook, DisabledReason::Gone).await?;
             (
-                Next::End(DeliveryState::Failed, after(LOG)),
+                Next::End(DeliveryState::Failed, after(LOG_RETENTION)),
                 metrics::Webhook::Failed,
             )
         }
@@ -65,7 +65,7 @@ pub(super) async fn attempt(pipeline: &Shared, client: &Client, delivery: &Deliv
                     disable(pipeline, &webhook, DisabledReason::Failing).await?;
                 }
                 (
-                    Next::End(DeliveryState::Failed, after(LOG)),
+                    Next::End(DeliveryState::Failed, after(LOG_RETENTION)),
                     metrics::Webhook::Failed,
                 )
             }
@@ -76,7 +76,7 @@ pub(super) async fn attempt(pipeline: &Shared, client: &Client, delivery: &Deliv
     Ok(())
 }
 
-/// Gives the answer's status, or a sentence for the webhook's owner.
+/// Sends the request. Returns the answer's status, or an explanation for the webhook's owner.
 async fn send(
     pipeline: &Shared,
     client: &Client,
@@ -84,7 +84,7 @@ async fn send(
     delivery: &Delivery,
 ) -> Result<StatusCode, String> {
     let url = Url::parse(&webhook.url).map_err(|error| error.to_string())?;
-    // The settings may have changed since it was registered.
+    // Checked again, because the settings may have changed since the registration.
     outbound::check(&url, &pipeline.settings.outbound_allow).map_err(|error| error.to_string())?;
     let timestamp = DateTime::now().timestamp_millis() / 1000;
     let request = client
@@ -98,17 +98,18 @@ async fn send(
         )
         .body(delivery.body.clone());
     match request.send().await {
-        // The body is not read: nothing in it counts.
+        // The body is not read, because only the status matters.
         Ok(answer) => Ok(answer.status()),
         Err(error) => Err(match outbound::refusal(&error) {
             Some(refused) => refused.to_string(),
             None if error.is_timeout() => format!("no answer within {} s", TIME_LIMIT.as_secs()),
             None if error.is_connect() => "no connection".to_owned(),
-            None => "the connection broke off".to_owned(),
+            None => "the connection was interrupted".to_owned(),
         }),
     }
 }
 
+/// Disables a webhook.
 async fn disable(pipeline: &Shared, webhook: &Webhook, reason: DisabledReason) -> Result<(), DbError> {
     tracing::info!(webhook = %webhook.id, ?reason, "a webhook was disabled");
     let change = |webhook: &mut Webhook| {

@@ -1,5 +1,7 @@
-//! Sends what is due. Every replica does; a compare-and-set on the delivery decides which one. A message is sent at
-//! least once: whoever dies with one on its way leaves it to another.
+//! Sends due deliveries, at least once each.
+//!
+//! Every replica runs this loop; a compare-and-set on the delivery decides which one sends it. When a replica dies
+//! during a try, another one repeats it.
 
 use super::attempt::{TIME_LIMIT, attempt};
 use crate::{Shared, outbound};
@@ -10,14 +12,15 @@ use uuid::Uuid;
 use vidp_common::LogOnce;
 use vidp_record::{db::DbError, time::after};
 
-/// Messages on their way from this process, and to one webhook: a slow receiver does not hold up the others.
+/// Maximum number of deliveries that this process sends at the same time.
 const MAX_SENDING: usize = 32;
+/// The same for one webhook, so that a slow receiver does not delay the others.
 const MAX_SENDING_TO_ONE: usize = 4;
-/// Longer than a try: then somebody else may think that this process has died.
+/// Duration of a claim, longer than a try. After that time another replica may repeat the try.
 const CLAIM: Duration = Duration::from_secs(20);
-/// Deliveries are looked for this often, should nobody have said that there are some.
-const PAUSE: Duration = Duration::from_secs(1);
-/// Sends until the shutdown, then waits for what is on its way.
+/// Interval of polling for due deliveries, besides notifications of this process.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Sends due deliveries until the shutdown, then waits for the running tries.
 pub async fn run(pipeline: Shared) {
     let client = outbound::client(&pipeline.settings.outbound_allow)
         .timeout(TIME_LIMIT)
@@ -25,7 +28,7 @@ pub async fn run(pipeline: Shared) {
     let client = match client {
         Ok(client) => client,
         Err(error) => {
-            tracing::error!("no webhook can be sent: {error}");
+            tracing::error!("webhooks cannot be sent: {error}");
             return;
         }
     };
@@ -33,25 +36,28 @@ pub async fn run(pipeline: Shared) {
     while !pipeline.shutdown.is_cancelled() {
         match sending.start(&pipeline, &client).await {
             Ok(()) => drop(outage.recovered()),
-            Err(error) if outage.first_failure() => tracing::warn!("webhooks wait: {error}"),
+            Err(error) if outage.first_failure() => {
+                tracing::warn!("due webhook deliveries cannot be read; retrying: {error}")
+            }
             Err(_) => {}
         }
         tokio::select! {
-            // Others may wait for this place.
+            // A completed try frees a slot for others.
             Some(ended) = sending.tasks.join_next() => sending.ended(ended.ok()),
             () = pipeline.deliveries_due.notified() => {}
-            () = tokio::time::sleep(PAUSE) => {}
+            () = tokio::time::sleep(POLL_INTERVAL) => {}
             () = pipeline.shutdown.cancelled() => {}
         }
     }
     sending.tasks.join_all().await;
 }
 
-/// What is on its way.
+/// The running tries.
 #[derive(Default)]
 struct Sending {
     tasks: JoinSet<Uuid>,
-    to: HashMap<Uuid, usize>,
+    /// Number of running tries by webhook.
+    by_webhook: HashMap<Uuid, usize>,
 }
 
 impl Sending {
@@ -60,11 +66,14 @@ impl Sending {
         if room == 0 {
             return Ok(());
         }
-        let busy = self.to.iter().filter(|(_, count)| **count >= MAX_SENDING_TO_ONE);
+        let busy = self
+            .by_webhook
+            .iter()
+            .filter(|(_, count)| **count >= MAX_SENDING_TO_ONE);
         let busy = busy.map(|(id, _)| id.to_string()).collect();
         let limit = i64::try_from(room).unwrap_or(1);
         for delivery in pipeline.db.deliveries_due(busy, limit).await? {
-            let count = self.to.entry(delivery.webhook_id).or_default();
+            let count = self.by_webhook.entry(delivery.webhook_id).or_default();
             if *count >= MAX_SENDING_TO_ONE {
                 continue;
             }
@@ -73,23 +82,23 @@ impl Sending {
                 let (pipeline, client) = (pipeline.clone(), client.clone());
                 self.tasks.spawn(async move {
                     if let Err(error) = attempt(&pipeline, &client, &delivery).await {
-                        tracing::warn!(delivery = %delivery.id, "a try was not recorded, and will be repeated: {error}");
+                        tracing::warn!(delivery = %delivery.id, "a webhook try could not be recorded; it is repeated: {error}");
                     }
                     delivery.webhook_id
                 });
             }
         }
-        self.to.retain(|_, count| *count > 0);
+        self.by_webhook.retain(|_, count| *count > 0);
         Ok(())
     }
 
     fn ended(&mut self, webhook: Option<Uuid>) {
         match webhook {
             Some(webhook) => {
-                self.to.entry(webhook).and_modify(|count| *count -= 1);
+                self.by_webhook.entry(webhook).and_modify(|count| *count -= 1);
             }
-            // It panicked, and nobody knows for whom it was: rather too many than none for ever.
-            None => self.to.clear(),
+            // The task panicked and its webhook is unknown. Too many parallel tries are better than a blocked webhook.
+            None => self.by_webhook.clear(),
         }
     }
 }

@@ -48,8 +48,8 @@ pub struct Db {
 }
 
 impl Db {
-    /// Creates a client without connecting. Writes are confirmed by a majority with their journal, so that they survive a
-    /// failover.
+    /// Creates a client without connecting. Writes are confirmed by a majority with their journal, so that they survive
+    /// a failover.
     pub async fn connect(url: &str, database: &str) -> anyhow::Result<Db> {
         let mut options = ClientOptions::parse(url).await?;
         options.app_name = Some("vidp-api".to_owned());

@@ -72,8 +72,8 @@ impl Db {
             .map(drop)
     }
 
-    /// Records that another key replaces a live one, which stays valid until `ends`. Returns false when it was replaced or
-    /// revoked in the meantime.
+    /// Records that another key replaces a live one, which stays valid until `ends`. Returns false when it was replaced
+    /// or revoked in the meantime.
     pub async fn replace_key(&self, id: Uuid, by: Uuid, ends: DateTime) -> Result<bool, DbError> {
         let live = doc! { "_id": id.to_string(), "revoked_at": null, "replaced_by": null };
         let set = doc! { "replaced_by": by.to_string(), "expires_at": ends };

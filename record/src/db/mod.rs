@@ -1,7 +1,7 @@
 //! MongoDB. The queries and indexes of each collection are in the file of its name.
 //!
-//! To add a query, write a method of [`Db`] beside the others of its collection, run it through [`Db::run`], and give it
-//! an index in that file's `indexes()`.
+//! To add a query, write a method of [`Db`] beside the others of its collection, run it through [`Db::run`], and give
+//! it an index in that file's `indexes()`.
 
 mod batches;
 mod client;

@@ -57,7 +57,7 @@ pub struct StageError {
 /// Outbox entry of a stage's task.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Dispatch {
-    /// Whether the broker has the task.
+    /// State of the task.
     pub state: DispatchState,
     /// Time from which the sweeper may claim the stage.
     pub next_at: DateTime,

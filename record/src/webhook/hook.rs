@@ -47,7 +47,8 @@ pub enum DisabledReason {
 }
 
 impl Webhook {
-    /// Returns the header `webhook-signature`: one signature for each secret that is valid at `timestamp` (Unix seconds).
+    /// Returns the header `webhook-signature`: one signature for each secret that is valid at `timestamp` (Unix
+    /// seconds).
     pub fn signatures(&self, message_id: &str, timestamp: i64, body: &str) -> String {
         let now = DateTime::from_millis(timestamp * 1000);
         let is_valid = |secret: &&Secret| secret.expires_at.is_none_or(|end| end > now);

@@ -43,7 +43,7 @@ impl Db {
     }
 
     /// Runs a sorted query.
-    pub(in crate::db) async fn find(
+    pub(crate) async fn find(
         &self,
         query: Document,
         sort: Document,

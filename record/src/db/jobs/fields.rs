@@ -5,7 +5,7 @@ use mongodb::bson::{Bson, Document, doc};
 use vidp_contract::Stage;
 
 /// The collection's name.
-pub(in crate::db) const NAME: &str = "jobs";
+pub(crate) const NAME: &str = "jobs";
 
 /// Returns the condition on `tenant`. Documents of earlier releases have no tenant and belong to the local one.
 pub(super) fn owned_by(tenant: &str) -> Bson {

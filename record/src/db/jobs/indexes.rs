@@ -5,7 +5,7 @@ use mongodb::{IndexModel, bson::doc, options::IndexOptions};
 use vidp_contract::Stage;
 
 /// Returns the indexes that the queries need.
-pub(in crate::db) fn indexes() -> Vec<IndexModel> {
+pub(crate) fn indexes() -> Vec<IndexModel> {
     let mut keys = vec![
         doc! { "tenant": 1, "_id": -1 },
         doc! { "tenant": 1, "status": 1, "_id": -1 },
