@@ -1,12 +1,12 @@
 // Actions on a job: cancel, retry, delete.
 
-import { announce } from './announce.js';
-import { api } from './api.js';
-import { confirm } from './dialogs.js';
-import { html } from './dom.js';
-import { t } from './i18n.js';
-import { hasEnded, jobs } from './jobs.js';
-import { attempt, Icon, IconButton } from './parts.js';
+import { api } from '../server/api.js';
+import { t } from '../text/i18n.js';
+import { announce } from '../ui/announce.js';
+import { confirm } from '../ui/dialogs.js';
+import { html } from '../ui/dom.js';
+import { attempt, Icon, IconButton } from '../ui/parts.js';
+import { hasEnded, jobs } from './known.js';
 
 /** Statuses of a stage that a retry runs again. */
 const RETRYABLE = ['failed', 'cancelled'];

@@ -1,12 +1,12 @@
 // The jobs that the page knows. Events from the server keep them up to date.
 
-import { announce } from './announce.js';
-import { api } from './api.js';
 // biome-ignore lint/correctness/noUnresolvedImports: the server generates this module (`api/src/handlers/page.rs`).
-import { STAGES } from './contract.js';
-import { Store } from './dom.js';
-import { follow } from './events.js';
-import { label, t } from './i18n.js';
+import { STAGES } from '../contract.js';
+import { api } from '../server/api.js';
+import { follow } from '../server/events.js';
+import { Store } from '../store.js';
+import { label, t } from '../text/i18n.js';
+import { announce } from '../ui/announce.js';
 
 const ENDED = ['succeeded', 'partial', 'failed', 'cancelled'];
 /** Jobs per page of the list. */

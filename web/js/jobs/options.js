@@ -1,13 +1,14 @@
 // The options of new jobs. The browser stores them for the next visit.
 
-import { api } from './api.js';
 // biome-ignore lint/correctness/noUnresolvedImports: the server generates this module (`api/src/handlers/page.rs`).
-import { CODECS, DEFAULTS, FORMATS, RENDITIONS } from './contract.js';
-import { html, Store, useEffect, useState, useStore } from './dom.js';
-import { languageName, list } from './format.js';
-import { label, t } from './i18n.js';
-import { STAGES } from './jobs.js';
-import { Select } from './parts.js';
+import { CODECS, DEFAULTS, FORMATS, RENDITIONS } from '../contract.js';
+import { api } from '../server/api.js';
+import { Store } from '../store.js';
+import { languageName, list } from '../text/format.js';
+import { label, t } from '../text/i18n.js';
+import { html, useEffect, useState, useStore } from '../ui/dom.js';
+import { Select } from '../ui/parts.js';
+import { STAGES } from './known.js';
 
 const ITEM = 'vidp-options';
 const LARGEST_FIRST = RENDITIONS.toReversed();

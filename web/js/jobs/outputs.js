@@ -1,10 +1,10 @@
 // The output files of a job.
 
-import { api } from './api.js';
-import { html, useEffect, useMemo, useState } from './dom.js';
-import { t } from './i18n.js';
-import { key } from './key.js';
-import { attempt, Icon } from './parts.js';
+import { api } from '../server/api.js';
+import { key } from '../server/key.js';
+import { t } from '../text/i18n.js';
+import { html, useEffect, useMemo, useState } from '../ui/dom.js';
+import { attempt, Icon } from '../ui/parts.js';
 
 /** An output of a stage by its name; undefined until it exists. */
 export const output = (job, stage, name) => job.stages[stage]?.outputs.find((one) => one.name === name);

@@ -1,6 +1,7 @@
 // The playback position, shared by the player, the transcript and the time line of languages.
 
-import { Store, useEffect, useState } from './dom.js';
+import { Store } from '../store.js';
+import { useEffect, useState } from '../ui/dom.js';
 
 /** The state of the video element, in seconds and booleans. */
 export class Playback extends Store {

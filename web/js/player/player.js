@@ -1,12 +1,12 @@
 // The video player, with renditions, captions and a seek bar with previews.
 
-import { api } from './api.js';
+import { output, rung, useBlob, useOutput } from '../jobs/outputs.js';
+import { api } from '../server/api.js';
+import { languageName } from '../text/format.js';
+import { t } from '../text/i18n.js';
+import { html, useEffect, useRef, useState } from '../ui/dom.js';
+import { IconButton, Select } from '../ui/parts.js';
 import { toVtt } from './cues.js';
-import { html, useEffect, useRef, useState } from './dom.js';
-import { languageName } from './format.js';
-import { t } from './i18n.js';
-import { output, rung, useBlob, useOutput } from './outputs.js';
-import { IconButton, Select } from './parts.js';
 import { usePlayback } from './playback.js';
 import { Scrubber } from './scrubber.js';
 import { useSource } from './source.js';

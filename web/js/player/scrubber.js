@@ -1,8 +1,8 @@
 // The seek bar of the player: the position, and a preview under the pointer.
 
-import { html, useState } from './dom.js';
-import { clock } from './format.js';
-import { t } from './i18n.js';
+import { clock } from '../text/format.js';
+import { t } from '../text/i18n.js';
+import { html, useState } from '../ui/dom.js';
 import { usePlayback } from './playback.js';
 import { Preview, useStoryboard } from './storyboard.js';
 

@@ -1,7 +1,7 @@
 // The URL that a video plays from. With a key it is a presigned URL, which is renewed when it expires.
 
-import { api } from './api.js';
-import { useEffect, useRef } from './dom.js';
+import { api } from '../server/api.js';
+import { useEffect, useRef } from '../ui/dom.js';
 
 /** A second error within this many seconds of video is not an expired URL. */
 const SAME_POSITION = 2;

@@ -1,10 +1,10 @@
 // The preview image above the seek bar.
 
-import { api } from './api.js';
+import { output, useBlob, useOutput } from '../jobs/outputs.js';
+import { api } from '../server/api.js';
+import { clock } from '../text/format.js';
+import { html } from '../ui/dom.js';
 import { indexAt, tiles } from './cues.js';
-import { html } from './dom.js';
-import { clock } from './format.js';
-import { output, useBlob, useOutput } from './outputs.js';
 
 /** The storyboard of a job, `{image, tiles}`. It loads once `wanted` is true. */
 export function useStoryboard(job, wanted) {

@@ -1,6 +1,6 @@
 // The API key. The page requests it once; the tab stores it until it is closed.
 
-import { Store } from './dom.js';
+import { Store } from '../store.js';
 
 const ITEM = 'vidp-key';
 

@@ -1,8 +1,8 @@
 // The page's language: the browser's, unless the user has chosen another one.
 
-import { Store } from './dom.js';
-import en from './text/en.js';
-import fr from './text/fr.js';
+import { Store } from '../store.js';
+import en from './en.js';
+import fr from './fr.js';
 
 const ITEM = 'vidp-language';
 const TEXTS = { en, fr: spaced(fr) };

@@ -1,6 +1,7 @@
 // Short messages. They are shown for some seconds, and screen readers read them out.
 
-import { html, Store, useStore } from './dom.js';
+import { Store } from '../store.js';
+import { html, useStore } from './dom.js';
 
 /** Display time of each kind of message, in milliseconds. */
 const DISPLAY_TIME = { '': 6000, error: 12_000 };

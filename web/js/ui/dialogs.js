@@ -1,8 +1,9 @@
 // Dialogs: the confirmation of a deletion, and the API key.
 
-import { html, Store, useEffect, useRef, useStore } from './dom.js';
-import { t } from './i18n.js';
-import { key } from './key.js';
+import { key } from '../server/key.js';
+import { Store } from '../store.js';
+import { t } from '../text/i18n.js';
+import { html, useEffect, useRef, useStore } from './dom.js';
 
 class Question extends Store {
   asked = null;

@@ -1,9 +1,9 @@
 // Small components that several views share.
 
+import { percent } from '../text/format.js';
+import { has, label, t } from '../text/i18n.js';
 import { announce } from './announce.js';
 import { html } from './dom.js';
-import { percent } from './format.js';
-import { has, label, t } from './i18n.js';
 import { ICONS } from './icons.js';
 
 /** Statuses that use the icon of another status. */

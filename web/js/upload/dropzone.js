@@ -1,10 +1,10 @@
 // The drop area for videos. Files can be dropped anywhere on the page, or chosen with a button.
 
-import { html, useEffect, useRef, useState } from './dom.js';
-import { t } from './i18n.js';
-import { choice, Options } from './options.js';
-import { Icon } from './parts.js';
-import { uploads } from './upload.js';
+import { choice, Options } from '../jobs/options.js';
+import { t } from '../text/i18n.js';
+import { html, useEffect, useRef, useState } from '../ui/dom.js';
+import { Icon } from '../ui/parts.js';
+import { uploads } from './queue.js';
 
 const hasFiles = (event) => event.dataTransfer?.types.includes('Files');
 

@@ -1,11 +1,11 @@
 // Uploads of videos: two at a time, resumable (tus 1.0).
 
-import { announce } from './announce.js';
-import { Problem } from './api.js';
-import { Store } from './dom.js';
-import { t } from './i18n.js';
-import { jobs } from './jobs.js';
-import { key } from './key.js';
+import { jobs } from '../jobs/known.js';
+import { Problem } from '../server/api.js';
+import { key } from '../server/key.js';
+import { Store } from '../store.js';
+import { t } from '../text/i18n.js';
+import { announce } from '../ui/announce.js';
 
 /** Uploads that run at the same time. */
 const PARALLEL_UPLOADS = 2;

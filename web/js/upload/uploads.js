@@ -1,10 +1,10 @@
 // The list of uploads that are not jobs yet.
 
-import { html, useStore } from './dom.js';
-import { bytes, duration, percent } from './format.js';
-import { t } from './i18n.js';
-import { Explained, IconButton, Progress } from './parts.js';
-import { uploads } from './upload.js';
+import { bytes, duration, percent } from '../text/format.js';
+import { t } from '../text/i18n.js';
+import { html, useStore } from '../ui/dom.js';
+import { Explained, IconButton, Progress } from '../ui/parts.js';
+import { uploads } from './queue.js';
 
 /** The state of an upload, on one line. */
 function stateText(upload) {

@@ -1,10 +1,10 @@
 // Downloads of the files other than videos: subtitles, transcript, images.
 
-import { html } from './dom.js';
-import { bytes } from './format.js';
-import { t } from './i18n.js';
-import { stagesOf } from './jobs.js';
-import { Download } from './outputs.js';
+import { stagesOf } from '../../jobs/known.js';
+import { Download } from '../../jobs/outputs.js';
+import { bytes } from '../../text/format.js';
+import { t } from '../../text/i18n.js';
+import { html } from '../../ui/dom.js';
 
 /** File formats by file extension. */
 const KINDS = { srt: 'SubRip', vtt: 'WebVTT', json: 'JSON', jpg: 'JPEG' };

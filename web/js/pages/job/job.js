@@ -1,16 +1,16 @@
 // The page of one job.
 
-import { JobButtons } from './actions.js';
-import { html, useEffect, useMemo, useRef, useState, useStore } from './dom.js';
+import { JobButtons } from '../../jobs/actions.js';
+import { jobs } from '../../jobs/known.js';
+import { summary } from '../../jobs/options.js';
+import { Playback } from '../../player/playback.js';
+import { Player } from '../../player/player.js';
+import { bitrate, bytes, clock, frames, list, moment } from '../../text/format.js';
+import { t } from '../../text/i18n.js';
+import { html, useEffect, useMemo, useRef, useState, useStore } from '../../ui/dom.js';
+import { Explained, Icon, Status } from '../../ui/parts.js';
 import { Outputs } from './downloads.js';
-import { bitrate, bytes, clock, frames, list, moment } from './format.js';
-import { t } from './i18n.js';
-import { jobs } from './jobs.js';
 import { Language } from './language.js';
-import { summary } from './options.js';
-import { Explained, Icon, Status } from './parts.js';
-import { Playback } from './playback.js';
-import { Player } from './player.js';
 import { Renditions } from './renditions.js';
 import { Stages } from './stages.js';
 import { Timings } from './timings.js';

@@ -1,9 +1,9 @@
 // The spoken language: the confidence, and the language of each part of the video.
 
-import { html, useState } from './dom.js';
-import { clock, duration, languageName, probability } from './format.js';
-import { t } from './i18n.js';
-import { usePlayback } from './playback.js';
+import { usePlayback } from '../../player/playback.js';
+import { clock, duration, languageName, probability } from '../../text/format.js';
+import { t } from '../../text/i18n.js';
+import { html, useState } from '../../ui/dom.js';
 
 /** Languages in the list before it is expanded. */
 const SHOWN_AT_FIRST = 5;

@@ -1,9 +1,9 @@
 // The renditions, and the size of each compared with the source.
 
-import { html } from './dom.js';
-import { bitrate, bytes, list, percent } from './format.js';
-import { t } from './i18n.js';
-import { Download, output, rung } from './outputs.js';
+import { Download, output, rung } from '../../jobs/outputs.js';
+import { bitrate, bytes, list, percent } from '../../text/format.js';
+import { t } from '../../text/i18n.js';
+import { html } from '../../ui/dom.js';
 
 const HEADS = ['renditions.name', 'renditions.size', 'download'];
 

@@ -1,10 +1,10 @@
 // The stages of a job: the progress, the result or the failure of each.
 
-import { html } from './dom.js';
-import { duration, languageName, percent, probability, speed } from './format.js';
-import { label, t } from './i18n.js';
-import { stagesOf } from './jobs.js';
-import { Explained, Icon, meaning, Progress, Status } from './parts.js';
+import { stagesOf } from '../../jobs/known.js';
+import { duration, languageName, percent, probability, speed } from '../../text/format.js';
+import { label, t } from '../../text/i18n.js';
+import { html } from '../../ui/dom.js';
+import { Explained, Icon, meaning, Progress, Status } from '../../ui/parts.js';
 
 /** The least progress for an estimate of the remaining time. */
 const LEAST_FOR_ESTIMATE = 0.05;

@@ -1,9 +1,9 @@
 // Timings of the stages, as bars on a common time line and as numbers.
 
-import { html } from './dom.js';
-import { duration } from './format.js';
-import { label, t } from './i18n.js';
-import { hasEnded, stagesOf } from './jobs.js';
+import { hasEnded, stagesOf } from '../../jobs/known.js';
+import { duration } from '../../text/format.js';
+import { label, t } from '../../text/i18n.js';
+import { html } from '../../ui/dom.js';
 
 const PHASES = ['queued', 'fetch', 'process', 'store'];
 

@@ -1,13 +1,13 @@
 // The transcript. It can be searched, and a click on a line moves the video there.
 
-import { api } from './api.js';
-import { cues, indexAt } from './cues.js';
-import { html, useEffect, useMemo, useRef, useState } from './dom.js';
-import { clock } from './format.js';
-import { t } from './i18n.js';
-import { output, useOutput } from './outputs.js';
-import { Icon } from './parts.js';
-import { usePlayback } from './playback.js';
+import { output, useOutput } from '../../jobs/outputs.js';
+import { cues, indexAt } from '../../player/cues.js';
+import { usePlayback } from '../../player/playback.js';
+import { api } from '../../server/api.js';
+import { clock } from '../../text/format.js';
+import { t } from '../../text/i18n.js';
+import { html, useEffect, useMemo, useRef, useState } from '../../ui/dom.js';
+import { Icon } from '../../ui/parts.js';
 
 /** Sources of the lines, the best first. The transcript has sentences, the subtitles have captions. */
 const FILES = ['transcript.json', 'subtitles.vtt', 'subtitles.srt'];

@@ -1,10 +1,11 @@
 // The system's health: its dependencies, and the queue and workers of each stage. Polled while the page is visible.
 
-import { api } from './api.js';
-import { html, Store, useStore } from './dom.js';
-import { label, t } from './i18n.js';
-import { jobs, STAGES } from './jobs.js';
-import { Icon } from './parts.js';
+import { jobs, STAGES } from '../../jobs/known.js';
+import { api } from '../../server/api.js';
+import { Store } from '../../store.js';
+import { label, t } from '../../text/i18n.js';
+import { html, useStore } from '../../ui/dom.js';
+import { Icon } from '../../ui/parts.js';
 
 /** Milliseconds between two requests. */
 const POLL_INTERVAL = 3000;

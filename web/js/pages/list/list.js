@@ -1,14 +1,14 @@
 // The start page: the drop area, the uploads, the system's load, and the list of jobs.
 
-import { api } from './api.js';
-import { html, useEffect, useState, useStore } from './dom.js';
-import { Dropzone } from './dropzone.js';
+import { jobs, STAGES, STATUSES } from '../../jobs/known.js';
+import { api } from '../../server/api.js';
+import { label, language, t } from '../../text/i18n.js';
+import { html, useEffect, useState, useStore } from '../../ui/dom.js';
+import { attempt, Explained, Icon, Select } from '../../ui/parts.js';
+import { Dropzone } from '../../upload/dropzone.js';
+import { Uploads } from '../../upload/uploads.js';
 import { Load } from './health.js';
-import { label, language, t } from './i18n.js';
-import { jobs, STAGES, STATUSES } from './jobs.js';
-import { attempt, Explained, Icon, Select } from './parts.js';
 import { Row } from './row.js';
-import { Uploads } from './uploads.js';
 
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 

@@ -1,11 +1,11 @@
 // One job in the list.
 
-import { JobActions } from './actions.js';
-import { html, memo } from './dom.js';
-import { ago, bytes, clock, languageName, moment, percent } from './format.js';
-import { label, t } from './i18n.js';
-import { stagesOf } from './jobs.js';
-import { Icon, meaning, Status } from './parts.js';
+import { JobActions } from '../../jobs/actions.js';
+import { stagesOf } from '../../jobs/known.js';
+import { ago, bytes, clock, languageName, moment, percent } from '../../text/format.js';
+import { label, t } from '../../text/i18n.js';
+import { html, memo } from '../../ui/dom.js';
+import { Icon, meaning, Status } from '../../ui/parts.js';
 
 /** Known facts about the video, in a few words. */
 function facts(job) {
