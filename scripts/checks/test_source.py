@@ -34,7 +34,7 @@ def package(name, *normal, dev=()):
 
 class Citations(unittest.TestCase):
     def test_names(self):
-        sources = {"a/src/b.rs": "fn one_two_three_four() {}\nconst FIELD: &str = \"at_so_many_words\";"}
+        sources = {"a/src/b.rs": 'fn one_two_three_four() {}\nconst FIELD: &str = "at_so_many_words";'}
         sound = "`a/src/b.rs`, `a/src/`, `one_two_three_four`, `at_so_many_words`, `other/x.rs`, `image/png`"
         self.assertEqual(list(citations.check(Small({**sources, "README.md": sound}))), [])
         broken = Small({**sources, "docs/x.md": "`a/src/c.rs` `a/tests/` `one_two_three_five`"})

@@ -141,7 +141,7 @@ def files_are_downloaded(site):
         with page.expect_download() as download:
             page.get_by_role("link", name=f"Download {name}").click()
         assert download.value.suggested_filename.endswith(name), download.value.suggested_filename
-        content = open(download.value.path(), "rb").read()
+        content = download.value.path().read_bytes()
         assert content.startswith(start), content[:20]
 
 

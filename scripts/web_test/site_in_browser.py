@@ -62,7 +62,7 @@ class Site:
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: self.errors.append(f"error: {error}"))
         # The console also reports violations of the Content-Security-Policy.
-        page.on("console", lambda message: self._console(message))
+        page.on("console", self._console)
         return page
 
     def _console(self, message):

@@ -6,7 +6,6 @@ from playwright.sync_api import expect
 
 from site_in_browser import JOB_TIMEOUT_MS, row, rows
 
-
 LISTED = "**/api/v1/jobs?*"
 
 
@@ -68,7 +67,12 @@ def jobs_that_are_not_loaded_are_found(site):
 def a_late_answer_changes_nothing(site):
     page = site.page
     search, late = page.get_by_role("searchbox"), []
-    page.route(f"{LISTED}search=film*", lambda route: late.append(route))
+
+    # Playwright does not accept `late.append`, a built-in method, as a handler.
+    def hold(route):
+        late.append(route)
+
+    page.route(f"{LISTED}search=film*", hold)
     search.press_sequentially("film", delay=20)
     expect(row(page, "broken.mp4")).to_have_count(0)
     # One request, not one for each letter.

@@ -1,16 +1,16 @@
 // The page: the header, and the view that the address names.
 
-import { Messages } from './announce.js';
-import { Confirmation, KeyDialog } from './dialogs.js';
-import { html, render, useEffect, useState, useStore } from './dom.js';
-import { useDrop } from './dropzone.js';
-import { Connection } from './health.js';
-import { choose, LANGUAGES, language, languageChoice, t } from './i18n.js';
-import { JobPage } from './job.js';
-import { jobs } from './jobs.js';
-import { key } from './key.js';
-import { ListPage } from './list.js';
-import { Select } from './parts.js';
+import { jobs } from './jobs/known.js';
+import { JobPage } from './pages/job/job.js';
+import { Connection } from './pages/list/health.js';
+import { ListPage } from './pages/list/list.js';
+import { key } from './server/key.js';
+import { choose, LANGUAGES, language, languageChoice, t } from './text/i18n.js';
+import { Messages } from './ui/announce.js';
+import { Confirmation, KeyDialog } from './ui/dialogs.js';
+import { html, render, useEffect, useState, useStore } from './ui/dom.js';
+import { Select } from './ui/parts.js';
+import { useDrop } from './upload/dropzone.js';
 
 /** The id of the job in the address, `#/jobs/<id>`; undefined for the list. */
 const idInAddress = () => /^#\/jobs\/([0-9a-f-]{36})$/.exec(location.hash)?.[1];

@@ -173,8 +173,17 @@ mod tests {
         let mut imported = 0;
         for path in Files::iter().filter(|path| path.starts_with("js/")) {
             let text = String::from_utf8(Files::get(&path).unwrap().data.into_owned()).unwrap();
-            for (before, _) in text.match_indices(" } from './contract.js'") {
-                let names = text[..before].rsplit_once("{ ").unwrap().1;
+            // The relative path to the module has one `../` for each folder between `js/` and the file.
+            let up = match path.matches('/').count() {
+                1 => "./".to_owned(),
+                slashes => "../".repeat(slashes - 1),
+            };
+            for (before, _) in text.match_indices("contract.js'") {
+                let names = text[..before]
+                    .strip_suffix(&format!(" }} from '{up}"))
+                    .and_then(|list| list.rsplit_once("{ "))
+                    .unwrap_or_else(|| panic!("{path} imports the generated module from a wrong path"))
+                    .1;
                 for name in names.split(", ").map(|name| name.split(' ').next().unwrap()) {
                     assert!(exports.contains_key(name), "{path} imports {name}");
                     imported += 1;

@@ -1,4 +1,4 @@
-// French. `i18n.js` makes the spaces before `; ! ? :` non-breaking.
+// French. `text/i18n.js` makes the spaces before `; ! ? :` non-breaking.
 
 const many = (count, one, other) => `${count} ${count < 2 ? one : other}`;
 

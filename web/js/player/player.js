@@ -1,0 +1,108 @@
+// The video player, with renditions, captions and a seek bar with previews.
+
+import { output, rung, useBlob, useOutput } from '../jobs/outputs.js';
+import { api } from '../server/api.js';
+import { languageName } from '../text/format.js';
+import { t } from '../text/i18n.js';
+import { html, useEffect, useRef, useState } from '../ui/dom.js';
+import { IconButton, Select } from '../ui/parts.js';
+import { toVtt } from './cues.js';
+import { usePlayback } from './playback.js';
+import { Scrubber } from './scrubber.js';
+import { useSource } from './source.js';
+
+/** The captions as a URL for `<track>`; null without captions. */
+function useCaptions(job) {
+  const vtt = output(job, 'subtitle', 'subtitles.vtt');
+  const file = vtt ?? output(job, 'subtitle', 'subtitles.srt');
+  return useBlob(file, async (one) => {
+    const text = await api.text(one);
+    return new Blob([vtt ? text : toVtt(text)], { type: 'text/vtt' });
+  });
+}
+
+const isPlaying = (playback) => playback.playing;
+
+/** The keyboard shortcuts, as in other players. */
+function keys({ playback, video, captions }) {
+  return {
+    ' ': () => playback.toggle(),
+    k: () => playback.toggle(),
+    ArrowLeft: () => playback.seek(Math.max(0, playback.time - 5)),
+    ArrowRight: () => playback.seek(Math.min(video.duration || 0, playback.time + 5)),
+    m: () => (video.muted = !video.muted),
+    f: () => toggleFullScreen(video),
+    c: captions,
+  };
+}
+
+/** Enters or leaves full screen. */
+function toggleFullScreen(video) {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else
+    video
+      .closest('.player')
+      .requestFullscreen?.()
+      .catch(() => {});
+}
+
+export function Player({ job, playback }) {
+  const renditions = job.stages.scale.result.renditions.map(({ name }) => output(job, 'scale', name));
+  const [chosen, choose] = useState(renditions[0].name);
+  const [shown, show] = useState(true);
+  const [failed, setFailed] = useState(false);
+  const video = useRef();
+  const file = renditions.find((one) => one.name === chosen) ?? renditions[0];
+  const captions = useCaptions(job);
+  const poster = useOutput(output(job, 'scale', 'poster.jpg'), (one) => api.address(one));
+  const toggle = usePlayback(playback, isPlaying) ? 'pause' : 'play';
+  useEffect(() => playback.attach(video.current), []);
+  useSource(video, file, setFailed);
+  useEffect(() => {
+    for (const track of video.current.textTracks) track.mode = shown ? 'showing' : 'hidden';
+  }, [shown, captions]);
+  const { width, height } = job.stages.scale.result.renditions[0];
+  const { translated, language } = job.stages.subtitle?.result ?? {};
+  const written = translated ? 'en' : language?.code;
+  const byKey = (event) => {
+    if (event.target.closest('button, select') && event.key === ' ') return;
+    if (event.target.closest('select') || event.ctrlKey || event.metaKey || event.altKey) return;
+    const act = keys({ playback, video: video.current, captions: () => show(!shown) })[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  };
+  return html`<section class="player" aria-label=${t('player.title')} onKeyDown=${byKey}>
+    <div class="screen" style=${{ aspectRatio: `${width} / ${height}` }}>
+      <video ref=${video} poster=${poster ?? undefined} preload="metadata" playsinline
+        onClick=${() => playback.toggle()}>
+        ${
+          captions &&
+          html`<track kind="captions" src=${captions} srclang=${written}
+          label=${languageName(written)} default />`
+        }
+      </video>
+      ${failed && html`<p class="screen-failed" role="alert">${t('player.failed')}</p>`}
+    </div>
+    <div class="controls">
+      <${IconButton} icon=${toggle} label=${t(`player.${toggle}`)} onClick=${() => playback.toggle()} />
+      <${Scrubber} job=${job} playback=${playback} />
+      <${Sound} playback=${playback} video=${video} />
+      ${
+        captions &&
+        html`<${IconButton} icon="captions" label=${t('player.captions')} aria-pressed=${shown}
+        onClick=${() => show(!shown)} />`
+      }
+      <label class="rendition"><span class="hidden">${t('player.rendition')}</span>
+        <${Select} title=${t('player.rendition')} value=${file.name} onChoose=${choose}
+          options=${renditions.map((one) => [one.name, rung(one)])} /></label>
+      <${IconButton} icon="full" label=${t('player.full')} onClick=${() => toggleFullScreen(video.current)} />
+    </div>
+  </section>`;
+}
+
+function Sound({ playback, video }) {
+  const muted = usePlayback(playback, () => video.current?.muted ?? false);
+  return html`<${IconButton} icon=${muted ? 'muted' : 'sound'} label=${t(muted ? 'player.unmute' : 'player.mute')}
+    onClick=${() => (video.current.muted = !muted)} />`;
+}

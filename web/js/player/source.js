@@ -1,0 +1,47 @@
+// The URL that a video plays from. With a key it is a presigned URL, which is renewed when it expires.
+
+import { api } from '../server/api.js';
+import { useEffect, useRef } from '../ui/dom.js';
+
+/** A second error within this many seconds of video is not an expired URL. */
+const SAME_POSITION = 2;
+
+/** Plays `file` from the current position. It calls `failed` with whether the file cannot be played. */
+export function useSource(video, file, failed) {
+  // True when the user wants the video to play. The element pauses by itself after an error.
+  const playing = useRef(false);
+  useEffect(() => {
+    const { current: element } = video;
+    let unmounted = false;
+    let renewedAt = NaN;
+    const notePlaying = ({ type }) => {
+      if (!element.error) playing.current = type === 'play';
+    };
+    const load = () =>
+      api.address(file).then(
+        (address) => {
+          if (unmounted) return;
+          const { currentTime } = element;
+          element.src = address;
+          element.currentTime = currentTime;
+          if (playing.current) element.play().catch(() => {});
+        },
+        () => unmounted || failed(true),
+      );
+    // The element does not report the cause of an error, so a new URL shows whether the old one had expired.
+    const renew = () => {
+      const again = Math.abs(element.currentTime - renewedAt) < SAME_POSITION;
+      renewedAt = element.currentTime;
+      if (again) failed(true);
+      else load();
+    };
+    failed(false);
+    load();
+    const listeners = { play: notePlaying, pause: notePlaying, error: renew };
+    for (const [name, listener] of Object.entries(listeners)) element.addEventListener(name, listener);
+    return () => {
+      unmounted = true;
+      for (const [name, listener] of Object.entries(listeners)) element.removeEventListener(name, listener);
+    };
+  }, [file.sha256]);
+}
