@@ -12,7 +12,7 @@ use seccompiler::{
 use std::{collections::BTreeMap, io, sync::LazyLock};
 
 /// System calls that neither ffmpeg nor ffprobe makes: inspecting other processes, loading code into the kernel, leaving or
-/// entering namespaces, and io_uring, which opens sockets past this filter.
+/// entering namespaces, and `io_uring`, which opens sockets past this filter.
 const NEVER: &[i64] = &[
     libc::SYS_ptrace,
     libc::SYS_process_vm_readv,

@@ -7,9 +7,9 @@ use std::io::Write;
 /// First four bytes of every ggml file.
 pub(super) const MAGIC: i32 = 0x6767_6d6c;
 
-/// Weights in one block of q8_0, which share a scale.
+/// Weights in one block of `q8_0`, which share a scale.
 pub(super) const Q8_BLOCK: usize = 32;
-/// Bytes of a q8_0 block: a 16-bit scale and 32 bytes.
+/// Bytes of a `q8_0` block: a 16-bit scale and 32 bytes.
 const Q8_BYTES: usize = 2 + Q8_BLOCK;
 
 /// Storage of the large matrices of a Whisper model.
@@ -32,7 +32,7 @@ impl Precision {
         }
     }
 
-    /// The field `ftype` of the header: 1 is "mostly f16"; 7 is "mostly q8_0", plus 1000 × the version of quantization.
+    /// The field `ftype` of the header: 1 is mostly `f16`; 7 is mostly `q8_0`, plus 1000 × the version of quantization.
     pub(super) fn file_type(self) -> i32 {
         match self {
             Precision::F16 => 1,
