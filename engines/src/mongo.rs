@@ -8,6 +8,11 @@ use std::{
     time::Duration,
 };
 
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+
 const NAME: &str = "mongod";
 const REPLICA_SET: &str = "rs0";
 const START: Duration = Duration::from_secs(60);
