@@ -56,13 +56,27 @@ impl Daemon {
         })
     }
 
-    /// Waits until `ready` says so.
+    /// Waits until `is_ready` returns true.
     ///
     /// # Errors
     ///
-    /// [`StartError::Exited`] when the process ends first, [`StartError::TimedOut`] after `limit`; both with the end
-    /// of the log.
-    pub fn wait_until(&mut self, limit: Duration, mut ready: impl FnMut() -> bool) -> Result<(), StartError> {
+    /// [`StartError::Exited`] when the process ends first, [`StartError::TimedOut`] after `limit`; both contain the
+    /// end of the log.
+    pub fn wait_until(
+        &mut self,
+        limit: Duration,
+        mut is_ready: impl FnMut() -> bool,
+    ) -> Result<(), StartError> {
+        self.wait_for(limit, || if is_ready() { Ok(()) } else { Err(String::new()) })
+    }
+
+    /// As [`Daemon::wait_until`], with a reason for each time that the process is not ready; [`StartError::TimedOut`]
+    /// contains the last one.
+    pub(crate) fn wait_for(
+        &mut self,
+        limit: Duration,
+        mut step: impl FnMut() -> Result<(), String>,
+    ) -> Result<(), StartError> {
         let start = Instant::now();
         loop {
             if let Some(status) = self.exited() {
@@ -73,13 +87,12 @@ impl Daemon {
                     tail: self.log_tail(),
                 });
             }
-            if ready() {
-                return Ok(());
-            }
+            let Err(reason) = step() else { return Ok(()) };
             if start.elapsed() > limit {
                 return Err(StartError::TimedOut {
                     name: self.name.clone(),
                     after: limit,
+                    reason,
                     log: self.log.clone(),
                     tail: self.log_tail(),
                 });

@@ -47,6 +47,15 @@ impl Fake {
         Fake { port, state }
     }
 
+    /// How often the command with this name was received.
+    pub(super) fn received(&self, name: &str) -> usize {
+        self.state()
+            .received
+            .iter()
+            .filter(|received| *received == name)
+            .count()
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
@@ -120,11 +129,9 @@ impl State {
     fn store(&mut self, config: &Document) {
         let member = config.get_array("members").unwrap()[0].as_document().unwrap();
         self.stored_host = Some(member.get_str("host").unwrap().to_owned());
-        let version = config.get("version").and_then(|version| {
-            version
-                .as_i64()
-                .or_else(|| version.as_i32().map(i64::from))
-        });
+        let version = config
+            .get("version")
+            .and_then(|version| version.as_i64().or_else(|| version.as_i32().map(i64::from)));
         assert!(version.is_none_or(|version| version > self.version), "{config}");
         self.version = version.unwrap_or(1);
     }
