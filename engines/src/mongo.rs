@@ -44,6 +44,7 @@ impl Mongo {
     /// As [`Mongo::start`].
     pub fn start_logging(dir: &Path, port: u16, log: &Path) -> Result<Mongo, StartError> {
         let port = net::port_or_free(port);
+        net::require_free(port).map_err(StartError::io(NAME))?;
         let program = find_engine(NAME)?;
         let data = dir.join("data");
         fs::create_dir_all(&data).map_err(StartError::io(NAME))?;

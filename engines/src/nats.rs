@@ -70,6 +70,7 @@ impl Nats {
         sync: &str,
     ) -> Result<Nats, StartError> {
         let port = net::port_or_free(port);
+        net::require_free(port).map_err(StartError::io(NAME))?;
         let program = find_engine(NAME)?;
         let config = dir.join("nats.conf");
         write_config(dir, &config, port, users.as_ref(), sync).map_err(StartError::io(NAME))?;

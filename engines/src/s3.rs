@@ -122,6 +122,9 @@ impl Drop for S3 {
 fn launch(dir: &Path, ports: &Ports, secret_key: &str, log: &Path) -> Result<Daemon, StartError> {
     let program = find_engine(NAME)?;
     let error = StartError::io(NAME);
+    for (_, port) in ports.named() {
+        net::require_free(port).map_err(&error)?;
+    }
     let data = dir.join("data");
     fs::create_dir_all(&data).map_err(&error)?;
     let config = dir.join("s3.json");

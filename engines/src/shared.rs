@@ -32,6 +32,8 @@ pub fn shared() -> &'static Shared {
     SHARED.get_or_init(|| {
         sweep();
         let dir = env::temp_dir().join(format!("{PREFIX}{}", process::id()));
+        // A killed run may have had the same process id: its streams and databases must not be found here.
+        let _ = fs::remove_dir_all(&dir);
         let started = start(dir).unwrap_or_else(|error| panic!("{error}"));
         // SAFETY: the handler has the signature that atexit wants, and does not unwind.
         unsafe { libc::atexit(clean_up) };

@@ -79,8 +79,13 @@ fn s3_restarts_on_the_same_and_on_other_ports() -> Result<(), StartError> {
 
 #[test]
 fn a_taken_port_is_an_error_with_the_reason() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let error = Nats::start(dir.path(), taken.local_addr().unwrap().port()).unwrap_err();
+    // Another server of the same kind would answer as the new one should.
+    let other = Nats::start(&dir.path().join("other"), 0).unwrap();
+    let error = Nats::start(&dir.path().join("nats"), other.port()).unwrap_err();
+    assert!(error.to_string().contains("address already in use"), "{error}");
+    let error = Mongo::start(&dir.path().join("mongo"), other.port()).unwrap_err();
+    assert!(error.to_string().contains("address already in use"), "{error}");
+    let error = S3::start(&dir.path().join("s3"), other.port()).unwrap_err();
     assert!(error.to_string().contains("address already in use"), "{error}");
 }

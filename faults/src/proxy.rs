@@ -58,8 +58,9 @@ type Targets = Arc<Mutex<Vec<SocketAddr>>>;
 impl Proxy {
     /// Forwards to the first of these ports of this machine on which somebody listens.
     pub async fn start(targets: &[u16]) -> Proxy {
-        let listener = listen(0).await;
-        let port = listener.local_addr().expect("it listens").port();
+        // Not an ephemeral port: an outgoing connection could take it while the wire is refused.
+        let port = vidp_engines::free_port();
+        let listener = listen(port).await;
         let (wire, state) = watch::channel(Wire::Open);
         let addresses = targets
             .iter()
