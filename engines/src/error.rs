@@ -1,6 +1,6 @@
 use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
 
-/// Why a process is not up. The text names the process and ends with what it logged last.
+/// An error that kept a process from starting. The text names the process and ends with its last log lines.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The program is neither on the PATH nor in `.engines/bin`.

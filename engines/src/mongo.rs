@@ -27,8 +27,8 @@ pub struct Mongo {
 }
 
 impl Mongo {
-    /// Starts it on 127.0.0.1 with its data and log in `dir`; port 0 means a free one. The data may have been made
-    /// under another port. Returns when it takes writes.
+    /// Starts mongod on 127.0.0.1 with its data and log in `dir`; port 0 means a free one. The data may be from
+    /// another port. Returns when the server accepts writes.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl Mongo {
         &mut self.daemon
     }
 
-    /// Starts it again at the same address, with the same data; stops it first when it runs.
+    /// Starts the server again at the same address, with the same data; stops it first when it runs.
     ///
     /// # Errors
     ///
@@ -102,7 +102,7 @@ impl Mongo {
         Ok(())
     }
 
-    /// Stops it in order, and by force after 20 s. Its data stays.
+    /// Stops the server with SIGTERM, and kills it after 20 s. Its data stays.
     pub fn stop(&mut self) {
         self.daemon.stop(STOP_GRACE);
     }

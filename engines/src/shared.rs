@@ -27,7 +27,7 @@ const PREFIX: &str = "vidp-engines-";
 ///
 /// # Panics
 ///
-/// When an engine cannot be started, with the reason: no test can go on without it.
+/// When an engine cannot be started, with the reason: no test can run without it.
 pub fn shared() -> &'static Shared {
     SHARED.get_or_init(|| {
         sweep();
@@ -57,12 +57,12 @@ fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Statics are not dropped. The kernel would kill the engines, but nobody would remove their data.
+/// Kills the engines and removes their data, because statics are not dropped.
 extern "C" fn clean_up() {
     let Some(shared) = SHARED.get() else { return };
     for pid in [shared.nats.pid(), shared.mongo.pid(), shared.s3.pid()] {
         let pid = pid as libc::pid_t;
-        // SAFETY: no memory is involved; nobody reaps these children before, so the ids are still theirs.
+        // SAFETY: no memory is involved; these children are not reaped before, so the ids are still theirs.
         unsafe {
             libc::kill(pid, libc::SIGKILL);
             libc::waitpid(pid, std::ptr::null_mut(), 0);
@@ -72,7 +72,7 @@ extern "C" fn clean_up() {
     let _ = fs::remove_dir_all(&shared.dir);
 }
 
-/// Removes what killed test runs left behind.
+/// Removes the folders of killed test runs.
 fn sweep() {
     let Ok(entries) = fs::read_dir(env::temp_dir()) else {
         return;

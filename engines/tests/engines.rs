@@ -1,4 +1,4 @@
-//! The engines, for real: they come up, keep their data over a kill, and leave nothing behind.
+//! The real engines start, retain their data over a kill, and leave nothing behind.
 
 use std::{
     path::Path,
