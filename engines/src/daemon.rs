@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often a condition is looked at while waiting.
+/// Interval between two looks at a condition.
 const POLL: Duration = Duration::from_millis(20);
 const TAIL_LINES: usize = 15;
 const TAIL_BYTES: u64 = 16 * 1024;
@@ -19,20 +19,20 @@ const LINE_CHARS: usize = 240;
 
 /// A long-running child process that cannot outlive this one.
 ///
-/// It has a process group of its own, so that a Ctrl-C in the terminal reaches only us and we decide the order in
-/// which things stop. Its standard output and error are appended to a log file.
+/// Its own process group keeps a Ctrl-C in the terminal from it, so that the parent decides the order in which
+/// processes stop. Its standard output and error are appended to a log file.
 #[derive(Debug)]
 pub struct Daemon {
     name: String,
     child: Child,
     status: Option<ExitStatus>,
     log: PathBuf,
-    /// Where this run's lines begin in the log.
+    /// The offset of this run's first line in the log.
     log_start: u64,
 }
 
 impl Daemon {
-    /// Starts `command`. `name` is what errors call it; `log` is created when it is not there.
+    /// Starts `command`. Errors name the process `name`; `log` is created when it does not exist.
     ///
     /// # Errors
     ///
@@ -56,13 +56,27 @@ impl Daemon {
         })
     }
 
-    /// Waits until `ready` says so.
+    /// Waits until `is_ready` returns true.
     ///
     /// # Errors
     ///
-    /// [`StartError::Exited`] when the process ends first, [`StartError::TimedOut`] after `limit`; both with the end
-    /// of the log.
-    pub fn wait_until(&mut self, limit: Duration, mut ready: impl FnMut() -> bool) -> Result<(), StartError> {
+    /// [`StartError::Exited`] when the process ends first, [`StartError::TimedOut`] after `limit`; both contain the
+    /// end of the log.
+    pub fn wait_until(
+        &mut self,
+        limit: Duration,
+        mut is_ready: impl FnMut() -> bool,
+    ) -> Result<(), StartError> {
+        self.wait_for(limit, || if is_ready() { Ok(()) } else { Err(String::new()) })
+    }
+
+    /// As [`Daemon::wait_until`], with a reason for each time that the process is not ready; [`StartError::TimedOut`]
+    /// contains the last one.
+    pub(crate) fn wait_for(
+        &mut self,
+        limit: Duration,
+        mut step: impl FnMut() -> Result<(), String>,
+    ) -> Result<(), StartError> {
         let start = Instant::now();
         loop {
             if let Some(status) = self.exited() {
@@ -73,13 +87,12 @@ impl Daemon {
                     tail: self.log_tail(),
                 });
             }
-            if ready() {
-                return Ok(());
-            }
+            let Err(reason) = step() else { return Ok(()) };
             if start.elapsed() > limit {
                 return Err(StartError::TimedOut {
                     name: self.name.clone(),
                     after: limit,
+                    reason,
                     log: self.log.clone(),
                     tail: self.log_tail(),
                 });
@@ -88,7 +101,7 @@ impl Daemon {
         }
     }
 
-    /// What errors call it.
+    /// The name used in errors.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -103,10 +116,10 @@ impl Daemon {
         &self.log
     }
 
-    /// How the process ended, or `None` while it runs.
+    /// The exit status, or `None` while the process runs.
     pub fn exited(&mut self) -> Option<ExitStatus> {
         if self.status.is_none() {
-            // An error means that there is no such child to wait for: it is gone.
+            // An error means that the child does not exist any longer.
             self.status = self
                 .child
                 .try_wait()
@@ -120,12 +133,12 @@ impl Daemon {
         tail(&self.log, self.log_start).unwrap_or_default()
     }
 
-    /// Asks the process to end (SIGTERM), without waiting for it.
+    /// Sends SIGTERM, and does not wait for the end.
     pub fn terminate(&mut self) {
         self.signal(libc::SIGTERM);
     }
 
-    /// Asks the process to end, kills it and its process group after `grace`, and returns how it ended.
+    /// Sends SIGTERM, kills the process group after `grace`, and returns the exit status.
     pub fn stop(&mut self, grace: Duration) -> ExitStatus {
         self.terminate();
         let start = Instant::now();
@@ -162,7 +175,7 @@ impl Drop for Daemon {
     }
 }
 
-/// Has the kernel kill the child when this process dies, however it dies.
+/// Makes the kernel kill the child when this process dies, also when it is killed.
 fn die_with_parent(command: &mut Command) {
     let parent = std::process::id();
     // SAFETY: between fork and exec only async-signal-safe calls are made: prctl and getppid.
@@ -180,15 +193,16 @@ fn die_with_parent(command: &mut Command) {
     }
 }
 
-/// The kernel takes "parent" to be the thread that forked: a child started by a test's or a pool's thread would die
-/// with that thread. So all are started by one that never ends.
+/// Starts all children from one thread that never ends.
+///
+/// The parent-death signal follows the thread that forked: a child of a test's or a pool's thread would die with it.
 fn spawn_from_lasting_thread(command: Command) -> io::Result<Child> {
     type Request = (Command, mpsc::Sender<io::Result<Child>>);
     static SPAWNER: LazyLock<mpsc::Sender<Request>> = LazyLock::new(|| {
         let (requests, inbox) = mpsc::channel::<Request>();
         thread::spawn(move || {
             for (mut command, answer) in inbox {
-                // The asker waits for the answer, so it is there to take it.
+                // The caller waits for the answer, so sending cannot fail.
                 let _ = answer.send(command.spawn());
             }
         });

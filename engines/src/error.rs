@@ -1,6 +1,6 @@
 use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
 
-/// Why a process is not up. The text names the process and ends with what it logged last.
+/// An error that kept a process from starting. The text names the process and ends with its last log lines.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The program is neither on the PATH nor in `.engines/bin`.
@@ -27,24 +27,18 @@ pub enum StartError {
         tail: String,
     },
     /// The process runs, but was not ready in time.
-    #[error("{name} was not ready after {after:?}{}", logged(.log, .tail))]
+    #[error("{name} was not ready after {after:?}{}{}", because(.reason), logged(.log, .tail))]
     TimedOut {
         /// Which process.
         name: String,
         /// How long it was waited for.
         after: Duration,
+        /// What the start was waiting for; empty when unknown.
+        reason: String,
         /// Its log file.
         log: PathBuf,
         /// The log's last lines.
         tail: String,
-    },
-    /// The process is up, but refused what it was asked during set-up.
-    #[error("{name} refused its set-up: {reason}")]
-    Refused {
-        /// Which process.
-        name: String,
-        /// Its answer.
-        reason: String,
     },
 }
 
@@ -54,6 +48,14 @@ impl StartError {
             name: name.to_owned(),
             source,
         }
+    }
+}
+
+fn because(reason: &str) -> String {
+    if reason.is_empty() {
+        String::new()
+    } else {
+        format!(": {reason}")
     }
 }
 

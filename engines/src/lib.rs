@@ -1,6 +1,6 @@
 //! The real engines as child processes: NATS, MongoDB and an S3 server, on loopback.
 //!
-//! `vidp up` runs the whole system with it, and tests get real engines from it. Everything here blocks the calling
+//! `vidp up` and the tests start their engines with this crate. Everything here blocks the calling
 //! thread while it waits and needs no async runtime, so it can be called from a plain `fn main`, from a `#[test]` and
 //! from within a `#[tokio::test]` (there it holds up that test's runtime thread for the seconds it takes).
 //!

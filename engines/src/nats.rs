@@ -24,17 +24,17 @@ pub struct Nats {
     sync: String,
 }
 
-/// Who may connect, and what for. Without it everybody may do everything.
+/// The users that may connect, with their permissions. Without it every client may do everything.
 #[derive(Clone, Debug)]
 pub struct Users {
     /// A configuration file with an `authorization` block.
     pub file: PathBuf,
-    /// The variables that it takes passwords from.
+    /// The environment variables from which the file reads passwords.
     pub passwords: Vec<(String, String)>,
 }
 
 impl Nats {
-    /// Starts it on 127.0.0.1 with its data, configuration and log in `dir`; port 0 means a free one. Returns when
+    /// Starts the server on 127.0.0.1 with its data, configuration and log in `dir`; port 0 means a free one. Returns when
     /// clients can connect.
     ///
     /// # Errors
@@ -70,6 +70,7 @@ impl Nats {
         sync: &str,
     ) -> Result<Nats, StartError> {
         let port = net::port_or_free(port);
+        net::require_free(port).map_err(StartError::io(NAME))?;
         let program = find_engine(NAME)?;
         let config = dir.join("nats.conf");
         write_config(dir, &config, port, users.as_ref(), sync).map_err(StartError::io(NAME))?;
@@ -107,13 +108,15 @@ impl Nats {
         &mut self.daemon
     }
 
-    /// From the next restart on it writes to disk this often, for example `2m`; `always`, as it is from the start, is
-    /// at every message. Anything else loses at a power cut what was confirmed since.
+    /// Sets the interval between syncs to disk from the next restart on, for example `2m`.
+    ///
+    /// The default `always` syncs every message. With any other value a power cut loses messages that were
+    /// confirmed since the last sync.
     pub fn sync_every(&mut self, interval: &str) {
         interval.clone_into(&mut self.sync);
     }
 
-    /// Starts it again at the same address, with the same data; stops it first when it runs.
+    /// Starts the server again at the same address, with the same data; stops it first when it runs.
     ///
     /// # Errors
     ///
@@ -125,7 +128,7 @@ impl Nats {
         Ok(())
     }
 
-    /// Stops it in order, and by force after 10 s. Its data stays.
+    /// Stops the server with SIGTERM, and kills it after 10 s. Its data stays.
     pub fn stop(&mut self) {
         self.daemon.stop(STOP);
     }
@@ -148,7 +151,7 @@ fn write_config(dir: &Path, config: &Path, port: u16, users: Option<&Users>, syn
          {include}\
          jetstream {{\n  \
            store_dir: {store}\n  \
-           # The default syncs every 2 minutes: a power cut would take what was acknowledged since.\n  \
+           # The default syncs every 2 minutes: a power cut would lose messages acknowledged since.\n  \
            sync_interval: {sync}\n  \
            # Explicit, so that a full store refuses a message instead of hanging.\n  \
            max_file_store: {MAX_STORE}\n\

@@ -1,11 +1,15 @@
-//! The little networking that waiting for a process needs.
+//! Ports, and the little networking that waiting for a process needs.
 
 use std::{
     collections::hash_map::RandomState,
     hash::BuildHasher,
-    io::{Read, Write},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    sync::Mutex,
+    io::{self, Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
+    os::{
+        linux::net::SocketAddrExt,
+        unix::net::{SocketAddr as UnixAddr, UnixDatagram},
+    },
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -14,22 +18,35 @@ use std::{
 const PORTS: std::ops::Range<u16> = 10_000..32_000;
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A loopback port that nobody listens on, and that this process has not handed out before.
+/// A loopback port without a listener, which belongs to this process until it ends.
+///
+/// No other process gets the port from this function meanwhile, also while the engine that uses it restarts.
 pub fn free_port() -> u16 {
-    static GIVEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
-    let mut given = GIVEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    static CLAIMS: Mutex<Vec<UnixDatagram>> = Mutex::new(Vec::new());
     loop {
         // Every `RandomState` has keys of its own: random enough to keep neighbours apart, with no crate for it.
         let random = RandomState::new().hash_one(0) % PORTS.len() as u64;
         let port = PORTS.start + random as u16;
-        if !given.contains(&port) && TcpListener::bind(loopback(port)).is_ok() {
-            given.push(port);
+        if let Some(claim) = claim(port)
+            && !has_listener(port)
+        {
+            let mut claims = CLAIMS.lock().unwrap_or_else(PoisonError::into_inner);
+            claims.push(claim);
             return port;
         }
     }
 }
 
-/// The status and body of `GET http://127.0.0.1:<port><path>`; `None` when there is no answer within 2 s.
+/// Reserves a port among the processes of this crate; `None` when one of them has it, also this one.
+///
+/// The claim is the address of an abstract socket: the kernel lets one process have it at a time, in the scope in
+/// which ports are unique too (the network namespace), and removes it with the process.
+fn claim(port: u16) -> Option<UnixDatagram> {
+    let address = UnixAddr::from_abstract_name(format!("vidp-port-{port}")).ok()?;
+    UnixDatagram::bind_addr(&address).ok()
+}
+
+/// The status and body of `GET http://127.0.0.1:<port><path>`; `None` when no answer arrives within 2 s.
 pub fn http_get(port: u16, path: &str) -> Option<(u16, String)> {
     let mut stream = connect(port)?;
     write!(stream, "GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n").ok()?;
@@ -41,7 +58,7 @@ pub fn http_get(port: u16, path: &str) -> Option<(u16, String)> {
     Some((status, body.to_owned()))
 }
 
-/// A connection whose reads and writes end after 2 s.
+/// A connection whose reads and writes time out after 2 s.
 pub(crate) fn connect(port: u16) -> Option<TcpStream> {
     let stream = TcpStream::connect_timeout(&loopback(port), TIMEOUT).ok()?;
     stream.set_read_timeout(Some(TIMEOUT)).ok()?;
@@ -54,6 +71,48 @@ pub(crate) fn port_or_free(port: u16) -> u16 {
     if port == 0 { free_port() } else { port }
 }
 
+/// Fails when a port has a listener: it would answer in place of the process that is about to be started, until that
+/// one has found the port taken.
+pub(crate) fn require_free(port: u16) -> io::Result<()> {
+    if has_listener(port) {
+        let text = format!("port {port}: address already in use");
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
+    }
+    Ok(())
+}
+
+/// Connects instead of listening itself: a process that another thread forks at this moment would have a copy of the
+/// listening socket until its program is loaded, and the port would be taken that long.
+fn has_listener(port: u16) -> bool {
+    let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    !TcpStream::connect_timeout(&loopback(port), TIMEOUT).is_err_and(refused)
+}
+
 fn loopback(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_free_port_belongs_to_the_process_that_got_it() {
+        assert!(claim(free_port()).is_none());
+        // Outside the range that other processes choose from.
+        let port = (std::process::id() % 10_000) as u16;
+        let first = claim(port).unwrap();
+        assert!(claim(port).is_none());
+        drop(first);
+        assert!(claim(port).is_some());
+    }
+
+    #[test]
+    fn a_port_is_free_without_a_listener() {
+        let listener = TcpListener::bind(loopback(0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(require_free(port).is_err());
+        assert!(require_free(free_port()).is_ok());
+    }
 }

@@ -14,7 +14,7 @@ use std::{
 
 const NAME: &str = "weed";
 const START: Duration = Duration::from_secs(60);
-/// It stores nothing late, but takes 15 s over an orderly end: it sleeps in between.
+/// An orderly end takes 15 s, most of them asleep; killing the server earlier loses no data.
 const STOP: Duration = Duration::from_secs(1);
 const ACCESS_KEY: &str = "vidp";
 
@@ -28,7 +28,7 @@ pub struct S3 {
 }
 
 impl S3 {
-    /// Starts it on 127.0.0.1 with its data, configuration and log in `dir`; port 0 means a free one. The secret key
+    /// Starts the server on 127.0.0.1 with its data, configuration and log in `dir`; port 0 means a free one. The secret key
     /// is a new one each time. Returns when it can store objects.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ impl S3 {
         })
     }
 
-    /// Starts it again at the same address, with the same keys and data; stops it first when it runs.
+    /// Starts the server again at the same address, with the same keys and data; stops it first when it runs.
     ///
     /// # Errors
     ///
@@ -102,11 +102,11 @@ impl S3 {
         self.remove_sockets();
     }
 
-    /// It leaves a socket file in /tmp for each port when it is killed.
+    /// Removes the socket files that a killed server leaves in /tmp, one for each port.
     pub(crate) fn remove_sockets(&self) {
         for (name, port) in self.ports.named() {
             let part = name.replace(".port", "").replace('.', "-");
-            // Mostly not there.
+            // Most of these files do not exist.
             let _ = fs::remove_file(format!("/tmp/seaweedfs-{part}-{port}.sock"));
         }
     }
@@ -122,6 +122,9 @@ impl Drop for S3 {
 fn launch(dir: &Path, ports: &Ports, secret_key: &str, log: &Path) -> Result<Daemon, StartError> {
     let program = find_engine(NAME)?;
     let error = StartError::io(NAME);
+    for (_, port) in ports.named() {
+        net::require_free(port).map_err(&error)?;
+    }
     let data = dir.join("data");
     fs::create_dir_all(&data).map_err(&error)?;
     let config = dir.join("s3.json");
@@ -136,7 +139,7 @@ fn launch(dir: &Path, ports: &Ports, secret_key: &str, log: &Path) -> Result<Dae
         .args(ports.flags())
         .args(["-s3.port.iceberg=0", "-s3.port.lance=0"])
         .arg("-master.telemetry=false")
-        // Alone, it need not wait for its peers' votes; and what it remembers of them names a port of the past.
+        // A single server need not wait for votes, and its stored peers name a port of an earlier run.
         .args(["-master.electionTimeout=1s", "-master.resumeState=false"])
         // Each bucket has volumes of its own, which take space only as they fill: many small ones, so that neither
         // the number of buckets nor the size of the disk is a limit.
@@ -148,7 +151,7 @@ fn launch(dir: &Path, ports: &Ports, secret_key: &str, log: &Path) -> Result<Dae
     Ok(daemon)
 }
 
-/// Left to itself it takes well-known ports, and those plus 10,000: all are given instead.
+/// All ports of the server. Its defaults are well-known ports, and those plus 10,000.
 #[derive(Debug)]
 struct Ports {
     s3: u16,

@@ -27,11 +27,13 @@ const PREFIX: &str = "vidp-engines-";
 ///
 /// # Panics
 ///
-/// When an engine cannot be started, with the reason: no test can go on without it.
+/// When an engine cannot be started, with the reason: no test can run without it.
 pub fn shared() -> &'static Shared {
     SHARED.get_or_init(|| {
         sweep();
         let dir = env::temp_dir().join(format!("{PREFIX}{}", process::id()));
+        // A killed run may have had the same process id: its streams and databases must not be found here.
+        let _ = fs::remove_dir_all(&dir);
         let started = start(dir).unwrap_or_else(|error| panic!("{error}"));
         // SAFETY: the handler has the signature that atexit wants, and does not unwind.
         unsafe { libc::atexit(clean_up) };
@@ -55,12 +57,12 @@ fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Statics are not dropped. The kernel would kill the engines, but nobody would remove their data.
+/// Kills the engines and removes their data, because statics are not dropped.
 extern "C" fn clean_up() {
     let Some(shared) = SHARED.get() else { return };
     for pid in [shared.nats.pid(), shared.mongo.pid(), shared.s3.pid()] {
         let pid = pid as libc::pid_t;
-        // SAFETY: no memory is involved; nobody reaps these children before, so the ids are still theirs.
+        // SAFETY: no memory is involved; these children are not reaped before, so the ids are still theirs.
         unsafe {
             libc::kill(pid, libc::SIGKILL);
             libc::waitpid(pid, std::ptr::null_mut(), 0);
@@ -70,7 +72,7 @@ extern "C" fn clean_up() {
     let _ = fs::remove_dir_all(&shared.dir);
 }
 
-/// Removes what killed test runs left behind.
+/// Removes the folders of killed test runs.
 fn sweep() {
     let Ok(entries) = fs::read_dir(env::temp_dir()) else {
         return;

@@ -14,7 +14,7 @@ use std::{
 use uuid::Uuid;
 use vidp_contract::{hex, keys};
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
     /// Uploads that got a 202.
@@ -23,17 +23,17 @@ pub struct Findings {
     pub succeeded: usize,
     /// Jobs that failed with the code they had to.
     pub failed: usize,
-    /// Accepted, and not ended within the bound.
+    /// Accepted jobs that did not end within the bound.
     pub lost: Vec<String>,
-    /// Anything that is not as it must be, in words.
+    /// Every other violation, in words.
     pub wrong: Vec<String>,
     /// Jobs of which some stage was begun more than once.
     pub repeated: usize,
-    /// How long tasks were nobody's after an attempt had died, at most; sorted.
+    /// Upper bounds of the time that tasks had no worker after an attempt had died; sorted.
     pub takeovers: Vec<Duration>,
-    /// How long attempts went on that came to nothing, and how long all did.
+    /// Total time of failed attempts, and of all attempts.
     pub work: (Duration, Duration),
-    /// Requests without an answer, which may go either way.
+    /// Requests without an answer, whose outcome is unknown.
     pub unanswered: u32,
     /// From the end of the fault until a job that was submitted then had succeeded.
     pub recovery: Duration,
@@ -170,7 +170,7 @@ async fn output_is_whole(rig: &Rig, output: &Value, seconds: f64) -> Result<()> 
     Ok(())
 }
 
-/// No task is in the stream any more, waiting, running or stranded.
+/// Waits until the stream has no task: waiting, running or stranded.
 async fn empty(rig: &Rig) -> Result<()> {
     let started = Instant::now();
     loop {
@@ -188,7 +188,7 @@ async fn empty(rig: &Rig) -> Result<()> {
     }
 }
 
-/// Uploads a file and waits until it has succeeded: how long the system takes to be itself again.
+/// Uploads a file and waits until it has succeeded: the time that the system takes to recover.
 pub async fn recovery(rig: &Rig, load: &Load, limit: Duration) -> Result<Duration> {
     let started = Instant::now();
     let mut canary = None;
@@ -207,8 +207,8 @@ pub async fn recovery(rig: &Rig, load: &Load, limit: Duration) -> Result<Duratio
     anyhow::bail!("no job succeeded within {} s of the fault's end", limit.as_secs())
 }
 
-/// After the sweeper: objects of losing attempts and of uploads that came to nothing, open uploads, temporary files and
-/// orphans. The whole bucket is looked at, also what nobody was promised.
+/// After the sweeper: objects of losing attempts and of failed uploads, open uploads, temporary files and
+/// orphans. The whole bucket is checked, also objects without a 202.
 pub async fn garbage(rig: &Rig) -> Result<Vec<String>> {
     let (stack, mut found) = (&rig.stack, Vec::new());
     let [uploads, outputs] = ["uploads/", "outputs/"];

@@ -10,11 +10,12 @@ use std::{
     process::Command,
 };
 
-/// Gives this process mounts that nobody else sees, and that end with it, however it ends. To be called while there is
-/// only one thread: threads and children that come later share them.
+/// Gives this process private mounts, which end with it.
+///
+/// Call it while the process has one thread: later threads and children share the mounts.
 ///
 /// # Errors
-/// The rights are missing, as for anybody but root.
+/// The process lacks the rights: it needs root.
 pub fn private_mounts() -> Result<()> {
     // SAFETY: plain system calls on this process alone.
     let done = unsafe { libc::unshare(libc::CLONE_NEWNS) };
@@ -86,7 +87,7 @@ impl Disk {
     }
 
     /// From now on the disk holds what a power cut at this moment leaves: what the file system has sent to the device,
-    /// and nothing that only lies in the kernel's memory. Whoever wrote to it must be dead.
+    /// and nothing that only lies in the kernel's memory. All processes that wrote to it must have ended.
     pub fn cut_power(&self) -> Result<()> {
         let left = self.image.with_extension("cut");
         run(Command::new("cp")

@@ -15,11 +15,11 @@ use crate::load::{Load, Rig};
 use anyhow::Result;
 use std::{fmt, pin::Pin, time::Duration};
 
-/// What a fault is given.
+/// The context of a running fault.
 pub struct Scene<'a> {
     /// The system.
     pub rig: &'a Rig,
-    /// The clients, who go on meanwhile.
+    /// The clients, which upload meanwhile.
     pub load: &'a Load,
     /// Everything that is left to chance comes from here.
     pub random: fastrand::Rng,
@@ -70,11 +70,11 @@ macro_rules! faults {
 // The name, whether a soak mixes it, what it does, and its function.
 faults! {
     "worker-kill" true: "a random worker gets SIGKILL every second or two" = services::worker_kill,
-    "worker-freeze" true: "a worker is stopped for three leases and goes on then" = services::worker_freeze,
+    "worker-freeze" true: "a worker is stopped for three leases and then continued" = services::worker_freeze,
     "worker-term" true: "a worker gets SIGTERM in the middle and must hand over and exit with 0" = services::worker_term,
     "api-kill" true: "the API gets SIGKILL while files come in" = services::api_kill,
     "api-kill-upload" true: "the API gets SIGKILL at 0, 25, 50, 75 and 99 % of an upload" = services::api_kill_upload,
-    "long-task" false: "a task goes on for ten leases" = services::long_task,
+    "long-task" false: "a task runs for ten leases" = services::long_task,
     "rolling" false: "every service is replaced, and the broker and MongoDB restarted, one after the other" = services::rolling,
     "client-gone" true: "clients hang up in the middle of a body" = services::client_gone,
     "slow-clients" false: "500 clients that never end their request" = slow::loris,
@@ -92,6 +92,6 @@ faults! {
     "mongo-kill" true: "MongoDB gets SIGKILL and starts again" = record::kill,
     "mongo-freeze" true: "MongoDB is stopped for a while" = record::freeze,
     "echo" false: "tasks and results are delivered again and again" = messages::echo,
-    "foreign" false: "messages that nobody can read" = messages::foreign,
+    "foreign" false: "messages that cannot be parsed" = messages::foreign,
     "mixed" false: "random ones of these, one each six seconds" = mixed::random,
 }

@@ -1,4 +1,4 @@
-//! Hurts a running VidP in every way that is known to lose jobs, and looks from outside whether it did.
+//! Injects every fault that is known to lose jobs into a running VidP, and checks from outside that none is lost.
 //!
 //! * `stack`, `process`, `proxy`: the system as processes of this machine, with a proxy on every wire.
 //! * `disk`, `memory`: small disks and little memory, where the rights are there.

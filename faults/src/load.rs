@@ -49,14 +49,14 @@ pub struct Load {
 pub struct Rig {
     /// The system.
     pub stack: Stack,
-    /// What becomes of the jobs.
+    /// The history of each job.
     pub watch: Watch,
     /// What is uploaded.
     pub samples: Vec<Sample>,
 }
 
 impl Load {
-    /// Clients that together upload so many files a second at most.
+    /// Clients that together upload at most `rate` files per second.
     pub fn at_most(rate: Option<f64>) -> Load {
         Load {
             pause: rate.map_or(Duration::ZERO, |rate| {
@@ -82,7 +82,7 @@ impl Load {
         accepted.len() - accepted.iter().filter(ended).count()
     }
 
-    /// Uploads one file and gives the job's id if it was accepted.
+    /// Uploads one file and returns the job's id if it was accepted.
     pub async fn upload(&self, rig: &Rig, sample: usize) -> Option<String> {
         let stack = &rig.stack;
         let Sample { bytes, options, .. } = &rig.samples[sample];

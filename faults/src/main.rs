@@ -1,4 +1,4 @@
-//! `make faults`: hurts a running VidP in every way that is known to lose jobs.
+//! `make faults`: injects every fault that is known to lose jobs into a running VidP.
 
 use anyhow::Result;
 use clap::Parser;
@@ -8,28 +8,28 @@ use vidp_faults::{
     run::{Plan, matrix, soak, versions},
 };
 
-/// Runs faults against the whole system on this machine, and checks that nothing is lost.
+/// Injects faults into the whole system on this machine, and checks that no job is lost.
 #[derive(Parser)]
 struct Cli {
-    /// Repeats a run
+    /// Seed of the random choices; the same seed repeats a run
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Seconds that each fault lasts
     #[arg(long, default_value_t = 30)]
     seconds: u64,
-    /// Instead of one fault after the other: random ones under one load, for so many minutes
+    /// Minutes of random faults under one load, in place of one fault after the other
     #[arg(long)]
     soak: Option<u64>,
-    /// Most uploads a second; as many as the machine can do by default
+    /// Maximum uploads per second; unlimited by default
     #[arg(long)]
     rate: Option<f64>,
-    /// Only this fault; may be given several times
+    /// Run only this fault; may be repeated
     #[arg(long)]
     only: Vec<String>,
-    /// Folder for everything that the system keeps; a temporary one by default
+    /// Folder for the system's data and logs; a temporary one by default
     #[arg(long)]
     dir: Option<PathBuf>,
-    /// Say what there is, and end
+    /// List the faults and exit
     #[arg(long)]
     list: bool,
 }

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use std::{path::Path, process::Command};
 
-/// A file, what is asked of it, and what must come of it.
+/// A file with its job options and its expected verdict.
 pub struct Sample {
     /// For reports.
     pub name: &'static str,

@@ -14,7 +14,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Makes one of so many bytes, without swap.
+    /// Makes a group limited to `bytes`, without swap.
     pub fn limit(name: &str, bytes: u64) -> Result<Memory> {
         let root = Path::new("/sys/fs/cgroup");
         let unified = root.join("cgroup.controllers").exists();

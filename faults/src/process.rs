@@ -22,7 +22,7 @@ pub struct Process {
 
 struct State {
     daemon: Option<Daemon>,
-    /// It ended and nobody stopped it: start it again, as Kubernetes does.
+    /// The process should run: when it ends by itself it is started again, as Kubernetes does.
     wanted: bool,
     crashes: u32,
 }
@@ -96,7 +96,7 @@ impl Process {
         Ok(ended)
     }
 
-    /// Waits until it says that it takes work.
+    /// Waits until the service reports that it is ready.
     pub async fn until_ready(&self, limit: Duration) -> Result<()> {
         let bind = self.environment.iter().find(|(name, _)| name == "VIDP_BIND");
         let address = bind.context("it has an address")?.1.parse()?;

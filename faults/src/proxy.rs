@@ -20,15 +20,15 @@ use tokio::{
 pub enum Wire {
     /// Everything passes.
     Open,
-    /// Nobody listens, as when the machine is gone; open connections are reset.
+    /// No listener, as when the machine is gone; open connections are reset.
     Refused,
     /// Each connection is accepted and reset.
     Reset,
     /// Connections stay open and nothing passes: a black hole.
     Silent,
-    /// So many bytes a second in each direction.
+    /// Bytes per second in each direction.
     Slow(usize),
-    /// A connection is reset after so many bytes of answers.
+    /// A connection is reset after this number of answer bytes.
     CutAfter(usize),
     /// Every request is answered with 503, without reaching the server.
     Unavailable,
@@ -56,10 +56,11 @@ pub struct Proxy {
 type Targets = Arc<Mutex<Vec<SocketAddr>>>;
 
 impl Proxy {
-    /// Forwards to the first of these ports of this machine on which somebody listens.
+    /// Forwards to the first of these ports of this machine with a listener.
     pub async fn start(targets: &[u16]) -> Proxy {
-        let listener = listen(0).await;
-        let port = listener.local_addr().expect("it listens").port();
+        // Not an ephemeral port: an outgoing connection could take it while the wire is refused.
+        let port = vidp_engines::free_port();
+        let listener = listen(port).await;
         let (wire, state) = watch::channel(Wire::Open);
         let addresses = targets
             .iter()
@@ -133,8 +134,8 @@ async fn connect(client: TcpStream, targets: Targets, mut wire: watch::Receiver<
     let raw = client.as_raw_fd();
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let (told, lost) = watch::channel(false);
-    let up = upwards(from_client, to_server, wire.clone(), told);
+    let (set_lost, lost) = watch::channel(false);
+    let up = upwards(from_client, to_server, wire.clone(), set_lost);
     let down = downwards(from_server, to_client, wire.clone(), lost);
     let cut = async {
         while !matches!(*wire.borrow_and_update(), Wire::Reset | Wire::Refused) {
@@ -149,7 +150,7 @@ async fn connect(client: TcpStream, targets: Targets, mut wire: watch::Receiver<
     }
 }
 
-/// Requests: client to server. `lost` is told when the answer to the last one is to be lost.
+/// Requests: client to server. Sets `lost` when the answer to the last one must be lost.
 async fn upwards(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,

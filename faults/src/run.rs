@@ -24,7 +24,7 @@ const SOAK_BACKLOG: usize = 60;
 /// A job ends within this time of the last fault, or it is lost.
 const BOUND: Duration = Duration::from_secs(90);
 
-/// What is run.
+/// The settings of a run.
 #[derive(Debug)]
 pub struct Plan {
     /// Repeats a run, as far as the machine does.
@@ -33,7 +33,7 @@ pub struct Plan {
     pub time: Duration,
     /// Names of faults; all when empty.
     pub only: Vec<String>,
-    /// Most uploads a second; `None` is as many as the machine can do.
+    /// Maximum uploads per second; `None` is unlimited.
     pub rate: Option<f64>,
     /// Whether there may be disks of our own, and why not.
     pub mounts: Result<()>,
@@ -91,7 +91,7 @@ pub async fn matrix(plan: Plan, dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The fault that mixes all others for so long, under one load that never stops; then the same questions about it.
+/// The fault that mixes all others, under one load that never stops; then the same questions about it.
 pub async fn soak(plan: Plan, dir: &Path) -> Result<()> {
     let rig = rig(dir, plan.mounts).await?;
     let load = Arc::new(Load::at_most(plan.rate));
@@ -138,7 +138,7 @@ async fn collect(rig: &Rig) -> Result<Vec<String>> {
     }
 }
 
-/// Runs a fault, and starts again what it ends.
+/// Runs a fault, and restarts the processes that it ends.
 async fn hurt(rig: &Rig, fault: &Fault, scene: &mut Scene<'_>) -> Result<()> {
     let run = (fault.run)(scene);
     tokio::pin!(run);

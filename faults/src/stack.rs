@@ -22,11 +22,11 @@ use vidp_common::{
 use vidp_contract::{Lane, Stage};
 use vidp_engines::{Mongo, Nats, S3, find_model, free_port};
 
-/// Whoever is not ready by then will not be, on a machine that has other work.
+/// Limit for a service to become ready, also on a busy machine.
 pub const READY: Duration = Duration::from_secs(60);
-/// A short lease, so that what is lost comes back soon. Seconds.
+/// A short lease, so that lost tasks are delivered again soon. Seconds.
 pub const ACK_WAIT: u64 = 3;
-/// After a job's end, its losing attempts' objects go. Seconds.
+/// Delay after a job's end until its losing attempts' objects are deleted. Seconds.
 pub const TIDY: u64 = 15;
 /// Workers stop within this time of a SIGTERM. Seconds.
 pub const DRAIN: u64 = 2;
@@ -80,14 +80,14 @@ pub struct Disks {
 /// Everything that runs.
 pub struct Stack {
     engines: Mutex<Engines>,
-    /// Or why there are none.
+    /// The small disks, or the reason why this process cannot have them.
     pub disks: Result<Disks>,
     proxies: BTreeMap<Link, Proxy>,
     /// The API.
     pub api: Process,
     /// A second one behind the same address; it runs only in rolling restarts.
     pub spare: Process,
-    /// What clients connect to: whichever API listens.
+    /// The proxy that clients connect to; it forwards to the API that listens.
     pub front: Proxy,
     /// Two of each stage that is quick to start, one of the others.
     pub workers: Vec<Process>,

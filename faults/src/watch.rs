@@ -1,4 +1,4 @@
-//! What becomes of jobs, as MongoDB's change stream tells it: from outside, and every change.
+//! Every change of a job, as seen from outside in MongoDB's change stream.
 
 use anyhow::Result;
 use futures_util::StreamExt;
@@ -24,13 +24,13 @@ pub struct History {
     pub ended_at: Option<Instant>,
     /// Later states that are not the same: there must be none.
     pub changed: Vec<State>,
-    /// Somebody has deleted the job; its document is there still.
+    /// The job was deleted; its document still exists.
     pub is_deleted: bool,
     /// What was seen of each stage's attempts, in their order.
     pub tries: BTreeMap<String, Vec<Try>>,
 }
 
-/// One attempt, as the record tells of it: about once a second.
+/// One attempt, as the record shows it: about once a second.
 #[derive(Clone, Debug)]
 pub struct Try {
     /// From 1.
@@ -41,7 +41,7 @@ pub struct Try {
 }
 
 impl Try {
-    /// How long it was seen to go on.
+    /// The time from its first sign to its last.
     pub fn time(&self) -> Duration {
         self.seen.1 - self.seen.0
     }
@@ -54,7 +54,7 @@ impl History {
         all.map(|one| one.number).max().unwrap_or(0)
     }
 
-    /// For each attempt that took over from another: how long the task was nobody's, at most.
+    /// For each attempt that took over from another: an upper bound of the time without a worker.
     pub fn takeovers(&self) -> impl Iterator<Item = Duration> {
         let pairs = self.tries.values().flat_map(|tries| tries.windows(2));
         pairs.map(|pair| pair[1].seen.0 - pair[0].seen.1)
@@ -77,7 +77,7 @@ impl History {
         }
     }
 
-    /// How long attempts went on that came to nothing, and how long all did.
+    /// Total time of failed attempts, and of all attempts.
     pub fn work(&self) -> (Duration, Duration) {
         let lost = self.tries.values().flat_map(|tries| &tries[..tries.len() - 1]);
         let all = self.tries.values().flatten();
@@ -123,7 +123,7 @@ impl Watch {
                     drop(histories);
                     token = stream.resume_token();
                 }
-                // MongoDB was hurt: go on where it broke off.
+                // MongoDB was interrupted: resume after the last event.
                 stream = loop {
                     match jobs.watch().resume_after(token.clone()).await {
                         Ok(stream) => break stream,
@@ -138,7 +138,7 @@ impl Watch {
         })
     }
 
-    /// The job has come to its end.
+    /// Whether the job has ended.
     pub fn has_ended(&self, id: &str) -> bool {
         self.jobs().get(id).is_some_and(|history| history.end.is_some())
     }
@@ -202,7 +202,7 @@ fn integer(value: &Bson) -> Option<i64> {
     value.as_i64().or_else(|| value.as_i32().map(i64::from))
 }
 
-/// What must not change any more.
+/// The parts of a job that must not change after its end.
 fn state(job: &Document) -> State {
     let text = |document: &Document, key: &str| document.get_str(key).unwrap_or_default().to_owned();
     let empty = Document::new();

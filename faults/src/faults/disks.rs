@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 use vidp_contract::streams;
 
-/// The broker's own default: what it confirms may be in the kernel's memory only, for so long.
+/// The broker's own default: what it confirms may be in the kernel's memory only, for this time.
 const DEFAULT_SYNC: &str = "2m";
 /// What the broker counts, it has confirmed within this time.
 const CONFIRMED: Duration = Duration::from_millis(300);
@@ -20,7 +20,7 @@ fn disks<'a>(scene: &Scene<'a>) -> Result<&'a Disks> {
     Ok(disks.map_err(|error| Skipped(format!("{error:#}")))?)
 }
 
-/// Both engines go on refusing to write when there is room again, until they are restarted (nats-server 2.15, SeaweedFS
+/// Both engines refuse to write also when there is room again, until they are restarted (nats-server 2.15, SeaweedFS
 /// 4.48): that is the operator's part. No process of VidP may need it.
 pub(super) async fn broker(scene: &mut Scene<'_>) -> Result<()> {
     let (disk, stack) = (&disks(scene)?.broker, &scene.rig.stack);

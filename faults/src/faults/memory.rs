@@ -11,7 +11,7 @@ const LIMIT: u64 = 190 << 20;
 /// Fewer attempts, so that the file's verdict does not take minutes.
 const ATTEMPTS: &str = "3";
 
-/// The kernel kills the child that takes too much; the worker and the jobs beside it go on.
+/// The kernel kills the child that takes too much; the worker and the jobs beside it continue.
 pub(super) async fn hungry(scene: &mut Scene<'_>) -> Result<()> {
     let (rig, stack) = (scene.rig, &scene.rig.stack);
     let large = media::place(&rig.samples, media::LARGE);

@@ -1,4 +1,4 @@
-//! Messages that come too often, and messages that nobody can read.
+//! Messages that come too often, and messages that cannot be parsed.
 
 use super::Scene;
 use anyhow::{Result, ensure};
@@ -36,7 +36,7 @@ pub(super) async fn echo(scene: &mut Scene<'_>) -> Result<()> {
         }
         sleep(Duration::from_millis(500)).await;
     }
-    // Its consumer made anew, the API reads every result again from the start.
+    // With a new consumer the API reads every result again from the start.
     let again = format!(
         "$JS.API.CONSUMER.DELETE.{}.{}",
         streams::RESULTS,
@@ -46,7 +46,7 @@ pub(super) async fn echo(scene: &mut Scene<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Each must end in the dead stream, and hold nobody up.
+/// Each must end in the dead stream, and must not delay other messages.
 pub(super) async fn foreign(scene: &mut Scene<'_>) -> Result<()> {
     let stack = &scene.rig.stack;
     let context = jetstream::new(stack.queue.client().clone());
@@ -66,7 +66,7 @@ pub(super) async fn foreign(scene: &mut Scene<'_>) -> Result<()> {
     while dead(scene).await? < before + sent {
         ensure!(
             started.elapsed() < Duration::from_secs(30),
-            "{sent} messages that nobody can read, {} more in the dead stream",
+            "{sent} messages that cannot be parsed, {} more in the dead stream",
             dead(scene).await? - before
         );
         sleep(Duration::from_millis(200)).await;

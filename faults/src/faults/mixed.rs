@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
-/// They come this often, and each lasts so long.
+/// Interval between two faults, and the duration of each.
 const EACH: Duration = Duration::from_secs(6);
 const TIME: Duration = Duration::from_secs(3);
 /// Faults between two lines that say how it goes.

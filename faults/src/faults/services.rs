@@ -94,7 +94,7 @@ pub(super) async fn api_kill_upload(scene: &mut Scene<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A task that goes on for ten leases is delivered once.
+/// A task that runs for ten leases is delivered once.
 pub(super) async fn long_task(scene: &mut Scene<'_>) -> Result<()> {
     let (rig, leases) = (scene.rig, 10 * ACK_WAIT);
     let id = scene.load.upload(rig, 0).await.context("an upload")?;
@@ -116,7 +116,7 @@ pub(super) async fn long_task(scene: &mut Scene<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Every service is replaced, and the broker and MongoDB are restarted, while files come in: nobody may notice. The object
+/// Every service is replaced, and the broker and MongoDB are restarted, while files come in: clients must not notice. The object
 /// store is left out: alone, it is away for longer than a request's retries.
 pub(super) async fn rolling(scene: &mut Scene<'_>) -> Result<()> {
     let (started, stack) = (Instant::now(), &scene.rig.stack);
@@ -125,7 +125,7 @@ pub(super) async fn rolling(scene: &mut Scene<'_>) -> Result<()> {
         for (next, last) in [(&stack.spare, &stack.api), (&stack.api, &stack.spare)] {
             next.launch(&[])?;
             next.until_ready(READY).await?;
-            // A load balancer sends nobody any more to the one that goes, a moment before it is told to.
+            // A load balancer takes a server out a moment before the server gets SIGTERM.
             stack.front.turn();
             sleep(LEAVE).await;
             let status = last.stop(Duration::from_secs(30)).context("it ran")?;

@@ -8,10 +8,10 @@ use tokio::time::sleep;
 use vidp_common::crash;
 use vidp_contract::Stage;
 
-/// Steps that a job's own way does not come to; what makes them happen is done besides.
+/// Limit for a process to reach the step.
 const LATE: Duration = Duration::from_secs(30);
 
-/// One after the other: the process that takes the step is started anew to die there, and must.
+/// One after the other: the process that takes the step is restarted to crash there, and must crash.
 pub(super) async fn each(scene: &mut Scene<'_>) -> Result<()> {
     let stack = &scene.rig.stack;
     for step in crash::STEPS {

@@ -9,11 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A client goes on so long without getting further, then gives up.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// A client gives up after this time without progress.
+const STALL_LIMIT: Duration = Duration::from_secs(5);
 
 impl Load {
-    /// Uploads one file and gives the job's id if all of it was taken.
+    /// Uploads one file and returns the job's id if the server has all bytes.
     pub async fn upload_resumably(&self, rig: &Rig, sample: usize) -> Option<String> {
         let bytes = &rig.samples[sample].bytes;
         let options = BASE64_STANDARD.encode(rig.samples[sample].options.to_string());
@@ -47,7 +47,7 @@ impl Load {
             let now = answer.and_then(|answer| text(&answer, "upload-offset")?.parse().ok());
             match now {
                 Some(now) if now > offset => (offset, reached) = (now, Instant::now()),
-                _ if reached.elapsed() > PATIENCE => {
+                _ if reached.elapsed() > STALL_LIMIT => {
                     self.unanswered.fetch_add(1, Ordering::Relaxed);
                     return None;
                 }
