@@ -153,7 +153,7 @@ pub async fn processing(State(app): State<Shared>) -> Json<Processing> {
 )]
 pub async fn metrics(State(app): State<Shared>) -> String {
     let broker = async {
-        let asked = app.queue.is_connected().then(|| app.queue.figures());
+        let asked = app.queue.is_connected().then(|| app.queue.metrics());
         tokio::time::timeout(LIMIT, asked?).await.ok()?.ok()
     };
     let record = async { tokio::time::timeout(LIMIT, app.db.ages()).await.ok()?.ok() };
