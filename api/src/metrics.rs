@@ -10,7 +10,7 @@ use axum::{
 };
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use std::time::{Duration, Instant};
-use vidp_common::{metrics::Handle, queue::Figures};
+use vidp_common::{metrics::Handle, queue::QueueMetrics};
 use vidp_contract::{Lane, Stage, streams};
 use vidp_record::db::Ages;
 
@@ -106,9 +106,9 @@ pub fn install() -> Result<Handle> {
 }
 
 /// Sets what the broker said. Without an answer its figures are not numbers, rather than old ones.
-pub fn broker(figures: Option<&Figures>) {
+pub fn broker(figures: Option<&QueueMetrics>) {
     gauge!(BROKER_UP).set(up(figures.is_some()));
-    let number = |of: &dyn Fn(&Figures) -> f64| figures.map_or(f64::NAN, of);
+    let number = |of: &dyn Fn(&QueueMetrics) -> f64| figures.map_or(f64::NAN, of);
     for stage in Stage::ALL {
         for lane in Lane::ALL {
             gauge!(DEPTH, "stage" => stage.as_str(), "lane" => lane.as_str())

@@ -174,7 +174,7 @@ async fn output_is_whole(rig: &Rig, output: &Value, seconds: f64) -> Result<()> 
 async fn empty(rig: &Rig) -> Result<()> {
     let started = Instant::now();
     loop {
-        let figures = rig.stack.queue.figures().await?;
+        let figures = rig.stack.queue.metrics().await?;
         let waiting: u64 = figures.depth.values().sum();
         if waiting == 0 && figures.stranded() == 0 {
             return Ok(());

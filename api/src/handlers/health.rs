@@ -155,7 +155,7 @@ pub async fn processing(State(pipeline): State<Shared>) -> Json<Processing> {
 )]
 pub async fn metrics(State(pipeline): State<Shared>, State(handle): State<Handle>) -> String {
     let broker = async {
-        let asked = pipeline.queue.is_connected().then(|| pipeline.queue.figures());
+        let asked = pipeline.queue.is_connected().then(|| pipeline.queue.metrics());
         tokio::time::timeout(LIMIT, asked?).await.ok()?.ok()
     };
     let record = async { tokio::time::timeout(LIMIT, pipeline.db.ages()).await.ok()?.ok() };

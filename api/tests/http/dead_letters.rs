@@ -143,7 +143,7 @@ async fn a_result_is_applied_once_however_many_send_it_back() {
     let id = job["id"].as_str().unwrap();
     rig.until_job(id, |job| job["status"] == "succeeded").await;
     assert!(list(&rig).await.is_empty());
-    let figures = rig.queue.figures().await.unwrap();
+    let figures = rig.queue.metrics().await.unwrap();
     assert_eq!(figures.streams[streams::RESULTS].messages, 1);
 }
 

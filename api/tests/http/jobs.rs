@@ -350,7 +350,7 @@ async fn a_task_that_the_broker_kept_goes_with_the_tidying() {
     rig.submit(&json!({ "stages": ["scale"] })).await;
     let pulled = rig.pull(Stage::Scale).await;
     rig.succeed(&pulled, json!({})).await;
-    let stored = async || rig.queue.figures().await.unwrap().streams[streams::TASKS].messages;
+    let stored = async || rig.queue.metrics().await.unwrap().streams[streams::TASKS].messages;
     until(async || stored().await == 0).await;
     // As a broker whose disk was full has it: the task was acknowledged, and is in the stream.
     let task = &pulled.task;

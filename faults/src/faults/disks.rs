@@ -111,7 +111,7 @@ pub(super) async fn power_cut(scene: &mut Scene<'_>) -> Result<()> {
 async fn results(scene: &Scene<'_>) -> Result<u64> {
     let started = Instant::now();
     loop {
-        match scene.rig.stack.queue.figures().await {
+        match scene.rig.stack.queue.metrics().await {
             Ok(figures) => return Ok(figures.streams[streams::RESULTS].messages),
             // Our own client has to connect again.
             Err(error) if started.elapsed() > Duration::from_secs(20) => return Err(error.into()),

@@ -75,6 +75,6 @@ pub(super) async fn foreign(scene: &mut Scene<'_>) -> Result<()> {
 }
 
 async fn dead(scene: &Scene<'_>) -> Result<u64> {
-    let figures = scene.rig.stack.queue.figures().await?;
+    let figures = scene.rig.stack.queue.metrics().await?;
     Ok(figures.streams[streams::DEAD].messages)
 }

@@ -15,9 +15,9 @@ async fn the_api_may_manage_all_streams() {
     rig.publish(&task).await;
     let (stage, lane) = (Stage::Detect, Lane::Interactive);
     assert!(rig.queue.holds_task(stage, lane, task.task_id).await.unwrap());
-    let figures = rig.queue.figures().await.unwrap();
-    assert_eq!((figures.depth[&(stage, lane)], figures.stranded()), (1, 0));
-    assert!(figures.streams[streams::TASKS].bytes > 0);
+    let metrics = rig.queue.metrics().await.unwrap();
+    assert_eq!((metrics.depth[&(stage, lane)], metrics.stranded()), (1, 0));
+    assert!(metrics.streams[streams::TASKS].bytes > 0);
     assert_eq!(rig.queue.stored_result(stage, task.task_id).await.unwrap(), None);
     rig.queue.remove_task(stage, lane, task.task_id).await.unwrap();
     assert_eq!(rig.queue.depth(stage, lane).await.unwrap(), 0);
@@ -38,7 +38,7 @@ async fn a_worker_may_not_do_the_work_of_others() {
     assert!(worker.publish_task(Lane::Batch, &task, &trace).await.is_err());
     assert!(worker.lane_consumer(Stage::Scale, Lane::Batch).await.is_err());
     assert!(worker.results_consumer().await.is_err());
-    assert!(worker.figures().await.is_err());
+    assert!(worker.metrics().await.is_err());
     for subject in [
         "$JS.API.STREAM.DELETE.VIDP_TASKS",
         "$JS.API.STREAM.MSG.GET.VIDP_RESULTS",
@@ -51,7 +51,7 @@ async fn a_worker_may_not_do_the_work_of_others() {
     }
     // The inbox of another user.
     let mut inbox = worker.client().subscribe("_INBOX_api.>").await.unwrap();
-    rig.queue.figures().await.unwrap();
+    rig.queue.metrics().await.unwrap();
     let received = tokio::time::timeout(SILENCE, futures_util::StreamExt::next(&mut inbox)).await;
     assert!(!matches!(received, Ok(Some(_))), "{received:?}");
     // No user may delete a stream, not even the API.

@@ -9,11 +9,11 @@ use vidp_contract::{Lane, Stage, streams};
 
 /// Depths of the queues and sizes of the streams, read at nearly the same moment.
 #[derive(Clone, Debug, Default)]
-pub struct Figures {
+pub struct QueueMetrics {
     /// Waiting and running tasks in each lane of each stage: the queue depth, which KEDA calls lag.
     pub depth: BTreeMap<(Stage, Lane), u64>,
     /// The streams by name.
-    pub streams: BTreeMap<&'static str, StreamFigures>,
+    pub streams: BTreeMap<&'static str, StreamMetrics>,
 }
 
 /// Tasks in one lane of a stage, and its idle workers.
@@ -39,7 +39,7 @@ impl Load {
 
 /// Size of a stream.
 #[derive(Clone, Copy, Debug)]
-pub struct StreamFigures {
+pub struct StreamMetrics {
     /// Number of stored messages.
     pub messages: u64,
     /// Number of stored bytes.
@@ -48,7 +48,7 @@ pub struct StreamFigures {
     pub max_bytes: i64,
 }
 
-impl Figures {
+impl QueueMetrics {
     /// Number of tasks that no consumer will deliver: stored tasks minus the sum of the depths.
     ///
     /// The counts are read one after the other, so that a difference for a moment is normal. A lasting one is a fault.
@@ -77,26 +77,26 @@ impl Queue {
     }
 
     /// Reads all metrics of the broker with about ten requests.
-    pub async fn figures(&self) -> Result<Figures, QueueError> {
-        let mut figures = Figures::default();
+    pub async fn metrics(&self) -> Result<QueueMetrics, QueueError> {
+        let mut metrics = QueueMetrics::default();
         for name in streams::ALL {
             let stream = timely("stream", self.jetstream.get_stream(name)).await?;
             let info = stream.cached_info();
             let (state, max_bytes) = (&info.state, info.config.max_bytes);
-            let stream = StreamFigures {
+            let stream = StreamMetrics {
                 messages: state.messages,
                 bytes: state.bytes,
                 max_bytes,
             };
-            figures.streams.insert(name, stream);
+            metrics.streams.insert(name, stream);
         }
         for stage in Stage::ALL {
             for lane in Lane::ALL {
-                figures
+                metrics
                     .depth
                     .insert((stage, lane), self.depth(stage, lane).await?);
             }
         }
-        Ok(figures)
+        Ok(metrics)
     }
 }
