@@ -1,12 +1,18 @@
-//! An API process with a broker, a database and a bucket of its own.
+//! An API process with a separate broker, database and bucket for each test.
 
-use async_nats::jetstream::AckKind;
+mod clients;
+mod guarded;
+mod requests;
+mod worker;
+
+pub use clients::{clients, node, python};
+pub use guarded::Guarded;
+pub use worker::{Pulled, french};
+
 use clap::Parser;
-use futures_util::StreamExt;
-use reqwest::{Client, Response, StatusCode, header, multipart};
-use serde_json::{Value, json};
+use reqwest::{Client, StatusCode, header};
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -16,12 +22,10 @@ use vidp_common::{
     queue::Queue,
     store::Store,
 };
-use vidp_contract::{
-    Lane, Outcome, Output, Progress, Stage, Success, Task, TaskResult, Timings, TraceParent, keys,
-};
+use vidp_contract::{Lane, Stage};
 use vidp_engines::{Mongo, Nats, free_port};
 
-/// Nothing here takes longer, unless it hangs.
+/// Time limit of one step of a test.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
 #[derive(Parser)]
@@ -48,7 +52,12 @@ impl Rig {
         Rig::with(&[]).await
     }
 
-    /// With more settings, which win.
+    /// Starts it with a sweeper that claims no stage during the test. A claim is a revision of the job.
+    pub async fn without_sweeper() -> Rig {
+        Rig::with(&[("VIDP_STALE_SECONDS", "600".to_owned())]).await
+    }
+
+    /// Starts it with additional settings, which override the defaults.
     pub async fn with(more: &[(&'static str, String)]) -> Rig {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
@@ -95,7 +104,7 @@ impl Rig {
         rig
     }
 
-    /// From here on as the owner of this key.
+    /// Sends this key with every later request.
     pub fn with_key(mut self, key: &str) -> Rig {
         let mut headers = header::HeaderMap::new();
         headers.insert(header::AUTHORIZATION, format!("Bearer {key}").parse().unwrap());
@@ -103,7 +112,7 @@ impl Rig {
         self
     }
 
-    /// From here on without a key.
+    /// Sends later requests without a key.
     pub fn without_key(mut self) -> Rig {
         self.http = Client::new();
         self
@@ -118,15 +127,15 @@ impl Rig {
         until(async || self.queue.depth(Stage::Detect, Lane::Batch).await.is_ok()).await;
     }
 
-    /// SIGKILL, as the kernel's memory killer does it.
+    /// Kills the API with SIGKILL, as the kernel does when memory is short.
     pub fn kill_api(&mut self) {
         self.api.kill().unwrap();
         self.api.wait().unwrap();
     }
 
-    /// SIGTERM; gives the exit code.
+    /// Stops the API with SIGTERM; returns the exit code.
     pub fn stop_api(&mut self) -> Option<i32> {
-        // SAFETY: a plain system call on our own child.
+        // SAFETY: a system call on our own child, which has not been waited for.
         unsafe { libc::kill(self.api.id().cast_signed(), libc::SIGTERM) };
         self.api.wait().unwrap().code()
     }
@@ -136,7 +145,14 @@ impl Rig {
         self.ready().await;
     }
 
-    /// A setting of the next start.
+    /// The value of a setting.
+    pub fn setting(&self, name: &str) -> &str {
+        let mut found = self.env.iter().rev();
+        let (_, value) = found.find(|(other, _)| *other == name).expect("it is set");
+        value
+    }
+
+    /// Changes a setting for the next start.
     pub fn set_env(&mut self, name: &'static str, value: Option<&str>) {
         self.env.retain(|(other, _)| *other != name);
         self.env.extend(value.map(|value| (name, value.to_owned())));
@@ -145,127 +161,9 @@ impl Rig {
     pub fn api_is_running(&mut self) -> bool {
         self.api.try_wait().unwrap().is_none()
     }
-
-    pub fn jobs_url(&self) -> String {
-        format!("{}/api/v1/jobs", self.url)
-    }
-
-    pub async fn post_form(&self, options: &Value, bytes: Vec<u8>) -> Response {
-        let file = multipart::Part::bytes(bytes)
-            .file_name("clip.mp4")
-            .mime_str("video/mp4")
-            .unwrap();
-        let form = multipart::Form::new()
-            .text("options", options.to_string())
-            .part("file", file);
-        self.http
-            .post(self.jobs_url())
-            .multipart(form)
-            .send()
-            .await
-            .unwrap()
-    }
-
-    /// Uploads a small file and gives the job.
-    pub async fn submit(&self, options: &Value) -> Value {
-        let answer = self.post_form(options, b"some bytes".to_vec()).await;
-        assert_eq!(answer.status(), StatusCode::ACCEPTED);
-        answer.json().await.unwrap()
-    }
-
-    /// The first page of the jobs that a query such as `?status=failed` gives.
-    pub async fn list(&self, query: &str) -> Vec<Value> {
-        let answer = self
-            .http
-            .get(format!("{}{query}", self.jobs_url()))
-            .send()
-            .await
-            .unwrap();
-        answer.json::<Value>().await.unwrap()["data"]
-            .as_array()
-            .unwrap()
-            .clone()
-    }
-
-    pub async fn job(&self, id: &str) -> Value {
-        let answer = self
-            .http
-            .get(format!("{}/{id}", self.jobs_url()))
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(answer.status(), StatusCode::OK);
-        answer.json().await.unwrap()
-    }
-
-    pub async fn until_job(&self, id: &str, condition: impl Fn(&Value) -> bool) -> Value {
-        until(async || condition(&self.job(id).await)).await;
-        self.job(id).await
-    }
-
-    pub async fn post(&self, id: &str, action: &str) -> Response {
-        self.http
-            .post(format!("{}/{id}/{action}", self.jobs_url()))
-            .send()
-            .await
-            .unwrap()
-    }
-
-    /// Takes the next task of a stage off the queue, as a worker would.
-    pub async fn pull(&self, stage: Stage) -> Pulled {
-        self.pull_from(stage, Lane::Interactive).await
-    }
-
-    pub async fn pull_from(&self, stage: Stage, lane: Lane) -> Pulled {
-        let consumer = self.queue.lane_consumer(stage, lane).await.unwrap();
-        let mut batch = consumer
-            .batch()
-            .max_messages(1)
-            .expires(LIMIT)
-            .messages()
-            .await
-            .unwrap();
-        let message = batch.next().await.expect("a task within the limit").unwrap();
-        let task = serde_json::from_slice(&message.payload).unwrap();
-        Pulled { task, message }
-    }
-
-    /// Publishes a result, as a worker would.
-    pub async fn publish(&self, result: &TaskResult) {
-        let trace = TraceParent::of_job(result.job_id);
-        self.queue.publish_result(result, &trace).await.unwrap();
-    }
-
-    /// Stores an output and answers the task with success.
-    pub async fn succeed(&self, pulled: &Pulled, report: Value) -> TaskResult {
-        let key = keys::output(&pulled.task.output_prefix, Uuid::now_v7(), "out.bin");
-        let path = self.folder.path().join("out.bin");
-        std::fs::write(&path, b"0123456789").unwrap();
-        let stored = self.store.upload(&key, &path, "video/mp4").await.unwrap();
-        let output = Output {
-            name: "out.bin".to_owned(),
-            key,
-            size: stored.size,
-            sha256: stored.sha256,
-            content_type: "video/mp4".to_owned(),
-        };
-        let success = Success {
-            outputs: vec![output],
-            report: report.as_object().unwrap().clone(),
-        };
-        self.answer(pulled, Outcome::Succeeded(success)).await
-    }
-
-    /// Answers the task.
-    pub async fn answer(&self, pulled: &Pulled, outcome: Outcome) -> TaskResult {
-        let result = pulled.result(outcome);
-        self.publish(&result).await;
-        pulled.message.ack_with(AckKind::Ack).await.unwrap();
-        result
-    }
 }
 
-/// One more API process on the same record.
+/// Another API process with the same record.
 pub struct Replica {
     pub url: String,
     process: Child,
@@ -296,117 +194,6 @@ impl Drop for Replica {
     }
 }
 
-/// A file of `tests/clients`.
-pub fn clients(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/clients")
-        .join(name)
-}
-
-/// Python with one of the sets of clients that `scripts/setup.py --checks` installs.
-pub fn python(environment: &str) -> tokio::process::Command {
-    let engines = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.engines");
-    let mut command = tokio::process::Command::new(engines.join(environment).join("bin/python"));
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true);
-    command
-}
-
-/// Node.js with a script that uses the packages of `scripts/npm`.
-pub fn node(script: PathBuf) -> tokio::process::Command {
-    let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.engines/npm/node_modules");
-    let mut command = tokio::process::Command::new("node");
-    command
-        .arg(script)
-        .env("NODE_PATH", packages)
-        .stdin(Stdio::null());
-    command
-}
-
-/// An API that asks for keys.
-pub struct Guarded {
-    pub rig: Rig,
-}
-
-impl Guarded {
-    const ADMIN_KEY: &str =
-        "vidp_0123456789abcdef0123456789abcdef_0123456789abcdef0123456789abcdef0123456789abcdef";
-
-    pub async fn new() -> Guarded {
-        Guarded::with(&[]).await
-    }
-
-    /// With more settings.
-    pub async fn with(more: &[(&'static str, String)]) -> Guarded {
-        let keys = [
-            ("VIDP_AUTH", "keys".to_owned()),
-            (
-                "VIDP_KEY_SECRET",
-                "the tests' own secret, known to nobody".to_owned(),
-            ),
-            ("VIDP_ADMIN_KEY", Guarded::ADMIN_KEY.to_owned()),
-        ];
-        Guarded {
-            rig: Rig::with(&[&keys, more].concat()).await,
-        }
-    }
-
-    /// Asks as the operator.
-    pub async fn admin(&self, method: &str, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
-        let url = format!("{}/api/v1/{path}", self.rig.url);
-        let mut request = self.rig.http.request(method.parse().unwrap(), url);
-        request = request.bearer_auth(Guarded::ADMIN_KEY);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let answer = request.send().await.unwrap();
-        let status = answer.status();
-        (status, answer.json().await.unwrap_or_default())
-    }
-
-    /// A new key's text.
-    pub async fn key(&self, tenant: &str, scopes: &[&str]) -> String {
-        let body = json!({ "name": "test", "tenant": tenant, "scopes": scopes });
-        let (status, made) = self.admin("POST", "keys", Some(&body)).await;
-        assert_eq!(status, StatusCode::CREATED, "{made}");
-        made["key"].as_str().unwrap().to_owned()
-    }
-}
-
-pub struct Pulled {
-    pub task: Task,
-    pub message: async_nats::jetstream::Message,
-}
-
-impl Pulled {
-    pub fn result(&self, outcome: Outcome) -> TaskResult {
-        TaskResult {
-            task_id: self.task.task_id,
-            job_id: self.task.job_id,
-            stage: self.task.work.stage(),
-            attempt: 1,
-            outcome,
-            timings: Timings::default(),
-            worker: "test".to_owned(),
-        }
-    }
-
-    pub fn progress(&self, share: f64) -> Progress {
-        Progress {
-            task_id: self.task.task_id,
-            job_id: self.task.job_id,
-            stage: self.task.work.stage(),
-            attempt: 1,
-            progress: share,
-            phase: "work".to_owned(),
-            speed: Some(2.0),
-            worker: "test".to_owned(),
-        }
-    }
-}
-
 impl Drop for Rig {
     fn drop(&mut self) {
         let _ = self.api.kill();
@@ -427,7 +214,7 @@ fn start(env: &[(&'static str, String)]) -> Child {
         .unwrap()
 }
 
-/// Waits until the condition holds.
+/// Waits until the condition holds; panics after [`LIMIT`].
 pub async fn until(condition: impl AsyncFn() -> bool) {
     let wait = async {
         while !condition().await {
@@ -442,12 +229,4 @@ pub async fn until(condition: impl AsyncFn() -> bool) {
 /// A MongoDB that a test may stop.
 pub fn own_mongo(folder: &Path) -> Mongo {
     Mongo::start(&folder.join("mongo"), 0).unwrap()
-}
-
-/// A report of `detect` that found French.
-pub fn french() -> Value {
-    json!({
-        "language": { "code": "fr", "name": "French" }, "confidence": 0.97,
-        "probabilities": [{ "code": "fr", "probability": 0.97 }], "windows": [], "bytes_read": 10
-    })
 }
