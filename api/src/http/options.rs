@@ -1,22 +1,23 @@
-//! What a client asks for: read strictly and checked before anything is stored.
+//! Job options of a request: read strictly, and checked before anything is stored.
 
 use crate::http::problem::Problem;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 use vidp_contract::{Codec, JobOptions, Timestamp, language_name};
 
-/// Longest options text in bytes.
-pub const MAX_TEXT: usize = 64 << 10;
-/// Longest metadata in bytes of JSON.
+/// Longest options, in bytes of JSON.
+pub(crate) const MAX_TEXT: usize = 64 << 10;
+/// Longest metadata, in bytes of JSON.
 const MAX_METADATA: usize = 16 << 10;
-/// Deepest metadata.
+/// Deepest nesting of metadata.
 const MAX_DEPTH: usize = 20;
-/// Longest external id in characters.
+/// Longest external id, in characters.
 const MAX_EXTERNAL_ID: usize = 256;
 
-/// Reads options; unknown fields are refused, so that a misspelt one is not silently without effect.
-pub fn parse(text: &str) -> Result<JobOptions, Problem> {
-    // serde would also fill a struct from an array.
+/// Parses options; 400 with the reason for invalid ones. Unknown fields are refused, because a misspelt option would
+/// silently have no effect.
+pub(crate) fn parse(text: &str) -> Result<JobOptions, Problem> {
+    // serde also accepts an array for a struct.
     if text.trim_start().starts_with('[') {
         return Err(Problem::invalid("options: expected a JSON object"));
     }
@@ -44,12 +45,15 @@ fn check(options: &JobOptions) -> Result<(), String> {
     }
     let scale = &options.scale;
     distinct("scale.renditions", &scale.renditions)?;
-    let worst = match scale.codec {
+    let max_crf = match scale.codec {
         Codec::H264 | Codec::H265 => 51,
         Codec::Av1 | Codec::Vp9 => 63,
     };
-    ensure(scale.crf <= worst, || {
-        format!("scale.crf must be 0 to {worst} for this codec, not {}", scale.crf)
+    ensure(scale.crf <= max_crf, || {
+        format!(
+            "scale.crf must be 0 to {max_crf} for this codec, not {}",
+            scale.crf
+        )
     })?;
     if let Some(size) = scale.max_size_mb {
         ensure((0.01..=100_000.0).contains(&size), || {
@@ -65,7 +69,7 @@ fn check(options: &JobOptions) -> Result<(), String> {
     }
     for (index, format) in subtitle.formats.iter().enumerate() {
         ensure(!subtitle.formats[..index].contains(format), || {
-            "subtitle.formats: named twice".to_owned()
+            "subtitle.formats names a format twice".to_owned()
         })?;
     }
     let id_length = options.external_id.as_deref().map_or(0, |id| id.chars().count());
@@ -76,8 +80,8 @@ fn check(options: &JobOptions) -> Result<(), String> {
     check_metadata(&options.metadata)
 }
 
-/// What a client may keep with its job.
-pub fn check_metadata(metadata: &Map<String, Value>) -> Result<(), String> {
+/// Checks the metadata that a client stores with its job; returns the reason if it is refused.
+pub(crate) fn check_metadata(metadata: &Map<String, Value>) -> Result<(), String> {
     metadata
         .iter()
         .try_for_each(|(key, value)| storable(key, value, 1))?;
@@ -87,21 +91,21 @@ pub fn check_metadata(metadata: &Map<String, Value>) -> Result<(), String> {
     })
 }
 
-/// How long a client may want its job kept; the settings cut it further.
-pub fn check_retention(days: Option<u32>, until: Option<Timestamp>) -> Result<(), String> {
+/// Checks the retention that a client requests; returns the reason if it is refused. The settings may shorten it.
+pub(crate) fn check_retention(days: Option<u32>, until: Option<Timestamp>) -> Result<(), String> {
     ensure(days.is_none() || until.is_none(), || {
-        "say either retention_days or expires_at".to_owned()
+        "set either retention_days or expires_at, but not both".to_owned()
     })?;
     ensure(days != Some(0), || "retention_days must be at least 1".to_owned())
 }
 
-/// What MongoDB's documents cannot hold.
+/// Checks that MongoDB can store a value of the metadata.
 fn storable(key: &str, value: &Value, depth: usize) -> Result<(), String> {
     ensure(!key.contains('\0'), || {
-        "metadata: a name with a NUL character".to_owned()
+        "metadata contains a name with a NUL character".to_owned()
     })?;
     ensure(depth <= MAX_DEPTH, || {
-        format!("metadata is nested deeper than {MAX_DEPTH}")
+        format!("metadata is nested deeper than {MAX_DEPTH} levels")
     })?;
     match value {
         Value::Object(map) => map
@@ -115,15 +119,15 @@ fn storable(key: &str, value: &Value, depth: usize) -> Result<(), String> {
     }
 }
 
-fn ensure(good: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
-    if good { Ok(()) } else { Err(otherwise()) }
+fn ensure(holds: bool, reason: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(reason()) }
 }
 
 fn distinct<T: Eq + std::hash::Hash>(field: &str, values: &[T]) -> Result<(), String> {
     ensure(!values.is_empty(), || format!("{field} must not be empty"))?;
     let different: HashSet<_> = values.iter().collect();
     ensure(different.len() == values.len(), || {
-        format!("{field}: named twice")
+        format!("{field} names a value twice")
     })
 }
 
@@ -145,10 +149,13 @@ mod tests {
 
     fn check(text: &str, expected: &str) {
         match parse(text) {
-            Ok(_) => assert_eq!(expected, "", "{text} was taken"),
+            Ok(_) => assert_eq!(expected, "", "{text} was accepted"),
             Err(problem) => {
-                let told = format!("{problem:?}");
-                assert!(!expected.is_empty() && told.contains(expected), "{text}: {told}");
+                let problem = format!("{problem:?}");
+                assert!(
+                    !expected.is_empty() && problem.contains(expected),
+                    "{text}: {problem}"
+                );
             }
         }
     }
@@ -173,7 +180,7 @@ mod tests {
         check(r#"{"stage":["detect"]}"#, "unknown field \\\"stage\\\"");
         check(r#"{"scale":{"codecs":"h264"}}"#, "scale.codecs");
         check(r#"{"stages":[]}"#, "stages must not be empty");
-        check(r#"{"stages":["scale","scale"]}"#, "named twice");
+        check(r#"{"stages":["scale","scale"]}"#, "twice");
         check(r#"{"stages":["burn"]}"#, "unknown variant");
         check(r#"{"detect":{"duration":0}}"#, "detect.duration");
         check(r#"{"detect":{"expected_languages":["xx"]}}"#, "unknown language");
@@ -205,7 +212,7 @@ mod tests {
         "subtitle":{"formats":["vtt"]},"external_id":"ü","metadata":{"a":{"$b.c":[1,-2,3.5,null,true]}},
         "expires_at":"2031-02-03T04:05:06Z"}"#;
 
-    /// JSON as somebody might write it who wants to do harm.
+    /// JSON as an attacker might send it.
     fn json() -> impl Strategy<Value = Value> {
         let name = prop_oneof![
             "\\PC{0,6}",
@@ -248,21 +255,21 @@ mod tests {
         })
     }
 
-    /// What is taken is what MongoDB gives back.
-    fn storable_when_taken(text: &str) {
+    /// Accepted options survive a round trip through BSON.
+    fn storable_if_accepted(text: &str) {
         let Ok(options) = parse(text) else { return };
         let id = uuid::Uuid::now_v7();
         let now = vidp_record::time::DateTime::now();
         let (tenant, name) = ("t".to_owned(), "a".to_owned());
         let job = Job::uploading(id, tenant, options, name.clone(), name, now);
-        let bytes = bson::serialize_to_vec(&job).expect("it can be stored");
-        let back: Job = bson::deserialize_from_slice(&bytes).expect("it can be read");
+        let bytes = bson::serialize_to_vec(&job).expect("the job can be stored");
+        let back: Job = bson::deserialize_from_slice(&bytes).expect("the job can be read");
         assert_eq!(back.options, job.options, "{text}");
         assert_eq!(back.metadata, job.metadata, "{text}");
     }
 
     #[test]
-    fn what_looks_like_extended_json_is_kept_as_it_is() {
+    fn metadata_that_resembles_extended_json_is_stored_unchanged() {
         for odd in [
             r#"{"$oid":"5f0000000000000000000000"}"#,
             r#"{"$date":"2031-02-03T04:05:06Z"}"#,
@@ -275,8 +282,8 @@ mod tests {
             r#"{"$undefined":true}"#,
             r#"{"$minKey":1}"#,
         ] {
-            storable_when_taken(&format!(r#"{{"metadata":{{"k":{odd},"l":[{odd}]}}}}"#));
-            storable_when_taken(&format!(r#"{{"metadata":{odd}}}"#));
+            storable_if_accepted(&format!(r#"{{"metadata":{{"k":{odd},"l":[{odd}]}}}}"#));
+            storable_if_accepted(&format!(r#"{{"metadata":{odd}}}"#));
         }
     }
 
@@ -294,13 +301,13 @@ mod tests {
                     _ => { bytes.remove(place); }
                 }
             }
-            storable_when_taken(&String::from_utf8_lossy(&bytes));
+            storable_if_accepted(&String::from_utf8_lossy(&bytes));
         }
 
         #[test]
         fn random_json_is_refused_or_stored(value in json()) {
-            storable_when_taken(&value.to_string());
-            storable_when_taken(&serde_json::json!({ "metadata": value, "lane": "batch" }).to_string());
+            storable_if_accepted(&value.to_string());
+            storable_if_accepted(&serde_json::json!({ "metadata": value, "lane": "batch" }).to_string());
         }
     }
 }
