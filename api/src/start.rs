@@ -89,7 +89,7 @@ pub async fn run(config: ApiConfig) -> Result<()> {
     Ok(())
 }
 
-/// Waits for a task that ends before the shutdown. Returns nothing while all of them run.
+/// Waits for a task that ends before the shutdown. Never returns while all tasks run.
 async fn unexpected_end(tasks: &mut JoinSet<()>, shutdown: &CancellationToken) -> Result<(), JoinError> {
     loop {
         match tasks.join_next().await {

@@ -30,7 +30,7 @@ pub(crate) struct Rate<K: Hash + Eq + Clone> {
 }
 
 impl<K: Hash + Eq + Clone> Rate<K> {
-    /// Allows `limit` requests per minute, all of them at once if necessary; 0 means no limit.
+    /// Allows `limit` requests per minute, also in one burst; 0 means no limit.
     pub(crate) fn per_minute(limit: u32) -> Self {
         let limiter = |limit| {
             let limiter = RateLimiter::keyed(Quota::per_minute(limit));

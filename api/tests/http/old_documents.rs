@@ -23,6 +23,14 @@ use vidp_record::db::Db;
 /// When the system of the fixtures was stopped: 2026-01-01T00:00:00Z, in milliseconds.
 const STOPPED: i64 = 1_767_225_600_000;
 const SECRET: &str = "the secret of the stored fixtures";
+const LIVE_KEY: &str =
+    "vidp_01a22725a93777aea26b1c8bce24bc31_40ac203849ef2b9b53d029edac329dab39fd946bf4bf5ff4";
+const REPLACED_KEY: &str =
+    "vidp_01a22725a9467487bf1af6bdacab4e3a_b772fb0baeaa6d62dda024793642e58e806e7f8334df1748";
+const REPLACEMENT_KEY: &str =
+    "vidp_01a22725a94f7060b79989b0b7b02340_00b8faffb8f6044e58b3aba1b69200ebc9b53edab7ae97c5";
+const REVOKED_KEY: &str =
+    "vidp_01a22725a9577225bd074ca31005b85a_632e5ecd4288382cdb5aed1dd7b1e25322ee254f0bd557c8";
 const FILM: &[u8] = b"some bytes";
 const OUTPUT: &[u8] = b"0123456789";
 /// Jobs that this release runs to success.
@@ -61,8 +69,10 @@ impl Documents {
         let shift = DateTime::now().timestamp_millis() - STOPPED;
         let read = |text| {
             let mut documents: Vec<Document> = serde_json::from_str(text).unwrap();
-            for (_, value) in documents.iter_mut().flatten() {
-                move_times(value, shift);
+            for document in &mut documents {
+                document
+                    .iter_mut()
+                    .for_each(|(_, value)| move_times(value, shift));
             }
             documents
         };
@@ -74,7 +84,7 @@ impl Documents {
         let mut documents = self.0.get_mut(collection).unwrap().iter_mut();
         let found = documents.find(|document| {
             let options = document.get_document("options").unwrap();
-            options.get_str("external_id") == Ok(external_id)
+            options.get_str("external_id").is_ok_and(|id| id == external_id)
         });
         found.unwrap_or_else(|| panic!("{external_id} is not among the {collection}"))
     }
@@ -162,8 +172,10 @@ async fn restore_objects(rig: &Rig, documents: &mut Documents, receiver: &Receiv
     for name in ["tus-open", "tus-left"] {
         let id = documents.id("files", name);
         rig.store.put(&keys::tail(id, 5), FILM[..5].into()).await.unwrap();
-        let opened = Multipart::start(&rig.store, &keys::source(id), "video/mp4", 1000);
-        let opened = opened.await.unwrap();
+        let key = keys::source(id);
+        let opened = Multipart::start(&rig.store, &key, "video/mp4", 1000)
+            .await
+            .unwrap();
         documents
             .of("files", name)
             .insert("upload_id", opened.upload_id());
@@ -186,7 +198,7 @@ async fn restore_objects(rig: &Rig, documents: &mut Documents, receiver: &Receiv
     lost
 }
 
-/// Moves the times that would come days later to this moment.
+/// Moves the times of later work to the present, so that the test does not wait for minutes or days.
 fn let_time_pass(documents: &mut Documents) {
     let now = DateTime::now();
     for (collection, name, field) in [
@@ -199,11 +211,22 @@ fn let_time_pass(documents: &mut Documents) {
         assert!(document.get_datetime(field).is_ok(), "{name} has no {field}");
         document.insert(field, now);
     }
+    for name in ["tus-complete", "tus-inserted"] {
+        documents.of("files", name).insert("finish_at", now);
+    }
+    for job in documents.0.get_mut("jobs").unwrap() {
+        let stages = job.get_document_mut("stages").unwrap();
+        for (_, stage) in stages.iter_mut() {
+            if let Ok(dispatch) = stage.as_document_mut().unwrap().get_document_mut("dispatch") {
+                dispatch.insert("next_at", now);
+            }
+        }
+    }
     let direct = documents.of("jobs", "direct-left").get_document_mut("direct");
     direct.unwrap().insert("expires_at", now);
 }
 
-/// The result of a worker that went on working while the API was replaced.
+/// The result of a worker that kept running while the API was replaced.
 fn late_result(documents: &mut Documents) -> TaskResult {
     let job_id = documents.id("jobs", "running");
     let stages = documents.of("jobs", "running").get_document("stages").unwrap();
