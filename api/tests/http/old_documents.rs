@@ -255,15 +255,15 @@ struct Upgraded {
 
 impl Upgraded {
     async fn start(receiver: &mut Receiver) -> Upgraded {
-        let guarded = Guarded::with(&[
+        let settings = [
             ("VIDP_KEY_SECRET", SECRET.to_owned()),
             ("VIDP_OUTBOUND_ALLOW", "127.0.0.1/32".to_owned()),
             ("VIDP_FETCH_URLS", "true".to_owned()),
             ("VIDP_SOURCE_BUCKETS", "films/{tenant}/".to_owned()),
             ("VIDP_TIDY_SECONDS", "1".to_owned()),
             ("VIDP_WEBHOOK_RETRY_SECONDS", ["1"; 30].join(",")),
-        ]);
-        let mut rig = guarded.await.rig.with_key(LIVE_KEY);
+        ];
+        let mut rig = Guarded::with(&settings).await.rig.with_key(LIVE_KEY);
         rig.kill_api();
         let mut documents = Documents::load();
         let secrets = documents.0["webhooks"][0].get_array("secrets").unwrap();
