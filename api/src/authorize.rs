@@ -1,4 +1,4 @@
-//! Who asks, and what for: every route of `/api/v1` needs a scope, and every client sees its own tenant alone.
+//! Authentication and authorization: every route of `/api/v1` requires a scope, and a client sees only its own tenant.
 
 use crate::{
     auth::{Caller, keys},
@@ -15,8 +15,10 @@ use axum::{
 };
 use vidp_record::api_key::Scope;
 
-/// Middleware of the routes that need a scope: lets in whoever has it, and tells the handler who it is.
-pub async fn authorize(
+/// Middleware of the routes that require a scope. Refuses callers without it, and passes the [`Caller`] to the handler.
+///
+/// It also counts requests and failed authentications, and writes the `RateLimit` fields.
+pub(crate) async fn authorize(
     State((state, scope)): State<(AppState, Scope)>,
     mut request: Request,
     next: Next,
@@ -45,22 +47,24 @@ pub async fn authorize(
     response
 }
 
+/// Identifies the caller, and checks that its key has the scope.
 async fn identify(state: &AppState, headers: &HeaderMap, scope: Scope) -> Result<Caller, Problem> {
     let caller = match state.config.auth {
         AuthMode::Off => Caller::local(),
-        AuthMode::Keys => keys::caller(&state.keys, &state.pipeline, shown_key(headers)?).await?,
+        AuthMode::Keys => keys::caller(&state.keys, &state.pipeline, sent_key(headers)?).await?,
     };
     if caller.scopes.contains(&scope) {
         return Ok(caller);
     }
     Err(Problem::new(
         Code::InsufficientScope,
-        format!("this needs a key with the scope {}", scope.as_str()),
+        format!("this request requires a key with the scope {}", scope.as_str()),
     ))
 }
 
-/// The key of `Authorization: Bearer` (RFC 6750 §2.1) or of `X-Api-Key`. Never one in the URL, which ends up in logs.
-fn shown_key(headers: &HeaderMap) -> Result<&str, Problem> {
+/// Reads the key from `Authorization: Bearer` (RFC 6750 §2.1) or `X-Api-Key`. A key in the URL is ignored, because URLs
+/// are logged.
+fn sent_key(headers: &HeaderMap) -> Result<&str, Problem> {
     let text = |name| {
         headers
             .get(name)
@@ -73,12 +77,12 @@ fn shown_key(headers: &HeaderMap) -> Result<&str, Problem> {
     bearer.or_else(|| text("x-api-key")).ok_or_else(|| {
         Problem::new(
             Code::Unauthenticated,
-            "send your API key: `Authorization: Bearer vidp_...`",
+            "an API key is required: send `Authorization: Bearer vidp_...`",
         )
     })
 }
 
-/// Says how to get in (RFC 9110 §11.6.1, RFC 6750 §3).
+/// Adds the `WWW-Authenticate` challenge to a 401 or 403 (RFC 9110 §11.6.1, RFC 6750 §3).
 fn challenge(problem: Problem, scope: Scope) -> Response {
     let challenge = match problem.code() {
         Code::Unauthenticated => "Bearer realm=\"vidp\"".to_owned(),
@@ -104,11 +108,11 @@ mod tests {
         for (name, value) in headers {
             map.insert(*name, HeaderValue::from_static(value));
         }
-        assert_eq!(shown_key(&map).ok(), expected, "{headers:?}");
+        assert_eq!(sent_key(&map).ok(), expected, "{headers:?}");
     }
 
     #[test]
-    fn a_key_comes_in_one_of_two_headers() {
+    fn the_key_is_read_from_either_header() {
         check(&[("authorization", "Bearer vidp_a_b")], Some("vidp_a_b"));
         check(&[("authorization", "bearer  vidp_a_b")], Some("vidp_a_b"));
         check(&[("x-api-key", "vidp_a_b")], Some("vidp_a_b"));

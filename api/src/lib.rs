@@ -1,14 +1,15 @@
-//! The VidP API: HTTP alone. It accepts uploads, answers polls and hands out outputs; what happens to a job is the
-//! business of `vidp_pipeline`, what is stored of it that of `vidp_record`.
+//! The VidP API: uploads, polls and outputs over HTTP.
 //!
-//! * [`router`]: every URL with the scope that it needs. [`authorize`]: the middleware that asks for it.
+//! This crate contains the HTTP layer only. `vidp_pipeline` moves jobs forward, and `vidp_record` stores them.
+//!
+//! * [`router`]: every URL with its required scope. [`authorize`]: the middleware that checks the scope.
 //! * `handlers`: one folder per area, one file per operation or small group of operations.
 //! * `http`: bodies, cursors, problems, digests, idempotency keys and extractors, shared by the handlers.
-//! * `auth`, `limits`: who calls, and how much one caller may use.
-//! * `openapi`: the document that is built from the handlers' annotations.
+//! * `auth`, `limits`: the caller of a request, and the limits of each caller.
+//! * `openapi`: the OpenAPI document, built from the handlers' annotations.
 //!
-//! To add an operation: write its handler with `#[utoipa::path]`, and name its URL in [`router`]. A handler takes the
-//! parts of [`state::AppState`] that it uses, and the caller's own documents by [`http::extract::Owned`].
+//! To add an operation, write its handler with `#[utoipa::path]` and add its URL to [`router`]. A handler accepts the parts
+//! of [`state::AppState`] that it uses, and loads the caller's documents through [`http::extract::Owned`].
 
 mod auth;
 mod authorize;

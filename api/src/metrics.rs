@@ -1,4 +1,4 @@
-//! The API's figures for Prometheus. Every name is declared here.
+//! Prometheus metrics of the API. The names of the pipeline's metrics are in `vidp_pipeline::metrics`.
 
 use anyhow::Result;
 use axum::{
@@ -29,21 +29,21 @@ const UPLOAD_SECONDS: &str = "vidp_upload_seconds";
 const REQUESTS: &str = "vidp_http_requests_total";
 const REQUEST_SECONDS: &str = "vidp_http_request_seconds";
 
-/// From a status poll to a long poll.
+/// Seconds, from a status poll to a long poll.
 const REQUEST_BUCKETS: [f64; 9] = [0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
-/// From a clip on a fast line to a film on a slow one.
+/// Seconds, from a clip on a fast connection to a film on a slow one.
 const UPLOAD_BUCKETS: [f64; 8] = [0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1200.0, 3600.0];
 
-/// What became of an upload.
+/// The outcome of an upload; a label of `vidp_uploads_total`.
 #[derive(Clone, Copy, Debug)]
-pub enum Upload {
-    /// It is a job now.
+pub(crate) enum Upload {
+    /// The upload became a job.
     Accepted,
-    /// It had been made a job before, by a request with the same idempotency key.
+    /// An earlier request with the same idempotency key had already made the job.
     Replayed,
-    /// It was answered with an error.
+    /// The upload was answered with an error.
     Refused,
-    /// Its client hung up.
+    /// The client closed the connection.
     Broken,
 }
 
@@ -65,38 +65,35 @@ impl Upload {
     }
 }
 
-/// Makes the recorder, describes the figures and creates the counters at zero.
-pub fn install() -> Result<Handle> {
+/// Installs the recorder, describes the metrics and creates the counters at zero.
+///
+/// # Errors
+/// A recorder is already installed.
+pub(crate) fn install() -> Result<Handle> {
     let handle = vidp_common::metrics::install(&[
         (REQUEST_SECONDS, &REQUEST_BUCKETS),
         (UPLOAD_SECONDS, &UPLOAD_BUCKETS),
     ])?;
     describe_gauge!(DEPTH, "Tasks waiting or running in a lane of a stage");
-    describe_gauge!(
-        OLDEST_WAITING,
-        "Seconds that the oldest queued stage has been waiting"
-    );
-    describe_gauge!(
-        OLDEST_JOB,
-        "Seconds since the oldest job that has not ended was created"
-    );
+    describe_gauge!(OLDEST_WAITING, "Seconds that the oldest queued stage has waited");
+    describe_gauge!(OLDEST_JOB, "Seconds since the oldest open job was created");
     describe_gauge!(STRANDED, "Tasks in the stream that no consumer will deliver");
     describe_gauge!(DEAD, "Messages in the dead stream");
     describe_gauge!(STREAM_BYTES, "Bytes stored in a stream");
-    describe_gauge!(STREAM_LIMIT, "Most bytes that a stream takes");
+    describe_gauge!(STREAM_LIMIT, "Maximum bytes of a stream");
     describe_gauge!(
         BROKER_UP,
-        "1 when the broker answered this scrape; its figures are NaN otherwise"
+        "1 when the broker answered this scrape; otherwise its metrics are NaN"
     );
     describe_gauge!(
         MONGODB_UP,
-        "1 when MongoDB answered this scrape; its figures are NaN otherwise"
+        "1 when MongoDB answered this scrape; otherwise its metrics are NaN"
     );
     describe_counter!(UPLOADS, "Uploads ended, by outcome");
     describe_counter!(UPLOAD_BYTES, "Bytes of uploads that became a job");
-    describe_histogram!(UPLOAD_SECONDS, "Seconds that uploads took that became a job");
+    describe_histogram!(UPLOAD_SECONDS, "Duration in seconds of uploads that became a job");
     describe_counter!(REQUESTS, "HTTP requests answered, by route");
-    describe_histogram!(REQUEST_SECONDS, "Seconds until the head of the answer, by route");
+    describe_histogram!(REQUEST_SECONDS, "Seconds until the response headers, by route");
     for outcome in Upload::ALL {
         counter!(UPLOADS, "outcome" => outcome.as_str()).absolute(0);
     }
@@ -105,29 +102,28 @@ pub fn install() -> Result<Handle> {
     Ok(handle)
 }
 
-/// Sets what the broker said. Without an answer its figures are not numbers, rather than old ones.
-pub fn broker(figures: Option<&QueueMetrics>) {
-    gauge!(BROKER_UP).set(up(figures.is_some()));
-    let number = |of: &dyn Fn(&QueueMetrics) -> f64| figures.map_or(f64::NAN, of);
+/// Sets the broker's metrics. Without an answer they become NaN, because the old values would be misleading.
+pub(crate) fn broker(queue: Option<&QueueMetrics>) {
+    gauge!(BROKER_UP).set(up(queue.is_some()));
+    let number = |read: &dyn Fn(&QueueMetrics) -> f64| queue.map_or(f64::NAN, read);
     for stage in Stage::ALL {
         for lane in Lane::ALL {
             gauge!(DEPTH, "stage" => stage.as_str(), "lane" => lane.as_str())
-                .set(number(&|figures| figures.depth[&(stage, lane)] as f64));
+                .set(number(&|queue| queue.depth[&(stage, lane)] as f64));
         }
     }
     for stream in streams::ALL {
-        gauge!(STREAM_BYTES, "stream" => stream).set(number(&|figures| figures.streams[stream].bytes as f64));
-        gauge!(STREAM_LIMIT, "stream" => stream)
-            .set(number(&|figures| figures.streams[stream].max_bytes as f64));
+        gauge!(STREAM_BYTES, "stream" => stream).set(number(&|queue| queue.streams[stream].bytes as f64));
+        gauge!(STREAM_LIMIT, "stream" => stream).set(number(&|queue| queue.streams[stream].max_bytes as f64));
     }
-    gauge!(STRANDED).set(number(&|figures| figures.stranded() as f64));
-    gauge!(DEAD).set(number(&|figures| figures.streams[streams::DEAD].messages as f64));
+    gauge!(STRANDED).set(number(&|queue| queue.stranded() as f64));
+    gauge!(DEAD).set(number(&|queue| queue.streams[streams::DEAD].messages as f64));
 }
 
-/// Sets what the record said, in seconds; 0 when nothing waits, not a number without an answer.
-pub fn record(ages: Option<&Ages>) {
+/// Sets the metrics of the record, in seconds: 0 when no job waits, and NaN when MongoDB does not answer.
+pub(crate) fn record(ages: Option<&Ages>) {
     gauge!(MONGODB_UP).set(up(ages.is_some()));
-    let seconds = |of: &dyn Fn(&Ages) -> Duration| ages.map_or(f64::NAN, |ages| of(ages).as_secs_f64());
+    let seconds = |read: &dyn Fn(&Ages) -> Duration| ages.map_or(f64::NAN, |ages| read(ages).as_secs_f64());
     for stage in Stage::ALL {
         gauge!(OLDEST_WAITING, "stage" => stage.as_str()).set(seconds(&|ages| ages.waiting[&stage]));
     }
@@ -138,35 +134,38 @@ fn up(up: bool) -> f64 {
     if up { 1.0 } else { 0.0 }
 }
 
-/// Watches one upload. Unless told otherwise its client has hung up: the handler was dropped with it.
-pub struct UploadWatch {
+/// Counts one upload when it is dropped.
+///
+/// Without a call of another method the outcome is [`Upload::Broken`]: the handler is dropped when its client closes the
+/// connection.
+pub(crate) struct UploadWatch {
     started: Instant,
     outcome: Upload,
 }
 
 impl UploadWatch {
-    /// Begins.
-    pub fn start() -> Self {
+    /// Starts to measure.
+    pub(crate) fn start() -> Self {
         UploadWatch {
             started: Instant::now(),
             outcome: Upload::Broken,
         }
     }
 
-    /// The upload became a job; `bytes` of its source.
-    pub fn accepted(&mut self, bytes: u64) {
+    /// The upload became a job with a source of `bytes`.
+    pub(crate) fn accepted(&mut self, bytes: u64) {
         self.outcome = Upload::Accepted;
         counter!(UPLOAD_BYTES).increment(bytes);
         histogram!(UPLOAD_SECONDS).record(self.started.elapsed().as_secs_f64());
     }
 
-    /// An earlier request with the same idempotency key had made the job.
-    pub fn replayed(&mut self) {
+    /// An earlier request with the same idempotency key had already made the job.
+    pub(crate) fn replayed(&mut self) {
         self.outcome = Upload::Replayed;
     }
 
     /// The upload was answered with an error.
-    pub fn refused(&mut self) {
+    pub(crate) fn refused(&mut self) {
         self.outcome = Upload::Refused;
     }
 }
@@ -177,8 +176,8 @@ impl Drop for UploadWatch {
     }
 }
 
-/// Counts and times every answer by its route, never by its path, which has ids in it.
-pub async fn observe(request: Request, next: Next) -> Response<Body> {
+/// Middleware that counts and measures every response by its route. Paths contain ids, so they are not used as labels.
+pub(crate) async fn observe(request: Request, next: Next) -> Response<Body> {
     let route = request
         .extensions()
         .get::<MatchedPath>()
@@ -192,7 +191,7 @@ pub async fn observe(request: Request, next: Next) -> Response<Body> {
     response
 }
 
-/// A client may send any word as its method; each would be a series of its own, for ever.
+/// Returns the label of a method. A client may send any word as its method, and each label would be a new time series.
 fn method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

@@ -1,4 +1,4 @@
-//! The OpenAPI document as a whole, which needs every route.
+//! Tests of the whole OpenAPI document. They need every route.
 
 use crate::router;
 use serde_json::Value;
@@ -33,7 +33,7 @@ fn every_operation_is_described() {
     for (place, operation) in operations(&document) {
         assert!(
             names.insert(operation["operationId"].as_str().unwrap()),
-            "{place}: its operationId is taken"
+            "{place}: another operation has this operationId"
         );
         for field in ["summary", "description"] {
             assert!(

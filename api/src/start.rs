@@ -1,4 +1,4 @@
-//! How the API process starts and ends.
+//! Starts the API process, and ends it at SIGTERM.
 
 use crate::{
     auth::keys::Keys,
@@ -18,15 +18,18 @@ use vidp_common::{LogOnce, queue::Queue, service, store::Store};
 use vidp_pipeline::{Pipeline, Settings, Shared, fetch, results, sweeper, webhooks};
 use vidp_record::{changes::Changes, db::Db, plan::Times};
 
-/// Commits in progress may take this long after the signal.
-const COMMIT_LIMIT: Duration = Duration::from_secs(10);
-/// Pause between tries of something that must succeed some time.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Time limit for each kind of background work that is in progress at the shutdown.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
+/// Pause between two attempts to prepare a dependency.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Runs the API until SIGTERM. Dependencies need not be up yet: requests are answered 503 until they are.
+/// Runs the API until SIGTERM. While a dependency is down, requests that need it receive 503.
+///
+/// # Errors
+/// A setting is invalid, the address cannot be bound, or a background loop ended before the shutdown.
 pub async fn run(config: ApiConfig) -> Result<()> {
     config.validate()?;
-    give_back_large_buffers();
+    unmap_freed_parts();
     let shutdown = service::shutdown_signal()?;
     let listener = service::bind(config.bind).await?;
     let pipeline = Arc::new(Pipeline {
@@ -49,9 +52,9 @@ pub async fn run(config: ApiConfig) -> Result<()> {
         config: Arc::new(config),
     };
     tokio::spawn(prepare(pipeline.clone()));
-    let mut endless = JoinSet::new();
-    endless.spawn(pipeline.changes.clone().follow(pipeline.db.clone()));
-    endless.spawn(results::follow_progress(pipeline.clone()));
+    let mut listeners = JoinSet::new();
+    listeners.spawn(pipeline.changes.clone().follow(pipeline.db.clone()));
+    listeners.spawn(results::follow_progress(pipeline.clone()));
     let mut loops = JoinSet::new();
     loops.spawn(results::follow_results(pipeline.clone()));
     loops.spawn(sweeper::run(pipeline.clone()));
@@ -60,8 +63,8 @@ pub async fn run(config: ApiConfig) -> Result<()> {
     tracing::info!(address = %listener.local_addr()?, "listening");
     let died = async {
         tokio::select! {
-            ended = early(&mut endless, &shutdown) => ended,
-            ended = early(&mut loops, &shutdown) => ended,
+            ended = unexpected_end(&mut listeners, &shutdown) => ended,
+            ended = unexpected_end(&mut loops, &shutdown) => ended,
         }
     };
     let serving = service::serve(
@@ -72,22 +75,22 @@ pub async fn run(config: ApiConfig) -> Result<()> {
     );
     tokio::select! {
         () = serving => {}
-        // A replica that answers requests and applies no results would never be restarted.
-        ended = died => bail!("a loop of the API has ended: {ended:?}"),
+        // Without this exit, a replica that answers requests but applies no results would never be restarted.
+        ended = died => bail!("a background loop of the API ended unexpectedly: {ended:?}"),
     }
-    let _ = tokio::time::timeout(COMMIT_LIMIT, loops.join_all()).await;
+    let _ = tokio::time::timeout(SHUTDOWN_LIMIT, loops.join_all()).await;
     pipeline.tasks.close();
-    if tokio::time::timeout(COMMIT_LIMIT, pipeline.tasks.wait())
+    if tokio::time::timeout(SHUTDOWN_LIMIT, pipeline.tasks.wait())
         .await
         .is_err()
     {
-        tracing::warn!("some commits did not end in time; the sweeper of another process finishes them");
+        tracing::warn!("background work did not end in time; the sweeper of another process finishes it");
     }
     Ok(())
 }
 
-/// The end of a task that goes on until the shutdown, if it comes before.
-async fn early(tasks: &mut JoinSet<()>, shutdown: &CancellationToken) -> Result<(), JoinError> {
+/// Waits for a task that ends before the shutdown. Never returns while all tasks run.
+async fn unexpected_end(tasks: &mut JoinSet<()>, shutdown: &CancellationToken) -> Result<(), JoinError> {
     loop {
         match tasks.join_next().await {
             Some(ended) if !shutdown.is_cancelled() => return ended,
@@ -97,18 +100,20 @@ async fn early(tasks: &mut JoinSet<()>, shutdown: &CancellationToken) -> Result<
     }
 }
 
-/// glibc learns from the first part of an upload that is freed to keep buffers of that size in its heaps, where they
-/// fragment: eight uploads at once then hold twice what they use. With a fixed threshold each part is a mapping of
-/// its own, and goes back to the system when it is sent.
-fn give_back_large_buffers() {
-    // SAFETY: sets a number inside the allocator, which takes its own lock.
+/// Makes glibc return the buffer of each sent upload part to the system.
+///
+/// By default, glibc raises its threshold when the first part is freed and then holds buffers of that size in its heaps,
+/// which fragment: eight concurrent uploads hold twice the memory that they use. With a fixed threshold each part is a
+/// separate mapping, which is unmapped when it is freed.
+fn unmap_freed_parts() {
+    // SAFETY: sets a number inside the allocator, which holds its lock meanwhile.
     #[cfg(target_env = "gnu")]
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 20);
     }
 }
 
-/// Brings the dependencies to the shape that VidP needs, each as soon as it is up.
+/// Creates the bucket, the indexes and the streams, each as soon as its server is up.
 async fn prepare(pipeline: Shared) {
     let bucket = until_done("the bucket", || pipeline.store.ensure_bucket());
     let indexes = until_done("the indexes", || pipeline.db.ensure_indexes());
@@ -116,21 +121,21 @@ async fn prepare(pipeline: Shared) {
     tokio::join!(bucket, indexes, streams);
 }
 
-/// Retries `work` until it succeeds; the first failure is logged, and the success after it.
+/// Retries `work` until it succeeds. Logs the first failure and the recovery.
 async fn until_done<E: Display, F: Future<Output = Result<(), E>>>(what: &str, mut work: impl FnMut() -> F) {
     let mut outage = LogOnce::default();
     while let Err(error) = work().await {
         if outage.first_failure() {
-            tracing::warn!("waiting for {what}: {error}");
+            tracing::warn!("{what} could not be prepared; retrying: {error}");
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(RETRY_PAUSE).await;
     }
     if outage.recovered() {
-        tracing::info!("{what}: done");
+        tracing::info!("{what} prepared");
     }
 }
 
-/// The settings of the pipeline.
+/// Derives the pipeline's settings from those of the API.
 fn settings(config: &ApiConfig) -> Settings {
     Settings {
         times: Times {

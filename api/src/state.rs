@@ -1,4 +1,4 @@
-//! The state behind the routes. A handler takes the parts that it uses, by `State<…>`.
+//! State shared by the routes. A handler requests the parts that it uses with `State<…>`.
 
 use crate::{auth::keys::Keys, config::ApiConfig, limits::Limits};
 use axum::extract::FromRef;
@@ -7,26 +7,26 @@ use vidp_common::{metrics::Handle, queue::Queue, store::Store};
 use vidp_pipeline::Shared;
 use vidp_record::{changes::Changes, db::Db};
 
-/// Everything that some handler needs. Cheap to clone.
+/// State shared by all handlers. Cheap to clone.
 #[derive(Clone)]
-pub struct AppState {
-    /// What happens to jobs.
-    pub pipeline: Shared,
-    /// The settings.
-    pub config: Arc<ApiConfig>,
-    /// API keys.
-    pub keys: Arc<Keys>,
+pub(crate) struct AppState {
+    /// The pipeline, with its connections to MongoDB, NATS and the object store.
+    pub(crate) pipeline: Shared,
+    /// Settings of the API.
+    pub(crate) config: Arc<ApiConfig>,
+    /// Checks API keys.
+    pub(crate) keys: Arc<Keys>,
     /// Limits of each caller.
-    pub limits: Arc<Limits>,
+    pub(crate) limits: Arc<Limits>,
     /// The bucket at the address that clients use.
-    pub public_store: PublicStore,
+    pub(crate) public_store: PublicStore,
     /// Renders the metrics.
-    pub metrics: Handle,
+    pub(crate) metrics: Handle,
 }
 
 /// The bucket at the address that clients use; only for presigned URLs.
 #[derive(Clone)]
-pub struct PublicStore(pub Store);
+pub(crate) struct PublicStore(pub(crate) Store);
 
 impl Deref for PublicStore {
     type Target = Store;
@@ -36,15 +36,15 @@ impl Deref for PublicStore {
     }
 }
 
-/// What every way to upload needs: the pipeline, the limits, and the settings of size, rate and sources.
+/// State that every kind of upload needs: the pipeline, the limits, and the settings of size, rate and sources.
 #[derive(Clone)]
-pub struct Intake {
-    /// What happens to jobs.
-    pub pipeline: Shared,
+pub(crate) struct Intake {
+    /// The pipeline, with its connections to MongoDB, NATS and the object store.
+    pub(crate) pipeline: Shared,
     /// Limits of each caller.
-    pub limits: Arc<Limits>,
-    /// The settings.
-    pub config: Arc<ApiConfig>,
+    pub(crate) limits: Arc<Limits>,
+    /// Settings of the API.
+    pub(crate) config: Arc<ApiConfig>,
 }
 
 macro_rules! parts {

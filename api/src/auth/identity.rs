@@ -5,20 +5,20 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use std::collections::BTreeSet;
 use vidp_record::{api_key::Scope, tenant::LOCAL_TENANT};
 
-/// Who asks. An extractor for handlers whose route has a scope in `routes.rs`.
+/// The authenticated caller. An extractor for handlers whose route has a scope in `router.rs`.
 #[derive(Clone, Debug)]
-pub struct Caller {
-    /// Whose jobs these are.
-    pub tenant: String,
-    /// The key that was shown; none as long as nobody is asked for one.
-    pub key_id: Option<String>,
-    /// What the key is good for.
-    pub scopes: BTreeSet<Scope>,
+pub(crate) struct Caller {
+    /// The tenant whose documents the caller may see.
+    pub(crate) tenant: String,
+    /// The id of the caller's key; `None` without authentication.
+    pub(crate) key_id: Option<String>,
+    /// The scopes of the key.
+    pub(crate) scopes: BTreeSet<Scope>,
 }
 
 impl Caller {
-    /// Everybody, when nobody is asked.
-    pub fn local() -> Self {
+    /// The caller of every request when authentication is off.
+    pub(crate) fn local() -> Self {
         Caller {
             tenant: LOCAL_TENANT.to_owned(),
             key_id: None,
@@ -32,6 +32,6 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let caller = parts.extensions.get::<Caller>().cloned();
-        caller.ok_or_else(|| Problem::internal("a handler asks for its caller, and its route has no scope"))
+        caller.ok_or_else(|| Problem::internal("a handler requests its caller, but its route has no scope"))
     }
 }

@@ -1,4 +1,4 @@
-//! API keys: who a request comes from.
+//! Checks API keys, and identifies the caller by its key.
 
 use super::{
     Caller,
@@ -22,65 +22,68 @@ use vidp_record::{
     time::{DateTime, since},
 };
 
-/// How long a key that was read is believed: a revoked one is refused by every replica after so long.
+/// Lifetime of a cached key: every replica refuses a revoked key after this time at the latest.
 const CACHE_LIFE: Duration = Duration::from_secs(10);
-/// The last use is recorded this exactly.
-const USE_GRAIN: Duration = Duration::from_secs(60);
+/// Precision of the recorded last use.
+const LAST_USE_PRECISION: Duration = Duration::from_secs(60);
 
-/// Checks keys. Those of the record are kept for a moment, so that a busy client does not ask MongoDB each time.
-pub struct Keys {
+/// Checks keys. Keys that were read are cached for 10 s, so that a busy client does not cause a query per request.
+pub(crate) struct Keys {
     hasher: Option<Hasher>,
-    /// The key of the settings, with which the first key is made.
+    /// The key of the setting `VIDP_ADMIN_KEY`, which creates the first keys.
     bootstrap: Option<Token>,
-    known: Mutex<HashMap<Uuid, (Key, Instant)>>,
+    cache: Mutex<HashMap<Uuid, (Key, Instant)>>,
 }
 
 impl Keys {
-    /// By the settings.
-    pub fn new(config: &ApiConfig) -> Result<Keys> {
+    /// Reads the secret and the bootstrap key from the settings.
+    ///
+    /// # Errors
+    /// `VIDP_ADMIN_KEY` does not have the format of a key.
+    pub(crate) fn new(config: &ApiConfig) -> Result<Keys> {
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let hasher = given(&config.key_secret).map(|secret| Hasher::new(&secret));
         let bootstrap = given(&config.admin_key).map(|key| {
-            Token::parse(&key).context("VIDP_ADMIN_KEY is not vidp_<32 hex digits>_<48 hex digits>")
+            Token::parse(&key).context("VIDP_ADMIN_KEY does not have the format vidp_<32 hex digits>_<48 hex digits>; generate one with `echo vidp_$(openssl rand -hex 16)_$(openssl rand -hex 24)`")
         });
         Ok(Keys {
             hasher: hasher.transpose()?,
             bootstrap: bootstrap.transpose()?,
-            known: Mutex::default(),
+            cache: Mutex::default(),
         })
     }
 
-    /// Turns keys into hashes; a 409 when the server has no secret for that.
-    pub fn hasher(&self) -> Result<&Hasher, Problem> {
+    /// The hasher of keys; 409 when the server has no secret.
+    pub(crate) fn hasher(&self) -> Result<&Hasher, Problem> {
         self.hasher
             .as_ref()
-            .ok_or_else(|| Problem::conflict("the server has no VIDP_KEY_SECRET, and without one no keys"))
+            .ok_or_else(|| Problem::conflict("the server has no VIDP_KEY_SECRET, so it cannot use API keys"))
     }
 
-    /// Forgets what it knows of a key.
-    pub fn forget(&self, id: Uuid) {
-        self.known().remove(&id);
+    /// Removes a key from the cache.
+    pub(crate) fn forget(&self, id: Uuid) {
+        self.cache().remove(&id);
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<Uuid, (Key, Instant)>> {
-        self.known.lock()
+    fn cache(&self) -> MutexGuard<'_, HashMap<Uuid, (Key, Instant)>> {
+        self.cache.lock()
     }
 
     fn fresh(&self, id: Uuid) -> Option<Key> {
-        let known = self.known();
-        let (key, read) = known.get(&id)?;
+        let cache = self.cache();
+        let (key, read) = cache.get(&id)?;
         (read.elapsed() < CACHE_LIFE).then(|| key.clone())
     }
 
     fn remember(&self, key: &Key) {
-        let mut known = self.known();
-        known.retain(|_, (_, read)| read.elapsed() < CACHE_LIFE);
-        known.insert(key.id, (key.clone(), Instant::now()));
+        let mut cache = self.cache();
+        cache.retain(|_, (_, read)| read.elapsed() < CACHE_LIFE);
+        cache.insert(key.id, (key.clone(), Instant::now()));
     }
 }
 
-/// Who shows this key.
-pub async fn caller(keys: &Keys, pipeline: &Shared, text: &str) -> Result<Caller, Problem> {
+/// Identifies the caller by the text of its key; 401 when the key is unknown, revoked or expired.
+pub(crate) async fn caller(keys: &Keys, pipeline: &Shared, text: &str) -> Result<Caller, Problem> {
     let token = Token::parse(text).ok_or_else(invalid)?;
     let hasher = keys.hasher()?;
     if let Some(bootstrap) = &keys.bootstrap
@@ -99,7 +102,7 @@ pub async fn caller(keys: &Keys, pipeline: &Shared, text: &str) -> Result<Caller
     if !hasher.matches(&token, &key.hash) {
         return Err(invalid());
     }
-    // Only its owner gets to know why.
+    // Only a caller that knows the secret learns the reason.
     if key.revoked_at.is_some() {
         return Err(Problem::new(Code::Unauthenticated, "this key has been revoked"));
     }
@@ -120,23 +123,23 @@ async fn read(keys: &Keys, pipeline: &Shared, id: Uuid) -> Result<Key, Problem> 
     Ok(key)
 }
 
-/// Records the use in the background, once a minute: what is known is younger, so that few requests come here.
+/// Records the use of a key in the background, at most once a minute per replica.
 fn note_use(keys: &Keys, pipeline: &Shared, key: &Key) {
     let now = DateTime::now();
-    if key.last_used_at.is_some_and(|at| since(at) < USE_GRAIN) {
+    if key.last_used_at.is_some_and(|at| since(at) < LAST_USE_PRECISION) {
         return;
     }
-    if let Some((known, _)) = keys.known().get_mut(&key.id) {
-        known.last_used_at = Some(now);
+    if let Some((cached, _)) = keys.cache().get_mut(&key.id) {
+        cached.last_used_at = Some(now);
     }
     let (pipeline, id) = (pipeline.clone(), key.id);
     pipeline.tasks.clone().spawn(async move {
         if let Err(error) = pipeline.db.key_used(id, now).await {
-            tracing::debug!(key = %id, %error, "a key's use was not recorded");
+            tracing::debug!(key = %id, %error, "the use of a key was not recorded");
         }
     });
 }
 
 fn invalid() -> Problem {
-    Problem::new(Code::Unauthenticated, "this is no key of this server")
+    Problem::new(Code::Unauthenticated, "unknown API key")
 }

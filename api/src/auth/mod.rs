@@ -1,8 +1,8 @@
-//! API keys, and the caller that a key stands for.
+//! Authentication: API keys, and the caller that a key stands for.
 
 mod identity;
-pub mod keys;
+pub(crate) mod keys;
 mod token;
 
-pub use identity::Caller;
-pub use token::Token;
+pub(crate) use identity::Caller;
+pub(crate) use token::Token;

@@ -1,4 +1,4 @@
-//! The text of an API key: `vidp_<id>_<secret>`. The id is in the record, the secret in its owner's hands alone.
+//! The text of an API key: `vidp_<id>_<secret>`. The id is in the record; only the owner has the secret.
 
 use anyhow::{Context, Result};
 use hmac::{Hmac, KeyInit, Mac};
@@ -7,24 +7,27 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-/// What every key begins with, so that scanners find one that leaked.
+/// Prefix of every key. Secret scanners find leaked keys by it.
 const PREFIX: &str = "vidp_";
 /// Random bytes of a secret: 192 bits.
 const SECRET_BYTES: usize = 24;
 
 /// A key as its owner sends it.
 #[derive(Clone)]
-pub struct Token {
+pub(crate) struct Token {
     /// Names the key in the record and in logs.
-    pub id: Uuid,
+    pub(crate) id: Uuid,
     text: String,
 }
 
 impl Token {
-    /// A new one.
-    pub fn random() -> Result<Token> {
+    /// Generates a key.
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub(crate) fn random() -> Result<Token> {
         let mut secret = [0; SECRET_BYTES];
-        getrandom::fill(&mut secret).context("no random numbers")?;
+        getrandom::fill(&mut secret).context("the system returned no random numbers")?;
         let (id, secret) = (Uuid::now_v7(), vidp_contract::hex(&secret));
         Ok(Token {
             id,
@@ -32,8 +35,8 @@ impl Token {
         })
     }
 
-    /// Reads one; `None` when it cannot be a key.
-    pub fn parse(text: &str) -> Option<Token> {
+    /// Parses a key; `None` if the text does not have the format of a key.
+    pub(crate) fn parse(text: &str) -> Option<Token> {
         let (id, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
         let hex = |text: &str, length| {
             text.len() == length && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
@@ -45,39 +48,44 @@ impl Token {
         })
     }
 
-    /// What its owner sends.
-    pub fn expose(&self) -> &str {
+    /// The complete text, which the owner sends.
+    pub(crate) fn expose(&self) -> &str {
         &self.text
     }
 }
 
-/// The secret stays out of logs.
+/// Omits the secret, so that it does not reach the logs.
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{PREFIX}{}_…", self.id.simple())
     }
 }
 
-/// Turns keys into what may be stored: HMAC-SHA-256 (RFC 2104) under the server's own secret. A key has 192 random
-/// bits, so that a slow hash, as passwords need, would add nothing but a way to keep the server busy.
+/// Hashes keys for the record: HMAC-SHA-256 (RFC 2104) with the server's secret.
+///
+/// A key has 192 random bits. A slow hash, as for passwords, would not make it safer, and would let clients overload the
+/// server.
 #[derive(Clone)]
-pub struct Hasher(Hmac<Sha256>);
+pub(crate) struct Hasher(Hmac<Sha256>);
 
 impl Hasher {
-    /// With the server's secret.
-    pub fn new(secret: &str) -> Result<Hasher> {
+    /// Creates a hasher with the server's secret.
+    ///
+    /// # Errors
+    /// None in practice: HMAC accepts secrets of any length.
+    pub(crate) fn new(secret: &str) -> Result<Hasher> {
         Ok(Hasher(Hmac::new_from_slice(secret.as_bytes())?))
     }
 
-    /// Lower-case hexadecimal.
-    pub fn hash(&self, token: &Token) -> String {
+    /// The hash of a key, in lower-case hexadecimal.
+    pub(crate) fn hash(&self, token: &Token) -> String {
         let mut mac = self.0.clone();
         mac.update(token.text.as_bytes());
         vidp_contract::hex(&mac.finalize().into_bytes())
     }
 
-    /// Whether the token is the one with this hash, in a time that does not tell how much of it is right.
-    pub fn matches(&self, token: &Token, hash: &str) -> bool {
+    /// True if the token has this hash. Compares in constant time, so that the duration reveals nothing of the hash.
+    pub(crate) fn matches(&self, token: &Token, hash: &str) -> bool {
         self.hash(token).as_bytes().ct_eq(hash.as_bytes()).into()
     }
 }
@@ -91,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_key_is_none() {
+    fn malformed_keys_are_refused() {
         let (id, secret) = ("0".repeat(32), "a".repeat(48));
         check(Token::random().unwrap().expose(), true);
         check(&format!("vidp_{id}_{secret}"), true);

@@ -11,68 +11,71 @@ use ipnet::IpNet;
 use std::{net::SocketAddr, time::Duration};
 use vidp_common::config::{self, LogConfig, NatsConfig, S3Config, ServiceCommand};
 
-/// Shortest secret that is taken for one.
+/// Shortest accepted `VIDP_KEY_SECRET`, in characters.
 const MIN_SECRET: usize = 32;
 
-/// How the API knows who asks.
+/// How the API authenticates requests.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthMode {
-    /// By API keys
+    /// Every request needs an API key
     Keys,
-    /// Not at all: everybody may do everything
+    /// Every request is accepted, with all rights
     Off,
 }
 
-/// VidP's REST API: uploads, jobs, outputs.
+/// VidP's REST API: uploads, jobs and outputs.
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
 pub struct ApiConfig {
+    /// Settings of NATS.
     #[command(flatten)]
     pub nats: NatsConfig,
+    /// Settings of the object store.
     #[command(flatten)]
     pub s3: S3Config,
+    /// Settings of the log.
     #[command(flatten)]
     pub log: LogConfig,
     /// Address to listen on
     #[arg(long, env = "VIDP_BIND", default_value = "0.0.0.0:8000")]
     pub bind: SocketAddr,
-    /// Who is let in: `keys` asks for an API key; `off` lets everybody do everything, for use on one's own machine
+    /// Authentication: `keys` requires an API key; `off` accepts every request, for use on a single machine
     #[arg(long, env = "VIDP_AUTH", value_enum, default_value = "keys")]
     pub auth: AuthMode,
-    /// Take VIDP_AUTH=off on an address that other machines reach
+    /// Accept VIDP_AUTH=off on an address that other machines can reach
     #[arg(long, env = "VIDP_AUTH_OFF_BEYOND_LOOPBACK")]
     pub auth_off_beyond_loopback: bool,
-    /// Secret under which API keys are hashed; 32 characters at least, the same in every replica
+    /// Secret that hashes API keys: at least 32 characters, the same in every replica
     #[arg(long, env = "VIDP_KEY_SECRET", default_value = "", hide_env_values = true)]
     pub key_secret: String,
-    /// A key with the scope admin, `vidp_<32 hex digits>_<48 hex digits>`, to make the first ones with; none when empty
+    /// Key with the scope admin that creates the first keys: `vidp_<32 hex digits>_<48 hex digits>`; empty means no such key
     #[arg(long, env = "VIDP_ADMIN_KEY", default_value = "", hide_env_values = true)]
     pub admin_key: String,
-    /// Requests a minute with one key, at each replica; 0 is no limit
+    /// Requests per minute per key, counted by each replica; 0 means no limit
     #[arg(long, env = "VIDP_REQUESTS_PER_MINUTE", default_value_t = 1200)]
     pub requests_per_minute: u32,
-    /// Keys that are no good a minute from one address, at each replica; 0 is no limit
+    /// Failed authentications per minute per client address, counted by each replica; 0 means no limit
     #[arg(long, env = "VIDP_FAILED_KEYS_PER_MINUTE", default_value_t = 60)]
     pub failed_keys_per_minute: u32,
-    /// Uploads of one tenant at the same time, at each replica; 0 is no limit
+    /// Concurrent uploads per tenant, counted by each replica; 0 means no limit
     #[arg(long, env = "VIDP_UPLOADS_PER_TENANT", default_value_t = 32)]
     pub uploads_per_tenant: usize,
-    /// Jobs of one tenant that have not ended; 0 is no limit
+    /// Open jobs per tenant: those that have not ended; 0 means no limit
     #[arg(long, env = "VIDP_OPEN_JOBS_PER_TENANT", default_value_t = 20_000)]
     pub open_jobs_per_tenant: u64,
-    /// GB (1,000,000,000 bytes) in the sources of such jobs; 0 is no limit
+    /// Size in GB (1,000,000,000 bytes) of the sources of a tenant's open jobs; 0 means no limit
     #[arg(long, env = "VIDP_OPEN_GB_PER_TENANT", default_value_t = 0)]
     pub open_gb_per_tenant: u64,
-    /// Connections at the same time; more wait
+    /// Concurrent connections; further ones wait
     #[arg(long, env = "VIDP_MAX_CONNECTIONS", default_value_t = 4096)]
     pub max_connections: usize,
-    /// Networks of proxies whose X-Forwarded-For is believed, for example 10.0.0.0/8
+    /// Networks of proxies whose X-Forwarded-For is trusted, for example 10.0.0.0/8
     #[arg(long, env = "VIDP_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<IpNet>,
-    /// Origins whose pages may use the API from a browser (CORS), for example `https://app.example.com`; none by default
+    /// Origins whose pages may call the API from a browser (CORS), for example `https://app.example.com`
     #[arg(long, env = "VIDP_CORS_ORIGINS", value_delimiter = ',')]
     pub cors_origins: Vec<HeaderValue>,
-    /// Address of MongoDB; a replica set, for change streams
+    /// Address of MongoDB, which must be a replica set: change streams need one
     #[arg(
         long,
         env = "VIDP_MONGODB_URL",
@@ -80,59 +83,59 @@ pub struct ApiConfig {
         hide_env_values = true
     )]
     pub mongodb_url: String,
-    /// Database name
+    /// Name of the database in MongoDB
     #[arg(long, env = "VIDP_MONGODB_DATABASE", default_value = "vidp")]
     pub mongodb_database: String,
     /// Largest upload in MB (1,000,000 bytes)
     #[arg(long, env = "VIDP_MAX_UPLOAD_MB", default_value_t = 500)]
     pub max_upload_mb: u64,
-    /// Slowest upload in KiB per second, over 30 s
+    /// Minimum rate of an upload in KiB per second, measured over 30 seconds
     #[arg(long, env = "VIDP_MIN_UPLOAD_KIB_PER_SECOND", default_value_t = 4)]
     pub min_upload_kib_per_second: u64,
-    /// Deliveries of a task after which its stage fails
+    /// Deliveries of a task before its stage fails
     #[arg(long, env = "VIDP_ATTEMPT_LIMIT", default_value_t = 5)]
     pub attempt_limit: u32,
-    /// Hours a stage may wait and run before nobody wants it any more
+    /// Hours that a stage may wait and run before it fails as timed out
     #[arg(long, env = "VIDP_DEADLINE_HOURS", default_value_t = 168)]
     pub deadline_hours: u64,
-    /// Days that an ended job and its files are kept
+    /// Retention of an ended job and its files in days
     #[arg(long, env = "VIDP_RETENTION_DAYS", default_value_t = 30)]
     pub retention_days: u64,
-    /// Most days that a client may ask for; more is cut to this
+    /// Longest retention in days that a client may request; longer ones are shortened to this
     #[arg(long, env = "VIDP_MAX_RETENTION_DAYS", default_value_t = 365)]
     pub max_retention_days: u64,
-    /// Seconds after a job's end at which objects of losing attempts are removed; longer than any attempt may go on
+    /// Seconds from the end of a job to the removal of objects that losing attempts stored; must be longer than any attempt may run
     #[arg(long, env = "VIDP_TIDY_SECONDS", default_value_t = 86_400)]
     pub tidy_seconds: u64,
-    /// Seconds between two rounds of the sweeper
+    /// Pause between two rounds of the sweeper in seconds
     #[arg(long, env = "VIDP_SWEEP_SECONDS", default_value_t = 5)]
     pub sweep_seconds: u64,
-    /// Seconds without a sign of life after which a stage is looked for in the queue
+    /// Seconds without a message from a stage before the sweeper looks for its task in the queue
     #[arg(long, env = "VIDP_STALE_SECONDS", default_value_t = 60)]
     pub stale_seconds: u64,
-    /// Networks that URLs of clients may lead to although they are not public, as `10.1.0.0/16,fd00::/8`
+    /// Networks that clients' URLs may reach although they are not public, for example `10.1.0.0/16,fd00::/8`
     #[arg(long, env = "VIDP_OUTBOUND_ALLOW", value_delimiter = ',')]
     pub outbound_allow: Vec<ipnet::IpNet>,
-    /// Address of the object store for clients, in presigned URLs; VIDP_S3_ENDPOINT by default
+    /// Address of the object store in presigned URLs for clients; VIDP_S3_ENDPOINT by default
     #[arg(long, env = "VIDP_S3_PUBLIC_ENDPOINT", default_value = "")]
     pub s3_public_endpoint: String,
-    /// Seconds that presigned URLs for uploads are good and the upload is waited for, and that a resumable upload is kept
-    /// without another request; a week at most
+    /// Lifetime in seconds of presigned upload URLs, of uploads straight to the store, and of resumable uploads without a
+    /// request; at most a week
     #[arg(long, env = "VIDP_DIRECT_UPLOAD_SECONDS", default_value_t = 86_400)]
     pub direct_upload_seconds: u32,
-    /// Objects that jobs may be made of by reference: `bucket` or `bucket/prefix`; {tenant} stands for the tenant's name
+    /// Objects that jobs by reference may name: `bucket` or `bucket/prefix`; {tenant} stands for the tenant's name
     #[arg(long, env = "VIDP_SOURCE_BUCKETS", value_delimiter = ',')]
     pub source_buckets: Vec<Allowed>,
-    /// Fetch sources from https URLs that clients name
+    /// Accept https URLs as sources
     #[arg(long, env = "VIDP_FETCH_URLS")]
     pub fetch_urls: bool,
-    /// Sources fetched at the same time
+    /// Concurrent fetches of sources
     #[arg(long, env = "VIDP_FETCHES", default_value_t = 4)]
     pub fetches: usize,
-    /// Seconds of silence after which an event stream gets a comment, so that no proxy cuts it
+    /// Seconds without an event before an event stream sends a comment, which keeps proxies from closing it
     #[arg(long, env = "VIDP_EVENT_HEARTBEAT_SECONDS", default_value_t = 15)]
     pub event_heartbeat_seconds: u64,
-    /// Seconds after which a webhook that failed is tried again, one number a try; by Standard Webhooks unless set
+    /// Pauses in seconds between the tries of a webhook message, one per retry; the default is that of Standard Webhooks
     #[arg(
         long,
         env = "VIDP_WEBHOOK_RETRY_SECONDS",
@@ -140,13 +143,13 @@ pub struct ApiConfig {
         default_value = "5,300,1800,7200,18000,36000,50400,72000,86400"
     )]
     pub webhook_retry_seconds: Vec<u64>,
-    /// Something else than to serve
+    /// Command to run instead of the server
     #[command(subcommand)]
     pub command: Option<ServiceCommand>,
 }
 
 impl ApiConfig {
-    /// The object store as clients reach it.
+    /// Settings of the object store with the address that clients use.
     pub fn public_s3(&self) -> S3Config {
         let mut s3 = self.s3.clone();
         if !self.s3_public_endpoint.is_empty() {
@@ -155,7 +158,10 @@ impl ApiConfig {
         s3
     }
 
-    /// Refuses settings that contradict each other.
+    /// Checks values that contradict each other or could never work.
+    ///
+    /// # Errors
+    /// The message names the variable, the reason and the fix.
     pub fn validate(&self) -> Result<()> {
         self.nats.validate()?;
         self.s3.validate()?;
@@ -164,55 +170,62 @@ impl ApiConfig {
         config::no_placeholder("VIDP_ADMIN_KEY", &self.admin_key)?;
         ensure!(
             self.auth == AuthMode::Off || self.key_secret.len() >= MIN_SECRET,
-            "VIDP_KEY_SECRET needs {MIN_SECRET} characters at least: `openssl rand -hex 32` makes some. On your own \
-             machine VIDP_AUTH=off does without keys"
+            "VIDP_KEY_SECRET must have at least {MIN_SECRET} characters: generate one with `openssl rand -hex 32`, or set \
+             VIDP_AUTH=off on a single machine to run without keys"
         );
         ensure!(
             self.auth == AuthMode::Keys || self.bind.ip().is_loopback() || self.auth_off_beyond_loopback,
-            "VIDP_AUTH=off lets everybody who reaches {} do everything: bind to 127.0.0.1 (VIDP_BIND), or say that \
-             you mean it with VIDP_AUTH_OFF_BEYOND_LOOPBACK=true",
+            "VIDP_AUTH=off gives all rights to every client that can reach {}: set VIDP_BIND to 127.0.0.1, or confirm it \
+             with VIDP_AUTH_OFF_BEYOND_LOOPBACK=true",
             self.bind
         );
         ensure!(
             self.max_upload_mb > 0,
-            "VIDP_MAX_UPLOAD_MB is 0: nothing could be uploaded"
+            "VIDP_MAX_UPLOAD_MB is 0, so every upload would be refused; set it to 1 or more"
         );
         ensure!(
             self.attempt_limit > 0,
-            "VIDP_ATTEMPT_LIMIT is 0: no task would ever run"
+            "VIDP_ATTEMPT_LIMIT is 0, so no task could run; set it to 1 or more"
         );
         ensure!(
             self.max_connections > 0,
-            "VIDP_MAX_CONNECTIONS is 0: nobody could connect"
+            "VIDP_MAX_CONNECTIONS is 0, so no client could connect; set it to 1 or more"
         );
         ensure!(
             self.cors_origins.iter().all(|origin| origin != "*"),
-            "VIDP_CORS_ORIGINS is a list of origins; * would let every page use the keys in its visitor's hands"
+            "VIDP_CORS_ORIGINS contains *, which would let every page use its visitors' API keys; list the origins"
         );
         ensure!(
             (1..=604_800).contains(&self.direct_upload_seconds),
-            "VIDP_DIRECT_UPLOAD_SECONDS must be 1 to 604800: S3 signs for no longer"
+            "VIDP_DIRECT_UPLOAD_SECONDS must be 1 to 604800, because S3 signs URLs for a week at most"
         );
-        ensure!(self.fetches > 0, "VIDP_FETCHES is 0: no source would be fetched");
+        ensure!(
+            self.fetches > 0,
+            "VIDP_FETCHES is 0, so no source can be fetched; set it to 1 or more"
+        );
         let own = |allowed: &Allowed| allowed.is_bucket(&self.s3.s3_bucket);
         ensure!(
             !self.source_buckets.iter().any(own),
-            "VIDP_SOURCE_BUCKETS names VIDP_S3_BUCKET, which has the files of all tenants"
+            "VIDP_SOURCE_BUCKETS names VIDP_S3_BUCKET, which holds the files of all tenants; name other buckets"
         );
-        ensure!(self.sweep_seconds > 0, "VIDP_SWEEP_SECONDS must be at least 1");
+        ensure!(
+            self.sweep_seconds > 0,
+            "VIDP_SWEEP_SECONDS is 0, so the sweeper would never pause; set it to 1 or more"
+        );
         ensure!(
             self.max_retention_days >= self.retention_days,
-            "VIDP_RETENTION_DAYS ({}) is longer than VIDP_MAX_RETENTION_DAYS ({})",
+            "VIDP_RETENTION_DAYS ({}) is longer than VIDP_MAX_RETENTION_DAYS ({}); lower the first or raise the second",
             self.retention_days,
             self.max_retention_days
         );
         ensure!(
             self.event_heartbeat_seconds > 0,
-            "VIDP_EVENT_HEARTBEAT_SECONDS must be at least 1"
+            "VIDP_EVENT_HEARTBEAT_SECONDS is 0, so comments would be sent without a pause; set it to 1 or more"
         );
         ensure!(
             self.stale_seconds > self.sweep_seconds,
-            "VIDP_STALE_SECONDS ({}) must be longer than VIDP_SWEEP_SECONDS ({})",
+            "VIDP_STALE_SECONDS ({}) must be longer than VIDP_SWEEP_SECONDS ({}), or the sweeper cannot keep to it; raise the \
+             first or lower the second",
             self.stale_seconds,
             self.sweep_seconds
         );
@@ -224,32 +237,32 @@ impl ApiConfig {
         self.max_upload_mb.saturating_mul(1_000_000)
     }
 
-    /// How long an upload in several requests is waited for.
+    /// Lifetime of an upload that arrives in several requests.
     pub fn direct_upload(&self) -> Duration {
         Duration::from_secs(self.direct_upload_seconds.into())
     }
 
-    /// How long an ended job is kept.
+    /// Retention of an ended job.
     pub fn retention(&self) -> Duration {
         Duration::from_secs(self.retention_days.saturating_mul(24 * 3600))
     }
 
-    /// How long a client may want an ended job kept.
+    /// Longest retention that a client may request.
     pub fn max_retention(&self) -> Duration {
         Duration::from_secs(self.max_retention_days.saturating_mul(24 * 3600))
     }
 
-    /// When objects of losing attempts are removed.
+    /// Time from the end of a job to the removal of objects that losing attempts stored.
     pub fn tidy(&self) -> Duration {
         Duration::from_secs(self.tidy_seconds)
     }
 
-    /// How long a stage may wait and run.
+    /// Time that a stage may wait and run.
     pub fn deadline(&self) -> Duration {
         Duration::from_secs(self.deadline_hours.saturating_mul(3600))
     }
 
-    /// After how long without a sign of life a stage is looked for.
+    /// Silence of a stage before the sweeper looks for its task.
     pub fn stale(&self) -> Duration {
         Duration::from_secs(self.stale_seconds)
     }
@@ -269,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_need_a_secret_of_ones_own() {
+    fn keys_need_a_secret() {
         let secret = "--key-secret=0123456789abcdef0123456789abcdef";
         check(&[], Some("VIDP_KEY_SECRET"));
         check(&["--key-secret=short"], Some("VIDP_KEY_SECRET"));
@@ -279,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_api_is_for_its_own_machine() {
+    fn an_open_api_needs_a_loopback_address() {
         check(&["--auth=off"], Some("VIDP_AUTH_OFF_BEYOND_LOOPBACK"));
         check(&["--auth=off", "--bind=127.0.0.1:8000"], None);
         check(&["--auth=off", "--bind=[::1]:8000"], None);

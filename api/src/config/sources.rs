@@ -1,12 +1,12 @@
-//! The objects that jobs by reference may name.
+//! Setting `VIDP_SOURCE_BUCKETS`: the objects that jobs by reference may name.
 
 use anyhow::{Result, ensure};
 use std::str::FromStr;
 
-/// The place of the tenant's name in a prefix.
+/// Placeholder of the tenant's name in a prefix.
 const TENANT: &str = "{tenant}";
 
-/// Objects that clients may name: those of a bucket, below a prefix.
+/// Objects that clients may name: those of one bucket, below a prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowed {
     bucket: String,
@@ -16,10 +16,13 @@ pub struct Allowed {
 impl FromStr for Allowed {
     type Err = anyhow::Error;
 
-    /// `bucket` or `bucket/prefix`.
+    /// Parses `bucket` or `bucket/prefix`; fails without a bucket.
     fn from_str(text: &str) -> Result<Self> {
         let (bucket, prefix) = text.trim().split_once('/').unwrap_or((text.trim(), ""));
-        ensure!(!bucket.is_empty(), "a bucket's name is missing");
+        ensure!(
+            !bucket.is_empty(),
+            "the name of the bucket is missing; expected `bucket` or `bucket/prefix`"
+        );
         Ok(Allowed {
             bucket: bucket.to_owned(),
             prefix: prefix.to_owned(),
@@ -28,12 +31,12 @@ impl FromStr for Allowed {
 }
 
 impl Allowed {
-    /// Whether its objects are in this bucket.
+    /// True if the objects are in this bucket.
     pub fn is_bucket(&self, bucket: &str) -> bool {
         self.bucket == bucket
     }
 
-    /// Whether a tenant may name this object.
+    /// True if this tenant may name this object.
     pub fn holds(&self, tenant: &str, bucket: &str, key: &str) -> bool {
         self.bucket == bucket && key.starts_with(&self.prefix.replace(TENANT, tenant))
     }
@@ -44,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tenant_reads_below_its_prefix_alone() {
+    fn a_tenant_reads_only_below_its_prefix() {
         let check = |allowed: &str, key: &str, expected: bool| {
             let allowed: Allowed = allowed.parse().unwrap();
             assert_eq!(allowed.holds("acme", "films", key), expected, "{allowed:?} {key}");

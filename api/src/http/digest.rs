@@ -1,8 +1,8 @@
-//! The digest of its body that a client may send: `Content-Digest` and `Repr-Digest` (RFC 9530), and their
-//! predecessor `Digest` (RFC 3230). Over the bytes of the request's body, whatever is in them.
+//! Digests of request bodies: `Content-Digest` and `Repr-Digest` (RFC 9530), and their predecessor `Digest` (RFC 3230).
 //!
-//! SHA-256 counts. Other algorithms are ignored, as RFC 9530 §2 lets a recipient do; a field that cannot be read is an
-//! error, as RFC 9651 §4.2 lets it be: whoever sends one wants it checked.
+//! The digest covers the bytes of the request's body, also of a form. Only SHA-256 is checked. Other algorithms are
+//! ignored, as RFC 9530 §2 permits. An unreadable field is an error, as RFC 9651 §4.2 permits: a client that sends a
+//! digest wants it checked.
 
 use crate::http::problem::{Code, Problem};
 use axum::{
@@ -16,13 +16,13 @@ use std::{borrow::Cow, sync::Arc};
 use tokio::sync::Mutex;
 use vidp_contract::hex;
 
-/// What the body must have, by each field that was sent. Lower-case hexadecimal.
+/// The expected SHA-256 of the body, one per header field, in lower-case hexadecimal.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Expected(Vec<String>);
+pub(crate) struct Expected(Vec<String>);
 
 impl Expected {
-    /// Reads the fields.
-    pub fn of(headers: &HeaderMap) -> Result<Expected, Problem> {
+    /// Reads the header fields; 400 for an unreadable one.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Expected, Problem> {
         let mut found = Vec::new();
         for name in ["repr-digest", "content-digest", "digest"] {
             let values: Vec<_> = headers
@@ -41,31 +41,31 @@ impl Expected {
             };
             found.extend(sha256(&text).map_err(|()| {
                 Problem::invalid(format!(
-                    "{name}: expected as in `sha-256=:…:`, with 32 bytes in base64"
+                    "{name}: invalid digest; expected `sha-256=:…:` with 32 bytes in base64"
                 ))
             })?);
         }
         Ok(Expected(found))
     }
 
-    /// Whether there is anything to compare with.
-    pub fn is_empty(&self) -> bool {
+    /// True if the client sent no SHA-256.
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// 422 unless `found` is what was announced.
-    pub fn check(&self, found: &str) -> Result<(), Problem> {
+    /// 422 if `found` differs from the announced digest.
+    pub(crate) fn check(&self, found: &str) -> Result<(), Problem> {
         match self.0.iter().find(|expected| *expected != found) {
             None => Ok(()),
             Some(expected) => Err(Problem::new(
                 Code::DigestMismatch,
-                format!("the body has the SHA-256 {found}, not {expected} as was announced"),
+                format!("the body has the SHA-256 {found} instead of the announced {expected}"),
             )),
         }
     }
 }
 
-/// The member `sha-256` of a dictionary of RFC 9651, as hexadecimal.
+/// The member `sha-256` of a dictionary (RFC 9651), in hexadecimal.
 fn sha256(field: &str) -> Result<Option<String>, ()> {
     let fields: Dictionary = Parser::new(field).parse().map_err(drop)?;
     match fields.get("sha-256") {
@@ -78,7 +78,7 @@ fn sha256(field: &str) -> Result<Option<String>, ()> {
     }
 }
 
-/// The SHA-256 of the older field (`SHA-256=<base64>,…`) in the newer syntax; what else is in it does not count.
+/// Converts the SHA-256 of the older field (`SHA-256=<base64>,…`) to the newer syntax, and drops other algorithms.
 fn as_dictionary(field: &str) -> String {
     let pairs = field.split(',').filter_map(|pair| pair.trim().split_once('='));
     let ours = pairs.filter(|(name, _)| name.eq_ignore_ascii_case("sha-256"));
@@ -87,17 +87,18 @@ fn as_dictionary(field: &str) -> String {
         .join(", ")
 }
 
-/// A body that is hashed while somebody else reads it.
+/// A body that is hashed while another part of the program reads it.
 #[derive(Clone)]
-pub struct Hashed(Arc<Mutex<(BodyDataStream, Sha256)>>);
+pub(crate) struct Hashed(Arc<Mutex<(BodyDataStream, Sha256)>>);
 
 impl Hashed {
-    pub fn new(body: Body) -> Self {
+    /// Starts to hash a body.
+    pub(crate) fn new(body: Body) -> Self {
         Hashed(Arc::new(Mutex::new((body.into_data_stream(), Sha256::new()))))
     }
 
-    /// The body for whoever reads it.
-    pub fn body(&self) -> Body {
+    /// The body for its reader.
+    pub(crate) fn body(&self) -> Body {
         Body::from_stream(futures_util::stream::unfold(self.clone(), async |hashed| {
             Some((hashed.next().await?, hashed))
         }))
@@ -112,8 +113,8 @@ impl Hashed {
         piece
     }
 
-    /// Reads what was left, and gives the hash of all of it.
-    pub async fn finish(self) -> Result<String, Problem> {
+    /// Reads the rest of the body, and returns the SHA-256 of the whole body in lower-case hexadecimal.
+    pub(crate) async fn finish(self) -> Result<String, Problem> {
         while crate::http::pace::timely(async { self.next().await.transpose() })
             .await?
             .is_some()
@@ -122,11 +123,11 @@ impl Hashed {
     }
 }
 
-/// What a client says a file's SHA-256 is, in lower case.
-pub fn wanted_hash(sha256: Option<String>) -> Result<Option<String>, Problem> {
+/// Checks the SHA-256 that a client announces for a file, and returns it in lower case; 400 if it is malformed.
+pub(crate) fn wanted_hash(sha256: Option<String>) -> Result<Option<String>, Problem> {
     let is_hex = |hash: &String| hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit());
     match sha256 {
-        Some(hash) if !is_hex(&hash) => Err(Problem::invalid("sha256: 64 hexadecimal digits are expected")),
+        Some(hash) if !is_hex(&hash) => Err(Problem::invalid("sha256 must have 64 hexadecimal digits")),
         hash => Ok(hash.map(|hash| hash.to_ascii_lowercase())),
     }
 }
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_are_read_as_the_standards_have_them() {
+    fn digests_are_read_in_the_syntax_of_each_standard() {
         let good = format!("sha-256=:{BASE64}:");
         check(&[], Some(&[]));
         check(&[("repr-digest", good.clone())], Some(&[HASH]));
@@ -165,13 +166,13 @@ mod tests {
             &[("digest", format!("crc32c=4ds=, sha-256={BASE64},unixsum=30637"))],
             Some(&[HASH]),
         );
-        // Others alone are ignored.
+        // Other algorithms are ignored.
         check(
             &[("repr-digest", "sha-512=:YWJj:, md5=:YWJj:".to_owned())],
             Some(&[]),
         );
         check(&[("digest", "md5=YWJj".to_owned())], Some(&[]));
-        // What cannot be read.
+        // Unreadable fields are refused.
         check(&[("repr-digest", format!("sha-256={BASE64}"))], None);
         check(&[("repr-digest", "sha-256=:YWJj:".to_owned())], None);
         check(&[("repr-digest", "sha-256=?1".to_owned())], None);

@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 use vidp_record::{batch::Batch, db::DbError, job::Job};
 
-/// A query that is read strictly; a wrong one is a 400 that says why.
-pub struct Params<T>(pub T);
+/// A query that is read strictly; 400 with the reason for an invalid one.
+pub(crate) struct Params<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
@@ -23,10 +23,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     }
 }
 
-/// A document that a path's `{id}` can name.
-pub trait Find: Sized {
-    /// Loads the document if the caller may see it. A document of another tenant, a malformed id and an unknown id are
-    /// the same 404.
+/// A document that the `{id}` of a path can name.
+pub(crate) trait Find: Sized {
+    /// Loads the document if the caller may see it.
+    ///
+    /// # Errors
+    /// The same 404 for a document of another tenant, a malformed id and an unknown id.
     fn find(
         state: &AppState,
         caller: &Caller,
@@ -34,8 +36,8 @@ pub trait Find: Sized {
     ) -> impl Future<Output = Result<Self, Problem>> + Send;
 }
 
-/// The document that the path's `{id}` names, loaded for its caller; 404 when the caller has no such document.
-pub struct Owned<T>(pub T);
+/// The document that the `{id}` of the path names, loaded for the caller; 404 if the caller has no such document.
+pub(crate) struct Owned<T>(pub(crate) T);
 
 impl<T: Find> FromRequestParts<AppState> for Owned<T> {
     type Rejection = Problem;
@@ -50,8 +52,8 @@ impl<T: Find> FromRequestParts<AppState> for Owned<T> {
     }
 }
 
-/// A job's id in a path.
-pub fn job_id(id: &str) -> Result<Uuid, Problem> {
+/// Parses the id of a job in a path; 404 for a malformed one.
+pub(crate) fn job_id(id: &str) -> Result<Uuid, Problem> {
     id.parse().map_err(|_| Problem::no_job())
 }
 
@@ -69,8 +71,8 @@ impl Find for Batch {
     }
 }
 
-/// 404 for a document that is not there, named by `what`; the error of the record otherwise.
-pub fn error_or_none(error: DbError, what: &str) -> Problem {
+/// 404 naming `what` if the document was not found; otherwise the problem for the error of the record.
+pub(crate) fn error_or_none(error: DbError, what: &str) -> Problem {
     match error {
         DbError::NotFound => Problem::none(what),
         error => error.into(),

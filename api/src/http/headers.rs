@@ -1,4 +1,4 @@
-//! Header fields that every answer has: what browsers may do with it.
+//! Header fields of every response that control browsers: CORS and security.
 
 use axum::{
     extract::Request,
@@ -9,12 +9,13 @@ use axum::{
 use std::time::Duration;
 use tower_http::cors::{AllowHeaders, CorsLayer};
 
-/// How long a browser may keep a preflight's answer.
-const PREFLIGHT: Duration = Duration::from_secs(3600);
+/// Time that a browser may cache the response to a preflight request.
+const PREFLIGHT_LIFE: Duration = Duration::from_secs(3600);
 
-/// Lets the pages of these origins use the API; of no others. Keys travel in a header that a page must set itself, so
-/// that there are no cookies to let in.
-pub fn cors(origins: &[HeaderValue], exposed: &[HeaderName]) -> Option<CorsLayer> {
+/// Allows pages of these origins to call the API; `None` without origins.
+///
+/// Credentials stay disabled: the API uses no cookies, and a page sets the header with its key itself.
+pub(crate) fn cors(origins: &[HeaderValue], exposed: &[HeaderName]) -> Option<CorsLayer> {
     if origins.is_empty() {
         return None;
     }
@@ -37,13 +38,14 @@ pub fn cors(origins: &[HeaderValue], exposed: &[HeaderName]) -> Option<CorsLayer
         ])
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([&standard[..], &own, exposed].concat())
-        .max_age(PREFLIGHT);
+        .max_age(PREFLIGHT_LIFE);
     Some(layer)
 }
 
-/// Nothing that a client uploaded is run by a browser that comes upon it: no sniffing of types, no frames, no scripts but
-/// those of the pages that say otherwise (OWASP Secure Headers Project).
-pub async fn secure(request: Request, next: Next) -> Response {
+/// Middleware that keeps browsers from running uploaded content (OWASP Secure Headers Project).
+///
+/// It forbids content sniffing, frames and scripts. Pages with scripts set their own policy, which is not overwritten.
+pub(crate) async fn secure(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in [

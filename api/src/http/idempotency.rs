@@ -1,8 +1,8 @@
-//! `Idempotency-Key`: a request that is sent again makes nothing again (draft-ietf-httpapi-idempotency-key-header).
+//! `Idempotency-Key`: a repeated request creates nothing twice (draft-ietf-httpapi-idempotency-key-header).
 //!
-//! The key is part of the job that the request makes, and a unique index decides which of two requests came first: there
-//! is no second record that could say something else than the job. The request's hash is stored in the same step that
-//! makes the job complete. An upload that comes to nothing gives its key back, however it ended.
+//! The key is a field of the job that the request creates, and a unique index decides which of two requests was first. A
+//! separate record, which could contradict the job, does not exist. The request's hash is stored in the same step that
+//! completes the job. A failed upload releases its key.
 
 use crate::http::problem::{Code, Problem};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -19,26 +19,26 @@ use vidp_record::{
 };
 
 const HEADER: &str = "idempotency-key";
-/// Says that the answer tells of an earlier request's job, and that nothing was made.
-pub const REPLAYED: (HeaderName, HeaderValue) = (
+/// Header of a response that repeats an earlier request's job; nothing was created.
+pub(crate) const REPLAYED: (HeaderName, HeaderValue) = (
     HeaderName::from_static("idempotent-replayed"),
     HeaderValue::from_static("true"),
 );
-/// Longest key in characters.
+/// Longest key, in characters.
 const MAX_KEY: usize = 255;
-/// How long a key is kept.
-const LIFE: Duration = Duration::from_secs(24 * 3600);
+/// Time for which a key is retained.
+const KEY_LIFE: Duration = Duration::from_secs(24 * 3600);
 
-/// What became of a new job.
-pub enum Begun {
-    /// It is stored.
+/// The outcome of [`begin`].
+pub(crate) enum Begun {
+    /// The job is stored.
     New,
-    /// Its key has made this one before, and nothing is stored.
+    /// An earlier request with the same key created this job; nothing is stored.
     Existing(Box<Job>),
 }
 
-/// The request's key: a string of RFC 9651, or plainly the text, as many clients send it.
-pub fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+/// Reads the request's key: a string of RFC 9651, or the plain text that many clients send. 400 for an invalid one.
+pub(crate) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut sent = headers.get_all(HEADER).iter();
     let Some(value) = sent.next() else {
         return Ok(None);
@@ -57,69 +57,78 @@ pub fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let key = key.filter(|key| (1..=MAX_KEY).contains(&key.len()) && sent.next().is_none());
     key.map(Some).ok_or_else(|| {
         Problem::invalid(format!(
-            "Idempotency-Key must be one string of 1 to {MAX_KEY} characters, as \"8e03978e-40d5-43e8-bc93-6894a57f9324\""
+            "Idempotency-Key must be one string of 1 to {MAX_KEY} characters, for example \"8e03978e-40d5-43e8-bc93-6894a57f9324\""
         ))
     })
 }
 
-/// What two requests with the same key must have in common, as a hash. `request` is all that shapes the job.
-pub fn request_hash(request: &impl Serialize) -> Result<String, Problem> {
+/// Hashes a request, to compare it with a later one with the same key. `request` contains everything that determines
+/// the job. The order of names in JSON objects does not matter.
+pub(crate) fn request_hash(request: &impl Serialize) -> Result<String, Problem> {
     let mut request = serde_json::to_value(request).map_err(Problem::internal)?;
     request.sort_all_objects();
     Ok(hex(&Sha256::digest(request.to_string())))
 }
 
-/// Stores a job that begins, unless its key has made one before. A key whose first request is still being worked on
-/// is a 409.
-pub async fn begin(pipeline: &Pipeline, job: &Job) -> Result<Begun, Problem> {
+/// Stores a new job, unless an earlier request with the same key created one.
+///
+/// # Errors
+/// 409 while the first request with the key is in progress.
+pub(crate) async fn begin(pipeline: &Pipeline, job: &Job) -> Result<Begun, Problem> {
     loop {
         match advance::insert(pipeline, job).await {
             Err(DbError::Duplicate) => {}
             done => return Ok(done.map(|()| Begun::New)?),
         }
         let key = job.idempotency_key.as_deref().unwrap_or_default();
-        let before = match pipeline.db.with_key(&job.tenant, key).await {
-            // It has just been given back.
+        let existing = match pipeline.db.with_key(&job.tenant, key).await {
+            // The key has just been released.
             Err(DbError::NotFound) => continue,
             found => found?,
         };
-        if is_over(before.created_at) {
-            pipeline.db.release_key(&before).await?;
+        if is_over(existing.created_at) {
+            pipeline.db.release_key(&existing).await?;
             continue;
         }
-        // One by reference is known whole before its source is there.
-        if before.status == JobStatus::Uploading && before.request_hash.is_none() {
+        // A job by reference has its hash before its source is fetched.
+        if existing.status == JobStatus::Uploading && existing.request_hash.is_none() {
             return Err(Problem::new(
                 Code::IdempotencyConflict,
-                "the first request with this key has not ended: wait, and send it again",
+                "the first request with this key is still in progress; retry after a pause",
             ));
         }
-        return Ok(Begun::Existing(Box::new(before)));
+        return Ok(Begun::Existing(Box::new(existing)));
     }
 }
 
-/// Whether the key of what was made at this time is free again.
-pub fn is_over(created_at: DateTime) -> bool {
-    since(created_at) >= LIFE
+/// True if the key of a document that was created at this time has expired.
+pub(crate) fn is_over(created_at: DateTime) -> bool {
+    since(created_at) >= KEY_LIFE
 }
 
-/// Refuses a request that is not the same as the one before with its key.
-pub fn same(before: Option<&str>, again: Option<&str>) -> Result<(), Problem> {
-    match before == again {
+/// Compares the hashes of two requests with the same key; 422 if they differ.
+pub(crate) fn same(first: Option<&str>, repeated: Option<&str>) -> Result<(), Problem> {
+    match first == repeated {
         true => Ok(()),
         false => Err(Problem::new(
             Code::IdempotencyKeyReused,
-            "another request was made with this key: a new request needs a new one",
+            "a different request was sent with this key before; use a new key for a new request",
         )),
     }
 }
 
-/// The job of an earlier request, when this one is the same.
-pub fn replay(before: Job, again: &Job) -> Result<Job, Problem> {
-    same(before.request_hash.as_deref(), again.request_hash.as_deref())?;
-    match before.deleted_at {
-        None => Ok(before),
-        Some(_) => Err(Problem::new(Code::NotFound, "the job of this key was deleted")),
+/// Returns the job of an earlier request with the same key.
+///
+/// # Errors
+/// 422 if the requests differ; 404 if the job was deleted.
+pub(crate) fn replay(existing: Job, repeated: &Job) -> Result<Job, Problem> {
+    same(existing.request_hash.as_deref(), repeated.request_hash.as_deref())?;
+    match existing.deleted_at {
+        None => Ok(existing),
+        Some(_) => Err(Problem::new(
+            Code::NotFound,
+            "the job that was created with this key has been deleted",
+        )),
     }
 }
 
@@ -158,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_names_makes_no_other_request() {
+    fn the_order_of_names_does_not_change_the_hash() {
         let hash = |value| request_hash(&value).unwrap();
         assert_eq!(
             hash(json!({ "a": { "b": 1, "c": [1, 2] }, "d": null })),

@@ -14,14 +14,17 @@ use serde_json::{Map, Value};
 
 const TYPE: &str = "application/merge-patch+json";
 
-/// The patch of a request; a body of another type has an answer of its own, which names the right one (RFC 5789,
-/// section 2.2).
-pub fn read(
+/// Reads the patch of a request. The inner error is the response to a body of another type, which names the accepted type
+/// (RFC 5789, section 2.2).
+pub(crate) fn read(
     headers: &HeaderMap,
     sent: Result<Bytes, BytesRejection>,
 ) -> Result<Result<Map<String, Value>, Response>, Problem> {
     if body::content_type(headers) != TYPE {
-        let problem = Problem::new(Code::UnsupportedContentType, format!("send {TYPE}"));
+        let problem = Problem::new(
+            Code::UnsupportedContentType,
+            format!("the content type must be {TYPE}"),
+        );
         return Ok(Err(([("accept-patch", TYPE)], problem).into_response()));
     }
     match body::json(sent)? {

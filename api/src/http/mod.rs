@@ -1,15 +1,15 @@
-//! HTTP as all handlers share it.
+//! HTTP features that the handlers share.
 
-pub mod body;
-pub mod cursor;
-pub mod digest;
-pub mod etag;
-pub mod extract;
-pub mod headers;
-pub mod idempotency;
-pub mod merge_patch;
-pub mod options;
-pub mod pace;
-pub mod problem;
-pub mod range;
-pub mod source_policy;
+pub(crate) mod body;
+pub(crate) mod cursor;
+pub(crate) mod digest;
+pub(crate) mod etag;
+pub(crate) mod extract;
+pub(crate) mod headers;
+pub(crate) mod idempotency;
+pub(crate) mod merge_patch;
+pub(crate) mod options;
+pub(crate) mod pace;
+pub(crate) mod problem;
+pub(crate) mod range;
+pub(crate) mod source_policy;

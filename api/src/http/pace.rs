@@ -1,15 +1,15 @@
-//! The slowest rate at which a body may arrive.
+//! The minimum rate at which a body must arrive.
 
 use crate::http::problem::{Code, Problem};
 use std::time::{Duration, Instant};
 
-/// The rate holds over windows of this length.
+/// Length of the windows over which the rate is measured.
 const WINDOW: Duration = Duration::from_secs(30);
 /// Longest pause between two pieces of a body.
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
 
 /// Measures the rate of one request's body.
-pub struct Pace {
+pub(crate) struct Pace {
     min_kib_per_second: u64,
     since: Instant,
     bytes: u64,
@@ -17,7 +17,7 @@ pub struct Pace {
 
 impl Pace {
     /// Starts the first window.
-    pub fn start(min_kib_per_second: u64) -> Self {
+    pub(crate) fn start(min_kib_per_second: u64) -> Self {
         Pace {
             min_kib_per_second,
             since: Instant::now(),
@@ -26,7 +26,7 @@ impl Pace {
     }
 
     /// Counts bytes that arrived; fails with 408 when a window ends below the minimum rate.
-    pub fn record(&mut self, bytes: usize) -> Result<(), Problem> {
+    pub(crate) fn record(&mut self, bytes: usize) -> Result<(), Problem> {
         self.bytes += bytes as u64;
         let time = self.since.elapsed();
         if time < WINDOW {
@@ -42,16 +42,18 @@ impl Pace {
 
 /// The next piece of a body; fails with 408 when it does not arrive in time, and with 400 when the body ends
 /// unexpectedly.
-pub async fn timely<T, E: std::fmt::Display>(
+pub(crate) async fn timely<T, E: std::fmt::Display>(
     next: impl Future<Output = Result<Option<T>, E>>,
 ) -> Result<Option<T>, Problem> {
     match tokio::time::timeout(IDLE_LIMIT, next).await {
         Ok(Ok(piece)) => Ok(piece),
-        Ok(Err(error)) => Err(Problem::invalid(format!("the body broke off: {error}"))),
+        Ok(Err(error)) => Err(Problem::invalid(format!(
+            "the request body ended unexpectedly: {error}"
+        ))),
         Err(_) => Err(too_slow()),
     }
 }
 
 fn too_slow() -> Problem {
-    Problem::new(Code::TooSlow, "the upload came in too slowly")
+    Problem::new(Code::TooSlow, "the upload arrived below the minimum rate")
 }

@@ -1,18 +1,19 @@
 //! One `Range` header (RFC 9110, section 14).
 
-/// What part of a representation is asked for.
+/// The requested part of a representation.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Part {
-    /// All of it: no range, several, another unit, or nonsense, which a server may ignore.
+pub(crate) enum Part {
+    /// The whole representation: without a range, and for several ranges, another unit or invalid syntax, which a server
+    /// may ignore.
     Whole,
-    /// The bytes from the first to the last, both included.
+    /// The bytes from the first to the last, both inclusive.
     Bytes(u64, u64),
-    /// Nothing there: 416.
+    /// The range lies outside the representation: 416.
     Unsatisfiable,
 }
 
-/// Reads a `Range` header for a representation of `size` bytes.
-pub fn parse(header: Option<&str>, size: u64) -> Part {
+/// Parses a `Range` header for a representation of `size` bytes.
+pub(crate) fn parse(header: Option<&str>, size: u64) -> Part {
     let Some(range) = header.and_then(|header| header.trim().strip_prefix("bytes=")) else {
         return Part::Whole;
     };

@@ -1,4 +1,4 @@
-//! Where a request comes from, as far as it can be told.
+//! The address of a client, also behind trusted proxies.
 
 use axum::{extract::Request, http::HeaderMap};
 use ipnet::IpNet;
@@ -7,16 +7,16 @@ use vidp_common::service::Peer;
 
 const FORWARDED: &str = "x-forwarded-for";
 
-/// The client's address: the peer's own, or what trusted proxies say they had it from. `None` in a test without a
-/// connection.
-pub fn of_client(request: &Request, trusted: &[IpNet]) -> Option<IpAddr> {
+/// The client's address: that of the peer, or the one that trusted proxies forwarded. `None` for a request without a
+/// connection, as in tests.
+pub(crate) fn of_client(request: &Request, trusted: &[IpNet]) -> Option<IpAddr> {
     let Peer(peer) = request.extensions().get::<Peer>()?;
-    Some(behind(peer.ip(), request.headers(), trusted))
+    Some(forwarded_for(peer.ip(), request.headers(), trusted))
 }
 
-/// Reads `X-Forwarded-For` from its end: each proxy adds whom it had the request from, and only what a trusted one
-/// wrote is believed.
-fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+/// Reads `X-Forwarded-For` from its end. Each proxy appends the address that it received the request from, and only
+/// entries that a trusted proxy appended count.
+fn forwarded_for(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
     let values = headers.get_all(FORWARDED).iter().rev();
     let hops = values.flat_map(|value| value.to_str().unwrap_or_default().rsplit(','));
@@ -41,17 +41,17 @@ mod tests {
             headers.append(FORWARDED, HeaderValue::from_static(value));
         }
         let trusted = ["10.0.0.0/8".parse().unwrap(), "192.0.2.7/32".parse().unwrap()];
-        let found = behind(peer.parse().unwrap(), &headers, &trusted);
+        let found = forwarded_for(peer.parse().unwrap(), &headers, &trusted);
         assert_eq!(found, expected.parse::<IpAddr>().unwrap(), "{peer} {forwarded:?}");
     }
 
     #[test]
-    fn only_trusted_proxies_are_believed() {
+    fn only_trusted_proxies_count() {
         check("203.0.113.5", &[], "203.0.113.5");
         check("203.0.113.5", &["198.51.100.1"], "203.0.113.5");
         check("10.1.2.3", &["198.51.100.1"], "198.51.100.1");
         check("::ffff:10.1.2.3", &["198.51.100.1"], "198.51.100.1");
-        // What the client itself wrote is before what the proxy has seen.
+        // The client's own entries precede the one that the proxy appended.
         check("10.1.2.3", &["1.1.1.1, 198.51.100.1"], "198.51.100.1");
         check(
             "10.1.2.3",

@@ -1,4 +1,4 @@
-//! What a tenant has waiting: jobs that have not ended, and the bytes of their sources.
+//! The limit of a tenant's open jobs and of the bytes in their sources.
 
 use crate::http::problem::{Code, Problem};
 use parking_lot::Mutex;
@@ -8,28 +8,29 @@ use std::{
 };
 use vidp_record::db::{Db, Open};
 
-/// How long a count is believed. What begins meanwhile is not counted, so that the limit is right to a second's uploads.
+/// Lifetime of a cached count. Uploads that begin meanwhile are not counted, so the limit can be exceeded by the uploads
+/// of one second.
 const CACHE_LIFE: Duration = Duration::from_secs(1);
 
-/// Keeps the counts for a moment.
-pub struct Backlog {
+/// Checks the limit, and caches the counts of each tenant for a second.
+pub(crate) struct Backlog {
     jobs: u64,
     bytes: u64,
-    known: Mutex<HashMap<String, (Open, Instant)>>,
+    cache: Mutex<HashMap<String, (Open, Instant)>>,
 }
 
 impl Backlog {
-    /// At most so many jobs, and so many GB (1,000,000,000 bytes) in them; 0 is no limit.
-    pub fn new(jobs: u64, gigabytes: u64) -> Self {
+    /// Limits a tenant to `jobs` open jobs with `gigabytes` (1,000,000,000 bytes each) of sources; 0 means no limit.
+    pub(crate) fn new(jobs: u64, gigabytes: u64) -> Self {
         Backlog {
             jobs,
             bytes: gigabytes.saturating_mul(1_000_000_000),
-            known: Mutex::default(),
+            cache: Mutex::default(),
         }
     }
 
-    /// Refuses when there is too much.
-    pub async fn check(&self, db: &Db, tenant: &str) -> Result<(), Problem> {
+    /// 429 when the tenant has reached a limit.
+    pub(crate) async fn check(&self, db: &Db, tenant: &str) -> Result<(), Problem> {
         if self.jobs == 0 && self.bytes == 0 {
             return Ok(());
         }
@@ -41,29 +42,32 @@ impl Backlog {
                     jobs: jobs.jobs + files.jobs,
                     bytes: jobs.bytes + files.bytes,
                 };
-                let mut known = self.known.lock();
-                known.retain(|_, (_, read)| read.elapsed() < CACHE_LIFE);
-                known.insert(tenant.to_owned(), (open, Instant::now()));
+                let mut cache = self.cache.lock();
+                cache.retain(|_, (_, read)| read.elapsed() < CACHE_LIFE);
+                cache.insert(tenant.to_owned(), (open, Instant::now()));
                 open
             }
         };
         let full = |limit, used| limit > 0 && used >= limit;
         let detail = if full(self.jobs, open.jobs) {
-            format!("{} jobs have not ended yet", open.jobs)
+            format!("the tenant has {} open jobs", open.jobs)
         } else if full(self.bytes, open.bytes) {
-            format!("{} MB are waiting to be processed", open.bytes / 1_000_000)
+            format!(
+                "the tenant's open jobs have {} MB of sources",
+                open.bytes / 1_000_000
+            )
         } else {
             return Ok(());
         };
         Err(Problem::new(
             Code::QuotaExceeded,
-            format!("{detail}: no more are taken until some have"),
+            format!("{detail}, which is the limit; retry when some have ended"),
         ))
     }
 
     fn fresh(&self, tenant: &str) -> Option<Open> {
-        let known = self.known.lock();
-        let (open, read) = known.get(tenant)?;
+        let cache = self.cache.lock();
+        let (open, read) = cache.get(tenant)?;
         (read.elapsed() < CACHE_LIFE).then_some(*open)
     }
 }

@@ -1,8 +1,8 @@
-//! Requests a minute, with the header fields that tell the client how many are left.
+//! The limit of requests per minute, with the header fields that report it to the client.
 //!
-//! draft-ietf-httpapi-ratelimit-headers-10: `RateLimit-Policy` has the quota `q` and its window `w` in seconds,
-//! `RateLimit` what remains (`r`) and the seconds `t` until all of it is there again. The counting is GCRA (ITU-T I.371):
-//! what was used comes back evenly, and not at the end of a window.
+//! draft-ietf-httpapi-ratelimit-headers-10: `RateLimit-Policy` has the quota `q` and its window `w` in seconds;
+//! `RateLimit` has the remaining requests `r` and the seconds `t` until the whole quota is available again. Requests are
+//! counted by GCRA (ITU-T I.371): the quota refills evenly, and not at the end of a window.
 
 use crate::http::problem::{Code, Problem};
 use axum::http::{HeaderMap, HeaderValue};
@@ -18,20 +18,20 @@ use std::{
     time::Duration,
 };
 
-/// Seconds.
-const WINDOW: u32 = 60;
-/// After so many requests, those who have not come for long are forgotten.
-const CLEAN: u32 = 10_000;
+/// Window of the quota, in seconds.
+const WINDOW_SECONDS: u32 = 60;
+/// Requests between two removals of idle keys.
+const CLEANUP_INTERVAL: u32 = 10_000;
 
-/// Counts by key.
-pub struct Rate<K: Hash + Eq + Clone> {
+/// Counts requests by key.
+pub(crate) struct Rate<K: Hash + Eq + Clone> {
     limit: Option<(NonZeroU32, DefaultKeyedRateLimiter<K, StateInformationMiddleware>)>,
     requests: AtomicU32,
 }
 
 impl<K: Hash + Eq + Clone> Rate<K> {
-    /// So many at once, and so many a minute; 0 is no limit.
-    pub fn per_minute(limit: u32) -> Self {
+    /// Allows `limit` requests per minute, also in one burst; 0 means no limit.
+    pub(crate) fn per_minute(limit: u32) -> Self {
         let limiter = |limit| {
             let limiter = RateLimiter::keyed(Quota::per_minute(limit));
             (limit, limiter.with_middleware::<StateInformationMiddleware>())
@@ -42,10 +42,10 @@ impl<K: Hash + Eq + Clone> Rate<K> {
         }
     }
 
-    /// Counts one; `None` when there is no limit.
-    pub fn take(&self, key: &K) -> Option<Allowance> {
+    /// Counts a request; `None` without a limit.
+    pub(crate) fn take(&self, key: &K) -> Option<Allowance> {
         let (limit, limiter) = self.limit.as_ref()?;
-        if self.requests.fetch_add(1, Ordering::Relaxed) % CLEAN == CLEAN - 1 {
+        if self.requests.fetch_add(1, Ordering::Relaxed) % CLEANUP_INTERVAL == CLEANUP_INTERVAL - 1 {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
@@ -61,35 +61,39 @@ impl<K: Hash + Eq + Clone> Rate<K> {
     }
 }
 
-/// What is left to a client.
+/// The quota of a client after a request.
 #[derive(Debug)]
-pub struct Allowance {
+pub(crate) struct Allowance {
     limit: u32,
     remaining: u32,
-    /// Until the next one; of a request that was too much.
+    /// Time until the next allowed request; only after a request beyond the quota.
     wait: Option<Duration>,
 }
 
 impl Allowance {
-    /// This request was too much.
-    pub fn is_used_up(&self) -> bool {
+    /// True if the request exceeded the quota.
+    pub(crate) fn is_used_up(&self) -> bool {
         self.wait.is_some()
     }
 
-    /// 429, with the time to wait.
-    pub fn problem(&self, why: &str) -> Problem {
+    /// 429 with `Retry-After`.
+    pub(crate) fn problem(&self, why: &str) -> Problem {
         let seconds = self.wait.unwrap_or_default().as_secs_f64().ceil() as u32;
-        Problem::new(Code::TooManyRequests, format!("{why}: {} a minute", self.limit)).after(seconds.max(1))
+        Problem::new(
+            Code::TooManyRequests,
+            format!("{why}: the limit is {} per minute", self.limit),
+        )
+        .after(seconds.max(1))
     }
 
-    /// Says so in the answer.
-    pub fn write(&self, headers: &mut HeaderMap) {
+    /// Writes the fields `RateLimit-Policy` and `RateLimit`.
+    pub(crate) fn write(&self, headers: &mut HeaderMap) {
         let used = self.limit - self.remaining.min(self.limit);
-        let full = u64::from(used) * u64::from(WINDOW);
+        let full = u64::from(used) * u64::from(WINDOW_SECONDS);
         let fields = [
             (
                 "ratelimit-policy",
-                format!("\"requests\";q={};w={WINDOW}", self.limit),
+                format!("\"requests\";q={};w={WINDOW_SECONDS}", self.limit),
             ),
             (
                 "ratelimit",
@@ -115,7 +119,7 @@ mod tests {
     #[test]
     fn a_client_has_its_quota_and_then_waits() {
         let rate = Rate::per_minute(3);
-        let said = |key: &str| {
+        let record = |key: &str| {
             let allowance = rate.take(&key.to_owned()).unwrap();
             let mut headers = HeaderMap::new();
             allowance.write(&mut headers);
@@ -124,11 +128,11 @@ mod tests {
                 headers["ratelimit"].to_str().unwrap().to_owned(),
             )
         };
-        assert_eq!(said("a"), (false, "\"requests\";r=2;t=20".to_owned()));
-        assert_eq!(said("a"), (false, "\"requests\";r=1;t=40".to_owned()));
-        assert_eq!(said("a"), (false, "\"requests\";r=0;t=60".to_owned()));
-        assert_eq!(said("a"), (true, "\"requests\";r=0;t=60".to_owned()));
-        assert_eq!(said("b"), (false, "\"requests\";r=2;t=20".to_owned()));
+        assert_eq!(record("a"), (false, "\"requests\";r=2;t=20".to_owned()));
+        assert_eq!(record("a"), (false, "\"requests\";r=1;t=40".to_owned()));
+        assert_eq!(record("a"), (false, "\"requests\";r=0;t=60".to_owned()));
+        assert_eq!(record("a"), (true, "\"requests\";r=0;t=60".to_owned()));
+        assert_eq!(record("b"), (false, "\"requests\";r=2;t=20".to_owned()));
         let wait = rate.take(&"a".to_owned()).unwrap().wait.unwrap();
         assert!(
             wait > Duration::from_secs(18) && wait <= Duration::from_secs(20),
@@ -137,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn none_is_no_limit() {
+    fn zero_means_no_limit() {
         assert!(Rate::per_minute(0).take(&1).is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! Uploads that go on at the same time, by tenant.
+//! The limit of concurrent uploads per tenant.
 
 use crate::http::problem::{Code, Problem};
 use parking_lot::Mutex;
@@ -6,37 +6,39 @@ use std::{collections::HashMap, sync::Arc};
 
 type Counts = Arc<Mutex<HashMap<String, usize>>>;
 
-/// Counts them.
-pub struct Uploads {
+/// Counts the running uploads of each tenant.
+pub(crate) struct Uploads {
     limit: usize,
     running: Counts,
 }
 
-/// One of them; ends when it is dropped.
+/// The right to run one upload; returned when it is dropped.
 #[derive(Debug)]
-pub struct Permit {
+pub(crate) struct Permit {
     tenant: String,
     running: Counts,
 }
 
 impl Uploads {
-    /// At most so many for each tenant; 0 is no limit.
-    pub fn new(limit: usize) -> Self {
+    /// Allows `limit` concurrent uploads per tenant; 0 means no limit.
+    pub(crate) fn new(limit: usize) -> Self {
         Uploads {
             limit,
             running: Counts::default(),
         }
     }
 
-    /// Counts one more, or refuses it.
-    pub fn begin(&self, tenant: &str) -> Result<Option<Permit>, Problem> {
+    /// Counts an upload; 429 at the limit. `None` without a limit.
+    pub(crate) fn begin(&self, tenant: &str) -> Result<Option<Permit>, Problem> {
         if self.limit == 0 {
             return Ok(None);
         }
         let mut running = self.running.lock();
         let count = running.entry(tenant.to_owned()).or_default();
         if *count >= self.limit {
-            let detail = format!("{count} uploads are going on already, and more are not taken at once");
+            let detail = format!(
+                "the tenant has {count} uploads in progress, which is the limit; retry when one has ended"
+            );
             return Err(Problem::new(Code::TooManyUploads, detail));
         }
         *count += 1;
@@ -64,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tenant_has_so_many_at_once() {
+    fn a_tenant_has_a_limit_of_concurrent_uploads() {
         let uploads = Uploads::new(2);
         let begin = |tenant| uploads.begin(tenant).map_err(|problem| problem.code());
         let (first, second) = (begin("a").unwrap(), begin("a").unwrap());

@@ -1,8 +1,8 @@
 """Receives webhooks, verifies them with the library of Standard Webhooks, and writes each as a line of JSON.
 
-webhook.py PORT STATUS[,STATUS...]: answers with these statuses, and with the last of them from then on. The first line
-has the port. A line `secret whsec_...` on the standard input is a secret to try from then on; without any nothing is
-verified.
+webhook.py PORT STATUS[,STATUS...]: answers with these statuses in order, and then always with the last one. The first
+line has the port. A line `secret whsec_...` on the standard input adds a secret; each message is verified with every
+secret.
 """
 
 import http.server

@@ -1,4 +1,4 @@
-//! Every route, with every scope, with another tenant's key, with a wrong one and with none.
+//! Access control: every route with every scope, with another tenant's key, with a wrong key and without a key.
 
 use crate::harness::{Guarded, Rig};
 use reqwest::{Method, StatusCode};
@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 use vidp_contract::Stage;
 
-/// What each route needs; `None` is open. A route of the document without a row here fails the test.
+/// The scope that each route requires; `None` is open. A route of the document that is missing here fails the test.
 const ROUTES: &[(&str, &str, Option<&str>)] = &[
     ("GET", "/health", None),
     ("GET", "/ready", None),
@@ -113,7 +113,7 @@ async fn ask(
     let method: Method = method.parse().unwrap();
     let is_head = method == Method::HEAD;
     let mut request = rig.http.request(method, format!("{}{path}", rig.url));
-    // Of another version nothing is asked.
+    // A tus request without the protocol's version is refused before its key is checked.
     request = request.header("tus-resumable", "1.0.0");
     if let Some(key) = key {
         request = request.bearer_auth(key);
@@ -127,10 +127,10 @@ async fn ask(
         .get("content-type")
         .is_some_and(|kind| kind == "text/event-stream")
     {
-        return (status, challenge, Value::Null); // It would not end.
+        return (status, challenge, Value::Null); // An event stream does not end.
     }
     let text = answer.text().await.unwrap();
-    // What HEAD would say in a body, its status and challenge have to say alone.
+    // The response to HEAD has no body, so the status and the challenge must suffice.
     let body = match (is_head, status.as_u16()) {
         (true, 401) => json!({ "code": "unauthenticated" }),
         (true, 403) => json!({ "code": "insufficient_scope" }),
@@ -191,7 +191,7 @@ async fn every_route_lets_in_its_scope_and_its_tenant_alone() {
         }
         for (scope, key) in &single {
             if scope == needed {
-                // Of a job or key that is not there: what is allowed must not change what the others look at.
+                // The job or key does not exist, so that an allowed request does not change what later ones see.
                 let (status, challenge, _) = said(&none, Some(key)).await;
                 assert!(challenge.is_empty() && !status.is_server_error(), "{status}");
                 continue;
@@ -210,7 +210,7 @@ async fn every_route_lets_in_its_scope_and_its_tenant_alone() {
                 (status, &body["code"]),
                 (StatusCode::NOT_FOUND, &json!("not_found"))
             ),
-            // The same for everybody.
+            // Not specific to a tenant.
             _ if ["/api/v1/events", "/api/v1/processing/supported-languages"].contains(path) => {
                 assert_eq!(status, StatusCode::OK);
             }

@@ -1,8 +1,8 @@
-//! Many jobs in one request.
+//! Batches: many jobs in one request.
 
 use crate::{
     harness::{Rig, until},
-    references::put,
+    uploads::references::put,
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream};
 use uuid::Uuid;
 use vidp_contract::{FailureCode, Lane, Outcome, Stage};
 
-/// An API, and a bucket that it reads from.
+/// An API, and a bucket from which it may read sources.
 async fn with_bucket() -> (Rig, String) {
     let bucket = format!("films-{}", Uuid::now_v7().simple());
     let rig = Rig::with(&[("VIDP_SOURCE_BUCKETS", format!("{bucket}/in/"))]).await;
@@ -33,7 +33,7 @@ impl Rig {
         (answer.status(), answer.json().await.unwrap())
     }
 
-    /// The status, whether it is an earlier answer, and the batch.
+    /// Sends a batch with a key; returns the status, whether the response was replayed, and the batch.
     async fn keyed_batch(&self, key: &str, body: impl Into<reqwest::Body>) -> (StatusCode, bool, Value) {
         let request = self.http.post(format!("{}/api/v1/batches", self.url));
         let request = request
@@ -109,7 +109,7 @@ async fn items_that_are_wrong_do_not_sink_the_others() {
     assert_eq!(rig.list("?external_id=b").await.len(), 1);
     until(async || rig.queue.depth(Stage::Scale, Lane::Batch).await.unwrap() == 2).await;
 
-    // All of them at once: what runs is cancelled, and what came to nothing is tried again.
+    // Actions on the whole batch: cancel its running jobs, then retry the failed one.
     assert_eq!(rig.act(id, "cancel").await, StatusCode::ACCEPTED);
     until(async || rig.get_batch(id).await["jobs"]["cancelled"] == 2).await;
     until(async || rig.get_batch(id).await["action"].is_null()).await;
@@ -210,7 +210,7 @@ async fn an_upload_during_a_large_batch_is_queued_at_once() {
     println!("1000 items stored in {made:?}; an upload was with a worker after {waited:?}; {jobs}");
     assert!(
         jobs["uploading"].as_u64().unwrap() > 100,
-        "the batch was over: {jobs}"
+        "the batch had ended already: {jobs}"
     );
     assert!(waited < Duration::from_secs(3), "{waited:?}");
 }
@@ -224,7 +224,7 @@ async fn a_batch_that_is_sent_again_makes_nothing_again() {
         format!("{item}\n")
     };
     let lines: Vec<_> = (0..450).map(line).collect();
-    // Its client dies in the middle: two hundred are stored together, and the rest is not.
+    // The client dies in the middle of the body: the first two hundred items are stored, and the rest is not.
     let half = format!(
         "POST /api/v1/batches HTTP/1.1\r\nhost: vidp\r\ncontent-type: application/x-ndjson\r\n\
          idempotency-key: films\r\ncontent-length: {}\r\n\r\n{}",
@@ -267,7 +267,7 @@ async fn a_batch_that_is_sent_again_makes_nothing_again() {
         (status, &other["code"]),
         (StatusCode::UNPROCESSABLE_ENTITY, &json!("idempotency_key_reused"))
     );
-    // In the order of their items.
+    // The jobs are in the order of their items.
     let newest = newest().await;
     assert_eq!(
         (

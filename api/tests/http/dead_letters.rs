@@ -32,14 +32,9 @@ async fn publish(rig: &Rig, subject: &str, headers: &[(&str, &str)], payload: Ve
     sent.await.unwrap().await.unwrap();
 }
 
-/// No sweeper comes between.
-async fn rig() -> Rig {
-    Rig::with(&[("VIDP_STALE_SECONDS", "600".to_owned())]).await
-}
-
 #[tokio::test]
 async fn what_nobody_can_read_is_inspected_sent_back_and_discarded() {
-    let rig = rig().await;
+    let rig = Rig::without_sweeper().await;
     let subject = streams::result(Stage::Scale, Uuid::now_v7());
     publish(&rig, &subject, &[], b"no result".to_vec()).await;
     publish(
@@ -72,21 +67,21 @@ async fn what_nobody_can_read_is_inspected_sent_back_and_discarded() {
     let (_, whole) = ask(&rig, Method::GET, &format!("/{}", letters[1]["id"])).await;
     assert_eq!(whole["payload"], json!({ "encoding": "base64", "data": "//4=" }));
 
-    // A page at a time.
+    // The list is paged.
     let (_, page) = ask(&rig, Method::GET, "?limit=1").await;
     let rest = format!("?limit=1&cursor={}", page["next_cursor"].as_str().unwrap());
     let (_, rest) = ask(&rig, Method::GET, &rest).await;
     assert_eq!(json!([page["data"][0], rest["data"][0]]), json!(letters));
     assert_eq!(rest["next_cursor"], Value::Null);
 
-    // Nobody can read it the second time either: it comes again, as another.
+    // The message is still undecodable, so it returns as another letter.
     assert_eq!(redrive(&rig, first).await, StatusCode::ACCEPTED);
     assert_eq!(redrive(&rig, first).await, StatusCode::NOT_FOUND);
     until(async || list(&rig).await.len() == 2).await;
     let letters = list(&rig).await;
     assert!(letters[1]["subject"] == subject && letters[1]["id"].as_u64() > first["id"].as_u64());
 
-    // What says nothing of where it came from can only be discarded.
+    // A letter without its original subject can only be discarded.
     publish(&rig, "vidp.dead.strange", &[], b"{}".to_vec()).await;
     let letters = list(&rig).await;
     assert_eq!(redrive(&rig, &letters[2]).await, StatusCode::CONFLICT);
@@ -115,7 +110,7 @@ async fn what_nobody_can_read_is_inspected_sent_back_and_discarded() {
 
 #[tokio::test]
 async fn a_result_is_applied_once_however_many_send_it_back() {
-    let rig = rig().await;
+    let rig = Rig::without_sweeper().await;
     let job = rig.submit(&json!({ "stages": ["scale"] })).await;
     let task = rig.pull(Stage::Scale).await;
     let success = Success {
@@ -124,7 +119,7 @@ async fn a_result_is_applied_once_however_many_send_it_back() {
     };
     let result = serde_json::to_vec(&task.result(Outcome::Succeeded(success))).unwrap();
     let subject = streams::result(Stage::Scale, task.task.task_id);
-    // As an API of another release would have left it, which could not read it.
+    // An API of another release, which could not decode the result, left it like this.
     let headers = [
         (streams::DEAD_SUBJECT_HEADER, subject.as_str()),
         (streams::DEAD_REASON_HEADER, "not a result"),
@@ -149,7 +144,7 @@ async fn a_result_is_applied_once_however_many_send_it_back() {
 
 #[tokio::test]
 async fn a_task_goes_back_to_its_queue_or_its_stage_is_tried_again() {
-    let rig = rig().await;
+    let rig = Rig::without_sweeper().await;
     let job = rig.submit(&json!({ "stages": ["scale"] })).await;
     let first = rig.pull(Stage::Scale).await;
     rig.queue
@@ -166,14 +161,14 @@ async fn a_task_goes_back_to_its_queue_or_its_stage_is_tried_again() {
         ),
         (&json!("scale"), &json!(1), &job["id"], &json!("the disk is full"))
     );
-    // Still queued: not a second time.
+    // The task is still queued, so it is refused.
     assert_eq!(redrive(&rig, &letter).await, StatusCode::CONFLICT);
     first.message.ack_with(jetstream::AckKind::Term).await.unwrap();
     until(async || redrive(&rig, &letter).await == StatusCode::ACCEPTED).await;
     let second = rig.pull(Stage::Scale).await;
     assert_eq!(second.task, first.task);
 
-    // As a worker does at its last attempt.
+    // A worker does this after its last attempt.
     rig.queue
         .bury("scale", &second.message, "and again")
         .await
@@ -190,7 +185,7 @@ async fn a_task_goes_back_to_its_queue_or_its_stage_is_tried_again() {
     rig.queue.bury("scale", &third.message, "odd").await.unwrap();
     rig.succeed(&third, json!({})).await;
     rig.until_job(id, |job| job["status"] == "succeeded").await;
-    // Done without it.
+    // The job ended without the letter.
     let letter = list(&rig).await.remove(0);
     assert_eq!(redrive(&rig, &letter).await, StatusCode::CONFLICT);
 }

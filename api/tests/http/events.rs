@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use vidp_contract::{Outcome, Stage};
 
-/// A stream that `httpx-sse` reads.
+/// An event stream, read by `httpx-sse`.
 struct Client {
     _process: tokio::process::Child,
     lines: Lines<BufReader<tokio::process::ChildStdout>>,
 }
 
 impl Client {
-    /// Connects, and gives the status of the answer.
+    /// Connects, and returns the status of the response.
     async fn open(url: &str, last: Option<&str>) -> (Client, u64) {
         let mut process = python("client-venv")
             .arg(clients("sse.py"))
@@ -39,7 +39,7 @@ impl Client {
         line.unwrap().map(|line| serde_json::from_str(&line).unwrap())
     }
 
-    /// The next event with data; the stream's end is none.
+    /// The next event with data; `None` at the end of the stream.
     async fn event(&mut self) -> Option<Value> {
         let event = async {
             loop {
@@ -52,7 +52,7 @@ impl Client {
         tokio::time::timeout(LIMIT, event).await.expect("in time")
     }
 
-    /// Events until one meets the condition, which is the last of them.
+    /// Reads events up to the first that meets the condition, inclusive.
     async fn until(&mut self, condition: impl Fn(&Value) -> bool) -> Vec<Value> {
         let mut events = Vec::new();
         loop {
@@ -107,14 +107,14 @@ async fn a_job_tells_what_becomes_of_it_until_its_end() {
     assert_eq!(events[0]["data"]["status"], "running");
     assert_eq!(shares(&events), [0.5]);
     let middle = events.last().unwrap();
-    // The shape is that of the job itself.
+    // An event has the same shape as the job.
     assert_eq!(
         middle["data"],
         rig.job(scale.task.job_id.to_string().as_str()).await
     );
     drop(client);
 
-    // Another replica goes on behind the last event, and knows a job that has changed meanwhile.
+    // Another replica resumes after the last event, and sends the job that has changed meanwhile.
     let other = rig.replica().await;
     let elsewhere = format!("{}{path}", other.url);
     let (mut client, _) = Client::open(&elsewhere, Some(id(middle))).await;
@@ -130,7 +130,7 @@ async fn a_job_tells_what_becomes_of_it_until_its_end() {
     assert_eq!(last["data"]["status"], "succeeded");
     assert_eq!(client.event().await, None, "the stream of an ended job ends");
 
-    // An EventSource would come again for ever, but for this.
+    // This response stops an EventSource, which would reconnect forever.
     assert_eq!(Client::open(&url, Some(id(&last))).await.1, 204);
     assert_eq!(Client::open(&url, Some("nonsense")).await.1, 400);
     let unknown = rig.url.clone() + "/api/v1/jobs/019f0000-0000-7000-8000-000000000000/events";
@@ -145,19 +145,19 @@ async fn every_change_of_every_job_is_told_once_across_replicas() {
     assert_eq!(status, 200);
     let first = rig.submit(&json!({ "stages": ["scale"] })).await;
     let scale = rig.pull(Stage::Scale).await;
-    // The first brings the stage's beginning, which is a status.
+    // The first progress message starts the stage, which is a status event.
     progress(&rig, &scale, 0.2).await;
     progress(&rig, &scale, 0.25).await;
     let mut events = client.until(|event| event["event"] == "progress").await;
     let seen = id(events.last().unwrap()).to_owned();
 
-    // The replica dies, and much happens before the client is at the other one.
+    // The replica dies, and the job changes before the client reaches the other one.
     rig.kill_api();
     for share in [0.5, 0.75] {
         let url = format!("{}/api/v1/jobs/{}", other.url, scale.task.job_id);
         until(async || {
-            // Said again, as a worker does: the broker may have given the first to the replica that has just died. The
-            // same progress twice is one event.
+            // Repeated, as a worker does: the broker may have delivered the first message to the replica that has just
+            // died. The same progress twice is one event.
             rig.queue.progress(&scale.progress(share)).await.unwrap();
             let job: Value = rig.http.get(&url).send().await.unwrap().json().await.unwrap();
             job["stages"]["scale"]["progress"] == share
@@ -168,7 +168,7 @@ async fn every_change_of_every_job_is_told_once_across_replicas() {
     rig.succeed(&scale, json!({})).await;
     let ended = |event: &Value| event["data"]["status"] == "succeeded";
     events.extend(client.until(ended).await);
-    let told: Vec<_> = events
+    let received: Vec<_> = events
         .iter()
         .map(|event| {
             format!(
@@ -187,7 +187,7 @@ async fn every_change_of_every_job_is_told_once_across_replicas() {
         "progress running",
         "status succeeded",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(received, expected);
     assert!(events.iter().all(|event| event["data"]["id"] == first["id"]));
     let url = format!("{}/api/v1/jobs/{}", other.url, scale.task.job_id);
     rig.http.delete(&url).send().await.unwrap();
@@ -206,14 +206,16 @@ async fn an_id_that_is_too_old_or_none_is_told() {
     assert_eq!(Client::open(&url, Some("82AB")).await.1, 400);
     let (mut client, _) = Client::open(&url, None).await;
     rig.submit(&json!({ "stages": ["scale"] })).await;
-    let event = client.event().await.unwrap();
-    // The same place, many years ago: a resume token begins with the type and the time.
+    // The last event of this job: a later one would follow the reset.
+    let mut events = client.until(|event| event["data"]["status"] == "queued").await;
+    let event = events.pop().unwrap();
+    // The same position, many years ago: a resume token begins with the type and the time.
     let old = format!("82{:08X}{}", 1_400_000_000, &id(&event)[10..]);
     let (mut client, status) = Client::open(&url, Some(&old)).await;
     assert_eq!(status, 200);
     let reset = client.event().await.unwrap();
     assert_eq!(reset["event"], "reset");
-    // And goes on from now.
+    // The stream continues from now.
     rig.submit(&json!({ "stages": ["scale"] })).await;
     assert_eq!(client.event().await.unwrap()["data"]["status"], "uploading");
     assert!(id(&reset) > id(&event));
@@ -229,7 +231,7 @@ async fn a_client_that_reads_slowly_misses_nothing() {
     let scale = rig.pull(Stage::Scale).await;
     rig.until_job(job["id"].as_str().unwrap(), |job| job["status"] == "queued")
         .await;
-    // Opened, and not read until 5 MB are waiting: more than the changes kept, and than any socket's buffer.
+    // Open the stream, and do not read it until 5 MB are waiting: more than the retained changes and any socket's buffer.
     let answer = rig
         .http
         .get(format!("{}/api/v1/events", rig.url))
@@ -260,8 +262,8 @@ async fn a_client_that_reads_slowly_misses_nothing() {
         let piece = tokio::time::timeout(LIMIT, body.next()).await.expect("in time");
         text.push_str(std::str::from_utf8(&piece.expect("more").unwrap()).unwrap());
     }
-    let told = text.matches("event: progress").count();
-    assert_eq!((told, text.matches("event: status").count()), (599, 2));
+    let progress = text.matches("event: progress").count();
+    assert_eq!((progress, text.matches("event: status").count()), (599, 2));
 }
 
 #[tokio::test]
@@ -289,7 +291,7 @@ async fn streams_end_with_the_process_and_have_heartbeats() {
     }
     assert_eq!(rig.stop_api(), Some(0));
     for mut answer in streams {
-        // To the end, and no connection that breaks.
+        // The stream ends, and the connection does not break.
         while answer.chunk().await.unwrap().is_some() {}
     }
 }

@@ -34,7 +34,7 @@ async fn a_job_runs_from_upload_to_success() {
     );
     assert_eq!((&stage["speed"], &stage["attempt"]), (&json!(2.0), &json!(1)));
 
-    // Subtitling waits for the language, and is told it.
+    // Subtitling waits for the detected language, and receives it.
     rig.succeed(&detect, french()).await;
     let subtitle = rig.pull(Stage::Subtitle).await;
     assert!(matches!(&subtitle.task.work, Work::Subtitle(options) if options.language == "fr"));
@@ -65,12 +65,12 @@ async fn results_pending(rig: &Rig) -> u64 {
 
 #[tokio::test]
 async fn a_long_poll_answers_as_soon_as_the_job_changes() {
-    let rig = Rig::new().await;
+    let rig = Rig::without_sweeper().await;
     let job = rig.submit(&json!({ "stages": ["scale"] })).await;
     let id = job["id"].as_str().unwrap();
     let scale = rig.pull(Stage::Scale).await;
     let url = format!("{}/{id}", rig.jobs_url());
-    // Until the publishing is on record, or it would be the change that is waited for.
+    // Wait until the publish is recorded: it is a change, and would end the long poll.
     let mut tag = String::new();
     let tags = async || {
         rig.http.get(&url).send().await.unwrap().headers()["etag"]
@@ -104,7 +104,7 @@ async fn a_long_poll_answers_as_soon_as_the_job_changes() {
             .header("if-none-match", &tag)
             .send();
         let poll = tokio::spawn(async move { (poll.await.unwrap(), Instant::now()) });
-        // Gives the request the time to arrive; an early change would be answered at once and prove nothing.
+        // The request needs time to arrive: a change before that would be answered at once and prove nothing.
         tokio::time::sleep(Duration::from_millis(50)).await;
         let changed = Instant::now();
         rig.queue
@@ -116,7 +116,7 @@ async fn a_long_poll_answers_as_soon_as_the_job_changes() {
         assert_eq!(answer.status(), StatusCode::OK);
         slowest = slowest.max(answered - changed);
     }
-    // The bound is 100 ms on an idle machine; a busy one must still be far from the 2 s of looking again.
+    // On an idle machine the bound is 100 ms. A busy one must still be far below the 2 s after which the API looks again.
     assert!(slowest < Duration::from_millis(500), "{slowest:?}");
 
     rig.answer(&scale, failed(FailureCode::DamagedMedia)).await;
@@ -125,7 +125,7 @@ async fn a_long_poll_answers_as_soon_as_the_job_changes() {
     rig.http.get(format!("{url}?wait=20")).send().await.unwrap();
     assert!(
         asked.elapsed() < Duration::from_secs(5),
-        "an ended job is not waited for"
+        "the poll of an ended job does not wait"
     );
 }
 
@@ -157,7 +157,7 @@ async fn failures_and_skips_make_the_right_status() {
             (&json!("skipped"), &json!(subtitle))
         );
     }
-    // What the caller says wins: nothing is waited for.
+    // The caller's language wins: subtitling does not wait for the detection.
     rig.submit(&json!({ "stages": ["detect", "subtitle"], "subtitle": { "language": "it" } }))
         .await;
     let subtitle = rig.pull(Stage::Subtitle).await;
@@ -165,7 +165,7 @@ async fn failures_and_skips_make_the_right_status() {
     rig.answer(&subtitle, failed(FailureCode::Internal)).await;
     rig.answer(&rig.pull(Stage::Detect).await, failed(FailureCode::Internal))
         .await;
-    // A failed detection does not take the subtitles with it.
+    // A failed detection does not stop the subtitles.
     let job = rig.submit(&json!({ "stages": ["detect", "subtitle"] })).await;
     rig.answer(&rig.pull(Stage::Detect).await, failed(FailureCode::TimedOut))
         .await;
@@ -201,7 +201,7 @@ async fn cancelling_is_final_and_reaches_queue_and_workers() {
         (&job["status"], &job["stages"]["scale"]["status"]),
         (&json!("cancelled"), &json!("cancelled"))
     );
-    // A worker that missed it shows progress, and is told again.
+    // A worker that missed the cancellation sends progress, and receives it again.
     rig.queue.progress(&scale.progress(0.5)).await.unwrap();
     assert_eq!(
         cancels.next().await.unwrap().subject.as_str(),
@@ -229,7 +229,7 @@ async fn a_retry_runs_only_what_failed() {
     );
     let again = rig.pull(Stage::Scale).await;
     assert_ne!(again.task.task_id, scale.task.task_id);
-    // The first task's result, come late, is not the second's.
+    // A late result of the first task does not end the second one.
     rig.publish(&scale.result(failed(FailureCode::Internal))).await;
     rig.succeed(&again, json!({})).await;
     rig.until_job(id, |job| job["status"] == "succeeded").await;
@@ -306,7 +306,7 @@ async fn lists_are_paged_and_filtered() {
     assert_eq!(get("").await, (ids.clone(), None));
     let (first, cursor) = get("limit=2").await;
     assert_eq!(first, ids[..2]);
-    // A job that comes meanwhile does not shift the pages.
+    // A new job does not shift the pages.
     rig.submit(&json!({ "stages": ["scale"] })).await;
     let (second, cursor) = get(&format!("limit=2&cursor={}", cursor.unwrap())).await;
     assert_eq!(second, ids[2..4]);
@@ -319,7 +319,7 @@ async fn lists_are_paged_and_filtered() {
     assert!(get("batch_id=none").await.0.is_empty());
     assert_eq!(get("search=N1").await.0, [ids[1].clone(), ids[3].clone()]);
     assert_eq!(get(&format!("search={}", ids[2])).await.0, [ids[2].clone()]);
-    // Text, and no pattern.
+    // The search is for text, not for a pattern.
     for text in [".*", "n%00", "(", "%5CE1"] {
         assert!(get(&format!("search={text}")).await.0.is_empty(), "{text}");
     }
@@ -352,7 +352,7 @@ async fn a_task_that_the_broker_kept_goes_with_the_tidying() {
     rig.succeed(&pulled, json!({})).await;
     let stored = async || rig.queue.metrics().await.unwrap().streams[streams::TASKS].messages;
     until(async || stored().await == 0).await;
-    // As a broker whose disk was full has it: the task was acknowledged, and is in the stream.
+    // A broker whose disk was full can hold an acknowledged task in the stream.
     let task = &pulled.task;
     let trace = TraceParent::of_job(task.job_id);
     let published = rig.queue.publish_task(Lane::Interactive, task, &trace);
@@ -368,7 +368,7 @@ async fn what_the_record_lists_survives_the_tidying_without_its_manifest() {
     let pulled = rig.pull(Stage::Scale).await;
     let loser = keys::output(&pulled.task.output_prefix, Uuid::now_v7(), "out.bin");
     rig.store.put(&loser, "lost".into()).await.unwrap();
-    // The store has no manifest of it; one that was damaged on its way would name something else.
+    // The store has no manifest of this stage; a damaged one could name other objects.
     let Outcome::Succeeded(won) = rig.succeed(&pulled, json!({})).await.outcome else {
         panic!("it succeeded");
     };

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 impl Guarded {
-    /// What the list of jobs says to this key, by the API at `url`.
+    /// The response of the API at `url` to a list of jobs with this key.
     async fn try_key(&self, url: &str, key: &str) -> (StatusCode, Value) {
         let request = self.rig.http.get(format!("{url}/api/v1/jobs"));
         let answer = request.header("x-api-key", key).send().await.unwrap();
@@ -40,7 +40,7 @@ async fn a_key_is_shown_once_rotated_and_revoked() {
     let text = list.to_string();
     assert!(!text.contains(&first[38..]) && !text.contains("hash"), "{text}");
 
-    // Rotated: both are good, and there is no third.
+    // After a rotation both keys are valid, and a third is refused.
     let rotate = |id: &str| format!("keys/{id}/rotate");
     let (status, second) = rig.admin("POST", &rotate(id), None).await;
     assert_eq!((status, &second["name"]), (StatusCode::CREATED, &json!("shop")));
@@ -66,7 +66,7 @@ async fn a_key_is_shown_once_rotated_and_revoked() {
         (StatusCode::UNAUTHORIZED, &json!("this key has been revoked"))
     );
     assert!(rig.is_good(second_key).await);
-    // With the first one gone it can be rotated; without an overlap the old one ends at once.
+    // After the first key is revoked, the second can be rotated. Without an overlap the old key expires at once.
     let none = json!({ "overlap_seconds": 0 });
     let (status, third) = rig.admin("POST", &rotate(second_id), Some(&none)).await;
     assert_eq!(status, StatusCode::CREATED);
@@ -76,7 +76,7 @@ async fn a_key_is_shown_once_rotated_and_revoked() {
 #[tokio::test]
 async fn a_key_ends_at_its_time() {
     let rig = Guarded::new().await;
-    let at = OffsetDateTime::now_utc() + Duration::from_secs(2);
+    let at = OffsetDateTime::now_utc() + Duration::from_secs(5);
     let body = json!({ "name": "short", "expires_at": at.format(&Rfc3339).unwrap() });
     let (_, made) = rig.admin("POST", "keys", Some(&body)).await;
     let key = made["key"].as_str().unwrap();

@@ -1,4 +1,4 @@
-//! What one client may use, and what browsers are told.
+//! Limits of one client, and the header fields that report them to browsers.
 
 use crate::harness::{Guarded, Rig, until};
 use reqwest::{Method, StatusCode, header::HeaderMap};
@@ -58,7 +58,7 @@ async fn a_key_has_its_requests_a_minute_and_bad_keys_have_theirs() {
     }
     let (status, _, problem) = ask(&bad, "198.51.100.2").await;
     assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{problem}");
-    // Neither an address beside it nor a good key from the same one is held up.
+    // Neither another address nor a valid key from the same address is affected.
     assert_eq!(ask(&bad, "198.51.100.3").await.0, StatusCode::UNAUTHORIZED);
     assert_eq!(ask(&other, "198.51.100.2").await.0, StatusCode::OK);
 }

@@ -30,7 +30,7 @@ async fn without_the_broker_uploads_are_accepted_and_run_later() {
         (&health["status"], &health["dependencies"]["nats"]["status"]),
         (&json!("degraded"), &json!("down"))
     );
-    // Its whole store is lost, too: the record has everything.
+    // The broker also loses its store. The record has everything.
     std::fs::remove_dir_all(rig.folder.path().join("nats")).unwrap();
     rig.nats = Nats::start(&rig.folder.path().join("nats"), rig.nats.port()).unwrap();
     until(async || rig.queue.ensure().await.is_ok()).await;
@@ -51,7 +51,7 @@ async fn a_task_that_the_broker_lost_is_published_again() {
         .unwrap();
     let again = rig.pull(Stage::Scale).await;
     assert_eq!(again.task, first.task);
-    // This time only the result is lost; the manifest has it.
+    // Now only the result is lost; the manifest has it.
     let result = again.result(Outcome::Succeeded(Success::default()));
     let manifest = keys::manifest(&again.task.output_prefix);
     rig.store
@@ -125,7 +125,7 @@ async fn sigterm_ends_the_api_in_order() {
         .send();
     let poll = tokio::spawn(poll);
     assert_eq!(rig.stop_api(), Some(0));
-    // A long poll is answered, not cut.
+    // A long poll is answered before the process exits.
     if let Ok(answer) = poll.await.unwrap() {
         assert_eq!(answer.status(), StatusCode::OK);
     }

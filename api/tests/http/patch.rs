@@ -16,13 +16,13 @@ async fn patch(rig: &Rig, id: &str, patch: &Value, more: &[(&str, &str)]) -> Res
 }
 
 #[tokio::test]
-async fn metadata_is_patched_unless_somebody_else_was_faster() {
-    let rig = Rig::new().await;
+async fn metadata_is_patched_unless_another_change_was_first() {
+    let rig = Rig::without_sweeper().await;
     let job = rig
         .submit(&json!({ "stages": ["scale"], "metadata": { "a": 1, "b": { "c": 2, "d": 3 } } }))
         .await;
     let id = job["id"].as_str().unwrap();
-    // Until the publishing is on record, which is a change as well.
+    // Wait until the publish is recorded, which is also a change.
     let url = format!("{}/{id}", rig.jobs_url());
     let tag = async || rig.http.get(&url).send().await.unwrap().headers()["etag"].clone();
     until(async || tag().await == "\"3\"").await;
@@ -60,9 +60,9 @@ async fn metadata_is_patched_unless_somebody_else_was_faster() {
     assert_eq!(answer.headers()["accept-patch"], "application/merge-patch+json");
     assert_eq!(answer.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert_eq!(rig.job(id).await["metadata"], merged);
-    let nobody = "019f0000-0000-7000-8000-000000000000";
+    let unknown = "019f0000-0000-7000-8000-000000000000";
     assert_eq!(
-        patch(&rig, nobody, &change, &[]).await.status(),
+        patch(&rig, unknown, &change, &[]).await.status(),
         StatusCode::NOT_FOUND
     );
 }
@@ -95,9 +95,9 @@ async fn a_job_is_kept_as_long_as_its_client_wants_and_no_longer() {
         let answer: Value = patch(&rig, id, &wanted, &[]).await.json().await.unwrap();
         assert_eq!(millis(&answer["expires_at"]), ended + expected * DAY, "{wanted}");
     }
-    // Now: the sweeper takes it, with its upload and its output.
+    // The job expires now: the sweeper removes it with its source and its output.
     patch(&rig, id, &json!({ "expires_at": "2020-01-01T00:00:00Z" }), &[]).await;
-    let figures = async || {
+    let metrics = async || {
         rig.http
             .get(format!("{}/metrics", rig.url))
             .send()
@@ -107,9 +107,9 @@ async fn a_job_is_kept_as_long_as_its_client_wants_and_no_longer() {
             .await
             .unwrap()
     };
-    until(async || figures().await.contains("\nvidp_deleted_objects_total 2\n")).await;
-    assert!(figures().await.contains("\nvidp_deleted_jobs_total 1\n"));
-    assert!(figures().await.contains("\nvidp_deleted_bytes_total 20\n"));
+    until(async || metrics().await.contains("\nvidp_deleted_objects_total 2\n")).await;
+    assert!(metrics().await.contains("\nvidp_deleted_jobs_total 1\n"));
+    assert!(metrics().await.contains("\nvidp_deleted_bytes_total 20\n"));
     let url = format!("{}/{id}", rig.jobs_url());
     assert_eq!(
         rig.http.get(&url).send().await.unwrap().status(),

@@ -71,7 +71,7 @@ async fn the_first_vidps_endpoints_are_views_of_jobs() {
     let bytes = rig.http.get(output).send().await.unwrap().bytes().await.unwrap();
     assert_eq!(bytes.as_ref(), b"0123456789");
 
-    // Each kind has its own.
+    // Each kind lists its own jobs.
     let fields = [
         ("video_file", "bytes"),
         ("target_resolution", "854x480"),
@@ -99,7 +99,7 @@ async fn the_first_vidps_endpoints_are_views_of_jobs() {
     let job = rig.job(all["video_id"].as_str().unwrap()).await;
     assert_eq!(job["stages"].as_object().unwrap().len(), 3);
     assert_eq!(job["options"]["subtitle"]["language"], "fr");
-    // However it was made.
+    // The endpoint that created the job does not matter.
     let job = rig.submit(&json!({ "stages": ["subtitle"] })).await;
     assert_eq!(get(&rig, "subtitles").await.1["data"][0]["video_id"], job["id"]);
 

@@ -9,16 +9,16 @@ use tokio::{
 use vidp_contract::{FailureCode, Outcome, Stage};
 use vidp_engines::free_port;
 
-/// A receiver that verifies with the library of Standard Webhooks.
-struct Receiver {
+/// A receiver that verifies signatures with the library of Standard Webhooks.
+pub struct Receiver {
     _process: Child,
     input: ChildStdin,
     lines: Lines<BufReader<ChildStdout>>,
-    url: String,
+    pub url: String,
 }
 
 impl Receiver {
-    async fn start(port: u16, statuses: &str) -> Receiver {
+    pub async fn start(port: u16, statuses: &str) -> Receiver {
         let mut command = python("client-venv");
         let command = command.arg(clients("webhook.py")).arg(port.to_string());
         let command = command.arg(statuses).stdin(Stdio::piped());
@@ -36,14 +36,14 @@ impl Receiver {
         receiver
     }
 
-    async fn next(&mut self) -> Value {
+    pub async fn next(&mut self) -> Value {
         let line = tokio::time::timeout(LIMIT, self.lines.next_line())
             .await
             .expect("in time");
         serde_json::from_str(&line.unwrap().expect("a line")).unwrap()
     }
 
-    async fn trust(&mut self, secret: &Value) {
+    pub async fn trust(&mut self, secret: &Value) {
         let line = format!("secret {}\n", secret.as_str().unwrap());
         self.input.write_all(line.as_bytes()).await.unwrap();
         assert!(self.next().await["secrets"].is_number());
@@ -75,7 +75,7 @@ async fn ask(rig: &Rig, method: Method, path: &str, body: Value) -> Response {
     request.body(body.to_string()).send().await.unwrap()
 }
 
-async fn told(rig: &Rig, method: Method, path: &str, body: Value) -> Value {
+async fn call(rig: &Rig, method: Method, path: &str, body: Value) -> Value {
     let answer = ask(rig, method, path, body).await;
     let status = answer.status();
     let answer = answer.json().await.unwrap();
@@ -83,7 +83,7 @@ async fn told(rig: &Rig, method: Method, path: &str, body: Value) -> Value {
     answer
 }
 
-/// Runs a job to its end, which the answer says.
+/// Runs a job to its end, and returns the job.
 async fn run_job(rig: &Rig, good: bool) -> Value {
     let job = rig.submit(&json!({ "stages": ["scale"] })).await;
     let scale = rig.pull(Stage::Scale).await;
@@ -98,7 +98,7 @@ async fn run_job(rig: &Rig, good: bool) -> Value {
 
 async fn until_state(rig: &Rig, path: &str, state: &str) -> Value {
     let newest = async || {
-        let mut log = told(rig, Method::GET, path, json!({})).await;
+        let mut log = call(rig, Method::GET, path, json!({})).await;
         log["data"][0].take()
     };
     until(async || newest().await["state"] == state).await;
@@ -109,7 +109,7 @@ async fn until_state(rig: &Rig, path: &str, state: &str) -> Value {
 async fn a_receiver_is_told_verifies_and_is_tried_again() {
     let rig = rig(&[]).await;
     let mut receiver = Receiver::start(free_port(), "500,204").await;
-    let hook = told(
+    let hook = call(
         &rig,
         Method::POST,
         "",
@@ -148,7 +148,7 @@ async fn a_receiver_is_told_verifies_and_is_tried_again() {
         (&first["id"], body)
     );
 
-    // Sent again by hand: the same message.
+    // A replay sends the same message.
     let replay = format!("{deliveries}/{}/replay", delivery["id"].as_str().unwrap());
     assert_eq!(
         ask(&rig, Method::POST, &replay, json!({})).await.status(),
@@ -156,8 +156,8 @@ async fn a_receiver_is_told_verifies_and_is_tried_again() {
     );
     assert_eq!(receiver.next().await["id"], first["id"]);
 
-    // A new secret: both sign until the old one's time is over.
-    let rotated = told(
+    // After a rotation both secrets sign until the old one expires.
+    let rotated = call(
         &rig,
         Method::POST,
         &format!("{path}/rotate"),
@@ -172,7 +172,7 @@ async fn a_receiver_is_told_verifies_and_is_tried_again() {
         (&message["verified"], &message["body"]["type"]),
         (&json!([true, true]), &json!("job.failed"))
     );
-    let rotated = told(
+    let rotated = call(
         &rig,
         Method::POST,
         &format!("{path}/rotate"),
@@ -183,8 +183,8 @@ async fn a_receiver_is_told_verifies_and_is_tried_again() {
     run_job(&rig, false).await;
     assert_eq!(receiver.next().await["verified"], json!([false, false, true]));
 
-    // Only what is wanted is told.
-    told(
+    // The webhook receives only the selected event types.
+    call(
         &rig,
         Method::PATCH,
         &path,
@@ -195,14 +195,14 @@ async fn a_receiver_is_told_verifies_and_is_tried_again() {
     let job = rig.submit(&json!({ "stages": ["scale"] })).await;
     rig.post(job["id"].as_str().unwrap(), "cancel").await;
     assert_eq!(receiver.next().await["body"]["type"], "job.cancelled");
-    let shown = told(&rig, Method::GET, &path, json!({})).await;
+    let shown = call(&rig, Method::GET, &path, json!({})).await;
     assert!(shown.get("secret").is_none() && shown["description"] == "mine");
     assert_eq!(
-        told(&rig, Method::GET, "", json!({})).await["data"],
+        call(&rig, Method::GET, "", json!({})).await["data"],
         json!([shown])
     );
     assert_eq!(
-        told(
+        call(
             &rig,
             Method::GET,
             &format!("{deliveries}?state=failed"),
@@ -211,13 +211,13 @@ async fn a_receiver_is_told_verifies_and_is_tried_again() {
         .await["data"],
         json!([])
     );
-    let page = told(&rig, Method::GET, &format!("{deliveries}?limit=1"), json!({})).await;
+    let page = call(&rig, Method::GET, &format!("{deliveries}?limit=1"), json!({})).await;
     let rest = format!(
         "{deliveries}?limit=9&cursor={}",
         page["next_cursor"].as_str().unwrap()
     );
     assert_eq!(
-        told(&rig, Method::GET, &rest, json!({})).await["data"]
+        call(&rig, Method::GET, &rest, json!({})).await["data"]
             .as_array()
             .unwrap()
             .len(),
@@ -240,17 +240,17 @@ async fn a_receiver_is_told_verifies_and_is_tried_again() {
 async fn who_is_gone_or_never_answers_is_left_alone() {
     let rig = rig(&[]).await;
     let mut gone = Receiver::start(free_port(), "410").await;
-    let nobody = format!("http://127.0.0.1:{}/", free_port());
-    let first = told(&rig, Method::POST, "", json!({ "url": gone.url })).await;
-    let second = told(&rig, Method::POST, "", json!({ "url": nobody })).await;
+    let unreachable = format!("http://127.0.0.1:{}/", free_port());
+    let first = call(&rig, Method::POST, "", json!({ "url": gone.url })).await;
+    let second = call(&rig, Method::POST, "", json!({ "url": unreachable })).await;
     run_job(&rig, true).await;
     assert_eq!(gone.next().await["status"], 410);
     let path = |hook: &Value| format!("/{}", hook["id"].as_str().unwrap());
     let disabled = async |hook: &Value, reason: &str| {
-        until(async || told(&rig, Method::GET, &path(hook), json!({})).await["disabled_reason"] == reason)
+        until(async || call(&rig, Method::GET, &path(hook), json!({})).await["disabled_reason"] == reason)
             .await;
         assert_eq!(
-            told(&rig, Method::GET, &path(hook), json!({})).await["enabled"],
+            call(&rig, Method::GET, &path(hook), json!({})).await["enabled"],
             false
         );
     };
@@ -271,7 +271,7 @@ async fn who_is_gone_or_never_answers_is_left_alone() {
         ask(&rig, Method::POST, &replay, json!({})).await.status(),
         StatusCode::CONFLICT
     );
-    let enabled = told(
+    let enabled = call(
         &rig,
         Method::PATCH,
         &path(&second),
@@ -309,11 +309,11 @@ async fn what_would_reach_inside_or_makes_no_sense_is_refused() {
             "{wrong}"
         );
     }
-    // A name that leads inside is known when it is resolved.
-    let hook = told(&rig, Method::POST, "", json!({ "url": "https://localhost/" })).await;
+    // A host name with a private address is refused when it is resolved.
+    let hook = call(&rig, Method::POST, "", json!({ "url": "https://localhost/" })).await;
     run_job(&rig, true).await;
     let log = format!("/{}/deliveries", hook["id"].as_str().unwrap());
-    let newest = async || told(&rig, Method::GET, &log, json!({})).await["data"][0].clone();
+    let newest = async || call(&rig, Method::GET, &log, json!({})).await["data"][0].clone();
     until(async || newest().await["attempts"][0]["error"].is_string()).await;
     assert_eq!(
         newest().await["attempts"][0]["error"],
@@ -339,9 +339,9 @@ async fn no_end_of_a_job_is_missed_when_the_api_dies() {
     for step in ["announce.begun", "announce.stored", "kill -9"] {
         let crash = if step.starts_with("announce") { step } else { "" };
         let mut rig = rig(&[("VIDP_WEBHOOK_RETRY_SECONDS", "1,1,1,1,1,1,1,1".to_owned())]).await;
-        // Nobody listens yet.
+        // No receiver listens yet.
         let hook = json!({ "url": format!("http://127.0.0.1:{port}/") });
-        let hook = told(&rig, Method::POST, "", hook).await;
+        let hook = call(&rig, Method::POST, "", hook).await;
         rig.kill_api();
         if !crash.is_empty() {
             rig.set_env("VIDP_CRASH_AT", Some(crash));
@@ -369,6 +369,6 @@ async fn no_end_of_a_job_is_missed_when_the_api_dies() {
             (&job["id"], &json!([true])),
             "{step}"
         );
-        assert!(receiver.is_silent().await, "{step}: told once");
+        assert!(receiver.is_silent().await, "{step}: delivered once");
     }
 }

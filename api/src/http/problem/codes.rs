@@ -1,42 +1,42 @@
-//! Every code that a problem can have. Clients rely on them: a code keeps its name and its status.
+//! All codes of problems. Clients rely on them, so the name and the status of a code never change.
 
 use axum::http::StatusCode;
 
-/// One list for the code, the document and the clients: variant, status, name on the wire, what it means.
+/// The list of codes: variant, status, name in responses, meaning. The OpenAPI document is generated from it too.
 macro_rules! codes {
     ($($variant:ident $status:literal $name:literal $meaning:literal)+) => {
         /// The stable code of a problem.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Code {
+        pub(crate) enum Code {
             $(#[doc = $meaning] $variant,)+
         }
 
         impl Code {
-            /// Every code, in the order of the statuses.
-            pub const ALL: &[Code] = &[$(Code::$variant,)+];
+            /// All codes, ordered by status.
+            pub(crate) const ALL: &[Code] = &[$(Code::$variant,)+];
 
-            /// The HTTP status that it comes with.
-            pub fn status(self) -> StatusCode {
+            /// The HTTP status of the response.
+            pub(crate) fn status(self) -> StatusCode {
                 let status = match self { $(Code::$variant => $status,)+ };
                 StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
 
-            /// The status in words.
-            pub fn title(self) -> &'static str {
+            /// The reason phrase of the status.
+            pub(crate) fn title(self) -> &'static str {
                 match self {
-                    // tus has it, and the registry of statuses does not.
+                    // 460 is defined by tus and is not in the IANA registry.
                     Code::ChecksumMismatch => "Checksum Mismatch",
                     code => code.status().canonical_reason().unwrap_or_default(),
                 }
             }
 
-            /// The name on the wire.
-            pub const fn as_str(self) -> &'static str {
+            /// The name in responses.
+            pub(crate) const fn as_str(self) -> &'static str {
                 match self { $(Code::$variant => $name,)+ }
             }
 
-            /// What it means, as a sentence for whoever reads the document.
-            pub const fn meaning(self) -> &'static str {
+            /// The meaning, as a sentence for the OpenAPI document.
+            pub(crate) const fn meaning(self) -> &'static str {
                 match self { $(Code::$variant => $meaning,)+ }
             }
         }
@@ -45,7 +45,7 @@ macro_rules! codes {
 
 impl Code {
     /// Seconds after which the same request may succeed.
-    pub const fn retry_after(self) -> Option<u32> {
+    pub(crate) const fn retry_after(self) -> Option<u32> {
         match self {
             Code::Unavailable | Code::TooManyUploads => Some(5),
             Code::TooManyRequests => Some(1),
@@ -56,31 +56,31 @@ impl Code {
 }
 
 codes! {
-    InvalidRequest 400 "invalid_request" "The request itself is wrong; `detail` says what."
+    InvalidRequest 400 "invalid_request" "The request is invalid; `detail` has the reason."
     EmptyFile 400 "unsupported_media" "The file is empty."
-    Unauthenticated 401 "unauthenticated" "The request shows no key, or none that is good."
-    InsufficientScope 403 "insufficient_scope" "The key is not for this; `detail` says which scope it lacks."
-    SourceNotAllowed 403 "source_not_allowed" "The source lies where this server fetches nothing from."
-    FinalUpload 403 "final_upload" "Nothing can be added to an upload that is made of others."
-    NotFound 404 "not_found" "There is no such thing, or not any more."
-    MethodNotAllowed 405 "method_not_allowed" "This address does not take that method."
-    TooSlow 408 "too_slow" "The upload came in too slowly."
-    Conflict 409 "conflict" "The state of the job forbids it."
-    IdempotencyConflict 409 "idempotency_conflict" "The first request with this `Idempotency-Key` is still being worked on."
-    IncompleteUpload 409 "incomplete_upload" "What was sent is not as long as was announced."
-    OffsetMismatch 409 "offset_mismatch" "The upload has come to another offset, or another request appends to it: ask by HEAD."
-    PreconditionFailed 412 "precondition_failed" "`If-Match` names another state of it than the present one."
-    UnsupportedVersion 412 "unsupported_version" "`Tus-Resumable` names another version than `Tus-Version` does."
-    UploadTooLarge 413 "upload_too_large" "The file is larger than the server takes."
-    UnsupportedContentType 415 "unsupported_content_type" "The body is of a type that is not taken here."
-    RangeNotSatisfiable 416 "range_not_satisfiable" "The range lies beyond the file's end; `Content-Range` says its size."
-    DigestMismatch 422 "digest_mismatch" "The file is not the one that the digest was made of; nothing of it is kept."
-    IdempotencyKeyReused 422 "idempotency_key_reused" "Another request has been made with this `Idempotency-Key`."
-    TooManyRequests 429 "too_many_requests" "More requests than one client may make; wait for `Retry-After`."
-    TooManyUploads 429 "too_many_uploads" "As many uploads as the tenant may have at once are going on."
-    QuotaExceeded 429 "quota_exceeded" "The tenant has as much waiting as it may have."
-    ChecksumMismatch 460 "checksum_mismatch" "The body is not what `Upload-Checksum` was made of; nothing of it is kept."
-    Internal 500 "internal" "A fault of the server's own."
+    Unauthenticated 401 "unauthenticated" "The request has no API key, or an invalid one."
+    InsufficientScope 403 "insufficient_scope" "The key lacks the scope that `detail` names."
+    SourceNotAllowed 403 "source_not_allowed" "The server does not fetch sources from this place."
+    FinalUpload 403 "final_upload" "Bytes cannot be appended to an upload that was concatenated from partial ones."
+    NotFound 404 "not_found" "The resource does not exist, or was deleted."
+    MethodNotAllowed 405 "method_not_allowed" "The URL does not support the method."
+    TooSlow 408 "too_slow" "The upload arrived below the minimum rate."
+    Conflict 409 "conflict" "The state of the resource does not allow the request."
+    IdempotencyConflict 409 "idempotency_conflict" "The first request with this `Idempotency-Key` is still in progress."
+    IncompleteUpload 409 "incomplete_upload" "The uploaded size differs from the announced one."
+    OffsetMismatch 409 "offset_mismatch" "The upload is at another offset, or another request appends to it; request the offset with HEAD."
+    PreconditionFailed 412 "precondition_failed" "`If-Match` does not contain the current entity tag."
+    UnsupportedVersion 412 "unsupported_version" "The version in `Tus-Resumable` is not in `Tus-Version`."
+    UploadTooLarge 413 "upload_too_large" "The file is larger than the server accepts."
+    UnsupportedContentType 415 "unsupported_content_type" "The content type of the body is not accepted."
+    RangeNotSatisfiable 416 "range_not_satisfiable" "The range starts after the end of the file; `Content-Range` has the size."
+    DigestMismatch 422 "digest_mismatch" "The body does not match its digest; nothing is stored."
+    IdempotencyKeyReused 422 "idempotency_key_reused" "A different request was sent with this `Idempotency-Key` before."
+    TooManyRequests 429 "too_many_requests" "The client exceeds its request limit; retry after `Retry-After`."
+    TooManyUploads 429 "too_many_uploads" "The tenant has reached its limit of concurrent uploads."
+    QuotaExceeded 429 "quota_exceeded" "The tenant has reached its limit of open jobs or of their size."
+    ChecksumMismatch 460 "checksum_mismatch" "The body does not match `Upload-Checksum`; nothing is stored."
+    Internal 500 "internal" "An error of the server."
     Unavailable 503 "unavailable" "A dependency is down; the same request may succeed after `Retry-After`."
 }
 
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_are_distinct_and_in_the_order_of_their_statuses() {
+    fn codes_are_distinct_and_ordered_by_status() {
         for pair in Code::ALL.windows(2) {
             assert!(pair[0].status() <= pair[1].status(), "{pair:?}");
         }

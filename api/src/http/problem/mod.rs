@@ -1,4 +1,4 @@
-//! Errors as clients see them: RFC 9457 `application/problem+json` with a stable `code` and a request id.
+//! Error responses: RFC 9457 `application/problem+json` with a stable `code` and a request id.
 
 mod codes;
 
@@ -10,7 +10,7 @@ use axum::{
     middleware::Next,
     response::IntoResponse,
 };
-pub use codes::Code;
+pub(crate) use codes::Code;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -19,20 +19,20 @@ use vidp_record::db::DbError;
 
 const REQUEST_ID: &str = "x-request-id";
 
-/// An answer that is not what the client hoped for.
+/// An error response, before [`render`] writes its body.
 #[derive(Clone, Debug)]
-pub struct Problem {
+pub(crate) struct Problem {
     code: Code,
     detail: String,
-    /// What really happened, for the log alone.
+    /// The internal cause, which is only logged.
     cause: Option<String>,
-    /// Seconds until the same request may succeed, when it is known.
+    /// Seconds until the same request may succeed, if known.
     retry_after: Option<u32>,
 }
 
 impl Problem {
-    /// A problem with a sentence for the client.
-    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+    /// Creates a problem with a sentence for the client.
+    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
         Problem {
             code,
             detail: detail.into(),
@@ -41,30 +41,30 @@ impl Problem {
         }
     }
 
-    /// The same request may succeed after so many seconds.
-    pub fn after(mut self, seconds: u32) -> Self {
+    /// Sets `Retry-After`, in seconds.
+    pub(crate) fn after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
     }
 
-    /// What is wrong, for programs.
-    pub fn code(&self) -> Code {
+    /// The code, for programs.
+    pub(crate) fn code(&self) -> Code {
         self.code
     }
 
-    /// What is wrong, for people.
-    pub fn detail(&self) -> &str {
+    /// The sentence for people.
+    pub(crate) fn detail(&self) -> &str {
         &self.detail
     }
 
-    /// 400: the request itself is wrong.
-    pub fn invalid(detail: impl Into<String>) -> Self {
+    /// 400: the request is invalid.
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
         Problem::new(Code::InvalidRequest, detail)
     }
 
-    /// For an answer that has none of its own.
+    /// A problem for a response of the framework, which has none.
     fn plain(status: StatusCode) -> Option<Self> {
-        // `/ready` says what is missing in its own words.
+        // The body of `/ready` names the missing dependencies.
         (status != StatusCode::SERVICE_UNAVAILABLE).then(|| {
             let reason = status.canonical_reason().unwrap_or("refused");
             let code = Code::ALL.iter().find(|code| code.status() == status);
@@ -72,45 +72,45 @@ impl Problem {
         })
     }
 
-    /// 404: the caller has no such `what`.
-    pub fn none(what: &str) -> Self {
+    /// 404: the caller has no `what` with this id.
+    pub(crate) fn none(what: &str) -> Self {
         Problem::new(Code::NotFound, format!("there is no {what} with this id"))
     }
 
-    /// 404: the caller has no such job.
-    pub fn no_job() -> Self {
+    /// 404: the caller has no job with this id.
+    pub(crate) fn no_job() -> Self {
         Problem::none("job")
     }
 
-    /// 413: larger than the settings allow.
-    pub fn too_large(max_mb: u64) -> Self {
+    /// 413: the file is larger than the settings allow.
+    pub(crate) fn too_large(max_mb: u64) -> Self {
         Problem::new(
             Code::UploadTooLarge,
             format!("the file is larger than {max_mb} MB"),
         )
     }
 
-    /// 409: the job's state forbids it.
-    pub fn conflict(detail: impl Into<String>) -> Self {
+    /// 409: the state of the resource does not allow the request.
+    pub(crate) fn conflict(detail: impl Into<String>) -> Self {
         Problem::new(Code::Conflict, detail)
     }
 
     /// 503: a dependency is down; the same request may succeed later.
-    pub fn unavailable(what: &str, cause: impl ToString) -> Self {
+    pub(crate) fn unavailable(what: &str, cause: impl ToString) -> Self {
         Problem {
             cause: Some(cause.to_string()),
             ..Problem::new(
                 Code::Unavailable,
-                format!("{what} cannot be reached at the moment; try again soon"),
+                format!("{what} is unavailable at the moment; retry after a pause"),
             )
         }
     }
 
-    /// 500: a fault of ours.
-    pub fn internal(cause: impl ToString) -> Self {
+    /// 500: an error of the server.
+    pub(crate) fn internal(cause: impl ToString) -> Self {
         Problem {
             cause: Some(cause.to_string()),
-            ..Problem::new(Code::Internal, "something went wrong on our side")
+            ..Problem::new(Code::Internal, "the server failed to process the request")
         }
     }
 }
@@ -119,7 +119,7 @@ impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
         match error {
             DbError::NotFound => Problem::no_job(),
-            // A fault of the server that would not pass.
+            // A retry would not help.
             DbError::Undecodable(error) => Problem::internal(error),
             error => Problem::unavailable("the database", error),
         }
@@ -135,7 +135,7 @@ impl From<QueueError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Missing { .. } => Problem::new(Code::NotFound, "the file is not there any more"),
+            StoreError::Missing { .. } => Problem::new(Code::NotFound, "the file no longer exists"),
             error => Problem::unavailable("the object store", error),
         }
     }
@@ -149,32 +149,36 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Gives every request an id and every problem its body. The id is the client's own, if it sent a sensible one.
-pub async fn render(request: Request, next: Next) -> Response<Body> {
+/// Middleware that gives every request an id and every problem its body.
+///
+/// A client may send the id in `X-Request-Id`: up to 64 letters, digits and `-_.`. Otherwise it is a UUIDv7.
+pub(crate) async fn render(request: Request, next: Next) -> Response<Body> {
     let sent = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
-    let sensible = |id: &&str| {
+    let valid = |id: &&str| {
         id.len() <= 64
             && id
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     };
     let id = sent
-        .filter(sensible)
+        .filter(valid)
         .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = next.run(request).await;
     let refused = response.status().is_client_error() || response.status().is_server_error();
     let problem = response.extensions_mut().remove::<Problem>();
-    // What the framework refuses by itself, such as a path that is no UTF-8.
+    // The framework itself refuses some requests, such as a path that is not UTF-8.
     let problem = problem.or_else(|| refused.then(|| Problem::plain(response.status())).flatten());
     if let Some(problem) = problem {
         if let Some(cause) = &problem.cause {
             tracing::warn!(request = %id, %method, path, status = problem.code.status().as_u16(), "{cause}");
         }
-        let own = std::mem::take(response.headers_mut());
+        let headers = std::mem::take(response.headers_mut());
         response = body(&problem, &id);
-        // What the handler said besides, such as the size behind a range that is not there.
-        let others = own.iter().filter(|(name, _)| **name != header::CONTENT_LENGTH);
+        // The handler's other headers stay, such as the size after a range that is not satisfiable.
+        let others = headers
+            .iter()
+            .filter(|(name, _)| **name != header::CONTENT_LENGTH);
         for (name, value) in others {
             response
                 .headers_mut()
@@ -188,21 +192,21 @@ pub async fn render(request: Request, next: Next) -> Response<Body> {
     response
 }
 
-/// What a problem looks like on the wire: RFC 9457, with two members of our own.
+/// The JSON body of a problem: RFC 9457, with the additional members `code` and `request_id`.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
-pub struct ProblemBody<'a> {
-    /// Always `about:blank`: the code says what it is.
+pub(crate) struct ProblemBody<'a> {
+    /// Always `about:blank`; `code` identifies the problem.
     r#type: &'static str,
-    /// The status in words.
+    /// The reason phrase of the status.
     title: &'a str,
     /// The HTTP status.
     status: u16,
-    /// Stable, for programs.
+    /// Identifies the problem for programs; never changes.
     code: &'static str,
-    /// What is wrong, for people.
+    /// The reason, as a sentence for people.
     detail: &'a str,
-    /// Names this request in the server's log.
+    /// Identifies the request in the server's log.
     request_id: &'a str,
 }
 

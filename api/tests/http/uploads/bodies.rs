@@ -48,7 +48,7 @@ async fn every_way_to_upload_makes_a_job() {
     let task = rig.pull(Stage::Scale).await.task;
     assert_eq!((task.job_id, task.source.size), (id(&job), 6_000_000));
 
-    // The file before its options.
+    // The form may contain the file before the options.
     let file = multipart::Part::bytes(b"abc".to_vec()).file_name("../../é \"x\" 🎬.mp4");
     let form = multipart::Form::new()
         .part("file", file)
@@ -194,7 +194,7 @@ async fn bad_requests_get_clear_problems_and_leave_nothing() {
     until(async || rig.list("?status=uploading").await.is_empty()).await;
 }
 
-/// Begins an upload of 10 MB and sends 6 of them.
+/// Begins an upload of 10 MB, and sends 6 MB.
 fn begin(rig: &Rig) -> std::net::TcpStream {
     let mut client = std::net::TcpStream::connect(rig.url.trim_start_matches("http://")).unwrap();
     client
@@ -220,7 +220,8 @@ async fn a_client_that_vanishes_leaves_no_trace_in_the_store() {
 
 #[tokio::test]
 async fn an_upload_whose_api_was_killed_is_cleared_by_the_next() {
-    let mut rig = Rig::new().await;
+    // An upload counts as silent after twice this time. The restart must be faster.
+    let mut rig = Rig::with(&[("VIDP_STALE_SECONDS", "8".to_owned())]).await;
     let _client = begin(&rig);
     until(async || rig.store.open_multiparts("uploads/").await.unwrap().len() == 1).await;
     rig.kill_api();
@@ -237,7 +238,7 @@ async fn an_upload_that_was_opened_twice_is_cleared_away() {
     let job = rig.submit(&json!({ "stages": ["scale"] })).await;
     let id = job["id"].as_str().unwrap();
     let key = keys::source(id.parse().unwrap());
-    // As when the answer was lost on its way: nobody knows of it.
+    // When the response that opened a multipart upload is lost, the API does not know the upload.
     let opened = Multipart::start(&rig.store, &key, "video/mp4", 1000)
         .await
         .unwrap();

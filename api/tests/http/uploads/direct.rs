@@ -1,4 +1,4 @@
-//! Files that go to the object store without passing through the API; the client is plain HTTP.
+//! Uploads straight to the object store. The client is plain HTTP.
 
 use crate::harness::{Rig, until};
 use reqwest::StatusCode;
@@ -12,7 +12,7 @@ impl Rig {
         (answer.status(), answer.json().await.unwrap())
     }
 
-    /// Announces a file of which only the scaling is wanted.
+    /// Announces a file for a job with the stage `scale` only.
     async fn announce_file(&self, size: usize, sha256: Option<&str>) -> Value {
         let options = json!({ "stages": ["scale"] });
         let body = json!({ "filename": "clip.mp4", "size": size, "sha256": sha256, "options": options });
@@ -50,7 +50,7 @@ async fn a_small_file_goes_to_the_store_in_one_piece() {
     );
     rig.put(&upload["parts"][0], b"a fil".to_vec()).await;
     assert_eq!(rig.complete(&upload).await.0, StatusCode::CONFLICT);
-    // Asked for again, as after a loss of the URL; and sent again.
+    // The client loses the URL, requests another, and sends the file again.
     let id = upload["id"].as_str().unwrap();
     let again = rig.http.get(format!("{}/api/v1/uploads/{id}", rig.url));
     let again: Value = again.send().await.unwrap().json().await.unwrap();
@@ -60,7 +60,7 @@ async fn a_small_file_goes_to_the_store_in_one_piece() {
     let task = rig.pull(Stage::Scale).await.task;
     assert_eq!((task.source.size, &task.source.sha256), (6, &hash));
     assert_eq!(rig.job(id).await["source"]["filename"], "clip.mp4");
-    // It is no upload any more.
+    // The upload no longer exists.
     assert_eq!(rig.complete(&upload).await.0, StatusCode::NOT_FOUND);
 }
 
@@ -154,6 +154,6 @@ async fn an_upload_that_is_begun_again_is_the_same() {
     );
     rig.put(&again["parts"][0], b"a film".to_vec()).await;
     assert_eq!(rig.complete(&first).await.0, StatusCode::ACCEPTED);
-    // It is an upload no more.
+    // The upload no longer exists.
     assert_eq!(begin(6).await.0, StatusCode::NOT_FOUND);
 }

@@ -1,4 +1,4 @@
-//! What `/metrics` tells.
+//! Prometheus metrics, the health check, and secrets of the sample files.
 
 use crate::harness::{Rig, until};
 use reqwest::StatusCode;
@@ -6,18 +6,8 @@ use serde_json::json;
 use std::process::Command;
 use vidp_contract::Stage;
 
-/// The value of a figure, by its whole name with labels.
-async fn figure(rig: &Rig, name: &str) -> Option<f64> {
-    let url = format!("{}/metrics", rig.url);
-    let text = rig.http.get(url).send().await.unwrap().text().await.unwrap();
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
-    line.parse().ok()
-}
-
 #[tokio::test]
-async fn figures_follow_a_job_and_are_no_numbers_in_an_outage() {
+async fn metrics_follow_a_job_and_are_nan_in_an_outage() {
     let mut rig = Rig::new().await;
     for zero in [
         "vidp_jobs_total{status=\"succeeded\"}",
@@ -29,7 +19,7 @@ async fn figures_follow_a_job_and_are_no_numbers_in_an_outage() {
         "vidp_stranded_messages",
         "vidp_dead_messages",
     ] {
-        assert_eq!(figure(&rig, zero).await, Some(0.0), "{zero}");
+        assert_eq!(rig.metric(zero).await, Some(0.0), "{zero}");
     }
     let job = rig.submit(&json!({ "stages": ["scale"] })).await;
     let refused = rig
@@ -37,23 +27,23 @@ async fn figures_follow_a_job_and_are_no_numbers_in_an_outage() {
         .await;
     assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
     let depth = "vidp_queue_depth{stage=\"scale\",lane=\"interactive\"}";
-    until(async || figure(&rig, depth).await == Some(1.0)).await;
-    until(async || figure(&rig, "vidp_oldest_waiting_seconds{stage=\"scale\"}").await > Some(0.5)).await;
-    assert!(figure(&rig, "vidp_oldest_job_seconds").await > Some(0.5));
+    until(async || rig.metric(depth).await == Some(1.0)).await;
+    until(async || rig.metric("vidp_oldest_waiting_seconds{stage=\"scale\"}").await > Some(0.5)).await;
+    assert!(rig.metric("vidp_oldest_job_seconds").await > Some(0.5));
     assert_eq!(
-        figure(&rig, "vidp_uploads_total{outcome=\"accepted\"}").await,
+        rig.metric("vidp_uploads_total{outcome=\"accepted\"}").await,
         Some(1.0)
     );
     assert_eq!(
-        figure(&rig, "vidp_uploads_total{outcome=\"refused\"}").await,
+        rig.metric("vidp_uploads_total{outcome=\"refused\"}").await,
         Some(1.0)
     );
-    assert_eq!(figure(&rig, "vidp_upload_bytes_total").await, Some(10.0));
-    assert_eq!(figure(&rig, "vidp_upload_seconds_count").await, Some(1.0));
+    assert_eq!(rig.metric("vidp_upload_bytes_total").await, Some(10.0));
+    assert_eq!(rig.metric("vidp_upload_seconds_count").await, Some(1.0));
     let requests = "vidp_http_requests_total{method=\"POST\",route=\"/api/v1/jobs\",status=\"202\"}";
-    assert_eq!(figure(&rig, requests).await, Some(1.0));
+    assert_eq!(rig.metric(requests).await, Some(1.0));
 
-    // A word that a client made up is no label.
+    // An unknown method does not become a label.
     let made_up = rig
         .http
         .request(reqwest::Method::from_bytes(b"PAINT").unwrap(), rig.jobs_url());
@@ -62,27 +52,27 @@ async fn figures_follow_a_job_and_are_no_numbers_in_an_outage() {
         StatusCode::METHOD_NOT_ALLOWED
     );
     let other = "vidp_http_requests_total{method=\"other\",route=\"/api/v1/jobs\",status=\"405\"}";
-    assert_eq!(figure(&rig, other).await, Some(1.0));
+    assert_eq!(rig.metric(other).await, Some(1.0));
 
-    // What a worker has still counts, as it does for an autoscaler.
+    // A task that a worker holds still counts, as for an autoscaler.
     let pulled = rig.pull(Stage::Scale).await;
-    assert_eq!(figure(&rig, depth).await, Some(1.0));
+    assert_eq!(rig.metric(depth).await, Some(1.0));
     rig.succeed(&pulled, json!({})).await;
     rig.until_job(job["id"].as_str().unwrap(), |job| job["status"] == "succeeded")
         .await;
-    until(async || figure(&rig, depth).await == Some(0.0)).await;
-    // The record tells of the end a moment before it is counted.
-    until(async || figure(&rig, "vidp_jobs_total{status=\"succeeded\"}").await == Some(1.0)).await;
-    assert_eq!(figure(&rig, "vidp_oldest_job_seconds").await, Some(0.0));
+    until(async || rig.metric(depth).await == Some(0.0)).await;
+    // The end of the job is counted a moment after it is stored.
+    until(async || rig.metric("vidp_jobs_total{status=\"succeeded\"}").await == Some(1.0)).await;
+    assert_eq!(rig.metric("vidp_oldest_job_seconds").await, Some(0.0));
 
     rig.nats.stop();
-    until(async || figure(&rig, "vidp_broker_up").await == Some(0.0)).await;
-    assert!(figure(&rig, depth).await.unwrap().is_nan());
-    assert_eq!(figure(&rig, "vidp_mongodb_up").await, Some(1.0));
+    until(async || rig.metric("vidp_broker_up").await == Some(0.0)).await;
+    assert!(rig.metric(depth).await.unwrap().is_nan());
+    assert_eq!(rig.metric("vidp_mongodb_up").await, Some(1.0));
 }
 
 #[tokio::test]
-async fn a_container_can_ask_how_its_service_is() {
+async fn the_health_check_reports_the_state_of_the_service() {
     let mut rig = Rig::new().await;
     let address = rig.url.trim_start_matches("http://").to_owned();
     let healthcheck = |more: &[&str]| {
@@ -101,8 +91,8 @@ async fn a_container_can_ask_how_its_service_is() {
     assert_eq!(healthcheck(&[]).0, Some(0));
     assert_eq!(healthcheck(&["--ready"]).0, Some(0));
     rig.kill_api();
-    let (code, said) = healthcheck(&[]);
-    assert!(code == Some(1) && said.contains("/health"), "{code:?} {said}");
+    let (code, error) = healthcheck(&[]);
+    assert!(code == Some(1) && error.contains("/health"), "{code:?} {error}");
 }
 
 #[test]
@@ -121,10 +111,10 @@ fn the_secrets_of_the_sample_files_are_refused() {
             .env("VIDP_BIND", "127.0.0.1:0")
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&done.stderr);
+        let error = String::from_utf8_lossy(&done.stderr);
         assert!(
-            !done.status.success() && said.contains(name) && said.contains("make-secrets.py"),
-            "{said}"
+            !done.status.success() && error.contains(name) && error.contains("make-secrets.py"),
+            "{error}"
         );
     }
 }

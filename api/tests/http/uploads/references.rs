@@ -1,4 +1,4 @@
-//! Sources that the server fetches itself: from other buckets, and from the web.
+//! Jobs by reference: the server fetches the source from another bucket or from the web.
 
 use crate::harness::{Rig, until};
 use axum::{
@@ -24,7 +24,7 @@ use vidp_contract::{Stage, keys};
 
 const FILM: &[u8] = b"a film of another bucket";
 
-/// An API that takes references, and another bucket with a film at `local/film.mp4`.
+/// An API that accepts references, and another bucket with a film at `local/film.mp4`.
 async fn with_films(more: &[(&'static str, String)]) -> (Rig, Store, String) {
     let bucket = format!("films-{}", Uuid::now_v7().simple());
     let allowed = format!("{bucket}/{{tenant}}/");
@@ -47,7 +47,7 @@ impl Rig {
         (answer.status(), answer.json().await.unwrap())
     }
 
-    /// Makes a job that only scales, and gives its id.
+    /// Creates a job with the stage `scale` only, and returns its id.
     async fn refer_to(&self, source: Value) -> String {
         let body = json!({ "source": source, "options": { "stages": ["scale"] } });
         let (status, job) = self.refer(&body).await;
@@ -84,7 +84,7 @@ async fn an_object_of_an_allowed_prefix_becomes_a_job() {
         (&json!("film.mp4"), &source, &json!("video/mp4"))
     );
     assert_eq!(job["source"]["size"], FILM.len());
-    // The job's own copy: what becomes of the original is no concern of its.
+    // The job has its own copy, so the original may change.
     films.delete("local/film.mp4").await.unwrap();
     let copy = rig.store.read(&task.source.key).await.unwrap().unwrap();
     assert_eq!(copy, FILM);
@@ -127,7 +127,7 @@ async fn an_object_of_an_allowed_prefix_becomes_a_job() {
         "invalid_request",
     );
 
-    // Another file than the client says it is.
+    // The file differs from the announced SHA-256.
     put(&rig, &films, "local/film.mp4", b"another film").await;
     let body = json!({
         "source": { "bucket": bucket, "key": "local/film.mp4" },
@@ -136,7 +136,7 @@ async fn an_object_of_an_allowed_prefix_becomes_a_job() {
     });
     let (_, job) = rig.refer(&body).await;
     assert_eq!(rig.failure(job["id"].as_str().unwrap()).await, "source_corrupt");
-    // Put right, it can be tried again.
+    // After the file is corrected, the job can be retried.
     put(&rig, &films, "local/film.mp4", FILM).await;
     let id = job["id"].as_str().unwrap();
     assert_eq!(rig.post(id, "retry").await.status(), StatusCode::ACCEPTED);
@@ -161,7 +161,7 @@ async fn the_same_request_by_reference_makes_one_job() {
     assert_eq!(first.1, again.1);
 }
 
-/// A web server: films that come slowly, break off, are too large, or are elsewhere.
+/// A web server with films that arrive slowly, end early, are too large, or redirect.
 #[derive(Clone, Default)]
 struct Web {
     asked: Arc<AtomicU32>,
@@ -187,7 +187,7 @@ impl Web {
         url
     }
 
-    /// The first answer is cut short.
+    /// The first response ends early.
     async fn breaks(State(web): State<Web>) -> Response {
         if web.asked.fetch_add(1, Ordering::Relaxed) > 0 {
             return FILM.into_response();
@@ -232,7 +232,7 @@ async fn a_url_becomes_a_job_and_leads_nowhere_else() {
         (&job["source"]["filename"], &job["source"]["size"]),
         (&json!("film.mp4"), &json!(FILM.len()))
     );
-    // What breaks off comes whole the second time.
+    // A transfer that ends early is retried.
     let id = rig.refer_to(of("breaks.mp4")).await;
     let job = rig.until_job(&id, |job| job["status"] == "queued").await;
     assert_eq!(

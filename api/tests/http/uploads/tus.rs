@@ -1,20 +1,9 @@
-//! Resumable uploads: the protocol by hand, and tus-js-client as it is published on npm.
+//! Resumable uploads: the protocol, request by request.
 
-use crate::harness::{LIMIT, Rig, clients, node, until};
+use crate::harness::{Rig, until};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header::HeaderMap};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use std::{
-    process::Stdio,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
 use vidp_contract::{Stage, hex, keys};
 
 const PART: usize = 5 << 20;
@@ -25,7 +14,7 @@ impl Rig {
         request.header("tus-resumable", "1.0.0")
     }
 
-    /// Begins an upload; gives its path.
+    /// Begins an upload, and returns its path.
     async fn begin(&self, length: usize, fields: &[(&str, &str)]) -> String {
         let mut request = self.tus(Method::POST, "/files").header("upload-length", length);
         for (name, value) in fields {
@@ -43,7 +32,7 @@ impl Rig {
             .body(bytes.to_vec())
     }
 
-    /// Sends bytes; gives the status and the new offset.
+    /// Appends bytes, and returns the status and the new offset.
     async fn append(&self, path: &str, offset: usize, bytes: &[u8]) -> (u16, Option<usize>) {
         let answer = self.patch(path, offset, bytes).send().await.unwrap();
         (answer.status().as_u16(), offset_of(answer.headers()))
@@ -53,8 +42,8 @@ impl Rig {
         self.tus(Method::HEAD, path).send().await.unwrap()
     }
 
-    /// What the job of an upload was made of.
-    async fn source(&self, path: &str) -> Vec<u8> {
+    /// Waits until the upload is a job, and returns the bytes of its source.
+    pub(super) async fn source(&self, path: &str) -> Vec<u8> {
         let id = path.rsplit('/').next().unwrap();
         let job = self.until_job(id, |job| job["status"] != "uploading").await;
         assert_eq!(job["status"], "queued", "{job}");
@@ -69,7 +58,7 @@ impl Rig {
         bytes
     }
 
-    async fn objects(&self) -> Vec<String> {
+    pub(super) async fn objects(&self) -> Vec<String> {
         self.store.list("uploads/").await.unwrap()
     }
 }
@@ -78,8 +67,8 @@ fn offset_of(fields: &HeaderMap) -> Option<usize> {
     fields.get("upload-offset")?.to_str().unwrap().parse().ok()
 }
 
-/// Bytes of which no two parts are alike.
-fn film(length: usize) -> Vec<u8> {
+/// Pseudo-random bytes, so that no two parts are equal.
+pub(super) fn film(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     (0..length)
         .map(|_| {
@@ -97,7 +86,7 @@ async fn a_file_comes_in_pieces_of_any_size() {
     let film = film(PART + 300_000);
     let metadata = "filename w6l0w6kubXA0,filetype dmlkZW8vbXA0,options eyJzdGFnZXMiOlsic2NhbGUiXX0=";
     let path = rig.begin(film.len(), &[("upload-metadata", metadata)]).await;
-    // Small ones, one over the border of a part, and one by another replica.
+    // Small requests, one across the border of a part, and one to another process.
     let mut offset = 0;
     for length in [1000, 1, PART - 2000, 50_000] {
         let (status, reached) = rig.append(&path, offset, &film[offset..offset + length]).await;
@@ -124,11 +113,11 @@ async fn a_file_comes_in_pieces_of_any_size() {
     let job = rig.job(path.rsplit('/').next().unwrap()).await;
     assert_eq!(job["source"]["filename"], "été.mp4");
     assert_eq!(job["source"]["content_type"], "video/mp4");
-    // A client whose last answer got lost asks, and finds it complete. The tails are gone.
+    // A client that missed the last response requests the offset, and finds the upload complete. The tails are gone.
     assert_eq!(offset_of(rig.head(&path).await.headers()), Some(film.len()));
     assert_eq!(rig.append(&path, film.len(), b"").await.0, 409);
     assert_eq!(rig.objects().await.len(), 1);
-    // The upload may go; the job stays.
+    // The upload can be deleted; the job stays.
     assert_eq!(rig.tus(Method::DELETE, &path).send().await.unwrap().status(), 204);
     assert_eq!(rig.head(&path).await.status(), 404);
     assert_eq!(rig.source(&path).await, film);
@@ -198,7 +187,7 @@ async fn requests_that_are_not_of_the_protocol_are_refused() {
         .body("abc");
     check(plain, 415, "unsupported_content_type").await;
     check(rig.patch("/files/1", 0, b"abc"), 404, "not_found").await;
-    // A body that is not what it was: none of it is kept, and it may be sent again.
+    // A damaged body is discarded, and can be sent again.
     let sum = "sha1 qZk+NkcGgWq6PiVxeFDCbJzQ2J0=";
     let broken = rig.patch(&path, 0, b"abd").header("upload-checksum", sum);
     check(broken, 460, "checksum_mismatch").await;
@@ -217,12 +206,12 @@ async fn requests_that_are_not_of_the_protocol_are_refused() {
         (right.status().as_u16(), offset_of(right.headers())),
         (204, Some(3))
     );
-    // Where neither PATCH nor DELETE can be sent.
-    let instead = rig
+    // Some clients can send neither PATCH nor DELETE.
+    let overridden = rig
         .tus(Method::POST, &path)
         .header("x-http-method-override", "PATCH");
-    let instead = instead.header("content-type", "application/offset+octet-stream");
-    let answer = instead
+    let overridden = overridden.header("content-type", "application/offset+octet-stream");
+    let answer = overridden
         .header("upload-offset", 3)
         .body("def")
         .send()
@@ -232,10 +221,10 @@ async fn requests_that_are_not_of_the_protocol_are_refused() {
         (answer.status().as_u16(), offset_of(answer.headers())),
         (204, Some(6))
     );
-    let instead = rig
+    let overridden = rig
         .tus(Method::POST, &path)
         .header("x-http-method-override", "DELETE");
-    assert_eq!(instead.send().await.unwrap().status(), 204);
+    assert_eq!(overridden.send().await.unwrap().status(), 204);
     assert_eq!(rig.head(&path).await.status(), 404);
     check(rig.patch(&path, 6, b"ghij"), 404, "not_found").await;
     assert!(rig.objects().await.is_empty());
@@ -289,7 +278,7 @@ async fn the_first_bytes_may_come_at_once_and_an_upload_of_others() {
         let request = rig.tus(Method::POST, "/files").header("upload-concat", both);
         request.header("upload-metadata", "filename YS5tcDQ=")
     };
-    // Not before all of them are there.
+    // The concatenation is refused until all parts are complete.
     assert_eq!(join().send().await.unwrap().status(), 409);
     assert_eq!(rig.append(&first, 0, &film[..30_000]).await.0, 204);
     let with_length = join().header("upload-length", 40_000).send().await.unwrap();
@@ -302,11 +291,11 @@ async fn the_first_bytes_may_come_at_once_and_an_upload_of_others() {
     let ids = [&first, &second].map(|path| path.as_str()).join(" ");
     assert_eq!(head.headers()["upload-concat"], format!("final;{ids}"));
     assert_eq!(rig.append(&path, 40_000, b"").await.0, 403);
-    // The parts are not needed any more.
+    // The parts are removed.
     until(async || rig.objects().await.len() == 2).await;
     assert_eq!(rig.head(&first).await.status(), 404);
     assert_eq!(rig.head(&second).await.status(), 404);
-    // A part is no job, and neither is one of another kind a part.
+    // A partial upload does not become a job, and a final upload cannot be a part.
     let whole = rig
         .tus(Method::POST, "/files")
         .header("upload-concat", format!("final;{path}"));
@@ -347,108 +336,10 @@ async fn what_was_complete_when_the_api_died_becomes_a_job() {
     rig.kill_api();
     rig.set_env("VIDP_CRASH_AT", None);
     rig.start_api().await;
-    // The client takes it for done.
+    // For the client the upload is complete.
     assert_eq!(offset_of(rig.head(&path).await.headers()), Some(3));
     let id = path.rsplit('/').next().unwrap();
     until(async || !rig.list("").await.is_empty()).await;
     assert_eq!(rig.source(&path).await, b"abc");
     assert_eq!(rig.list("").await[0]["id"], id);
-}
-
-/// Between a client and the API; cuts connections after so many bytes each.
-struct Cutter {
-    port: u16,
-    /// Bytes that came through from clients.
-    passed: Arc<AtomicU64>,
-}
-
-impl Cutter {
-    async fn start(target: String, cuts: impl Iterator<Item = usize> + Send + 'static) -> Cutter {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let passed = Arc::new(AtomicU64::new(0));
-        let counted = passed.clone();
-        let mut cuts = cuts;
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let limit = cuts.next().unwrap_or(usize::MAX);
-                tokio::spawn(carry(client, target.clone(), limit, counted.clone()));
-            }
-        });
-        Cutter { port, passed }
-    }
-}
-
-async fn carry(mut client: TcpStream, target: String, limit: usize, passed: Arc<AtomicU64>) {
-    // While the API is down, the connection breaks.
-    let Ok(mut server) = TcpStream::connect(target).await else {
-        return;
-    };
-    let (mut from_client, mut to_client) = client.split();
-    let (mut from_server, mut to_server) = server.split();
-    let up = async {
-        let (mut left, mut piece) = (limit, vec![0; 64 << 10]);
-        loop {
-            let length = from_client.read(&mut piece).await.unwrap_or(0).min(left);
-            if length == 0 || to_server.write_all(&piece[..length]).await.is_err() {
-                return;
-            }
-            passed.fetch_add(length as u64, Ordering::Relaxed);
-            left -= length;
-        }
-    };
-    let down = tokio::io::copy(&mut from_server, &mut to_client);
-    tokio::select! {
-        () = up => {}
-        _ = down => {}
-    }
-}
-
-/// Uploads through cuts and, in between, a SIGKILL of the API; the job's source must be the file.
-async fn survives(mode: &str, length: usize, seed: u64) {
-    let mut rig = Rig::with(&[("VIDP_MAX_UPLOAD_MB", "40".to_owned())]).await;
-    let film = film(length);
-    let file = rig.folder.path().join("film.mp4");
-    std::fs::write(&file, &film).unwrap();
-    let mut state = seed;
-    let random = std::iter::from_fn(move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        Some((state >> 33) as usize % (6 << 20))
-    });
-    let cutter = Cutter::start(rig.url.replace("http://", ""), random.take(12)).await;
-    let client = node(clients("tus.cjs"))
-        .arg(format!("http://127.0.0.1:{}/files", cutter.port))
-        .arg(&file)
-        .arg(mode)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    until(async || cutter.passed.load(Ordering::Relaxed) > length as u64 / 3).await;
-    rig.kill_api();
-    rig.start_api().await;
-    let ended = tokio::time::timeout(LIMIT * 2, client.wait_with_output()).await;
-    let ended = ended.expect("the client ends").unwrap();
-    assert!(
-        ended.status.success(),
-        "{}",
-        String::from_utf8_lossy(&ended.stderr)
-    );
-    let url = String::from_utf8(ended.stdout).unwrap();
-    let path = format!("/files/{}", url.trim().rsplit('/').next().unwrap());
-    assert!(rig.source(&path).await == film, "other bytes than were sent");
-    assert_eq!(rig.list("?external_id=tus").await.len(), 1);
-    until(async || rig.objects().await.len() == 1).await;
-}
-
-#[tokio::test]
-async fn tus_js_client_gets_a_file_through_cuts_and_a_restart() {
-    survives("{}", 24 << 20, 20_261_127).await;
-}
-
-#[tokio::test]
-async fn tus_js_client_gets_chunks_and_parallel_parts_through_cuts_and_a_restart() {
-    survives(r#"{"chunkSize": 1500000}"#, 16 << 20, 7).await;
-    survives(r#"{"parallelUploads": 3}"#, 24 << 20, 8).await;
 }

@@ -1,0 +1,111 @@
+//! The worker's side of the queue, played by the tests.
+
+use super::{LIMIT, Rig};
+use async_nats::jetstream::AckKind;
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use uuid::Uuid;
+use vidp_contract::{
+    Lane, Outcome, Output, Progress, Stage, Success, Task, TaskResult, Timings, TraceParent, keys,
+};
+
+impl Rig {
+    /// Pulls the next task of a stage, as a worker does.
+    pub async fn pull(&self, stage: Stage) -> Pulled {
+        self.pull_from(stage, Lane::Interactive).await
+    }
+
+    pub async fn pull_from(&self, stage: Stage, lane: Lane) -> Pulled {
+        let pulled = self.try_pull(stage, lane).await;
+        pulled.expect("a task within the limit")
+    }
+
+    /// Pulls the next task, or returns `None` after [`LIMIT`].
+    pub async fn try_pull(&self, stage: Stage, lane: Lane) -> Option<Pulled> {
+        let consumer = self.queue.lane_consumer(stage, lane).await.unwrap();
+        let mut batch = consumer
+            .batch()
+            .max_messages(1)
+            .expires(LIMIT)
+            .messages()
+            .await
+            .unwrap();
+        let message = batch.next().await?.unwrap();
+        let task = serde_json::from_slice(&message.payload).unwrap();
+        Some(Pulled { task, message })
+    }
+
+    /// Publishes a result, as a worker does.
+    pub async fn publish(&self, result: &TaskResult) {
+        let trace = TraceParent::of_job(result.job_id);
+        self.queue.publish_result(result, &trace).await.unwrap();
+    }
+
+    /// Stores an output, and ends the task with success.
+    pub async fn succeed(&self, pulled: &Pulled, report: Value) -> TaskResult {
+        let key = keys::output(&pulled.task.output_prefix, Uuid::now_v7(), "out.bin");
+        let path = self.folder.path().join("out.bin");
+        std::fs::write(&path, b"0123456789").unwrap();
+        let stored = self.store.upload(&key, &path, "video/mp4").await.unwrap();
+        let output = Output {
+            name: "out.bin".to_owned(),
+            key,
+            size: stored.size,
+            sha256: stored.sha256,
+            content_type: "video/mp4".to_owned(),
+        };
+        let success = Success {
+            outputs: vec![output],
+            report: report.as_object().unwrap().clone(),
+        };
+        self.answer(pulled, Outcome::Succeeded(success)).await
+    }
+
+    /// Ends the task: publishes its result, and acknowledges it.
+    pub async fn answer(&self, pulled: &Pulled, outcome: Outcome) -> TaskResult {
+        let result = pulled.result(outcome);
+        self.publish(&result).await;
+        pulled.message.ack_with(AckKind::Ack).await.unwrap();
+        result
+    }
+}
+
+pub struct Pulled {
+    pub task: Task,
+    pub message: async_nats::jetstream::Message,
+}
+
+impl Pulled {
+    pub fn result(&self, outcome: Outcome) -> TaskResult {
+        TaskResult {
+            task_id: self.task.task_id,
+            job_id: self.task.job_id,
+            stage: self.task.work.stage(),
+            attempt: 1,
+            outcome,
+            timings: Timings::default(),
+            worker: "test".to_owned(),
+        }
+    }
+
+    pub fn progress(&self, share: f64) -> Progress {
+        Progress {
+            task_id: self.task.task_id,
+            job_id: self.task.job_id,
+            stage: self.task.work.stage(),
+            attempt: 1,
+            progress: share,
+            phase: "work".to_owned(),
+            speed: Some(2.0),
+            worker: "test".to_owned(),
+        }
+    }
+}
+
+/// A report of `detect` that found French.
+pub fn french() -> Value {
+    json!({
+        "language": { "code": "fr", "name": "French" }, "confidence": 0.97,
+        "probabilities": [{ "code": "fr", "probability": 0.97 }], "windows": [], "bytes_read": 10
+    })
+}

@@ -1,0 +1,7 @@
+//! The ways in which a source arrives.
+
+mod bodies;
+mod direct;
+pub mod references;
+mod tus;
+mod tus_js;
