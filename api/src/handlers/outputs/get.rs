@@ -1,9 +1,6 @@
-//! What the stages made: listed, and handed out with ranges and entity tags.
+//! `GET /jobs/{id}/outputs/{stage}/{name}`: the bytes of an output, with ranges and entity tags.
 
-mod file_name;
-mod find;
-pub mod link;
-
+use super::{file_name::file_name, find::find};
 use crate::{
     http::{
         extract::Owned,
@@ -13,77 +10,49 @@ use crate::{
     openapi::Binary,
 };
 use axum::{
-    Json,
     body::Body,
     extract::{Path, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use file_name::file_name;
-use find::find;
-use serde::Serialize;
 use tokio_util::io::ReaderStream;
-use utoipa::ToSchema;
 use vidp_common::store::Store;
 use vidp_contract::{Output, Stage};
-use vidp_record::{
-    job::Job,
-    view::{self, OutputView},
-};
+use vidp_record::job::Job;
 
-/// Bytes read from the store at a time.
+/// Size in bytes of the blocks that are read from the object store.
 const BLOCK: usize = 64 << 10;
 
-/// Every output so far.
-#[derive(Serialize, ToSchema)]
-pub struct OutputList<'a> {
-    data: Vec<OutputView<'a>>,
-}
-
-/// List a job's outputs.
+/// Download an output.
 ///
-/// Those of the stages that have succeeded so far, while others run.
-#[utoipa::path(
-    get, path = "", operation_id = "listOutputs", tag = "Outputs",
-    params(("id" = Uuid, Path, description = "The job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91")),
-    responses((status = 200, description = "The outputs.", body = OutputList)),
-    extensions(("x-problems" = json!(["not_found"]))),
-)]
-pub async fn list(Owned(job): Owned<Job>) -> Result<Response, Problem> {
-    Ok(Json(OutputList {
-        data: view::outputs(&job),
-    })
-    .into_response())
-}
-
-/// Fetch an output.
-///
-/// The bytes, whole or one range of them.
+/// Returns all bytes of the output, or one range.
 #[utoipa::path(
     get, path = "", operation_id = "getOutput", tag = "Outputs",
     params(
-        ("id" = Uuid, Path, description = "The job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91"),
-        ("stage" = inline(Stage), Path, description = "The stage that made it.", example = "scale"),
-        ("name" = String, Path, description = "Its name in the job.", example = "480p.mp4"),
+        ("id" = Uuid, Path, description = "Id of the job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91"),
+        ("stage" = inline(Stage), Path, description = "Stage that produced the output.", example = "scale"),
+        ("name" = String, Path, description = "Name of the output.", example = "480p.mp4"),
         ("Range" = Option<String>, Header, description = "One range of bytes.", example = "bytes=0-1023"),
-        ("If-Range" = Option<String>, Header, description = "The `ETag` that the range belongs to.", example = "\"3f2c9a10\""),
-        ("If-None-Match" = Option<String>, Header, description = "`ETag`s that the client has.", example = "\"3f2c9a10\""),
+        ("If-Range" = Option<String>, Header, description = "`ETag` of the file that the range belongs to.", example = "\"3f2c9a10\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s of the files that the client has.", example = "\"3f2c9a10\""),
     ),
     responses(
-        (status = 200, description = "All of it.", body = Binary, content_type = "*/*", headers(
-            ("ETag" = String, description = "The SHA-256 of all of it, in quotes."),
+        (status = 200, description = "All bytes of the output.", body = Binary, content_type = "*/*", headers(
+            ("ETag" = String, description = "SHA-256 of the complete output, in quotes."),
             ("Accept-Ranges" = String, description = "`bytes`."),
-            ("Content-Disposition" = String, description = "The source's name and its own."),
+            ("Content-Disposition" = String, description = "File name for a download, made of the names of the source and of the output."),
         ), example = json!("the bytes")),
-        (status = 206, description = "The range.", body = Binary, content_type = "*/*", headers(
-            ("ETag" = String, description = "The SHA-256 of all of it, in quotes."),
-            ("Content-Range" = String, description = "Which bytes these are, and of how many."),
+        (status = 206, description = "The requested range.", body = Binary, content_type = "*/*", headers(
+            ("ETag" = String, description = "SHA-256 of the complete output, in quotes."),
+            ("Content-Range" = String, description = "The range and the size of the complete output."),
         ), example = json!("some bytes")),
-        (status = 304, description = "The client has it.", headers(("ETag" = String, description = "As it was sent."))),
+        (status = 304, description = "The client already has the output.", headers(
+            ("ETag" = String, description = "SHA-256 of the complete output, in quotes."),
+        )),
     ),
     extensions(("x-problems" = json!(["not_found", "range_not_satisfiable"]))),
 )]
-pub async fn get(
+pub(crate) async fn get(
     State(store): State<Store>,
     Owned(job): Owned<Job>,
     Path((_, stage, name)): Path<(String, String, String)>,
@@ -96,12 +65,16 @@ pub async fn get(
     if text(header::IF_NONE_MATCH).is_some_and(|tags| tags.split(',').any(|one| one.trim() == tag)) {
         return answer(StatusCode::NOT_MODIFIED, &job, output, &tag, Body::empty());
     }
-    // A range of something that is no longer the same would be joined to the wrong bytes.
+    // A client would append a range of a changed output to bytes of the previous one.
     let unchanged = text(header::IF_RANGE).is_none_or(|known| known == tag);
     let part = range::parse(text(header::RANGE).filter(|_| unchanged), output.size);
     match part {
         Part::Unsatisfiable => {
-            let mut response = Problem::new(Code::RangeNotSatisfiable, "no such bytes").into_response();
+            let mut response = Problem::new(
+                Code::RangeNotSatisfiable,
+                "the range lies beyond the end of the output",
+            )
+            .into_response();
             set(
                 &mut response,
                 header::CONTENT_RANGE,
@@ -133,12 +106,14 @@ pub async fn get(
     }
 }
 
+/// A stream of the output's bytes, or of one range.
 async fn read(store: &Store, output: &Output, range: Option<String>) -> Result<Body, Problem> {
     let object = store.get(&output.key, range).await?;
     let stream = ReaderStream::with_capacity(object.body.into_async_read(), BLOCK);
     Ok(Body::from_stream(stream))
 }
 
+/// An answer with the headers of an output.
 fn answer(
     status: StatusCode,
     job: &Job,
@@ -150,7 +125,7 @@ fn answer(
     set(&mut response, header::CONTENT_TYPE, &output.content_type)?;
     set(&mut response, header::ETAG, tag)?;
     set(&mut response, header::ACCEPT_RANGES, "bytes")?;
-    // An output never changes; a job that is tried again may get another one under the same name.
+    // An output never changes, but a retried job may replace it with another one of the same name.
     set(&mut response, header::CACHE_CONTROL, "private, no-cache")?;
     let name = file_name(&job.source.filename, &output.name);
     set(
