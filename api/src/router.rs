@@ -45,8 +45,8 @@ fn groups() -> [(Option<Scope>, OpenApiRouter<AppState>); 4] {
         // Jobs of a list are similar, so compression reduces it to about a tenth.
         .layer(CompressionLayer::new())
         .routes(at("/api/v1/jobs/{id}", routes!(jobs::get::get)))
-        .routes(at("/api/v1/jobs/{id}/events", routes!(events::job::of_job)))
-        .routes(at("/api/v1/events", routes!(events::feed::of_all)))
+        .routes(at("/api/v1/jobs/{id}/events", routes!(events::job::follow)))
+        .routes(at("/api/v1/events", routes!(events::feed::follow)))
         .routes(at("/api/v1/batches/{id}", routes!(batches::get::get)))
         .routes(at("/api/v1/uploads/{id}", routes!(uploads::get::get)))
         .routes(at("/api/v1/webhooks", routes!(webhooks::list::list)))

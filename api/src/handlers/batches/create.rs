@@ -79,8 +79,8 @@ pub(crate) async fn create(
     request: Request,
 ) -> Result<Response, Problem> {
     let key = idempotency::key(request.headers())?;
-    let (mut items, given) = Items::of(request, query).await?;
-    if given
+    let (mut items, common) = Items::open(request, query).await?;
+    if common
         .name
         .as_ref()
         .is_some_and(|name| name.chars().count() > MAX_NAME)
@@ -89,12 +89,12 @@ pub(crate) async fn create(
             "name must have at most {MAX_NAME} characters"
         )));
     }
-    if !given.options.is_null() {
-        options::parse(&given.options.to_string())?;
+    if !common.options.is_null() {
+        options::parse(&common.options.to_string())?;
     }
     let _permit = intake.limits.upload(&intake.pipeline.db, &caller).await?;
     let db = &intake.pipeline.db;
-    let mut batch = Batch::new(caller.tenant, given.name, key, intake.config.max_retention());
+    let mut batch = Batch::new(caller.tenant, common.name, key, intake.config.max_retention());
     if let Some(before) = begin_new(db, &batch).await? {
         if before.complete {
             return replay(db, before, items).await;
@@ -105,7 +105,7 @@ pub(crate) async fn create(
     }
     let mut ready = Vec::new();
     while let Some(item) = items.next().await? {
-        match item.and_then(|item| new_job(&intake, &batch, item, &given.options)) {
+        match item.and_then(|item| new_job(&intake, &batch, item, &common.options)) {
             Ok(job) => ready.push(job),
             Err(problem) => reject(&mut batch, &problem),
         }

@@ -62,7 +62,7 @@ enum Source {
 
 /// Values that apply to all items.
 #[derive(Default)]
-pub(crate) struct Given {
+pub(crate) struct Common {
     /// Name of the batch.
     pub(super) name: Option<String>,
     /// Options as JSON; null when the request has none.
@@ -81,7 +81,7 @@ struct Document {
 
 impl Items {
     /// Opens the body of a request.
-    pub(crate) async fn of(request: Request, query: NewBatchQuery) -> Result<(Items, Given), Problem> {
+    pub(crate) async fn open(request: Request, query: NewBatchQuery) -> Result<(Items, Common), Problem> {
         match crate::http::body::content_type(request.headers()).as_str() {
             "application/json" => {
                 let body = body::to_bytes(request.into_body(), MAX_DOCUMENT).await;
@@ -90,7 +90,7 @@ impl Items {
                 })?;
                 let document: Document = serde_json::from_slice(&body)
                     .map_err(|error| Problem::invalid(format!("body: {error}")))?;
-                let given = Given {
+                let common = Common {
                     name: document.name,
                     options: document.options,
                 };
@@ -98,12 +98,12 @@ impl Items {
                     source: Source::Document(document.items),
                     hash: Sha256::new_with_prefix(&body),
                 };
-                Ok((items, given))
+                Ok((items, common))
             }
             "application/x-ndjson" => {
                 let hash = Sha256::new_with_prefix(format!("{:?} {:?}\n", query.name, query.options));
                 let options = query.options.as_deref().map(serde_json::from_str).transpose();
-                let given = Given {
+                let common = Common {
                     name: query.name,
                     options: options
                         .map_err(|error| Problem::invalid(format!("options: {error}")))?
@@ -117,7 +117,7 @@ impl Items {
                     source: Source::Lines(Box::new(lines)),
                     hash,
                 };
-                Ok((items, given))
+                Ok((items, common))
             }
             _ => Err(Problem::new(
                 Code::UnsupportedContentType,

@@ -36,16 +36,12 @@ pub(crate) async fn redrive(
     caller: Caller,
     Owned(letter): Owned<DeadLetter>,
 ) -> Result<Response, Problem> {
-    let answer = view::summary(&letter);
+    let (id, answer) = (letter.sequence, view::summary(&letter));
     // A separate task completes the redrive even when the client disconnects.
     let tasks = pipeline.tasks.clone();
     let redriven = tasks.spawn(async move { retry_or_requeue(&pipeline, &letter).await });
     redriven.await.map_err(Problem::internal)??;
-    tracing::info!(
-        dead_letter = answer.id,
-        by = caller.key_id,
-        "dead letter redriven"
-    );
+    tracing::info!(dead_letter = id, by = caller.key_id, "dead letter redriven");
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }
 

@@ -28,7 +28,7 @@ use vidp_record::{
     responses((status = 200, description = "Events, until the client disconnects.", content_type = "text/event-stream",
         body = String, example = json!("id: 826A\nevent: status\ndata: {\"id\":\"0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91\"}\n\n"))),
 )]
-pub(crate) async fn of_all(
+pub(crate) async fn follow(
     State(pipeline): State<Shared>,
     State(config): State<Arc<ApiConfig>>,
     caller: Caller,

@@ -42,7 +42,7 @@ const REREAD_INTERVAL: Duration = Duration::from_secs(10);
     ),
     extensions(("x-problems" = json!(["not_found"]))),
 )]
-pub(crate) async fn of_job(
+pub(crate) async fn follow(
     State(pipeline): State<Shared>,
     State(config): State<Arc<ApiConfig>>,
     caller: Caller,

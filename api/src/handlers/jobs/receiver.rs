@@ -146,7 +146,7 @@ impl Receiver {
         commit.await.map_err(Problem::internal)?
     }
 
-    /// Completes the object and moves the job on from `uploading`.
+    /// Completes the object and records that the job is uploaded.
     async fn record(&self, upload: Box<Multipart>, options: JobOptions) -> Result<Job, Problem> {
         crash::step("upload.before-complete");
         let stored = upload.complete().await?;

@@ -60,7 +60,7 @@ pub(crate) async fn append(
     let offset = offset.ok_or_else(|| {
         Problem::invalid("Upload-Offset is missing: send the offset at which the body starts")
     })?;
-    let checksum = Checksum::of(request.headers())?;
+    let checksum = Checksum::read(request.headers())?;
     let _permit = intake.limits.upload(&intake.pipeline.db, &caller).await?;
     let append = Append::claim(&intake, &upload, offset, checksum).await?;
     let upload = append.receive(request.into_body()).await?;

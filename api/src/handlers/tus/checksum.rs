@@ -21,7 +21,7 @@ enum Hash {
 
 impl Checksum {
     /// Reads the field: an algorithm, and the hash in base64.
-    pub(crate) fn of(fields: &HeaderMap) -> Result<Option<Checksum>, Problem> {
+    pub(crate) fn read(fields: &HeaderMap) -> Result<Option<Checksum>, Problem> {
         let Some(value) = fields.get(CHECKSUM) else {
             return Ok(None);
         };
@@ -75,7 +75,7 @@ mod tests {
     /// Checks that a body is accepted or refused with the field; `None` expects an invalid field.
     fn check(field: &str, body: &str, expected: Option<bool>) {
         let fields = HeaderMap::from_iter([(CHECKSUM, field.parse().unwrap())]);
-        let found = Checksum::of(&fields).ok().map(|checksum| {
+        let found = Checksum::read(&fields).ok().map(|checksum| {
             let mut checksum = checksum.unwrap();
             checksum.update(body.as_bytes());
             checksum.check().is_ok()
@@ -96,6 +96,6 @@ mod tests {
         check("sha1 qvTGHdzF", "hello", None);
         check("sha1 !", "hello", None);
         check("sha1", "hello", None);
-        assert!(Checksum::of(&HeaderMap::new()).unwrap().is_none());
+        assert!(Checksum::read(&HeaderMap::new()).unwrap().is_none());
     }
 }

@@ -64,15 +64,15 @@ pub(crate) async fn create(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
-    let metadata = Metadata::of(request.headers())?;
+    let metadata = Metadata::read(request.headers())?;
     let announced = headers::bytes(request.headers(), &headers::LENGTH)?;
-    let checksum = Checksum::of(request.headers())?;
+    let checksum = Checksum::read(request.headers())?;
     let with_body = match body::content_type(request.headers()).as_str() {
         headers::CONTENT_TYPE => true,
         _ if has_no_body(request.headers()) => false,
         _ => return Err(headers::wrong_type()),
     };
-    let (kind, size) = match (Concat::of(request.headers())?, announced) {
+    let (kind, size) = match (Concat::read(request.headers())?, announced) {
         (Concat::Final(_), Some(_)) => {
             return Err(Problem::invalid(
                 "Upload-Length must be omitted for a final upload: its partial uploads have the size",

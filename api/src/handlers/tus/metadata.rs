@@ -27,7 +27,7 @@ pub(crate) struct Metadata {
 impl Metadata {
     /// Reads the field. It uses the keys `filename`, `filetype`, `sha256` and `options`, and ignores others. Some clients
     /// send `name` and `type` instead of the first two.
-    pub(crate) fn of(fields: &HeaderMap) -> Result<Metadata, Problem> {
+    pub(crate) fn read(fields: &HeaderMap) -> Result<Metadata, Problem> {
         let text = match fields.get(headers::METADATA) {
             Some(value) => value
                 .to_str()
@@ -90,7 +90,7 @@ pub(crate) enum Concat {
 
 impl Concat {
     /// Reads the field.
-    pub(crate) fn of(fields: &HeaderMap) -> Result<Concat, Problem> {
+    pub(crate) fn read(fields: &HeaderMap) -> Result<Concat, Problem> {
         let Some(value) = fields.get(headers::CONCAT) else {
             return Ok(Concat::Whole);
         };
@@ -117,7 +117,7 @@ mod tests {
 
     fn metadata(text: &str) -> Option<(String, String)> {
         let fields = HeaderMap::from_iter([(headers::METADATA, text.parse().unwrap())]);
-        let read = Metadata::of(&fields).ok()?;
+        let read = Metadata::read(&fields).ok()?;
         Some((read.filename, read.content_type))
     }
 
@@ -151,9 +151,9 @@ mod tests {
         let id = Uuid::now_v7();
         let check = |text: String, expected: Option<Concat>| {
             let fields = HeaderMap::from_iter([(headers::CONCAT, text.parse().unwrap())]);
-            assert_eq!(Concat::of(&fields).ok(), expected, "{text}");
+            assert_eq!(Concat::read(&fields).ok(), expected, "{text}");
         };
-        assert_eq!(Concat::of(&HeaderMap::new()).ok(), Some(Concat::Whole));
+        assert_eq!(Concat::read(&HeaderMap::new()).ok(), Some(Concat::Whole));
         check("partial".into(), Some(Concat::Partial));
         check(
             format!("final;/files/{id} https://a.example/files/{id}"),
