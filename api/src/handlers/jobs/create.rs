@@ -80,7 +80,7 @@ struct UploadForm {
             (Binary = "application/octet-stream", example = json!("the bytes")),
         ),
     ),
-    responses((status = 202, description = "The job, which is stored and queued.", body = JobView,
+    responses((status = 202, description = "The stored job.", body = JobView,
         headers(
             ("Location" = String, description = "URL of the job."),
             ("Idempotent-Replayed" = Option<String>, description = "`true` when an earlier request created this job."),
