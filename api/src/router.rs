@@ -1,4 +1,4 @@
-//! Every URL on one screen, by the scope that it needs. What an operation takes and answers is said at its handler.
+//! Every URL with the scope that it requires. The handlers document requests and responses.
 
 use crate::{
     authorize::authorize,
@@ -25,37 +25,40 @@ use tower_http::compression::CompressionLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use vidp_record::api_key::Scope;
 
-/// Every route, by the scope that it needs.
+/// Every route, grouped by the scope that it requires.
 fn groups() -> [(Option<Scope>, OpenApiRouter<AppState>); 4] {
-    // Probes and Prometheus have no keys: network policies and the ingress keep others from these.
+    // Probes and Prometheus have no keys. Network policies and the ingress restrict access to these routes.
     let open = OpenApiRouter::new()
-        .routes(at("/api/v1/processing/health", routes!(health::processing)))
-        .routes(at("/health", routes!(health::health)))
-        .routes(at("/ready", routes!(health::ready)))
-        .routes(at("/metrics", routes!(health::metrics)))
+        .routes(at(
+            "/api/v1/processing/health",
+            routes!(health::processing::processing),
+        ))
+        .routes(at("/health", routes!(health::live::health)))
+        .routes(at("/ready", routes!(health::ready::ready)))
+        .routes(at("/metrics", routes!(health::metrics::metrics)))
         .routes(at("/openapi.json", routes!(docs::document)))
         .routes(at("/docs", routes!(docs::page)))
         .routes(at("/docs/openapi-explorer.js", routes!(docs::script)))
-        .routes(at("/files", routes!(tus::options)));
+        .routes(at("/files", routes!(tus::options::options)));
     let read = OpenApiRouter::new()
         .routes(at("/api/v1/jobs", routes!(jobs::list::list)))
-        // A job says much, and the next one says it again: a tenth is left.
+        // Jobs of a list are similar, so compression reduces it to about a tenth.
         .layer(CompressionLayer::new())
         .routes(at("/api/v1/jobs/{id}", routes!(jobs::get::get)))
-        .routes(at("/api/v1/jobs/{id}/events", routes!(events::job::of_job)))
-        .routes(at("/api/v1/events", routes!(events::feed::of_all)))
-        .routes(at("/api/v1/batches/{id}", routes!(batches::get)))
-        .routes(at("/api/v1/uploads/{id}", routes!(uploads::get)))
-        .routes(at("/api/v1/webhooks", routes!(webhooks::list)))
-        .routes(at("/api/v1/webhooks/{id}", routes!(webhooks::get)))
+        .routes(at("/api/v1/jobs/{id}/events", routes!(events::job::follow)))
+        .routes(at("/api/v1/events", routes!(events::feed::follow)))
+        .routes(at("/api/v1/batches/{id}", routes!(batches::get::get)))
+        .routes(at("/api/v1/uploads/{id}", routes!(uploads::get::get)))
+        .routes(at("/api/v1/webhooks", routes!(webhooks::list::list)))
+        .routes(at("/api/v1/webhooks/{id}", routes!(webhooks::get::get)))
         .routes(at(
             "/api/v1/webhooks/{id}/deliveries",
             routes!(webhooks::deliveries::list),
         ))
-        .routes(at("/api/v1/jobs/{id}/outputs", routes!(outputs::list)))
+        .routes(at("/api/v1/jobs/{id}/outputs", routes!(outputs::list::list)))
         .routes(at(
             "/api/v1/jobs/{id}/outputs/{stage}/{name}",
-            routes!(outputs::get),
+            routes!(outputs::get::get),
         ))
         .routes(at(
             "/api/v1/jobs/{id}/outputs/{stage}/{name}/link",
@@ -63,23 +66,34 @@ fn groups() -> [(Option<Scope>, OpenApiRouter<AppState>); 4] {
         ))
         .routes(at(
             "/api/v1/processing/supported-languages",
-            routes!(processing::languages),
+            routes!(processing::languages::languages),
         ))
-        .routes(at("/api/v1/processing/{kind}", routes!(processing::list)))
-        .routes(at("/api/v1/processing/{kind}/{id}", routes!(processing::get)));
+        .routes(at("/api/v1/processing/{kind}", routes!(processing::list::list)))
+        .routes(at(
+            "/api/v1/processing/{kind}/{id}",
+            routes!(processing::get::get),
+        ));
     let tus = OpenApiRouter::new()
         .routes(at("/files", routes!(tus::create::create)))
         .routes(at(
             "/files/{id}",
-            routes!(tus::head, tus::append::append, tus::delete, tus::override_method),
+            routes!(
+                tus::head::head,
+                tus::append::append,
+                tus::delete::delete,
+                tus::override_method::override_method
+            ),
         ))
         .layer(from_fn(tus::headers::require_version));
     let write = OpenApiRouter::new()
         .routes(at("/api/v1/jobs", routes!(jobs::create::create)))
-        .routes(at("/api/v1/processing/{kind}", routes!(processing::create)))
+        .routes(at(
+            "/api/v1/processing/{kind}",
+            routes!(processing::create::create),
+        ))
         .routes(at("/api/v1/batches", routes!(batches::create::create)))
         .merge(tus)
-        // The upload counts its bytes itself: the limit of axum does not cover a streamed body.
+        // Uploads count their bytes themselves, because the limit of axum does not cover a streamed body.
         .layer(DefaultBodyLimit::disable())
         .routes(at(
             "/api/v1/jobs/{id}",
@@ -87,33 +101,48 @@ fn groups() -> [(Option<Scope>, OpenApiRouter<AppState>); 4] {
         ))
         .routes(at("/api/v1/jobs/{id}/cancel", routes!(jobs::actions::cancel)))
         .routes(at("/api/v1/jobs/{id}/retry", routes!(jobs::actions::retry)))
-        .routes(at("/api/v1/uploads", routes!(uploads::create)))
-        .routes(at("/api/v1/uploads/{id}", routes!(uploads::delete)))
-        .routes(at("/api/v1/uploads/{id}/complete", routes!(uploads::complete)))
-        .routes(at("/api/v1/batches/{id}/cancel", routes!(batches::cancel)))
-        .routes(at("/api/v1/batches/{id}/retry", routes!(batches::retry)))
-        .routes(at("/api/v1/webhooks", routes!(webhooks::create)))
+        .routes(at("/api/v1/uploads", routes!(uploads::create::create)))
+        .routes(at("/api/v1/uploads/{id}", routes!(uploads::delete::delete)))
+        .routes(at(
+            "/api/v1/uploads/{id}/complete",
+            routes!(uploads::complete::complete),
+        ))
+        .routes(at(
+            "/api/v1/batches/{id}/cancel",
+            routes!(batches::actions::cancel),
+        ))
+        .routes(at("/api/v1/batches/{id}/retry", routes!(batches::actions::retry)))
+        .routes(at("/api/v1/webhooks", routes!(webhooks::create::create)))
         .routes(at(
             "/api/v1/webhooks/{id}",
-            routes!(webhooks::delete, webhooks::change),
+            routes!(webhooks::delete::delete, webhooks::change::change),
         ))
-        .routes(at("/api/v1/webhooks/{id}/rotate", routes!(webhooks::rotate)))
+        .routes(at(
+            "/api/v1/webhooks/{id}/rotate",
+            routes!(webhooks::rotate::rotate),
+        ))
         .routes(at(
             "/api/v1/webhooks/{id}/deliveries/{delivery_id}/replay",
             routes!(webhooks::deliveries::replay),
         ));
     let admin = OpenApiRouter::new()
-        .routes(at("/api/v1/keys", routes!(keys::list, keys::create)))
-        .routes(at("/api/v1/keys/{id}", routes!(keys::get, keys::revoke)))
-        .routes(at("/api/v1/keys/{id}/rotate", routes!(keys::rotate)))
-        .routes(at("/api/v1/dead-letters", routes!(dead_letters::list)))
+        .routes(at(
+            "/api/v1/keys",
+            routes!(keys::list::list, keys::create::create),
+        ))
+        .routes(at(
+            "/api/v1/keys/{id}",
+            routes!(keys::get::get, keys::revoke::revoke),
+        ))
+        .routes(at("/api/v1/keys/{id}/rotate", routes!(keys::rotate::rotate)))
+        .routes(at("/api/v1/dead-letters", routes!(dead_letters::list::list)))
         .routes(at(
             "/api/v1/dead-letters/{id}",
-            routes!(dead_letters::get, dead_letters::discard),
+            routes!(dead_letters::get::get, dead_letters::discard::discard),
         ))
         .routes(at(
             "/api/v1/dead-letters/{id}/redrive",
-            routes!(dead_letters::redrive),
+            routes!(dead_letters::redrive::redrive),
         ));
     [
         (None, open),
@@ -123,16 +152,16 @@ fn groups() -> [(Option<Scope>, OpenApiRouter<AppState>); 4] {
     ]
 }
 
-/// The OpenAPI document of all of them.
-pub fn document() -> anyhow::Result<Value> {
+/// The OpenAPI document of all routes.
+pub(crate) fn document() -> anyhow::Result<Value> {
     openapi::document(groups().map(|(scope, group)| (scope, group.into_openapi())))
 }
 
 /// The API's router.
 ///
 /// # Errors
-/// When an annotation of a handler is wrong; a test builds the document too.
-pub fn all(state: AppState) -> anyhow::Result<Router> {
+/// When an annotation of a handler is wrong. A test builds the document too.
+pub(crate) fn all(state: AppState) -> anyhow::Result<Router> {
     let document = docs::Document::new(&document()?);
     let mut all = Router::new();
     for (scope, group) in groups() {
@@ -144,9 +173,12 @@ pub fn all(state: AppState) -> anyhow::Result<Router> {
     }
     Ok(all
         .merge(page::router())
-        .fallback(async || Problem::new(Code::NotFound, "there is nothing at this address"))
+        .fallback(async || Problem::new(Code::NotFound, "there is no resource at this address"))
         .method_not_allowed_fallback(async || {
-            Problem::new(Code::MethodNotAllowed, "this address does not take that method")
+            Problem::new(
+                Code::MethodNotAllowed,
+                "this resource does not support this method",
+            )
         })
         .layer(from_fn(problem::render))
         .layer(option_layer(headers::cors(

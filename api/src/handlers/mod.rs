@@ -1,15 +1,15 @@
 //! The operations of the API, one folder or file per area.
 
-pub mod batches;
-pub mod dead_letters;
-pub mod docs;
-pub mod events;
-pub mod health;
-pub mod jobs;
-pub mod keys;
-pub mod outputs;
-pub mod page;
-pub mod processing;
-pub mod tus;
-pub mod uploads;
-pub mod webhooks;
+pub(crate) mod batches;
+pub(crate) mod dead_letters;
+pub(crate) mod docs;
+pub(crate) mod events;
+pub(crate) mod health;
+pub(crate) mod jobs;
+pub(crate) mod keys;
+pub(crate) mod outputs;
+pub(crate) mod page;
+pub(crate) mod processing;
+pub(crate) mod tus;
+pub(crate) mod uploads;
+pub(crate) mod webhooks;

@@ -26,6 +26,7 @@ use vidp_contract::{Codec, FailureCode, JobOptions, Lane, Rendition, SkipCode, S
 /// The generated module's path below `/web/`.
 const CONTRACT: &str = "js/contract.js";
 
+/// The files of the page.
 #[derive(Embed)]
 #[folder = "../web"]
 #[exclude = "*.md"]
@@ -40,7 +41,7 @@ struct Asset {
 }
 
 /// Routes of `/` and of the files below `/web/`. They are not part of the OpenAPI document.
-pub fn router() -> Router<AppState> {
+pub(crate) fn router() -> Router<AppState> {
     Router::new()
         .route(
             "/",
@@ -61,7 +62,7 @@ pub fn router() -> Router<AppState> {
 
 fn answer(config: &ApiConfig, headers: &HeaderMap, path: &str) -> Response {
     let Some(asset) = asset(path) else {
-        return Problem::new(Code::NotFound, "there is nothing at this address").into_response();
+        return Problem::new(Code::NotFound, "there is no resource at this address").into_response();
     };
     // Weak, because compression changes the bytes that are sent.
     let tag = format!("W/\"{}\"", &hex(&asset.sha256)[..16]);

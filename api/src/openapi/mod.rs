@@ -1,5 +1,5 @@
-//! The OpenAPI document: what `routes.rs` and the handlers' annotations say, completed with what holds for every
-//! operation. `docs/openapi.json` is a copy, which a test compares.
+//! The OpenAPI document: the annotations of the handlers with the URLs of the router, completed with the parts that are
+//! common to all operations. `docs/openapi.json` is a copy; a test compares the two.
 
 mod operation;
 mod parts;
@@ -12,19 +12,19 @@ use utoipa::{ToSchema, openapi::OpenApi};
 use utoipa_axum::router::UtoipaMethodRouter;
 use vidp_record::api_key::Scope;
 
-/// Gives handlers the URL that `routes.rs` names; in their annotations it is empty.
-pub fn at(
+/// Sets the URL of handlers. The router names it, so that it is empty in their annotations.
+pub(crate) fn at(
     url: &str,
     (schemas, mut paths, methods): UtoipaMethodRouter<AppState>,
 ) -> UtoipaMethodRouter<AppState> {
-    // All of them have the empty one, so there is one item.
+    // All annotations have the empty URL, so there is a single item.
     let items = std::mem::take(&mut paths.paths).into_values();
     paths.paths = items.map(|item| (url.to_owned(), item)).collect();
     (schemas, paths, methods)
 }
 
-/// The document of all groups of routes, each with the scope that it needs. Fails when an annotation is wrong.
-pub fn document(groups: impl IntoIterator<Item = (Option<Scope>, OpenApi)>) -> Result<Value> {
+/// Builds the document of groups of routes, each with its required scope. Fails when an annotation is wrong.
+pub(crate) fn document(groups: impl IntoIterator<Item = (Option<Scope>, OpenApi)>) -> Result<Value> {
     let examples: Map<String, Value> = serde_json::from_str(include_str!("examples.json"))?;
     let (mut paths, mut schemas) = (Map::new(), parts::schemas()?);
     for (scope, group) in groups {
@@ -41,7 +41,7 @@ pub fn document(groups: impl IntoIterator<Item = (Option<Scope>, OpenApi)>) -> R
             let before = schemas.insert(name.clone(), schema.clone());
             ensure!(
                 before.is_none_or(|before| before == *schema),
-                "two types are named {name}: give one of them another with #[schema(as = …)]"
+                "two types are named {name}: rename one with #[schema(as = …)]"
             );
         }
     }
@@ -55,4 +55,4 @@ pub fn document(groups: impl IntoIterator<Item = (Option<Scope>, OpenApi)>) -> R
 /// A body of bytes.
 #[derive(ToSchema)]
 #[schema(value_type = String, format = Binary)]
-pub struct Binary(());
+pub(crate) struct Binary(());

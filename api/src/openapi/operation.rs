@@ -1,4 +1,4 @@
-//! What the annotations of handlers leave out because it holds for all: problems, request id, key, examples.
+//! Completes an operation with the parts that annotations omit: problems, request id, key and examples.
 
 use super::parts::{REQUEST_ID, object};
 use crate::http::problem::Code;
@@ -7,11 +7,11 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use vidp_record::api_key::Scope;
 
-/// Where an annotation lists the operation's own problem codes. Responses take its place.
+/// The extension in which an annotation lists the problem codes of its operation. Responses replace it in the document.
 const PROBLEMS: &str = "x-problems";
-/// Codes that every operation may answer with: those of the framework and of the server's own faults.
+/// Problem codes of every operation: those of the framework and of internal errors.
 const ALWAYS: &[Code] = &[Code::InvalidRequest, Code::Internal];
-/// Codes of the operations that need a key.
+/// Problem codes of the operations that require a key.
 const WITH_KEY: &[Code] = &[
     Code::Unauthenticated,
     Code::InsufficientScope,
@@ -19,19 +19,24 @@ const WITH_KEY: &[Code] = &[
     Code::Unavailable,
 ];
 
-/// Completes an operation. Fails when it names a problem code that does not exist.
-pub fn complete(operation: &mut Value, scope: Option<Scope>, examples: &Map<String, Value>) -> Result<()> {
+/// Completes an operation. Fails when it names an unknown problem code.
+pub(crate) fn complete(
+    operation: &mut Value,
+    scope: Option<Scope>,
+    examples: &Map<String, Value>,
+) -> Result<()> {
     let own = object(operation)?.shift_remove(PROBLEMS).unwrap_or(json!([]));
+    remove_full_stop(&mut operation["summary"]);
     let mut codes = ALWAYS.to_vec();
     for name in serde_json::from_value::<Vec<String>>(own)? {
         let code = Code::ALL.iter().find(|code| code.as_str() == name);
-        codes.push(*code.with_context(|| format!("{name:?} is no code of a problem"))?);
+        codes.push(*code.with_context(|| format!("{name:?} is not a problem code"))?);
     }
     if let Some(scope) = scope {
         codes.extend(WITH_KEY);
         operation["security"] = json!([{ "key": [scope.as_str()] }]);
     }
-    // In the order of the list, each once.
+    // Each code once, in the order of the list.
     let codes = Code::ALL.iter().filter(|code| codes.contains(code));
     let mut by_status = BTreeMap::<_, Vec<Code>>::new();
     for code in codes {
@@ -46,28 +51,36 @@ pub fn complete(operation: &mut Value, scope: Option<Scope>, examples: &Map<Stri
         .into_iter()
         .flatten()
     {
-        never_null(parameter);
+        remove_null(parameter);
     }
     let responses = object(&mut operation["responses"])?;
     responses.sort_keys();
     for response in responses.values_mut() {
         response["headers"]["X-Request-Id"] = json!({ "$ref": "#/components/headers/RequestId" });
         for header in object(&mut response["headers"])?.values_mut() {
-            never_null(header);
+            remove_null(header);
         }
         set_examples(response, examples);
     }
     if let Some(body) = operation.get_mut("requestBody") {
         for content in object(&mut body["content"])?.values_mut() {
-            never_null(content);
+            remove_null(content);
         }
         set_examples(body, examples);
     }
     Ok(())
 }
 
-/// What may be left out is an `Option` in Rust, which utoipa takes for a null: but no header, parameter or body is one.
-fn never_null(holder: &mut Value) {
+/// A summary is a title; in the code it is the first sentence of a doc comment.
+fn remove_full_stop(summary: &mut Value) {
+    if let Some(text) = summary.as_str() {
+        *summary = json!(text.trim_end_matches('.'));
+    }
+}
+
+/// Removes null from the schema of a header, parameter or body. utoipa makes an `Option` nullable, but these are absent
+/// rather than null.
+fn remove_null(holder: &mut Value) {
     let Some(schema) = holder.get_mut("schema") else {
         return;
     };
@@ -87,13 +100,13 @@ fn never_null(holder: &mut Value) {
     }
 }
 
-/// The codes of one status, with an example for each, beside what the annotation says of this status.
+/// Adds the problem codes of one status, each with an example, to the description that the annotation has for the status.
 fn add_problems(response: &mut Value, codes: &[Code]) {
     let meanings = codes
         .iter()
         .map(|code| format!("`{}`: {}", code.as_str(), code.meaning()));
-    let said = response["description"].as_str().map(str::to_owned);
-    let description: Vec<_> = said.into_iter().chain(meanings).collect();
+    let own = response["description"].as_str().map(str::to_owned);
+    let description: Vec<_> = own.into_iter().chain(meanings).collect();
     let names: Vec<_> = codes.iter().map(|code| code.as_str()).collect();
     let examples: Map<_, _> = codes
         .iter()
@@ -112,6 +125,7 @@ fn add_problems(response: &mut Value, codes: &[Code]) {
     }
 }
 
+/// A problem with this code.
 fn example(code: Code) -> Value {
     json!({ "value": {
         "type": "about:blank",
@@ -123,7 +137,7 @@ fn example(code: Code) -> Value {
     } })
 }
 
-/// The example of its schema, for each body that has none of its own.
+/// Sets the example of the schema on each body that has no example.
 fn set_examples(holder: &mut Value, examples: &Map<String, Value>) {
     let content = holder.get_mut("content").and_then(Value::as_object_mut);
     let bodies = content.into_iter().flat_map(Map::values_mut);

@@ -5,43 +5,44 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
 
-/// What there is, in the order in which people need it.
+/// The groups of operations, in the order in which a reader needs them.
 const TAGS: &[(&str, &str)] = &[
-    ("Jobs", "Upload a video, then follow its job."),
+    ("Jobs", "Upload a video and follow its job."),
     (
         "Uploads",
-        "Files that clients send to the object store themselves.",
+        "Resumable uploads, and uploads straight to the object store.",
     ),
     ("Batches", "Many jobs by reference in one request."),
-    ("Events", "Jobs as they change, pushed to the client."),
-    ("Outputs", "What the stages made."),
+    ("Events", "Server-sent events about changed jobs."),
+    ("Outputs", "The files that the stages produced."),
     (
         "Webhooks",
-        "Who is told when a job ends, by Standard Webhooks 1.0.0.",
+        "Receivers that VidP notifies when a job ends, by Standard Webhooks 1.0.0.",
     ),
-    ("Processing", "The first VidP's endpoints, as views of jobs."),
+    ("Processing", "The endpoints of the first VidP, as views of jobs."),
     (
         "Dead letters",
-        "Messages that nobody could work on, for operators.",
+        "Messages that could not be processed, for operators.",
     ),
     ("Keys", "API keys, for operators."),
-    ("Service", "Probes, figures, and this document."),
+    ("Service", "Probes, metrics and this document."),
 ];
 
+/// Introduction of the document.
 const DESCRIPTION: &str = "\
-A video comes in; its spoken language, a ladder of smaller renditions and its subtitles come out.
+VidP detects the spoken language of a video, scales it to smaller renditions and writes its subtitles.
 
 JSON is in `snake_case`, times are RFC 3339 in UTC, ids are UUIDv7. Errors are `application/problem+json` (RFC 9457) \
 with a stable `code`; every answer has an `X-Request-Id`.";
 
-/// What clients write is read strictly by the API; the types themselves read past fields that they do not know.
-pub const STRICT: [&str; 4] = ["JobOptions", "DetectOptions", "ScaleOptions", "SubtitleOptions"];
+/// Types in requests that refuse unknown fields. The API checks this itself, because the types ignore unknown fields.
+pub(crate) const STRICT: [&str; 4] = ["JobOptions", "DetectOptions", "ScaleOptions", "SubtitleOptions"];
 
-/// An id for examples.
-pub const REQUEST_ID: &str = "0198c2a4-7d1e-7c3a-9f52-3b6d0c1e8a77";
+/// Request id in examples.
+pub(crate) const REQUEST_ID: &str = "0198c2a4-7d1e-7c3a-9f52-3b6d0c1e8a77";
 
 /// The document with these paths and schemas.
-pub fn document(paths: Map<String, Value>, schemas: Map<String, Value>) -> Result<Value> {
+pub(crate) fn document(paths: Map<String, Value>, schemas: Map<String, Value>) -> Result<Value> {
     let tags: Vec<_> = TAGS
         .iter()
         .map(|(name, description)| json!({ "name": name, "description": description }))
@@ -60,27 +61,28 @@ pub fn document(paths: Map<String, Value>, schemas: Map<String, Value>) -> Resul
     }))
 }
 
-/// Schemas that no annotation names.
-pub fn schemas() -> Result<Map<String, Value>> {
+/// Schemas that annotations do not refer to.
+pub(crate) fn schemas() -> Result<Map<String, Value>> {
     let problem = serde_json::to_value(ProblemBody::schema())?;
     Ok(Map::from_iter([("Problem".to_owned(), problem)]))
 }
 
+/// The security scheme.
 fn key() -> Value {
     json!({
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "vidp_<id>_<secret>",
-        "description": "An API key with the scope that the operation names. None is asked for with `VIDP_AUTH=off`.",
+        "description": "An API key with the scope that the operation names. Not required with `VIDP_AUTH=off`.",
     })
 }
 
-/// Headers that many operations answer with.
+/// Headers that many responses have.
 fn headers() -> Value {
     json!({
         "RequestId": {
-            "description": "Names this request in the server's log: the client's own `X-Request-Id`, if it sent a \
-                sensible one.",
+            "description": "Id of this request in the server's log: the client's own `X-Request-Id`, if it sent a \
+                valid one.",
             "required": true,
             "schema": { "type": "string", "maxLength": 64 },
             "example": REQUEST_ID,
@@ -94,7 +96,7 @@ fn headers() -> Value {
     })
 }
 
-/// A JSON object of the document; an error when an annotation made something else of it.
-pub fn object(value: &mut Value) -> Result<&mut Map<String, Value>> {
+/// A JSON object of the document; fails when an annotation produced another kind of value.
+pub(crate) fn object(value: &mut Value) -> Result<&mut Map<String, Value>> {
     value.as_object_mut().context("expected an object")
 }

@@ -88,7 +88,7 @@ fn check_logs(stack: &Stack, job: &str, trace: &str) {
         let log = stack.service(service)["log"].as_str().unwrap().to_owned();
         let ended = lines(Path::new(&log))
             .into_iter()
-            .find(|line| line["message"] == "ended" && line["job"] == job)
+            .find(|line| line["message"] == "the task ended" && line["job"] == job)
             .unwrap_or_else(|| panic!("{service} did not log the end of the job"));
         assert_eq!(
             (&ended["stage"], ended["attempt"].to_string(), &ended["trace_id"]),

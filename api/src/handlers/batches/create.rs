@@ -1,9 +1,8 @@
-//! A batch is made: its items are read one after the other, and stored as jobs as they come.
+//! `POST /batches`: reads the items one after another and stores their jobs as the items arrive.
 
 use super::{
-    BatchView,
     items::{Items, NewBatchQuery},
-    shown,
+    view::{self, BatchView},
 };
 use crate::{
     auth::Caller,
@@ -26,82 +25,87 @@ use vidp_record::{
     job::Job,
 };
 
-/// Most items of a batch; those behind are refused one by one.
+/// Most items of a batch. Further items are rejected one by one.
 const MAX_ITEMS: u32 = 10_000;
-/// Jobs that are stored together.
+/// Jobs per insert into the database.
 const JOBS_PER_INSERT: usize = 200;
-/// Errors that are kept; the others are counted.
+/// Most errors that a batch stores. Further errors are only counted.
 const MAX_ERRORS: usize = 100;
-/// Longest name in characters.
+/// Longest name of a batch, in characters.
 const MAX_NAME: usize = 256;
 
-/// A batch as one document.
+/// A batch as one JSON document.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "for the document: items are read one by one")]
-pub struct NewBatch {
-    /// For people.
+#[expect(
+    dead_code,
+    reason = "only for the OpenAPI document: items are read one by one"
+)]
+pub(crate) struct NewBatch {
+    /// Name for people.
     #[schema(max_length = 256)]
     name: Option<String>,
-    /// Options of all items; what an item says itself counts.
+    /// Options of all items. The options of an item take precedence.
     options: Option<JobOptions>,
+    /// The items: one job each.
     #[schema(max_items = 10_000)]
     items: Vec<ByReference>,
 }
 
-/// Make many jobs.
+/// Create a batch of jobs.
 ///
-/// One for each item, in the lane `batch`, so that interactive uploads go before them. An item that is wrong does not keep
-/// the others from their jobs: the answer says which ones are. A long list is best sent as lines of JSON, an item each:
-/// they are stored as they come.
+/// Creates a job for each item, in the lane `batch`, so that interactive uploads are served first. An invalid item does
+/// not affect the others; the answer lists the errors. Send a long list as lines of JSON (`application/x-ndjson`), one
+/// item per line: the items are stored as they arrive.
 #[utoipa::path(
     post, path = "", operation_id = "createBatch", tag = "Batches",
     params(
         NewBatchQuery,
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes one batch of all requests with this key within \
-            24 hours; one that broke off is gone on with.", example = "\"8e03978e-40d5-43e8-bc93-6894a57f9324\""),
+        ("Idempotency-Key" = Option<String>, Header, description = "All requests with this key within 24 hours create a \
+            single batch; a repeated request resumes an interrupted one.", example = "\"8e03978e-40d5-43e8-bc93-6894a57f9324\""),
     ),
     request_body(content((NewBatch = "application/json"), (ByReference = "application/x-ndjson"))),
-    responses((status = 202, description = "The batch.", body = BatchView,
+    responses((status = 202, description = "The batch; its jobs are stored.", body = BatchView,
         headers(
-            ("Location" = String, description = "The batch's URL."),
-            ("Idempotent-Replayed" = Option<String>, description = "`true` when an earlier request made this batch."),
+            ("Location" = String, description = "URL of the batch."),
+            ("Idempotent-Replayed" = Option<String>, description = "`true` when an earlier request created this batch."),
         ),
         links(("batch" = (operation_id = "getBatch", parameters(("id" = "$response.body#/id"))))))),
     extensions(("x-problems" = json!(["quota_exceeded", "too_slow", "unsupported_content_type", "idempotency_key_reused"]))),
 )]
-pub async fn create(
+pub(crate) async fn create(
     State(intake): State<Intake>,
     caller: Caller,
     Params(query): Params<NewBatchQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
     let key = idempotency::key(request.headers())?;
-    let (mut items, given) = Items::of(request, query).await?;
-    if given
+    let (mut items, common) = Items::open(request, query).await?;
+    if common
         .name
         .as_ref()
         .is_some_and(|name| name.chars().count() > MAX_NAME)
     {
         return Err(Problem::invalid(format!(
-            "name is longer than {MAX_NAME} characters"
+            "name must have at most {MAX_NAME} characters"
         )));
     }
-    if !given.options.is_null() {
-        options::parse(&given.options.to_string())?;
+    if !common.options.is_null() {
+        options::parse(&common.options.to_string())?;
     }
     let _permit = intake.limits.upload(&intake.pipeline.db, &caller).await?;
     let db = &intake.pipeline.db;
-    let mut batch = Batch::new(caller.tenant, given.name, key, intake.config.max_retention());
+    let mut batch = Batch::new(caller.tenant, common.name, key, intake.config.max_retention());
     if let Some(before) = begin_new(db, &batch).await? {
         if before.complete {
             return replay(db, before, items).await;
         }
-        // It broke off, or still comes in beside this one: what it has made is not made again.
+        // The earlier request was interrupted or is still being received. The ids of the jobs follow from the id of the
+        // batch, so that the jobs that it has stored are not stored twice.
         (batch.id, batch.created_at) = (before.id, before.created_at);
     }
     let mut ready = Vec::new();
     while let Some(item) = items.next().await? {
-        match item.and_then(|item| job(&intake, &batch, item, &given.options)) {
+        match item.and_then(|item| new_job(&intake, &batch, item, &common.options)) {
             Ok(job) => ready.push(job),
             Err(problem) => reject(&mut batch, &problem),
         }
@@ -113,25 +117,19 @@ pub async fn create(
     batch.complete = true;
     batch.request_hash = batch.idempotency_key.as_ref().map(|_| items.hash());
     store(&intake, &batch, &mut ready).await?;
-    tracing::info!(batch = %batch.id, total = batch.total, rejected = batch.rejected, "batch made");
+    tracing::info!(batch = %batch.id, total = batch.total, rejected = batch.rejected, "batch created");
     accepted(db, &batch, false).await
 }
 
-/// 202 with the batch and its place.
+/// 202 with the batch and its URL.
 async fn accepted(db: &Db, batch: &Batch, replayed: bool) -> Result<Response, Problem> {
-    let location = format!("/api/v1/batches/{}", batch.id);
+    let location = [(header::LOCATION, format!("/api/v1/batches/{}", batch.id))];
     let replayed = replayed.then_some([idempotency::REPLAYED]);
-    let shown = shown(db, batch).await?;
-    Ok((
-        StatusCode::ACCEPTED,
-        [(header::LOCATION, location)],
-        replayed,
-        shown,
-    )
-        .into_response())
+    let body = view::batch(db, batch).await?;
+    Ok((StatusCode::ACCEPTED, location, replayed, body).into_response())
 }
 
-/// Stores a new batch; or gives the one that its key has made.
+/// Stores a new batch and returns `None`, or returns the batch that an earlier request with the same key created.
 async fn begin_new(db: &Db, batch: &Batch) -> Result<Option<Batch>, Problem> {
     loop {
         match db.insert_batch(batch).await {
@@ -140,7 +138,7 @@ async fn begin_new(db: &Db, batch: &Batch) -> Result<Option<Batch>, Problem> {
         }
         let key = batch.idempotency_key.as_deref().unwrap_or_default();
         match db.batch_with_key(&batch.tenant, key).await {
-            // It has just been taken from it.
+            // Another request has just released the key: try again.
             Err(DbError::NotFound) => {}
             Ok(before) if idempotency::is_over(before.created_at) => {
                 db.release_batch_key(&before).await?;
@@ -150,16 +148,17 @@ async fn begin_new(db: &Db, batch: &Batch) -> Result<Option<Batch>, Problem> {
     }
 }
 
-/// The answer to a request that made a batch before, when this one is the same.
+/// The answer to a repeated request; 422 when it differs from the request that created the batch.
 async fn replay(db: &Db, before: Batch, mut items: Items) -> Result<Response, Problem> {
     while items.next().await?.is_some() {}
     idempotency::same(before.request_hash.as_deref(), Some(&items.hash()))?;
     accepted(db, &before, true).await
 }
 
-fn job(intake: &Intake, batch: &Batch, item: ByReference, defaults: &Value) -> Result<Job, Problem> {
+/// The job of an item, checked but not stored.
+fn new_job(intake: &Intake, batch: &Batch, item: ByReference, defaults: &Value) -> Result<Job, Problem> {
     if batch.total >= MAX_ITEMS {
-        return Err(Problem::invalid(format!("a batch has {MAX_ITEMS} items at most")));
+        return Err(Problem::invalid(format!("a batch has at most {MAX_ITEMS} items")));
     }
     let mut job = item.job(&intake.config, &batch.tenant, defaults)?;
     job.id = batch.job_id(batch.total);
@@ -169,6 +168,7 @@ fn job(intake: &Intake, batch: &Batch, item: ByReference, defaults: &Value) -> R
     Ok(job)
 }
 
+/// Counts an invalid item and stores its error.
 fn reject(batch: &mut Batch, problem: &Problem) {
     batch.rejected += 1;
     if batch.errors.len() < MAX_ERRORS {
@@ -180,6 +180,7 @@ fn reject(batch: &mut Batch, problem: &Problem) {
     }
 }
 
+/// Stores jobs, then the progress of the batch.
 async fn store(intake: &Intake, batch: &Batch, ready: &mut Vec<Job>) -> Result<(), Problem> {
     if !ready.is_empty() {
         advance::insert_all(&intake.pipeline, std::mem::take(ready)).await?;

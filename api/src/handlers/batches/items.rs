@@ -1,4 +1,4 @@
-//! The items of a request, one after the other: of a document, or of lines as they come in.
+//! Reads the items of a batch request one after another: from a JSON document, or from lines of JSON as they arrive.
 
 use crate::{
     handlers::jobs::by_reference::ByReference,
@@ -20,51 +20,56 @@ use tokio_util::{
 use utoipa::IntoParams;
 use vidp_contract::hex;
 
-/// Largest document in bytes.
+/// Largest JSON document in bytes.
 const MAX_DOCUMENT: usize = 16 << 20;
 /// Longest line in bytes.
 const MAX_LINE: usize = 64 << 10;
-/// Between two lines.
-const SILENCE: Duration = Duration::from_secs(30);
+/// Longest pause between two lines.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// Query of a batch with lines of JSON, which have no place for it.
+/// Query of a batch request with lines of JSON, whose body contains only items.
 #[derive(Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
-pub struct NewBatchQuery {
-    /// For people.
+pub(crate) struct NewBatchQuery {
+    /// For lines of JSON: name for people.
     #[param(example = "spring", max_length = 256)]
-    pub name: Option<String>,
-    /// Options of all items, as JSON; what an item says itself counts.
+    pub(super) name: Option<String>,
+    /// For lines of JSON: options of all items, as JSON. The options of an item take precedence.
     #[param(example = "{\"stages\":[\"detect\"]}")]
-    pub options: Option<String>,
+    pub(super) options: Option<String>,
 }
 
+/// The lines of a body.
 type Lines = FramedRead<
     StreamReader<futures_util::stream::MapErr<BodyDataStream, fn(axum::Error) -> io::Error>, body::Bytes>,
     LinesCodec,
 >;
 
-/// What is left to read, and the hash of what was read.
-pub struct Items {
-    from: From,
+/// The items that are left to read, and the hash of those that were read.
+pub(crate) struct Items {
+    source: Source,
     hash: Sha256,
 }
 
-/// Where they come from.
-enum From {
+/// The body of the request.
+enum Source {
+    /// Items of a JSON document, which has been read.
     Document(VecDeque<Value>),
+    /// Lines of JSON, which are read as they arrive.
     Lines(Box<Lines>),
 }
 
-/// What holds for all.
+/// Values that apply to all items.
 #[derive(Default)]
-pub struct Given {
-    pub name: Option<String>,
-    /// Null when there are none.
-    pub options: Value,
+pub(crate) struct Common {
+    /// Name of the batch.
+    pub(super) name: Option<String>,
+    /// Options as JSON; null when the request has none.
+    pub(super) options: Value,
 }
 
+/// The JSON document of a batch.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
@@ -75,30 +80,30 @@ struct Document {
 }
 
 impl Items {
-    /// Of a request.
-    pub async fn of(request: Request, query: NewBatchQuery) -> Result<(Items, Given), Problem> {
+    /// Opens the body of a request.
+    pub(crate) async fn open(request: Request, query: NewBatchQuery) -> Result<(Items, Common), Problem> {
         match crate::http::body::content_type(request.headers()).as_str() {
             "application/json" => {
                 let body = body::to_bytes(request.into_body(), MAX_DOCUMENT).await;
                 let body = body.map_err(|error| {
-                    Problem::invalid(format!("body: {error}; lines of JSON may be longer"))
+                    Problem::invalid(format!("body: {error}; send a long list as application/x-ndjson"))
                 })?;
                 let document: Document = serde_json::from_slice(&body)
                     .map_err(|error| Problem::invalid(format!("body: {error}")))?;
-                let given = Given {
+                let common = Common {
                     name: document.name,
                     options: document.options,
                 };
                 let items = Items {
-                    from: From::Document(document.items),
+                    source: Source::Document(document.items),
                     hash: Sha256::new_with_prefix(&body),
                 };
-                Ok((items, given))
+                Ok((items, common))
             }
             "application/x-ndjson" => {
                 let hash = Sha256::new_with_prefix(format!("{:?} {:?}\n", query.name, query.options));
                 let options = query.options.as_deref().map(serde_json::from_str).transpose();
-                let given = Given {
+                let common = Common {
                     name: query.name,
                     options: options
                         .map_err(|error| Problem::invalid(format!("options: {error}")))?
@@ -109,31 +114,32 @@ impl Items {
                 let lines =
                     FramedRead::new(StreamReader::new(body), LinesCodec::new_with_max_length(MAX_LINE));
                 let items = Items {
-                    from: From::Lines(Box::new(lines)),
+                    source: Source::Lines(Box::new(lines)),
                     hash,
                 };
-                Ok((items, given))
+                Ok((items, common))
             }
             _ => Err(Problem::new(
                 Code::UnsupportedContentType,
-                "send application/json, or application/x-ndjson with an item a line",
+                "send application/json, or application/x-ndjson with one item per line",
             )),
         }
     }
 
-    /// The next one, or why it is none; empty lines are passed over. An error of the whole when the body breaks off.
-    pub async fn next(&mut self) -> Result<Option<Result<ByReference, Problem>>, Problem> {
-        let lines = match &mut self.from {
-            From::Document(items) => {
+    /// The next item, or the problem of an invalid one; `None` at the end. Skips empty lines. Fails when the body ends
+    /// unexpectedly or pauses for too long.
+    pub(crate) async fn next(&mut self) -> Result<Option<Result<ByReference, Problem>>, Problem> {
+        let lines = match &mut self.source {
+            Source::Document(items) => {
                 let read =
                     |item| serde_json::from_value(item).map_err(|error| Problem::invalid(error.to_string()));
                 return Ok(items.pop_front().map(read));
             }
-            From::Lines(lines) => lines,
+            Source::Lines(lines) => lines,
         };
         loop {
-            let next = tokio::time::timeout(SILENCE, lines.next()).await;
-            let next = next.map_err(|_| Problem::new(Code::TooSlow, "no line came for 30 seconds"))?;
+            let next = tokio::time::timeout(MAX_PAUSE, lines.next()).await;
+            let next = next.map_err(|_| Problem::new(Code::TooSlow, "no line arrived within 30 seconds"))?;
             if let Some(Ok(line)) = &next {
                 self.hash.update(line);
                 self.hash.update("\n");
@@ -145,14 +151,16 @@ impl Items {
                     let detail = format!("the line is longer than {MAX_LINE} bytes");
                     Ok(Some(Err(Problem::invalid(detail))))
                 }
-                Some(Err(error)) => Err(Problem::invalid(format!("the body broke off: {error}"))),
+                Some(Err(error)) => Err(Problem::invalid(format!(
+                    "the request body ended unexpectedly: {error}"
+                ))),
                 None => Ok(None),
             };
         }
     }
 
-    /// Of the request, all of which has been read: SHA-256 in hexadecimal.
-    pub fn hash(self) -> String {
+    /// SHA-256 of the request in hexadecimal. Call it after the last item.
+    pub(crate) fn hash(self) -> String {
         hex(&self.hash.finalize())
     }
 }

@@ -1,6 +1,6 @@
-//! The events of all jobs.
+//! `GET /events`: the events of all jobs of a tenant.
 
-use super::{answer, event, foreign_id, last_event_id, opening};
+use super::sse::{answer, event, last_event_id, opening, unknown_id};
 use crate::{auth::Caller, config::ApiConfig, http::problem::Problem};
 use axum::{
     extract::State,
@@ -20,27 +20,27 @@ use vidp_record::{
 
 /// Follow all jobs.
 ///
-/// Server-sent events: every change of one's own jobs, from now or from `Last-Event-ID` on. `data` is the job.
+/// Server-sent events: every change of the tenant's jobs, from now or from `Last-Event-ID` on. `data` is the job.
 #[utoipa::path(
     get, path = "", operation_id = "followJobs", tag = "Events",
-    params(("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event seen.",
+    params(("Last-Event-ID" = Option<String>, Header, description = "`id` of the last event that the client received.",
         example = "826A1F0C9E000000012B0429296E1404")),
-    responses((status = 200, description = "Events, without an end.", content_type = "text/event-stream",
+    responses((status = 200, description = "Events, until the client disconnects.", content_type = "text/event-stream",
         body = String, example = json!("id: 826A\nevent: status\ndata: {\"id\":\"0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91\"}\n\n"))),
 )]
-pub async fn of_all(
+pub(crate) async fn follow(
     State(pipeline): State<Shared>,
     State(config): State<Arc<ApiConfig>>,
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let known = match last_event_id(&headers)? {
-        Some(id) => Some(Position::parse(id).ok_or_else(foreign_id)?),
+        Some(id) => Some(Position::parse(id).ok_or_else(unknown_id)?),
         None => None,
     };
     let live = pipeline.changes.subscribe();
     let reached = pipeline.changes.reached().ok_or_else(|| {
-        Problem::unavailable("the change stream", "it has not been opened yet, or not again")
+        Problem::unavailable("the change stream", "it is not open yet, or is being reopened")
     })?;
     let seen = known.clone().unwrap_or_else(|| reached.clone());
     let start = Event::id(opening(), seen.as_str());
@@ -53,7 +53,8 @@ pub async fn of_all(
     };
     let mut first = vec![start];
     if known.is_some_and(|known| known != reached) {
-        // Now, so that an id which MongoDB cannot read is told by the status. One from a replica that is ahead is good.
+        // Catch up before the answer starts, so that the status reports an id that MongoDB cannot read. An id from a replica
+        // that is ahead is valid.
         first.extend(feed.catch_up(reached).await?);
     }
     let events = stream::unfold(feed, async |mut feed| {
@@ -62,20 +63,21 @@ pub async fn of_all(
     Ok(answer(&config, stream::iter(first).chain(events)))
 }
 
+/// The state of one stream.
 struct Feed {
     pipeline: Shared,
     tenant: String,
     live: Receiver<Change>,
-    /// The client has everything up to here.
+    /// The client has received every change up to this position.
     seen: Position,
-    /// Changes that are read from MongoDB, because they came before the client or faster than it reads; and the position
-    /// from which on the shared stream has them.
+    /// Changes to read from MongoDB, because they happened before the connection or faster than the client reads; and the
+    /// position from which the shared stream contains them.
     missed: Option<(Missed, Position)>,
 }
 
 impl Feed {
-    /// The next event. The stream ends with the process, and when MongoDB cannot tell what was missed now: the client
-    /// comes again with the id that it has.
+    /// The next event. The stream ends at shutdown, and when MongoDB cannot read the missed changes: the client then
+    /// reconnects with its latest id.
     async fn next(&mut self) -> Option<Event> {
         let shutdown = self.pipeline.shutdown.clone();
         loop {
@@ -103,14 +105,14 @@ impl Feed {
                         return Some(event);
                     }
                 }
-                // An id without data: the client can resume from here although nothing of its own has happened.
+                // An id without data moves the client's position although none of its jobs has changed.
                 Ok(Change::Quiet(position)) if position > self.seen => {
                     self.seen = position;
                     return Some(Event::default().comment("quiet").id(self.seen.as_str()));
                 }
                 Ok(Change::Stored(..) | Change::Quiet(_)) => {}
                 Ok(Change::Gap) | Err(RecvError::Lagged(_)) => {
-                    // What is in the ring is also in MongoDB.
+                    // MongoDB has the changes that the channel has dropped.
                     self.live = self.pipeline.changes.subscribe();
                     let until = self.pipeline.changes.reached()?;
                     if until <= self.seen {
@@ -127,7 +129,7 @@ impl Feed {
         }
     }
 
-    /// Begins to read what was missed. What MongoDB has forgotten is told by an event, and is to be listed instead.
+    /// Starts reading missed changes. Returns the event `reset` when MongoDB no longer stores them.
     async fn catch_up(&mut self, until: Position) -> Result<Option<Event>, Problem> {
         match Missed::open(&self.pipeline.db, &self.seen).await {
             Ok(missed) => {
@@ -135,19 +137,20 @@ impl Feed {
                 Ok(None)
             }
             Err(MissedError::Forgotten) => Ok(Some(self.reset(until))),
-            Err(MissedError::Refused) => Err(foreign_id()),
+            Err(MissedError::Refused) => Err(unknown_id()),
             Err(MissedError::Db(error)) => Err(error.into()),
         }
     }
 
+    /// The event after which the client must list the jobs.
     fn reset(&mut self, until: Position) -> Event {
         self.seen = until;
-        let detail = "changes were missed that are no longer known: list the jobs";
+        let detail = "changes since this id are no longer stored: list the jobs";
         let data = json!({ "detail": detail }).to_string();
         Event::default().event("reset").id(self.seen.as_str()).data(data)
     }
 
-    /// One change that was missed, if it is the client's; puts the rest back when there is more.
+    /// Reads one missed change. Returns its event if the client may see it; stores the remaining changes for the next call.
     async fn read(&mut self, missed: Missed, until: Position) -> Result<Option<Event>, MissedError> {
         let step = match missed.next().await {
             Err(MissedError::Forgotten) => return Ok(Some(self.reset(until))),
@@ -162,7 +165,7 @@ impl Feed {
         Ok(step.job.and_then(|job| self.event(&job)))
     }
 
-    /// The event of a change; none of one that clients do not see, or of somebody else's job.
+    /// The event of a change; `None` for an internal change and for a job of another tenant.
     fn event(&self, job: &Job) -> Option<Event> {
         let visible = job.event.rev == job.rev && job.tenant == self.tenant;
         visible.then(|| event(job.event.kind.as_str(), job).id(self.seen.as_str()))

@@ -1,6 +1,6 @@
-//! The events of one job.
+//! `GET /jobs/{id}/events`: the events of one job.
 
-use super::{answer, event, foreign_id, last_event_id, opening};
+use super::sse::{answer, event, last_event_id, opening, unknown_id};
 use crate::{
     auth::Caller,
     config::ApiConfig,
@@ -22,27 +22,27 @@ use vidp_record::{
     job::{EventKind, Job},
 };
 
-/// The job is looked at this often, should the change stream be late.
-const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// Interval at which the stream reads the job, in case the change stream is late.
+const REREAD_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Follow a job.
 ///
-/// Server-sent events: the job as it is, then each time it changes, until it has ended. `data` is the job. Not more
-/// than the latest state is sent to whoever comes back with `Last-Event-ID`.
+/// Server-sent events: the present state of the job, then every change until it has ended. `data` is the job. A client
+/// that reconnects with `Last-Event-ID` receives only the latest state.
 #[utoipa::path(
     get, path = "", operation_id = "followJob", tag = "Events",
     params(
-        ("id" = Uuid, Path, description = "The job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91"),
-        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event seen.", example = "3"),
+        ("id" = Uuid, Path, description = "Id of the job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91"),
+        ("Last-Event-ID" = Option<String>, Header, description = "`id` of the last event that the client received.", example = "3"),
     ),
     responses(
         (status = 200, description = "Events, until the job has ended.", content_type = "text/event-stream",
             body = String, example = json!("id: 4\nevent: status\ndata: {\"id\":\"0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91\"}\n\n")),
-        (status = 204, description = "The job has ended, and the client has seen that: it need not come again."),
+        (status = 204, description = "The job has ended and the client has received its last event: do not reconnect."),
     ),
     extensions(("x-problems" = json!(["not_found"]))),
 )]
-pub async fn of_job(
+pub(crate) async fn follow(
     State(pipeline): State<Shared>,
     State(config): State<Arc<ApiConfig>>,
     caller: Caller,
@@ -51,12 +51,12 @@ pub async fn of_job(
 ) -> Result<Response, Problem> {
     let known = last_event_id(&headers)?;
     let known = known
-        .map(|known| known.parse().map_err(|_| foreign_id()))
+        .map(|known| known.parse().map_err(|_| unknown_id()))
         .transpose()?;
-    // Before the look, so that no change falls between the two.
+    // Subscribe before reading the job, so that no change is missed in between.
     let changes = pipeline.changes.subscribe();
     let job = pipeline.db.get(&caller.tenant, job_id(&id)?).await?;
-    // An `EventSource` comes again after the end of a stream, and stops at this answer.
+    // An `EventSource` reconnects after the end of a stream; this answer stops it.
     if job.status.is_terminal() && known.is_some_and(|known| known >= job.event.rev) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
@@ -75,37 +75,41 @@ pub async fn of_job(
     Ok(answer(&config, stream::once(async { opening() }).chain(events)))
 }
 
+/// The state of one stream.
 struct Watch {
     pipeline: Shared,
     id: Uuid,
     tenant: String,
     changes: broadcast::Receiver<Change>,
-    /// The revision that the client has.
+    /// The latest revision that the client has received.
     known: i64,
+    /// The job has ended and the client has received its last event.
     ended: bool,
+    /// The job at the start of the stream, until it is sent.
     first: Option<Job>,
 }
 
-/// What a wait ended with.
-enum Seen {
-    /// The job as one change left it.
-    Change(Arc<Job>),
-    /// Changes may have been missed: the job is to be read.
-    Unsure,
-    /// The process ends.
-    Over,
+/// The result of a wait.
+enum Wake {
+    /// The job after a change.
+    Changed(Arc<Job>),
+    /// Changes may have been missed: read the job.
+    Reread,
+    /// The process is shutting down.
+    Shutdown,
 }
 
 impl Watch {
+    /// The next event; `None` at the end of the stream.
     async fn next(&mut self) -> Option<Event> {
         while !self.ended {
             let (name, job) = match self.first.take() {
                 Some(job) => (EventKind::Status, Arc::new(job)),
                 None => match self.wait().await {
-                    Seen::Over => return None,
-                    Seen::Change(job) => (job.event.kind, job),
-                    Seen::Unsure => match self.pipeline.db.get(&self.tenant, self.id).await {
-                        // It may stand for several changes, and the status is the one that matters most.
+                    Wake::Shutdown => return None,
+                    Wake::Changed(job) => (job.event.kind, job),
+                    Wake::Reread => match self.pipeline.db.get(&self.tenant, self.id).await {
+                        // The event may cover several changes. `status` is the most important kind.
                         Ok(job) => (EventKind::Status, Arc::new(job)),
                         Err(DbError::NotFound) => return None,
                         Err(error) => {
@@ -124,20 +128,21 @@ impl Watch {
         None
     }
 
-    async fn wait(&mut self) -> Seen {
-        let look_again = tokio::time::sleep(LOOK_AGAIN);
-        tokio::pin!(look_again);
+    /// Waits for a change of the job.
+    async fn wait(&mut self) -> Wake {
+        let reread = tokio::time::sleep(REREAD_INTERVAL);
+        tokio::pin!(reread);
         loop {
             let change = tokio::select! {
                 change = self.changes.recv() => change,
-                () = &mut look_again => return Seen::Unsure,
-                () = self.pipeline.shutdown.cancelled() => return Seen::Over,
+                () = &mut reread => return Wake::Reread,
+                () = self.pipeline.shutdown.cancelled() => return Wake::Shutdown,
             };
             match change {
-                Ok(Change::Stored(_, job)) if job.id == self.id => return Seen::Change(job),
+                Ok(Change::Stored(_, job)) if job.id == self.id => return Wake::Changed(job),
                 Ok(Change::Stored(..) | Change::Quiet(_)) => {}
-                Ok(Change::Gap) | Err(broadcast::error::RecvError::Lagged(_)) => return Seen::Unsure,
-                Err(broadcast::error::RecvError::Closed) => return Seen::Over,
+                Ok(Change::Gap) | Err(broadcast::error::RecvError::Lagged(_)) => return Wake::Reread,
+                Err(broadcast::error::RecvError::Closed) => return Wake::Shutdown,
             }
         }
     }

@@ -18,57 +18,68 @@ use vidp_record::{
 
 /// Cancel a job.
 ///
-/// Ends it; what is done stays.
+/// Ends the job and keeps its finished outputs.
 #[utoipa::path(
     post, path = "", operation_id = "cancelJob", tag = "Jobs",
-    params(("id" = Uuid, Path, description = "The job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91")),
-    responses((status = 200, description = "The job as it ended.", body = JobView)),
+    params(("id" = Uuid, Path, description = "Id of the job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91")),
+    responses((status = 200, description = "The cancelled job.", body = JobView)),
     extensions(("x-problems" = json!(["not_found", "conflict"]))),
 )]
-pub async fn cancel(State(pipeline): State<Shared>, Owned(job): Owned<Job>) -> Result<Response, Problem> {
+pub(crate) async fn cancel(
+    State(pipeline): State<Shared>,
+    Owned(job): Owned<Job>,
+) -> Result<Response, Problem> {
     match cancel::cancel(&pipeline, job.id).await? {
         Updated::Changed(job) => Ok(Json(view::job(&job)).into_response()),
         Updated::Unchanged(job) => Err(Problem::conflict(format!(
-            "the job has ended already: {}",
+            "the job has already ended: it is {}",
             job.status
         ))),
     }
 }
 
-/// Try a job again.
+/// Retry a job.
 ///
-/// Runs its failed and cancelled stages, and no others.
+/// Runs the failed and cancelled stages again. Other stages keep their results.
 #[utoipa::path(
     post, path = "", operation_id = "retryJob", tag = "Jobs",
-    params(("id" = Uuid, Path, description = "The job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91")),
-    responses((status = 202, description = "The job, which goes on.", body = JobView)),
+    params(("id" = Uuid, Path, description = "Id of the job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91")),
+    responses((status = 202, description = "The job, which continues.", body = JobView)),
     extensions(("x-problems" = json!(["not_found", "conflict"]))),
 )]
-pub async fn retry(State(pipeline): State<Shared>, Owned(job): Owned<Job>) -> Result<Response, Problem> {
+pub(crate) async fn retry(
+    State(pipeline): State<Shared>,
+    Owned(job): Owned<Job>,
+) -> Result<Response, Problem> {
     let change = |job: &mut Job| plan::retried(job, pipeline.times(), DateTime::now());
     match advance::update(&pipeline, job.id, change).await? {
         Updated::Changed(job) => Ok((StatusCode::ACCEPTED, Json(view::job(&job))).into_response()),
         Updated::Unchanged(job) => Err(Problem::conflict(match job.status {
-            status if !status.is_terminal() => format!("the job has not ended: {status}"),
-            _ if job.source.sha256.is_empty() => "the upload was never completed".to_owned(),
-            status => format!("no stage has failed: {status}"),
+            status if !status.is_terminal() => format!("the job has not ended: it is {status}"),
+            _ if job.source.sha256.is_empty() => {
+                "the upload was not completed: send the file again".to_owned()
+            }
+            status => format!("no stage can be retried: the job is {status}"),
         })),
     }
 }
 
 /// Delete an ended job.
 ///
-/// Removes it with its source and all outputs.
+/// Removes the job, its source and all outputs.
 #[utoipa::path(
     delete, path = "", operation_id = "deleteJob", tag = "Jobs",
-    params(("id" = Uuid, Path, description = "The job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91")),
-    responses((status = 204, description = "It is gone.")),
+    params(("id" = Uuid, Path, description = "Id of the job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91")),
+    responses((status = 204, description = "The job has been deleted.")),
     extensions(("x-problems" = json!(["not_found", "conflict"]))),
 )]
-pub async fn delete(State(pipeline): State<Shared>, Owned(job): Owned<Job>) -> Result<StatusCode, Problem> {
-    let work = pipeline.tasks.clone();
-    // Not half a deletion when the client hangs up.
-    let deletion = work.spawn(async move { removal::delete(&pipeline, job.id).await });
+pub(crate) async fn delete(
+    State(pipeline): State<Shared>,
+    Owned(job): Owned<Job>,
+) -> Result<StatusCode, Problem> {
+    let tasks = pipeline.tasks.clone();
+    // A separate task completes the deletion even when the client disconnects.
+    let deletion = tasks.spawn(async move { removal::delete(&pipeline, job.id).await });
     match deletion.await.map_err(Problem::internal)?? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::conflict("the job has not ended: cancel it first")),

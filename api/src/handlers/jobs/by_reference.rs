@@ -1,5 +1,5 @@
-//! A job whose source is fetched by the server. The job is the record of what is to be fetched: it is stored, and then
-//! the client has its answer.
+//! A job whose source the server fetches. The request only stores the job, which records what to fetch; the fetch starts
+//! after the answer.
 
 use super::received::Received;
 use crate::{
@@ -28,29 +28,31 @@ use vidp_record::{
     time::DateTime,
 };
 
-/// A source that the server fetches, and what to make of it.
+/// A source for the server to fetch, and the options of its job.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ByReference {
+pub(crate) struct ByReference {
+    /// Location of the source.
     source: Reference,
-    /// The file's name; the last part of the source's path by default.
+    /// Name of the file. Default: the last part of the source's path.
     #[schema(max_length = 255)]
     filename: Option<String>,
-    /// What the source must be: SHA-256 in hexadecimal. Another file makes the job fail as `source_corrupt`.
+    /// Expected SHA-256 of the source in hexadecimal. The job fails with `source_corrupt` when the source has another hash.
     #[schema(pattern = "^[0-9a-fA-F]{64}$")]
     sha256: Option<String>,
+    /// Options of the job.
     #[schema(value_type = Option<JobOptions>)]
     options: Option<Value>,
 }
 
 impl ByReference {
-    /// Reads a body of JSON.
-    pub fn parse(text: &[u8]) -> Result<Self, Problem> {
+    /// Parses JSON.
+    pub(crate) fn parse(text: &[u8]) -> Result<Self, Problem> {
         serde_json::from_slice(text).map_err(|error| Problem::invalid(format!("body: {error}")))
     }
 
-    /// The job, checked but not stored; what it leaves out is as in `defaults`.
-    pub fn job(self, config: &ApiConfig, tenant: &str, defaults: &Value) -> Result<Job, Problem> {
+    /// The job, checked but not stored. `defaults` are the options that the reference does not set.
+    pub(crate) fn job(self, config: &ApiConfig, tenant: &str, defaults: &Value) -> Result<Job, Problem> {
         source_policy::check(config, tenant, &self.source)?;
         let wanted_sha256 = wanted_hash(self.sha256)?;
         let wanted = match (defaults.clone(), self.options) {
@@ -82,7 +84,7 @@ impl ByReference {
     }
 }
 
-/// Stores the job of one request.
+/// Stores the job of one request, or finds the job of an earlier request with the same key.
 pub(super) async fn create(
     intake: &Intake,
     caller: &Caller,
@@ -95,7 +97,7 @@ pub(super) async fn create(
         if found.is_none() {
             return Err(Problem::new(
                 Code::NotFound,
-                format!("there is no object {bucket}/{key}"),
+                format!("the object {bucket}/{key} does not exist"),
             ));
         }
     }

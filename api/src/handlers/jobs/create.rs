@@ -1,4 +1,5 @@
-//! `POST /jobs`: a video arrives. It is streamed to the store with a running SHA-256, never whole in memory or on disk.
+//! `POST /jobs`: accepts a video. It is streamed to the object store with a running SHA-256; memory and disk never hold
+//! the complete file.
 
 use super::{
     by_reference::{self, ByReference},
@@ -34,40 +35,42 @@ use vidp_record::view::JobView;
 #[derive(Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
-pub struct RawQuery {
-    /// For a raw body: the options as JSON.
+pub(crate) struct RawQuery {
+    /// For a raw body: options of the job, as JSON.
     #[param(example = "{\"stages\":[\"detect\"]}")]
     options: Option<String>,
-    /// For a raw body: the file's name.
+    /// For a raw body: name of the file.
     #[param(example = "clip.mp4")]
     filename: Option<String>,
 }
 
 /// The parts of a form, in either order.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "for the document: the parts are streamed, never held")]
+#[expect(dead_code, reason = "only for the OpenAPI document: the parts are streamed")]
 struct UploadForm {
     /// The video.
     #[schema(value_type = String, format = Binary)]
     file: (),
+    /// Options of the job.
     options: Option<JobOptions>,
 }
 
 /// Upload a video.
 ///
-/// A form with the part `file` and, before or after it, `options`; the video itself as the body, with the options in the
-/// query; or JSON that says where the server fetches it, after this answer: the job is `uploading` until then.
+/// Send a form with the part `file` and, before or after it, `options`; or the video as the body, with the options in
+/// the query; or JSON with the location of the video. In the last case the server fetches the video after the answer, and
+/// the job is `uploading` until then.
 #[utoipa::path(
     post, path = "", operation_id = "createJob", tag = "Jobs",
     params(
         RawQuery,
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes one job of all requests with this key within \
-            24 hours.", example = "\"8e03978e-40d5-43e8-bc93-6894a57f9324\""),
-        ("Repr-Digest" = Option<String>, Header, description = "SHA-256 of the body (RFC 9530); `Content-Digest` and \
-            `Digest` do as well.", example = "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:"),
+        ("Idempotency-Key" = Option<String>, Header, description = "All requests with this key within 24 hours create a \
+            single job.", example = "\"8e03978e-40d5-43e8-bc93-6894a57f9324\""),
+        ("Repr-Digest" = Option<String>, Header, description = "SHA-256 of the body (RFC 9530). `Content-Digest` and \
+            `Digest` are accepted too.", example = "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:"),
     ),
     request_body(
-        description = "The video, streamed: it may be of any length up to the server's limit.",
+        description = "The video. It is streamed and may have any size up to the server's limit.",
         content(
             (inline(UploadForm) = "multipart/form-data", encoding(("options" = (content_type = "application/json"))),
                 example = json!({ "options": { "stages": ["detect"] }, "file": "the bytes" })),
@@ -77,10 +80,10 @@ struct UploadForm {
             (Binary = "application/octet-stream", example = json!("the bytes")),
         ),
     ),
-    responses((status = 202, description = "The job, stored and on its way.", body = JobView,
+    responses((status = 202, description = "The stored job.", body = JobView,
         headers(
-            ("Location" = String, description = "The job's URL."),
-            ("Idempotent-Replayed" = Option<String>, description = "`true` when an earlier request made this job."),
+            ("Location" = String, description = "URL of the job."),
+            ("Idempotent-Replayed" = Option<String>, description = "`true` when an earlier request created this job."),
         ),
         links(
             ("job" = (operation_id = "getJob", parameters(("id" = "$response.body#/id")))),
@@ -91,7 +94,7 @@ struct UploadForm {
     extensions(("x-problems" = json!(["too_many_uploads", "quota_exceeded", "unsupported_media", "too_slow", "conflict", "idempotency_conflict",
         "source_not_allowed", "not_found", "upload_too_large", "unsupported_content_type", "digest_mismatch", "idempotency_key_reused"]))),
 )]
-pub async fn create(
+pub(crate) async fn create(
     State(intake): State<Intake>,
     caller: Caller,
     request: Request,
@@ -100,6 +103,7 @@ pub async fn create(
     Ok(accepted(&watched(&intake, &caller, request, receive).await?))
 }
 
+/// Receives a video in one of the accepted content types.
 async fn receive(intake: &Intake, caller: &Caller, request: Request) -> Result<Received, Problem> {
     let content_type = body::content_type(request.headers());
     if content_type.starts_with("multipart/form-data") {
@@ -117,7 +121,8 @@ async fn receive(intake: &Intake, caller: &Caller, request: Request) -> Result<R
     } else {
         Err(Problem::new(
             Code::UnsupportedContentType,
-            "send multipart/form-data with a part `file`, the video itself with a content type of video/*, or application/json with its source",
+            "send multipart/form-data with a part `file`, the video as the body with a content type of video/*, audio/* or \
+             application/octet-stream, or application/json with a source",
         ))
     }
 }
@@ -128,7 +133,7 @@ fn job_options(texts: &Texts) -> Result<JobOptions, Problem> {
         .map_or_else(|| Ok(JobOptions::default()), |text| options::parse(text))
 }
 
-/// The body is the video; the options are in the query.
+/// Receives a video that is the body of the request, with the options in the query.
 async fn from_body(
     intake: &Intake,
     caller: &Caller,

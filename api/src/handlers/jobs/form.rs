@@ -1,4 +1,4 @@
-//! An upload as a form: the file and its texts, in any order.
+//! An upload as a multipart form: the file and its text parts, in any order.
 
 use super::{received::Received, receiver::Receiver};
 use crate::{
@@ -18,17 +18,19 @@ use axum::{
 use std::collections::BTreeMap;
 use vidp_contract::JobOptions;
 
-/// The type of a file that says none.
+/// Content type of a file whose client names none.
 pub(super) const OCTETS: &str = "application/octet-stream";
-/// Bytes that a multipart body may have around the file.
+/// Most bytes of a multipart body besides the file.
 const OVERHEAD: u64 = 1 << 20;
 
 /// The text parts of a form, by name.
-pub type Texts = BTreeMap<String, String>;
+pub(crate) type Texts = BTreeMap<String, String>;
 
-/// A form with the video in the part `file_part` and texts in `text_parts`, in any order. The texts become `options`:
-/// those before the file are looked at before it is taken.
-pub async fn from_form(
+/// Receives a form with the video in the part `file_part` and texts in `text_parts`, in any order.
+///
+/// `options` converts the texts. It is called before the file is received, with the texts so far, so that a wrong option
+/// is refused early, and again at the end.
+pub(crate) async fn from_form(
     intake: &Intake,
     caller: &Caller,
     request: Request,
@@ -54,7 +56,7 @@ pub async fn from_form(
     while let Some(field) = timely(form.next_field()).await? {
         let name = field.name().unwrap_or_default().to_owned();
         if texts.contains_key(&name) || (name == file_part && file.is_some()) {
-            return Err(Problem::invalid(format!("two parts named {name:?}")));
+            return Err(Problem::invalid(format!("the form has two parts named {name:?}")));
         } else if text_parts.contains(&name.as_str()) {
             let text = text(&name, field).await?;
             texts.insert(name, text);
@@ -71,21 +73,21 @@ pub async fn from_form(
             file = Some(receiver);
         } else {
             return Err(Problem::invalid(format!(
-                "unknown part {name:?}: expected {file_part}, {}",
+                "unknown part {name:?}: the form may have {file_part}, {}",
                 text_parts.join(", ")
             )));
         }
     }
-    let file = file.ok_or_else(|| Problem::invalid(format!("there is no part named {file_part}")))?;
+    let file = file.ok_or_else(|| Problem::invalid(format!("the form has no part named {file_part}")))?;
     drop(form);
     if let Some(hashed) = hashed {
-        // RFC 7578 §4.8 has no digest of a part: it is the whole form's.
+        // A part cannot have a digest (RFC 7578 §4.8), so the digest is that of the complete form.
         digest.check(&hashed.finish().await?)?;
     }
     file.commit(options(&texts)?).await
 }
 
-/// Refuses before the body is sent, when the client says how long it is.
+/// 413 when `Content-Length` exceeds the limit, before the body is received.
 pub(super) fn refuse_by_length(intake: &Intake, headers: &HeaderMap, overhead: u64) -> Result<(), Problem> {
     let length = headers
         .get(header::CONTENT_LENGTH)
@@ -98,6 +100,7 @@ pub(super) fn refuse_by_length(intake: &Intake, headers: &HeaderMap, overhead: u
     }
 }
 
+/// The text of a part.
 async fn text(name: &str, mut field: Field<'_>) -> Result<String, Problem> {
     let mut bytes = Vec::new();
     while let Some(piece) = timely(field.chunk()).await? {

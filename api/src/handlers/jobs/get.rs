@@ -1,4 +1,4 @@
-//! `GET /jobs/{id}`: one job, at once or when it changes.
+//! `GET /jobs/{id}`: returns a job at once, or when it changes (long poll).
 
 use crate::{
     auth::Caller,
@@ -28,41 +28,41 @@ use vidp_record::{
 
 /// Longest wait of a long poll.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-/// A long poll looks by itself this often, should the change stream be late.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// Interval at which a long poll reads the job, in case the change stream is late.
+const REREAD_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Query of [`get`].
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct Wait {
-    /// Seconds to wait for a change, 60 at most.
+pub(crate) struct Wait {
+    /// Seconds to wait for a change. Maximum: 60. Default: 0.
     #[serde(default)]
     #[param(minimum = 0, example = 20)]
     wait: f64,
 }
 
-/// Get a job, or wait for a change of it.
+/// Get a job.
 ///
-/// With `wait`, answers as soon as the job differs from what the client has (`If-None-Match`) or, without that, from
-/// what it was at the request. An ended job is answered at once.
+/// With `wait`, the server answers as soon as the job differs from the client's version (`If-None-Match`) or, without that
+/// header, when the job changes after the request. The request for an ended job returns at once.
 #[utoipa::path(
     get, path = "", operation_id = "getJob", tag = "Jobs",
     params(
-        ("id" = Uuid, Path, description = "The job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91"),
+        ("id" = Uuid, Path, description = "Id of the job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91"),
         Wait,
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` that the client has.", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag` of the client's version.", example = "\"3\""),
     ),
     responses(
         (status = 200, description = "The job.", body = JobView, headers(
-            ("ETag" = String, description = "Changes with the job."),
-            ("Retry-After" = Option<u32>, description = "Seconds until the next poll makes sense; none of an ended job."),
+            ("ETag" = String, description = "Version of the job."),
+            ("Retry-After" = Option<u32>, description = "Seconds until the next poll is useful; absent for an ended job."),
         )),
-        (status = 304, description = "It has not changed.", headers(("ETag" = String, description = "As it was sent."))),
+        (status = 304, description = "The job has not changed.", headers(("ETag" = String, description = "Version of the job."))),
     ),
     extensions(("x-problems" = json!(["not_found"]))),
 )]
-pub async fn get(
+pub(crate) async fn get(
     State(pipeline): State<Shared>,
     caller: Caller,
     Path(id): Path<String>,
@@ -71,7 +71,7 @@ pub async fn get(
 ) -> Result<Response, Problem> {
     let id = job_id(&id)?;
     let wait = Duration::try_from_secs_f64(query.wait.min(MAX_WAIT.as_secs_f64()))
-        .map_err(|_| Problem::invalid("wait must be a number of seconds"))?;
+        .map_err(|_| Problem::invalid("wait must be a number of seconds, 0 or more"))?;
     let known = headers
         .get(header::IF_NONE_MATCH)
         .and_then(|tag| tag.to_str().ok())
@@ -104,6 +104,7 @@ pub async fn get(
     Ok(response)
 }
 
+/// The job, as soon as it differs from the version `known`, has ended, or the time `until` is reached.
 async fn wait_for_change(
     pipeline: &Pipeline,
     tenant: &str,
@@ -111,13 +112,13 @@ async fn wait_for_change(
     known: Option<&str>,
     until: Instant,
 ) -> Result<Job, Problem> {
-    // Before the first look, so that no change falls between the look and the wait.
+    // Subscribe before the first read, so that no change is missed between the read and the wait.
     let mut changes = pipeline.changes.subscribe();
     let mut job = pipeline.db.get(tenant, id).await?;
     let known = known.map_or_else(|| etag(&job), str::to_owned);
     while etag(&job) == known && !job.status.is_terminal() && Instant::now() < until {
-        let look = async {
-            // A receiver that lags has missed some changes, perhaps this job's: look as well.
+        let changed = async {
+            // A receiver that lags may have missed a change of this job, so it reads the job too.
             let other = |change| match change {
                 Change::Stored(_, job) => job.id != id,
                 Change::Quiet(_) => true,
@@ -126,8 +127,8 @@ async fn wait_for_change(
             while changes.recv().await.is_ok_and(other) {}
         };
         tokio::select! {
-            () = look => {}
-            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            () = changed => {}
+            () = tokio::time::sleep(REREAD_INTERVAL) => {}
             () = tokio::time::sleep_until(until) => {}
             () = pipeline.shutdown.cancelled() => return Ok(job),
         }

@@ -1,4 +1,4 @@
-//! `GET /jobs`: a tenant's jobs, filtered and paged.
+//! `GET /jobs`: the jobs of a tenant, filtered and paged.
 
 use crate::{
     auth::Caller,
@@ -18,44 +18,44 @@ use vidp_record::{
     view::{self, JobView},
 };
 
-/// Longest text that is looked for: that of a file name, nearly.
+/// Longest search text, in characters.
 const MAX_SEARCH: usize = 200;
 
 /// Query of [`list`].
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct ListQuery {
-    /// Only those with this status.
+pub(crate) struct ListQuery {
+    /// Return only jobs with this status.
     #[param(inline, example = "running")]
     status: Option<JobStatus>,
-    /// Only those with this id of the client's own.
+    /// Return only jobs with this `external_id`.
     #[param(example = "film-7")]
     external_id: Option<String>,
-    /// Only those with this text in the file name, the id or one of the client's ids, in upper or lower case; 200
-    /// characters at most.
+    /// Return only jobs that contain this text in the file name, the id, `external_id` or `batch_id`. Case is ignored.
+    /// Maximum: 200 characters.
     #[param(max_length = 200, example = "holiday")]
     search: Option<String>,
-    /// Only those of this batch.
+    /// Return only jobs of this batch.
     #[param(example = "0198c2a4-0c55-7b02-b7a4-91c3d2e4f5a6")]
     batch_id: Option<String>,
-    /// Only those created after this time.
+    /// Return only jobs created at or after this time.
     #[param(format = DateTime, example = "2026-05-04T09:00:00Z")]
     created_after: Option<String>,
-    /// Only those created before this time.
+    /// Return only jobs created before this time.
     #[param(format = DateTime, example = "2026-05-05T09:00:00Z")]
     created_before: Option<String>,
-    /// Jobs on a page; 20 when it is left out.
+    /// Jobs per page. Default: 20.
     #[param(minimum = 1, maximum = 100, example = 20)]
     limit: Option<i64>,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     #[param(example = "AQGYwqRvC31ejBovTm2LCpE")]
     cursor: Option<String>,
 }
 
 impl ListQuery {
-    /// What a client of this tenant wants, and how many on a page: the filter finds one more, which tells whether there
-    /// is a next page.
+    /// The filter for the jobs of a tenant, and the page size. The filter finds one job more than the page, which shows that
+    /// there is a next page.
     fn filter(self, tenant: String) -> Result<(Filter, u32), Problem> {
         let limit = cursor::limit(self.limit)?;
         let search = self.search.filter(|text| !text.is_empty());
@@ -64,7 +64,7 @@ impl ListQuery {
             .is_some_and(|text| text.chars().count() > MAX_SEARCH)
         {
             return Err(Problem::invalid(format!(
-                "search takes {MAX_SEARCH} characters at most"
+                "search must have at most {MAX_SEARCH} characters"
             )));
         }
         let filter = Filter {
@@ -85,20 +85,21 @@ impl ListQuery {
 
 /// A page of jobs, newest first.
 #[derive(Serialize, ToSchema)]
-pub struct JobList<'a> {
+pub(crate) struct JobList<'a> {
+    /// The jobs of the page.
     data: Vec<JobView<'a>>,
-    /// The `cursor` of the next page; null on the last one.
+    /// The `cursor` of the next page; null on the last page.
     next_cursor: Option<String>,
 }
 
 /// List jobs.
 ///
-/// Newest first, a page at a time. Jobs that come meanwhile do not shift the pages.
+/// Returns the newest jobs first. New jobs do not shift later pages.
 #[utoipa::path(
     get, path = "", operation_id = "listJobs", tag = "Jobs", params(ListQuery),
-    responses((status = 200, description = "A page.", body = JobList)),
+    responses((status = 200, description = "A page of jobs.", body = JobList)),
 )]
-pub async fn list(
+pub(crate) async fn list(
     State(db): State<Db>,
     caller: Caller,
     Params(query): Params<ListQuery>,
@@ -109,11 +110,11 @@ pub async fn list(
     Ok(Json(JobList { data, next_cursor }).into_response())
 }
 
-/// A time in a query.
+/// Parses a time in a query.
 fn time(name: &str, text: Option<String>) -> Result<Option<DateTime>, Problem> {
     let parse = |text: String| {
         DateTime::parse_rfc3339_str(&text)
-            .map_err(|_| Problem::invalid(format!("{name} must be a time as in RFC 3339, not {text:?}")))
+            .map_err(|_| Problem::invalid(format!("{name} must be an RFC 3339 time, not {text:?}")))
     };
     text.map(parse).transpose()
 }

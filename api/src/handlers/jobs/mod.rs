@@ -1,12 +1,15 @@
-//! `/api/v1/jobs`: a job is one uploaded video and what is made of it.
+//! `/api/v1/jobs`: one uploaded video, its stages and their results.
+//!
+//! [`create`], [`form`] and [`by_reference`] accept a source; a `receiver` streams it to the object store.
 
-pub mod actions;
-pub mod by_reference;
-pub mod create;
-pub mod form;
-pub mod get;
-pub mod list;
-pub mod patch;
+pub(crate) mod actions;
+pub(crate) mod by_reference;
+pub(crate) mod create;
+pub(crate) mod form;
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod patch;
 mod received;
 mod receiver;
-pub mod trace;
+mod sink;
+pub(crate) mod trace;

@@ -1,5 +1,4 @@
-//! `PATCH /jobs/{id}`: changes what is the client's own: metadata, and how long the job is kept. JSON Merge Patch, RFC
-//! 7396.
+//! `PATCH /jobs/{id}`: changes the metadata and the retention of a job by a JSON Merge Patch (RFC 7396).
 
 use crate::http::{
     etag::{etag, matches},
@@ -27,39 +26,38 @@ use vidp_record::{
     view::{self, JobView},
 };
 
-/// What may be changed.
+/// A JSON Merge Patch of a job.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = JobPatch)]
-struct Own {
-    /// Its names are merged into those there are; null removes one.
+struct JobPatch {
+    /// Members to set in `metadata`. Null removes a member.
     #[serde(default)]
     metadata: Map<String, Value>,
-    /// Days that the job is kept after its end; takes the place of `expires_at`.
+    /// Days for which the job is stored after its end. Replaces `expires_at`.
     #[schema(minimum = 1)]
     retention_days: Option<u32>,
-    /// Until when it is kept; takes the place of `retention_days`.
+    /// When the job expires. Replaces `retention_days`.
     #[serde(default, with = "time::serde::rfc3339::option")]
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
 }
 
-/// Change a job's metadata, or how long it is kept.
+/// Change the metadata or the retention of a job.
 ///
-/// JSON Merge Patch (RFC 7396): what is left out stays, null removes.
+/// The body is a JSON Merge Patch (RFC 7396): omitted members do not change, null removes a member.
 #[utoipa::path(
     patch, path = "", operation_id = "patchJob", tag = "Jobs",
     params(
-        ("id" = Uuid, Path, description = "The job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the state that is to be changed.",
+        ("id" = Uuid, Path, description = "Id of the job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the version to change.",
             example = "\"3\""),
     ),
-    request_body(content = Own, content_type = "application/merge-patch+json"),
-    responses((status = 200, description = "The job as it is now.", body = JobView,
-        headers(("ETag" = String, description = "Changes with the job.")))),
+    request_body(content = JobPatch, content_type = "application/merge-patch+json"),
+    responses((status = 200, description = "The changed job.", body = JobView,
+        headers(("ETag" = String, description = "Version of the job.")))),
     extensions(("x-problems" = json!(["not_found", "precondition_failed", "unsupported_content_type"]))),
 )]
-pub async fn patch(
+pub(crate) async fn patch(
     State(pipeline): State<Shared>,
     Owned(job): Owned<Job>,
     headers: HeaderMap,
@@ -67,7 +65,7 @@ pub async fn patch(
 ) -> Result<Response, Problem> {
     let wanted = match merge_patch::read(&headers, body)? {
         Ok(patch) => patch,
-        Err(refused) => return Ok(refused),
+        Err(refusal) => return Ok(refusal),
     };
     let condition = headers.get(header::IF_MATCH).and_then(|tags| tags.to_str().ok());
     let mut refused = None;
@@ -77,18 +75,18 @@ pub async fn patch(
         if !met {
             refused = Some(Problem::new(
                 Code::PreconditionFailed,
-                "the job has changed meanwhile",
+                "the job has changed since the version in If-Match",
             ));
             return false;
         }
         match patched(job, &wanted) {
-            Ok(own) => {
-                job.metadata = own.metadata.clone();
-                job.options.metadata = own.metadata;
+            Ok(patched) => {
+                job.metadata = patched.metadata.clone();
+                job.options.metadata = patched.metadata;
                 plan::set_retention(
                     job,
-                    own.retention_days,
-                    own.expires_at,
+                    patched.retention_days,
+                    patched.expires_at,
                     pipeline.times(),
                     DateTime::now(),
                 );
@@ -108,24 +106,26 @@ pub async fn patch(
     }
 }
 
-fn patched(job: &Job, wanted: &Map<String, Value>) -> Result<Own, Problem> {
-    let mut own = Own {
+/// The values of a job after a patch.
+fn patched(job: &Job, wanted: &Map<String, Value>) -> Result<JobPatch, Problem> {
+    let mut values = JobPatch {
         metadata: job.metadata.clone(),
         retention_days: job.options.retention_days,
         expires_at: job.options.expires_at,
     };
-    // One way to say how long takes the place of the other.
+    // Each of the two forms of retention replaces the other.
     if wanted.contains_key("retention_days") {
-        own.expires_at = None;
+        values.expires_at = None;
     }
     if wanted.contains_key("expires_at") {
-        own.retention_days = None;
+        values.retention_days = None;
     }
-    let mut value = serde_json::to_value(own).map_err(Problem::internal)?;
+    let mut value = serde_json::to_value(values).map_err(Problem::internal)?;
     merge(&mut value, Value::Object(wanted.clone()));
-    let own: Own = serde_json::from_value(value).map_err(|error| Problem::invalid(error.to_string()))?;
-    options::check_metadata(&own.metadata)
-        .and_then(|()| options::check_retention(own.retention_days, own.expires_at))
+    let values: JobPatch =
+        serde_json::from_value(value).map_err(|error| Problem::invalid(error.to_string()))?;
+    options::check_metadata(&values.metadata)
+        .and_then(|()| options::check_retention(values.retention_days, values.expires_at))
         .map_err(Problem::invalid)?;
-    Ok(own)
+    Ok(values)
 }

@@ -8,15 +8,15 @@ use axum::{
 };
 use vidp_record::{job::Job, view};
 
-/// The job that an upload became.
-pub struct Received {
-    /// The job, queued or waiting for its source.
-    pub job: Job,
-    /// It is the job of an earlier request with the same idempotency key.
-    pub replayed: bool,
+/// The job of an upload.
+pub(crate) struct Received {
+    /// The job, which is queued or waits for its source.
+    pub(crate) job: Job,
+    /// True when an earlier request with the same idempotency key created the job.
+    pub(crate) replayed: bool,
 }
 
-/// 202 with the job and its place.
+/// 202 with the job and its URL.
 pub(super) fn accepted(received: &Received) -> Response {
     let location = format!("/api/v1/jobs/{}", received.job.id);
     let replayed = received.replayed.then_some([idempotency::REPLAYED]);

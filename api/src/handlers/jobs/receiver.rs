@@ -1,6 +1,6 @@
-//! One upload in progress, and its commit.
+//! Streams one upload to the object store, and commits it as a job.
 
-use super::received::Received;
+use super::{received::Received, sink::Sink};
 use crate::http::{
     idempotency::{self, Begun},
     pace::Pace,
@@ -8,12 +8,11 @@ use crate::http::{
 };
 use crate::{auth::Caller, state::Intake};
 use axum::body::Bytes;
-use sha2::{Digest, Sha256};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 use vidp_common::{crash, store::Multipart, trace};
-use vidp_contract::{JobOptions, hex, keys};
+use vidp_contract::{JobOptions, keys};
 use vidp_pipeline::{Shared, advance, removal};
 use vidp_record::{
     db::Updated,
@@ -23,33 +22,21 @@ use vidp_record::{
     time::DateTime,
 };
 
-/// Bytes on their way to the store. Dropping it without a commit undoes everything: a client that vanishes makes
-/// axum drop the handler, and this with it.
+/// An upload in progress.
+///
+/// Dropping a receiver without a commit undoes the upload. axum drops the handler, and with it the receiver, when the
+/// client disconnects.
 pub(super) struct Receiver {
     intake: Intake,
     job: Job,
     sink: Sink,
-    /// Signs of life, for as long as this lives: also while the store is slow.
-    _touching: Option<AbortOnDropHandle<()>>,
+    /// Marks the upload as alive at intervals, also while the object store is slow.
+    _heartbeat: Option<AbortOnDropHandle<()>>,
     pace: Pace,
 }
 
-/// Where the bytes go.
-enum Sink {
-    /// To the store.
-    Store(Box<Multipart>),
-    /// Nowhere: the idempotency key has made a job before, and they are only compared with what it was made of.
-    Compare {
-        before: Box<Job>,
-        hash: Sha256,
-        size: u64,
-    },
-    /// To no place any more.
-    Closed,
-}
-
 impl Receiver {
-    /// Stores a new job for this upload and opens it.
+    /// Stores a new job and opens its upload in the object store.
     pub(super) async fn start(
         intake: &Intake,
         caller: &Caller,
@@ -70,34 +57,29 @@ impl Receiver {
         Receiver::begin(intake, job).await
     }
 
-    /// Stores the job as `uploading`, then opens the upload: whatever happens from now on, the sweeper finds it.
+    /// Stores the job as `uploading`, then opens the upload. In this order the sweeper finds the upload if the process dies.
     async fn begin(intake: &Intake, mut job: Job) -> Result<Receiver, Problem> {
         let span = Span::current();
         job.trace = trace::of_span(&span);
         span.record("job", tracing::field::display(job.id));
         span.record("trace_id", job.trace().trace_id());
-        // Before the client has sent everything for nothing.
+        // An unavailable store is reported before the client sends the file.
         intake.pipeline.store.check().await?;
         let begun = idempotency::begin(&intake.pipeline, &job).await?;
         let mut receiver = Receiver {
             intake: intake.clone(),
             job,
             sink: Sink::Closed,
-            _touching: None,
+            _heartbeat: None,
             pace: Pace::start(intake.config.min_upload_kib_per_second),
         };
         if let Begun::Existing(before) = begun {
-            let hash = Sha256::new();
-            receiver.sink = Sink::Compare {
-                before,
-                hash,
-                size: 0,
-            };
+            receiver.sink = Sink::compare(before);
             return Ok(receiver);
         }
         crash::step("upload.inserted");
-        let touching = tokio::spawn(touch(intake.pipeline.clone(), receiver.job.id));
-        receiver._touching = Some(AbortOnDropHandle::new(touching));
+        let heartbeat = tokio::spawn(touch(intake.pipeline.clone(), receiver.job.id));
+        receiver._heartbeat = Some(AbortOnDropHandle::new(heartbeat));
         let key = keys::source(receiver.job.id);
         let upload = Multipart::start(
             &intake.pipeline.store,
@@ -116,47 +98,25 @@ impl Receiver {
         Ok(receiver)
     }
 
-    /// Adds a piece of the file.
+    /// Writes bytes of the file. 413 above the size limit, 408 below the minimum rate.
     pub(super) async fn write(&mut self, bytes: Bytes) -> Result<(), Problem> {
-        if self.size() + bytes.len() as u64 > self.intake.config.max_upload() {
+        if self.sink.size() + bytes.len() as u64 > self.intake.config.max_upload() {
             return Err(Problem::too_large(self.intake.config.max_upload_mb));
         }
         self.pace.record(bytes.len())?;
-        match &mut self.sink {
-            Sink::Store(upload) => {
-                upload.write(bytes).await?;
-                crash::step("upload.part");
-            }
-            Sink::Compare { hash, size, .. } => {
-                hash.update(&bytes);
-                *size += bytes.len() as u64;
-            }
-            Sink::Closed => {}
-        }
-        Ok(())
+        self.sink.write(bytes).await
     }
 
-    fn size(&self) -> u64 {
-        match &self.sink {
-            Sink::Store(upload) => upload.size(),
-            Sink::Compare { size, .. } => *size,
-            Sink::Closed => 0,
-        }
-    }
-
-    /// SHA-256 of what was written so far.
+    /// SHA-256 of the bytes written so far, in hexadecimal.
     pub(super) fn sha256(&self) -> String {
-        match &self.sink {
-            Sink::Store(upload) => upload.sha256(),
-            Sink::Compare { hash, .. } => hex(&hash.clone().finalize()),
-            Sink::Closed => String::new(),
-        }
+        self.sink.sha256()
     }
 
-    /// Completes the upload, records the job, and publishes its first tasks, in this order and in a task of its
-    /// own: a client that hangs up now does not leave it half done.
+    /// Completes the upload, records the job and publishes its first tasks, in this order.
+    ///
+    /// The work runs in a separate task, which a client that disconnects does not interrupt.
     pub(super) async fn commit(mut self, options: JobOptions) -> Result<Received, Problem> {
-        if self.size() == 0 {
+        if self.sink.size() == 0 {
             return Err(Problem::new(Code::EmptyFile, "the file is empty"));
         }
         if self.job.idempotency_key.is_some() {
@@ -186,6 +146,7 @@ impl Receiver {
         commit.await.map_err(Problem::internal)?
     }
 
+    /// Completes the object and records that the job is uploaded.
     async fn record(&self, upload: Box<Multipart>, options: JobOptions) -> Result<Job, Problem> {
         crash::step("upload.before-complete");
         let stored = upload.complete().await?;
@@ -206,37 +167,38 @@ impl Receiver {
                 tracing::info!(size = job.source.size, "uploaded");
                 Ok(job)
             }
-            Updated::Unchanged(_) => Err(Problem::conflict("the job was cancelled while it was uploaded")),
+            Updated::Unchanged(_) => Err(Problem::conflict("the job was cancelled during the upload")),
         }
     }
 }
 
+/// Abandons the upload and its job.
 async fn undo(pipeline: &Shared, job: &Job) {
     if let Err(error) = removal::abandon(pipeline, job).await {
-        tracing::warn!(job = %job.id, "an upload could not be undone; the sweeper will: {error:#}");
+        tracing::warn!(job = %job.id, "an upload could not be undone; the sweeper retries: {error:#}");
     }
 }
 
-/// The sweeper takes an upload for abandoned after eight times this long.
+/// Marks an upload as alive every `stale / 4`. The sweeper abandons an upload after eight missed intervals.
 async fn touch(pipeline: Shared, id: Uuid) {
     loop {
         tokio::time::sleep(pipeline.times().stale / 4).await;
         if let Err(error) = pipeline.db.touch(id).await {
-            tracing::debug!(job = %id, %error, "no sign of life");
+            tracing::debug!(job = %id, %error, "an upload could not be marked as alive");
         }
     }
 }
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        // Taken by a commit, which undoes itself; or nothing was stored.
+        // A committed upload undoes itself on failure; the other destinations have stored nothing.
         let Sink::Store(upload) = std::mem::replace(&mut self.sink, Sink::Closed) else {
             return;
         };
         drop(upload);
         let (pipeline, job) = (self.intake.pipeline.clone(), self.job.clone());
         self.intake.pipeline.tasks.spawn(async move {
-            tracing::info!(job = %job.id, "an upload broke off");
+            tracing::info!(job = %job.id, "an upload ended early");
             undo(&pipeline, &job).await;
         });
     }

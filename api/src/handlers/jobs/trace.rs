@@ -1,4 +1,4 @@
-//! Every upload has a span of its own and is counted, however it ends.
+//! The span and the metrics of an upload.
 
 use super::received::Received;
 use crate::{auth::Caller, http::problem::Problem, metrics::UploadWatch, state::Intake};
@@ -7,8 +7,8 @@ use tracing::{Instrument, field::Empty};
 use vidp_common::trace;
 use vidp_contract::TraceParent;
 
-/// Receives an upload in a span of its own, and counts it.
-pub async fn watched<F>(
+/// Receives an upload in its own span and counts its outcome.
+pub(crate) async fn watched<F>(
     intake: &Intake,
     caller: &Caller,
     request: Request,
@@ -39,7 +39,7 @@ where
     received
 }
 
-/// The client's own trace, which the job's then is part of.
+/// The trace of the client, to which the trace of the job then belongs.
 fn clients_trace(headers: &HeaderMap) -> Option<TraceParent> {
     TraceParent::parse(headers.get(trace::HEADER)?.to_str().ok()?)
 }

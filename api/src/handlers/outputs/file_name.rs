@@ -1,9 +1,12 @@
-/// Longest part of a source's name in that of a download, in bytes.
+//! The file name of a download.
+
+/// Longest part of the source's name in a file name, in bytes.
 const MAX_STEM: usize = 100;
 
-/// `holiday-480p.mp4` of `holiday.mov`. Only characters that need no quoting in any file system or header; others are left
-/// out, as who cannot write them in a shell will thank for.
-pub fn file_name(source: &str, output: &str) -> String {
+/// The file name of a download: `holiday-480p.mp4` for the output `480p.mp4` of `holiday.mov`.
+///
+/// It contains only characters that need no quoting in headers, shells and file systems; others are omitted.
+pub(crate) fn file_name(source: &str, output: &str) -> String {
     let stem = source.rsplit_once('.').map_or(source, |(stem, _)| stem);
     let plain = |c: &char| c.is_ascii_alphanumeric() || "-_".contains(*c);
     let stem: String = stem.chars().filter(plain).take(MAX_STEM).collect();

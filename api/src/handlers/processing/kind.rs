@@ -1,4 +1,4 @@
-//! What the first VidP did to a video, and the options of a job that it is now.
+//! The kinds of processing of the first VidP, and the job options that they correspond to.
 
 use crate::{
     handlers::jobs::form::Texts,
@@ -12,23 +12,23 @@ use serde_json::json;
 use utoipa::ToSchema;
 use vidp_contract::{JobOptions, Stage};
 
-/// What the first VidP did to a video.
+/// A kind of processing of the first VidP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = ProcessingKind)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The stage `detect`.
     LanguageDetection,
     /// The stage `scale`.
     Compression,
     /// The stage `subtitle`.
     Subtitles,
-    /// All of them.
+    /// All stages.
     ProcessVideo,
 }
 
 impl Kind {
-    /// Every one.
+    /// Every kind.
     const ALL: [Kind; 4] = [
         Kind::LanguageDetection,
         Kind::Compression,
@@ -37,7 +37,7 @@ impl Kind {
     ];
 
     /// The name in URLs.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Kind::LanguageDetection => "language-detection",
             Kind::Compression => "compression",
@@ -46,14 +46,14 @@ impl Kind {
         }
     }
 
-    /// The one of this name; another is an address that there is not.
-    pub fn parse(name: &str) -> Result<Kind, Problem> {
+    /// The kind with this name; 404 for any other name, because the name is part of the URL.
+    pub(crate) fn parse(name: &str) -> Result<Kind, Problem> {
         let found = Kind::ALL.into_iter().find(|kind| kind.as_str() == name);
-        found.ok_or_else(|| Problem::new(Code::NotFound, "there is nothing at this address"))
+        found.ok_or_else(|| Problem::new(Code::NotFound, "there is no resource at this address"))
     }
 
-    /// The stages of its jobs, and no others.
-    pub const fn stages(self) -> &'static [Stage] {
+    /// Exactly the stages of its jobs.
+    pub(crate) const fn stages(self) -> &'static [Stage] {
         match self {
             Kind::LanguageDetection => &[Stage::Detect],
             Kind::Compression => &[Stage::Scale],
@@ -62,9 +62,9 @@ impl Kind {
         }
     }
 
-    /// The options that a form's texts ask for. Those of stages that do not run change nothing.
-    pub fn options(self, texts: &Texts) -> Result<JobOptions, Problem> {
-        // Forms in pages send every field.
+    /// The job options of a form's texts. Fields of stages that do not run have no effect.
+    pub(crate) fn options(self, texts: &Texts) -> Result<JobOptions, Problem> {
+        // HTML forms send every field, also the empty ones.
         let given = |name: &str| {
             texts
                 .get(name)
@@ -96,7 +96,7 @@ impl Kind {
     }
 }
 
-/// `720p`, `720` and `1280x720` are all `720p`: the short side counts.
+/// The name of a rendition: `720p` for `720p`, `720` and `1280x720`. The short side determines it.
 fn rendition(resolution: &str) -> String {
     let sides = resolution.trim_end_matches(['p', 'P']).split(['x', 'X']);
     let short = sides.min_by_key(|side| side.parse::<u32>().unwrap_or(0));
@@ -124,11 +124,11 @@ mod tests {
             let texts = texts
                 .iter()
                 .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-            let told = match kind.options(&texts.collect()) {
+            let result = match kind.options(&texts.collect()) {
                 Ok(options) => serde_json::to_string(&options).unwrap(),
                 Err(problem) => format!("{problem:?}"),
             };
-            assert!(told.contains(expected), "{told}");
+            assert!(result.contains(expected), "{result}");
         };
         check(
             Kind::LanguageDetection,

@@ -5,36 +5,41 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vidp_contract::{LANGUAGES, Stage};
+use vidp_contract::Stage;
 use vidp_record::{
     job::{Job, JobStatus, StageState},
     view::{self, OutputView},
 };
 
-/// A video and what became of it.
+/// A video, its status and its outputs.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Video)]
-pub struct VideoView<'a> {
-    /// The job's id.
+pub(crate) struct VideoView<'a> {
+    /// Id of the job.
     video_id: Uuid,
+    /// Kind of processing.
     processing: Kind,
+    /// Status of the job.
     status: JobStatus,
-    /// Share done, over all stages.
+    /// Progress over all stages, 0 to 1.
     #[schema(minimum = 0, maximum = 1)]
     progress: f64,
+    /// Name of the file.
     filename: &'a str,
-    /// ISO code of the language spoken, once it is known.
+    /// ISO code of the spoken language; null until it is known.
     language: Option<&'a str>,
-    /// Its probability, when it was detected.
+    /// Probability of the detected language, 0 to 1; null when the language was not detected.
     confidence: Option<f64>,
-    /// The files made so far.
+    /// The outputs so far.
     outputs: Vec<OutputView<'a>>,
-    /// Why a stage failed or was skipped: the first that did.
+    /// The error of the first stage that failed or was skipped.
     error: Option<VideoError<'a>>,
-    /// The job, which has more.
+    /// URL of the job, which has more details.
     job_url: String,
+    /// When the job was created.
     #[schema(value_type = String, format = DateTime)]
     created_at: Option<String>,
+    /// When the job last changed.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Option<String>,
 }
@@ -42,38 +47,25 @@ pub struct VideoView<'a> {
 /// Why a stage failed or was skipped.
 #[derive(Serialize, ToSchema)]
 struct VideoError<'a> {
+    /// The stage.
     stage: Stage,
-    /// As in a job.
+    /// Failure code or skip code, as in the job.
     code: &'a str,
+    /// Explanation for people.
     detail: &'a str,
 }
 
 /// A page of videos, newest first.
 #[derive(Serialize, ToSchema)]
-pub struct VideoList<'a> {
-    pub data: Vec<VideoView<'a>>,
-    /// The `cursor` of the next page; null on the last one.
-    pub next_cursor: Option<String>,
-}
-
-/// The languages that can be heard.
-#[derive(Serialize, ToSchema)]
-pub struct LanguageList {
-    languages: Vec<SupportedLanguage>,
-    total: usize,
-}
-
-/// A language.
-#[derive(Serialize, ToSchema)]
-struct SupportedLanguage {
-    /// ISO 639.
-    code: &'static str,
-    /// In English.
-    name: &'static str,
+pub(crate) struct VideoList<'a> {
+    /// The videos of the page.
+    pub(super) data: Vec<VideoView<'a>>,
+    /// The `cursor` of the next page; null on the last page.
+    pub(super) next_cursor: Option<String>,
 }
 
 /// A job as a video.
-pub fn video(kind: Kind, job: &Job) -> VideoView<'_> {
+pub(crate) fn video(kind: Kind, job: &Job) -> VideoView<'_> {
     let stages = &job.stages;
     let report = |stage| stages.get(&stage).and_then(|state| state.result.as_ref());
     let code = |stage| report(stage).and_then(|report: &Value| report["language"]["code"].as_str());
@@ -105,16 +97,5 @@ pub fn video(kind: Kind, job: &Job) -> VideoView<'_> {
         job_url: format!("/api/v1/jobs/{}", job.id),
         created_at: view::time(Some(job.created_at)),
         updated_at: view::time(Some(job.updated_at)),
-    }
-}
-
-/// Every language.
-pub fn languages() -> LanguageList {
-    let languages = LANGUAGES
-        .iter()
-        .map(|&(code, name)| SupportedLanguage { code, name });
-    LanguageList {
-        languages: languages.collect(),
-        total: LANGUAGES.len(),
     }
 }

@@ -1,4 +1,4 @@
-//! `Upload-Checksum`: what the body of one request must be.
+//! `Upload-Checksum`: the checksum of the body of one request.
 
 use super::headers::{ALGORITHMS, CHECKSUM};
 use crate::http::problem::{Code, Problem};
@@ -7,12 +7,13 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-/// The hash so far, and what it must come to.
-pub struct Checksum {
+/// The hash of the bytes so far, and the expected hash.
+pub(crate) struct Checksum {
     hash: Hash,
     expected: Vec<u8>,
 }
 
+/// The algorithm and its state.
 enum Hash {
     Sha1(Sha1),
     Sha256(Sha256),
@@ -20,7 +21,7 @@ enum Hash {
 
 impl Checksum {
     /// Reads the field: an algorithm, and the hash in base64.
-    pub fn of(fields: &HeaderMap) -> Result<Option<Checksum>, Problem> {
+    pub(crate) fn read(fields: &HeaderMap) -> Result<Option<Checksum>, Problem> {
         let Some(value) = fields.get(CHECKSUM) else {
             return Ok(None);
         };
@@ -44,15 +45,15 @@ impl Checksum {
     }
 
     /// Adds bytes of the body.
-    pub fn update(&mut self, bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
         match &mut self.hash {
             Hash::Sha1(hash) => hash.update(bytes),
             Hash::Sha256(hash) => hash.update(bytes),
         }
     }
 
-    /// 460 unless the body was what the client sent.
-    pub fn check(self) -> Result<(), Problem> {
+    /// 460 when the body does not match the checksum.
+    pub(crate) fn check(self) -> Result<(), Problem> {
         let found = match self.hash {
             Hash::Sha1(hash) => hash.finalize().to_vec(),
             Hash::Sha256(hash) => hash.finalize().to_vec(),
@@ -61,7 +62,7 @@ impl Checksum {
             true => Ok(()),
             false => Err(Problem::new(
                 Code::ChecksumMismatch,
-                "the bytes that came are not those of the checksum; none of them is kept",
+                "the body does not match Upload-Checksum; its bytes have been discarded",
             )),
         }
     }
@@ -71,10 +72,10 @@ impl Checksum {
 mod tests {
     use super::*;
 
-    /// Whether a body is taken with the field; `None` when the field is refused.
+    /// Checks that a body is accepted or refused with the field; `None` expects an invalid field.
     fn check(field: &str, body: &str, expected: Option<bool>) {
         let fields = HeaderMap::from_iter([(CHECKSUM, field.parse().unwrap())]);
-        let found = Checksum::of(&fields).ok().map(|checksum| {
+        let found = Checksum::read(&fields).ok().map(|checksum| {
             let mut checksum = checksum.unwrap();
             checksum.update(body.as_bytes());
             checksum.check().is_ok()
@@ -95,6 +96,6 @@ mod tests {
         check("sha1 qvTGHdzF", "hello", None);
         check("sha1 !", "hello", None);
         check("sha1", "hello", None);
-        assert!(Checksum::of(&HeaderMap::new()).unwrap().is_none());
+        assert!(Checksum::read(&HeaderMap::new()).unwrap().is_none());
     }
 }

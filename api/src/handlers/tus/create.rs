@@ -1,11 +1,11 @@
-//! `POST /files`: an upload begins, with its first bytes if the client sends some along.
+//! `POST /files`: starts an upload session, and stores its first bytes if the request has a body.
 
 use super::{
-    append::{self, Append},
     checksum::Checksum,
     find::find,
     headers,
     metadata::{Concat, Metadata},
+    receive::Append,
 };
 use crate::{
     auth::Caller,
@@ -31,55 +31,57 @@ use vidp_record::{
     time::{DateTime, later},
 };
 
-/// Begin a resumable upload.
+/// Start a resumable upload.
 ///
-/// By tus 1.0.0, for its clients. The upload's first bytes may be the body; the job has the upload's id.
+/// For clients of tus 1.0.0. The body may contain the first bytes. The finished upload becomes a job with the same id.
 #[utoipa::path(
     post, path = "", operation_id = "createTusUpload", tag = "Uploads",
     params(
-        ("Tus-Resumable" = String, Header, description = "The protocol's version.", example = "1.0.0"),
-        ("Upload-Length" = Option<u64>, Header, description = "Bytes of the whole; none of a final upload.", example = 34930),
+        ("Tus-Resumable" = String, Header, description = "Version of the protocol.", example = "1.0.0"),
+        ("Upload-Length" = Option<u64>, Header, description = "Size of the complete file in bytes; not for a \
+            final upload.", example = 34930),
         ("Upload-Metadata" = Option<String>, Header, description = "`filename`, `filetype`, `sha256` (hexadecimal) and \
-            `options` (JSON), each with its value in base64.", example = "filename Y2xpcC5tcDQ=,filetype dmlkZW8vbXA0"),
+            `options` (JSON), each followed by its value in base64.", example = "filename Y2xpcC5tcDQ=,filetype dmlkZW8vbXA0"),
         ("Upload-Concat" = Option<String>, Header, description = "`partial`, or `final;` and the URLs of partial uploads.",
             example = "partial"),
-        ("Upload-Checksum" = Option<String>, Header, description = "Of the body: `sha1` or `sha256`, and the value in base64.",
+        ("Upload-Checksum" = Option<String>, Header, description = "Checksum of the body: `sha1` or `sha256`, and \
+            the value in base64.",
             example = "sha1 qvTGHdzF6KLavt4PO0gs2a6pQ00="),
     ),
-    request_body(description = "The first bytes, or nothing.", content((Option<Binary> = "application/offset+octet-stream",
+    request_body(description = "The first bytes of the file; may be empty.", content((Option<Binary> = "application/offset+octet-stream",
         example = json!("")))),
-    responses((status = 201, description = "It has begun.", headers(
-        ("Location" = String, description = "The upload's URL."),
-        ("Upload-Offset" = u64, description = "Bytes that the server has."),
-        ("Upload-Expires" = Option<String>, description = "When it is given up unless more comes."),
+    responses((status = 201, description = "The upload has started.", headers(
+        ("Location" = String, description = "URL of the upload."),
+        ("Upload-Offset" = u64, description = "Bytes that the server has stored."),
+        ("Upload-Expires" = Option<String>, description = "When the upload expires unless more bytes arrive."),
     ))),
     extensions(("x-problems" = json!(["unsupported_version", "upload_too_large", "unsupported_media", "unsupported_content_type",
         "not_found", "incomplete_upload", "checksum_mismatch", "too_many_uploads", "quota_exceeded",
         "offset_mismatch"]))),
 )]
-pub async fn create(
+pub(crate) async fn create(
     State(intake): State<Intake>,
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
-    let metadata = Metadata::of(request.headers())?;
+    let metadata = Metadata::read(request.headers())?;
     let announced = headers::bytes(request.headers(), &headers::LENGTH)?;
-    let checksum = Checksum::of(request.headers())?;
+    let checksum = Checksum::read(request.headers())?;
     let with_body = match body::content_type(request.headers()).as_str() {
-        append::CONTENT_TYPE => true,
+        headers::CONTENT_TYPE => true,
         _ if has_no_body(request.headers()) => false,
-        _ => return Err(append::wrong_type()),
+        _ => return Err(headers::wrong_type()),
     };
-    let (kind, size) = match (Concat::of(request.headers())?, announced) {
+    let (kind, size) = match (Concat::read(request.headers())?, announced) {
         (Concat::Final(_), Some(_)) => {
             return Err(Problem::invalid(
-                "a final upload has no Upload-Length: its parts have",
+                "Upload-Length must be omitted for a final upload: its partial uploads have the size",
             ));
         }
-        (Concat::Final(ids), None) => joined(&intake.pipeline.db, &caller, &ids).await?,
+        (Concat::Final(ids), None) => concatenated(&intake.pipeline.db, &caller, &ids).await?,
         (_, None) => {
             return Err(Problem::invalid(
-                "Upload-Length is missing: the whole length in bytes",
+                "Upload-Length is missing: send the size of the complete file in bytes",
             ));
         }
         (Concat::Whole, Some(size)) => (Kind::Whole, size),
@@ -123,7 +125,7 @@ pub async fn create(
         return Ok(created(&upload));
     }
     pipeline.store.check().await?;
-    // The record first: whatever happens from now on, the sweeper finds it.
+    // The record is stored first, so that the sweeper finds the upload if this process dies.
     pipeline.db.insert_resumable(&upload).await?;
     let key = keys::source(upload.id);
     upload.upload_id = pipeline.store.open_multipart(&key, &upload.content_type).await?;
@@ -136,6 +138,7 @@ pub async fn create(
     Ok(created(&upload))
 }
 
+/// 201 with the URL and the offset of the upload.
 fn created(upload: &Resumable) -> Response {
     let mut fields = HeaderMap::new();
     headers::set(&mut fields, header::LOCATION, headers::url(upload.id));
@@ -144,20 +147,20 @@ fn created(upload: &Resumable) -> Response {
     (StatusCode::CREATED, fields).into_response()
 }
 
-/// Some clients name a type of a body that they do not send.
+/// True without a body. Some clients send a content type but no body.
 fn has_no_body(fields: &HeaderMap) -> bool {
     let length = fields.get(header::CONTENT_LENGTH);
     length.is_none_or(|length| length == "0") && !fields.contains_key(header::TRANSFER_ENCODING)
 }
 
-/// The caller's partial uploads together, all of them finished.
-async fn joined(db: &Db, caller: &Caller, ids: &[Uuid]) -> Result<(Kind, i64), Problem> {
+/// The kind and the size in bytes of a final upload. 409 unless all of its partial uploads are finished.
+async fn concatenated(db: &Db, caller: &Caller, ids: &[Uuid]) -> Result<(Kind, i64), Problem> {
     let (mut parts, mut size) = (Vec::new(), 0_i64);
     for id in ids {
         let part = find(db, caller, &id.to_string()).await?;
         if part.kind != Kind::Partial {
             return Err(Problem::invalid(format!(
-                "{} is no partial upload",
+                "{} is not a partial upload",
                 headers::url(id)
             )));
         }

@@ -1,3 +1,5 @@
+//! Loads an upload session by the id in the path.
+
 use crate::{
     auth::Caller,
     http::{
@@ -18,19 +20,19 @@ impl Find for Resumable {
 }
 
 /// The caller's upload with this id.
-pub async fn find(db: &Db, caller: &Caller, id: &str) -> Result<Resumable, Problem> {
-    let id = id.parse().map_err(|_| none())?;
+pub(super) async fn find(db: &Db, caller: &Caller, id: &str) -> Result<Resumable, Problem> {
+    let id = id.parse().map_err(|_| no_upload())?;
     match db.resumable(&caller.tenant, id).await {
         Ok(upload) => Ok(upload),
-        Err(DbError::NotFound) => Err(none()),
+        Err(DbError::NotFound) => Err(no_upload()),
         Err(error) => Err(error.into()),
     }
 }
 
 /// 404: the upload does not exist, has expired or was deleted.
-pub fn none() -> Problem {
+pub(super) fn no_upload() -> Problem {
     Problem::new(
         Code::NotFound,
-        "there is no upload at this address, or not any more",
+        "there is no upload at this address; it may have expired or been deleted",
     )
 }

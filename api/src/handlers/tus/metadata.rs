@@ -1,6 +1,6 @@
-//! `Upload-Metadata` and `Upload-Concat`: what an upload is to become.
+//! `Upload-Metadata` and `Upload-Concat`: the file, the options and the kind of a new upload.
 
-use super::{find::none, headers};
+use super::{find::no_upload, headers};
 use crate::http::{digest::wanted_hash, options, problem::Problem};
 use axum::http::HeaderMap;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -9,23 +9,30 @@ use uuid::Uuid;
 use vidp_contract::JobOptions;
 use vidp_record::source::{plain_name, plain_type};
 
-/// What the client says of its file.
+/// The client's description of its file.
 #[derive(Debug)]
-pub struct Metadata {
+pub(crate) struct Metadata {
     /// The field as it was sent.
-    pub text: String,
-    pub filename: String,
-    pub content_type: String,
-    pub wanted_sha256: Option<String>,
-    pub options: JobOptions,
+    pub(super) text: String,
+    /// Name of the file.
+    pub(super) filename: String,
+    /// Content type of the file.
+    pub(super) content_type: String,
+    /// Expected SHA-256 of the file in hexadecimal.
+    pub(super) wanted_sha256: Option<String>,
+    /// Options of the job.
+    pub(super) options: JobOptions,
 }
 
 impl Metadata {
-    /// Reads the field. Of its keys `filename` and `filetype` (or `name` and `type`, as some clients have them), `sha256`
-    /// and `options` mean something here.
-    pub fn of(fields: &HeaderMap) -> Result<Metadata, Problem> {
+    /// Reads the field. It uses the keys `filename`, `filetype`, `sha256` and `options`, and ignores others. Some clients
+    /// send `name` and `type` instead of the first two.
+    pub(crate) fn read(fields: &HeaderMap) -> Result<Metadata, Problem> {
         let text = match fields.get(headers::METADATA) {
-            Some(value) => value.to_str().map_err(|_| wrong("it is not ASCII"))?.to_owned(),
+            Some(value) => value
+                .to_str()
+                .map_err(|_| wrong("the value is not ASCII"))?
+                .to_owned(),
             None => String::new(),
         };
         let mut pairs = pairs(&text)?;
@@ -49,7 +56,7 @@ impl Metadata {
     }
 }
 
-/// Keys, and their values decoded.
+/// The keys and their decoded values.
 fn pairs(text: &str) -> Result<BTreeMap<&str, String>, Problem> {
     let mut found = BTreeMap::new();
     for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
@@ -59,30 +66,31 @@ fn pairs(text: &str) -> Result<BTreeMap<&str, String>, Problem> {
         let value =
             String::from_utf8(value).map_err(|_| wrong(format!("the value of {key} is not UTF-8")))?;
         if found.insert(key, value).is_some() {
-            return Err(wrong(format!("{key} is there twice")));
+            return Err(wrong(format!("the key {key} occurs twice")));
         }
     }
     Ok(found)
 }
 
-fn wrong(why: impl std::fmt::Display) -> Problem {
-    Problem::invalid(format!("Upload-Metadata: {why}"))
+/// 400: the field cannot be read.
+fn wrong(reason: impl std::fmt::Display) -> Problem {
+    Problem::invalid(format!("Upload-Metadata: {reason}"))
 }
 
-/// What `Upload-Concat` says.
+/// The value of `Upload-Concat`.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Concat {
-    /// Nothing.
+pub(crate) enum Concat {
+    /// The field is missing: the upload is a complete file.
     Whole,
-    /// The upload is a part.
+    /// The upload is a part of a file.
     Partial,
-    /// It is made of these.
+    /// The upload concatenates these partial uploads.
     Final(Vec<Uuid>),
 }
 
 impl Concat {
     /// Reads the field.
-    pub fn of(fields: &HeaderMap) -> Result<Concat, Problem> {
+    pub(crate) fn read(fields: &HeaderMap) -> Result<Concat, Problem> {
         let Some(value) = fields.get(headers::CONCAT) else {
             return Ok(Concat::Whole);
         };
@@ -94,10 +102,10 @@ impl Concat {
         let urls = urls.filter(|urls| urls.clone().next().is_some()).ok_or_else(|| {
             Problem::invalid("Upload-Concat must be `partial`, or `final;` and URLs of partial uploads")
         })?;
-        // Absolute or not: whose they are is looked at by their ids.
+        // URLs may be absolute or relative. Their ids decide, because uploads are looked up within the tenant.
         let ids = urls.map(|url| {
             let id = url.rsplit_once("/files/").map(|(_, id)| id.parse());
-            id.and_then(Result::ok).ok_or_else(none)
+            id.and_then(Result::ok).ok_or_else(no_upload)
         });
         Ok(Concat::Final(ids.collect::<Result<_, _>>()?))
     }
@@ -109,7 +117,7 @@ mod tests {
 
     fn metadata(text: &str) -> Option<(String, String)> {
         let fields = HeaderMap::from_iter([(headers::METADATA, text.parse().unwrap())]);
-        let read = Metadata::of(&fields).ok()?;
+        let read = Metadata::read(&fields).ok()?;
         Some((read.filename, read.content_type))
     }
 
@@ -143,9 +151,9 @@ mod tests {
         let id = Uuid::now_v7();
         let check = |text: String, expected: Option<Concat>| {
             let fields = HeaderMap::from_iter([(headers::CONCAT, text.parse().unwrap())]);
-            assert_eq!(Concat::of(&fields).ok(), expected, "{text}");
+            assert_eq!(Concat::read(&fields).ok(), expected, "{text}");
         };
-        assert_eq!(Concat::of(&HeaderMap::new()).ok(), Some(Concat::Whole));
+        assert_eq!(Concat::read(&HeaderMap::new()).ok(), Some(Concat::Whole));
         check("partial".into(), Some(Concat::Partial));
         check(
             format!("final;/files/{id} https://a.example/files/{id}"),

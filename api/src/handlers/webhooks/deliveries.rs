@@ -1,4 +1,4 @@
-//! The log of a webhook's messages, and sending one again.
+//! `/webhooks/{id}/deliveries`: the log of a webhook's messages, and their replay.
 
 use super::view::{self, DeliveryList, DeliveryView};
 use crate::http::{
@@ -27,35 +27,35 @@ const DELIVERY: &str = "delivery";
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct ListQuery {
-    /// Only those in this state.
+pub(crate) struct ListQuery {
+    /// Return only deliveries in this state.
     #[param(example = "failed")]
     state: Option<DeliveryState>,
-    /// Deliveries on a page; 20 by default.
+    /// Deliveries per page. Default: 20.
     #[param(minimum = 1, maximum = 100, example = 20)]
     limit: Option<i64>,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     #[param(example = "AQGYwqRvC31ejBovTm2LCpE")]
     cursor: Option<String>,
 }
 
-/// List a webhook's deliveries.
+/// List the deliveries of a webhook.
 ///
-/// Newest first, each with its latest tries. They are kept for 30 days after their end.
+/// Returns the newest deliveries first, each with its latest attempts. A delivery is stored for 30 days after its end.
 #[utoipa::path(
     get, path = "", operation_id = "listDeliveries", tag = "Webhooks",
-    params(("id" = Uuid, Path, description = "The webhook.", example = "0198c2a4-5d21-7a3b-8c4d-5e6f7a8b9c0d"), ListQuery),
-    responses((status = 200, description = "A page.", body = DeliveryList)),
+    params(("id" = Uuid, Path, description = "Id of the webhook.", example = "0198c2a4-5d21-7a3b-8c4d-5e6f7a8b9c0d"), ListQuery),
+    responses((status = 200, description = "A page of deliveries.", body = DeliveryList)),
     extensions(("x-problems" = json!(["not_found"]))),
 )]
-pub async fn list(
+pub(crate) async fn list(
     State(db): State<Db>,
     Params(query): Params<ListQuery>,
     Owned(webhook): Owned<Webhook>,
 ) -> Result<Json<DeliveryList>, Problem> {
     let limit = cursor::limit(query.limit)?;
     let behind = query.cursor.as_deref().map(cursor::parse).transpose()?;
-    // One more tells whether there is a next page.
+    // One item more than the page shows that there is a next page.
     let found = db
         .deliveries_of(&webhook, query.state, behind, i64::from(limit) + 1)
         .await?;
@@ -64,19 +64,19 @@ pub async fn list(
     Ok(Json(DeliveryList { data, next_cursor }))
 }
 
-/// Send a delivery again.
+/// Replay a delivery.
 ///
-/// The same message under the same id, now and by the whole schedule.
+/// Sends the same message with the same `webhook-id` again, now and with the complete retry schedule.
 #[utoipa::path(
     post, path = "", operation_id = "replayDelivery", tag = "Webhooks",
     params(
-        ("id" = Uuid, Path, description = "The webhook.", example = "0198c2a4-5d21-7a3b-8c4d-5e6f7a8b9c0d"),
-        ("delivery_id" = Uuid, Path, description = "The delivery.", example = "0198c2a4-9e0f-7b1a-8d2c-3e4f5a6b7c8d"),
+        ("id" = Uuid, Path, description = "Id of the webhook.", example = "0198c2a4-5d21-7a3b-8c4d-5e6f7a8b9c0d"),
+        ("delivery_id" = Uuid, Path, description = "Id of the delivery.", example = "0198c2a4-9e0f-7b1a-8d2c-3e4f5a6b7c8d"),
     ),
-    responses((status = 202, description = "The delivery, on its way.", body = DeliveryView)),
+    responses((status = 202, description = "The delivery, which is pending again.", body = DeliveryView)),
     extensions(("x-problems" = json!(["not_found", "conflict"]))),
 )]
-pub async fn replay(
+pub(crate) async fn replay(
     State(pipeline): State<Shared>,
     Owned(webhook): Owned<Webhook>,
     Path((_, delivery)): Path<(String, String)>,

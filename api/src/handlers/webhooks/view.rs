@@ -9,23 +9,29 @@ use vidp_record::{
     webhook::{Attempt, Delivery, DeliveryState, DisabledReason, EventType, Webhook},
 };
 
-/// Who wants to be told.
+/// A receiver of messages about ended jobs.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Webhook)]
-pub struct WebhookView {
+pub(crate) struct WebhookView {
+    /// UUIDv7.
     id: Uuid,
+    /// URL that receives the messages.
     url: String,
-    /// What is told; everything when empty.
+    /// Types of events to send; empty for all types.
     event_types: Vec<EventType>,
+    /// Description for people.
     description: String,
+    /// True when messages are sent.
     enabled: bool,
-    /// Why it is not, when nobody asked for that.
+    /// Why VidP disabled the webhook; null when it is enabled, or when a client disabled it.
     disabled_reason: Option<DisabledReason>,
+    /// When the webhook was created.
     #[schema(value_type = String, format = DateTime)]
     created_at: Option<String>,
+    /// When the webhook was last changed.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Option<String>,
-    /// `whsec_` and base64; only in the answer that made it.
+    /// `whsec_` and base64. Only the answer that creates the secret contains it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, pattern = "^whsec_")]
     secret: Option<String>,
@@ -33,56 +39,64 @@ pub struct WebhookView {
 
 /// All webhooks of a tenant.
 #[derive(Serialize, ToSchema)]
-pub struct WebhookList {
-    pub data: Vec<WebhookView>,
+pub(crate) struct WebhookList {
+    /// The webhooks, oldest first.
+    pub(super) data: Vec<WebhookView>,
 }
 
 /// One message to one webhook.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Delivery)]
-pub struct DeliveryView {
+pub(crate) struct DeliveryView {
+    /// UUIDv7.
     id: Uuid,
-    /// The header `webhook-id`.
+    /// The header `webhook-id`, which is the same in every attempt.
     message_id: String,
+    /// The event that the message reports.
     event_type: EventType,
+    /// The job that ended.
     job_id: Uuid,
+    /// State of the delivery.
     state: DeliveryState,
-    /// None when it has ended.
+    /// When the next attempt is due; null when the delivery has ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     next_attempt_at: Option<String>,
-    /// The latest 50, oldest first.
+    /// The latest 50 attempts, oldest first.
     attempts: Vec<AttemptView>,
+    /// When the message was created.
     #[schema(value_type = String, format = DateTime)]
     created_at: Option<String>,
-    /// What is sent.
+    /// Body of the message.
     #[schema(value_type = Object)]
     payload: Value,
 }
 
-/// One try.
+/// One attempt to deliver a message.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DeliveryAttempt)]
 struct AttemptView {
+    /// When the attempt started.
     #[schema(value_type = String, format = DateTime)]
     at: Option<String>,
-    /// The answer's HTTP status.
+    /// HTTP status of the answer; null without an answer.
     status: Option<i32>,
-    /// Why there was no answer.
+    /// Why no answer arrived; null when one did.
     error: Option<String>,
-    /// How long it took.
+    /// Duration of the attempt in milliseconds.
     milliseconds: i64,
 }
 
-/// A page of a webhook's deliveries.
+/// A page of a webhook's deliveries, newest first.
 #[derive(Serialize, ToSchema)]
-pub struct DeliveryList {
-    pub data: Vec<DeliveryView>,
-    /// For the next page; none on the last.
-    pub next_cursor: Option<String>,
+pub(crate) struct DeliveryList {
+    /// The deliveries of the page.
+    pub(super) data: Vec<DeliveryView>,
+    /// The `cursor` of the next page; null on the last page.
+    pub(super) next_cursor: Option<String>,
 }
 
 /// A webhook, without its secret.
-pub fn webhook(webhook: Webhook) -> WebhookView {
+pub(crate) fn webhook(webhook: Webhook) -> WebhookView {
     WebhookView {
         id: webhook.id,
         url: webhook.url,
@@ -96,8 +110,8 @@ pub fn webhook(webhook: Webhook) -> WebhookView {
     }
 }
 
-/// A webhook with the secret that it just got.
-pub fn with_secret(mut webhook: Webhook) -> WebhookView {
+/// A webhook with its newest secret.
+pub(crate) fn with_secret(mut webhook: Webhook) -> WebhookView {
     let secret = webhook.secrets.drain(..).next().map(|secret| secret.key);
     WebhookView {
         secret,
@@ -105,8 +119,8 @@ pub fn with_secret(mut webhook: Webhook) -> WebhookView {
     }
 }
 
-/// A delivery with its log.
-pub fn delivery(delivery: Delivery) -> DeliveryView {
+/// A delivery with its attempts.
+pub(crate) fn delivery(delivery: Delivery) -> DeliveryView {
     DeliveryView {
         id: delivery.id,
         payload: serde_json::from_str(&delivery.body).unwrap_or_default(),
