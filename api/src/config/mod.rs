@@ -42,7 +42,7 @@ pub struct ApiConfig {
     /// Authentication: `keys` requires an API key; `off` accepts every request, for use on a single machine
     #[arg(long, env = "VIDP_AUTH", value_enum, default_value = "keys")]
     pub auth: AuthMode,
-    /// Accept VIDP_AUTH=off on an address that other machines can reach
+    /// Accept `VIDP_AUTH=off` on an address that other machines can reach
     #[arg(long, env = "VIDP_AUTH_OFF_BEYOND_LOOPBACK")]
     pub auth_off_beyond_loopback: bool,
     /// Secret that hashes API keys: at least 32 characters, the same in every replica
@@ -116,7 +116,7 @@ pub struct ApiConfig {
     /// Networks that clients' URLs may reach although they are not public, for example `10.1.0.0/16,fd00::/8`
     #[arg(long, env = "VIDP_OUTBOUND_ALLOW", value_delimiter = ',')]
     pub outbound_allow: Vec<ipnet::IpNet>,
-    /// Address of the object store in presigned URLs for clients; VIDP_S3_ENDPOINT by default
+    /// Address of the object store in presigned URLs for clients; `VIDP_S3_ENDPOINT` by default
     #[arg(long, env = "VIDP_S3_PUBLIC_ENDPOINT", default_value = "")]
     pub s3_public_endpoint: String,
     /// Lifetime in seconds of presigned upload URLs, of uploads straight to the store, and of resumable uploads without a

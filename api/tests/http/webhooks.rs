@@ -10,15 +10,15 @@ use vidp_contract::{FailureCode, Outcome, Stage};
 use vidp_engines::free_port;
 
 /// A receiver that verifies signatures with the library of Standard Webhooks.
-pub struct Receiver {
+pub(crate) struct Receiver {
     _process: Child,
     input: ChildStdin,
     lines: Lines<BufReader<ChildStdout>>,
-    pub url: String,
+    pub(crate) url: String,
 }
 
 impl Receiver {
-    pub async fn start(port: u16, statuses: &str) -> Receiver {
+    pub(crate) async fn start(port: u16, statuses: &str) -> Receiver {
         let mut command = python("client-venv");
         let command = command.arg(clients("webhook.py")).arg(port.to_string());
         let command = command.arg(statuses).stdin(Stdio::piped());
@@ -36,14 +36,14 @@ impl Receiver {
         receiver
     }
 
-    pub async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         let line = tokio::time::timeout(LIMIT, self.lines.next_line())
             .await
             .expect("in time");
         serde_json::from_str(&line.unwrap().expect("a line")).unwrap()
     }
 
-    pub async fn trust(&mut self, secret: &Value) {
+    pub(crate) async fn trust(&mut self, secret: &Value) {
         let line = format!("secret {}\n", secret.as_str().unwrap());
         self.input.write_all(line.as_bytes()).await.unwrap();
         assert!(self.next().await["secrets"].is_number());

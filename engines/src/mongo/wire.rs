@@ -4,7 +4,7 @@ use crate::net;
 use bson::{Document, doc};
 use std::io::{Read, Write};
 
-/// Opcode of OP_MSG, the only message kind in use since MongoDB 5.1.
+/// Opcode of `OP_MSG`, the only message kind in use since MongoDB 5.1.
 const OP_MSG: i32 = 2013;
 const MAX_REPLY_BYTES: usize = 16 << 20;
 

@@ -6,14 +6,14 @@ use std::{
 };
 
 /// The path of a file in `tests/clients`.
-pub fn clients(name: &str) -> PathBuf {
+pub(crate) fn clients(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/clients")
         .join(name)
 }
 
 /// Python in one of the environments that `scripts/setup.py --checks` installs.
-pub fn python(environment: &str) -> tokio::process::Command {
+pub(crate) fn python(environment: &str) -> tokio::process::Command {
     let engines = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.engines");
     let mut command = tokio::process::Command::new(engines.join(environment).join("bin/python"));
     command
@@ -24,7 +24,7 @@ pub fn python(environment: &str) -> tokio::process::Command {
 }
 
 /// Node.js running a script with the packages of `scripts/npm`.
-pub fn node(script: PathBuf) -> tokio::process::Command {
+pub(crate) fn node(script: PathBuf) -> tokio::process::Command {
     let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.engines/npm/node_modules");
     let mut command = tokio::process::Command::new("node");
     command

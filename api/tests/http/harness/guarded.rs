@@ -5,20 +5,20 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 /// An API that requires keys.
-pub struct Guarded {
-    pub rig: Rig,
+pub(crate) struct Guarded {
+    pub(crate) rig: Rig,
 }
 
 impl Guarded {
     const ADMIN_KEY: &str =
         "vidp_0123456789abcdef0123456789abcdef_0123456789abcdef0123456789abcdef0123456789abcdef";
 
-    pub async fn new() -> Guarded {
+    pub(crate) async fn new() -> Guarded {
         Guarded::with(&[]).await
     }
 
     /// Starts it with additional settings.
-    pub async fn with(more: &[(&'static str, String)]) -> Guarded {
+    pub(crate) async fn with(more: &[(&'static str, String)]) -> Guarded {
         let keys = [
             ("VIDP_AUTH", "keys".to_owned()),
             ("VIDP_KEY_SECRET", "a secret that only the tests use".to_owned()),
@@ -30,7 +30,7 @@ impl Guarded {
     }
 
     /// Sends a request with the operator's key.
-    pub async fn admin(&self, method: &str, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
+    pub(crate) async fn admin(&self, method: &str, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
         let url = format!("{}/api/v1/{path}", self.rig.url);
         let mut request = self.rig.http.request(method.parse().unwrap(), url);
         request = request.bearer_auth(Guarded::ADMIN_KEY);
@@ -43,7 +43,7 @@ impl Guarded {
     }
 
     /// Creates a key, and returns its text.
-    pub async fn key(&self, tenant: &str, scopes: &[&str]) -> String {
+    pub(crate) async fn key(&self, tenant: &str, scopes: &[&str]) -> String {
         let body = json!({ "name": "test", "tenant": tenant, "scopes": scopes });
         let (status, made) = self.admin("POST", "keys", Some(&body)).await;
         assert_eq!(status, StatusCode::CREATED, "{made}");

@@ -5,9 +5,9 @@ mod guarded;
 mod requests;
 mod worker;
 
-pub use clients::{clients, node, python};
-pub use guarded::Guarded;
-pub use worker::{Pulled, french};
+pub(crate) use clients::{clients, node, python};
+pub(crate) use guarded::Guarded;
+pub(crate) use worker::{Pulled, french};
 
 use clap::Parser;
 use reqwest::{Client, StatusCode, header};
@@ -26,7 +26,7 @@ use vidp_contract::{Lane, Stage};
 use vidp_engines::{Mongo, Nats, free_port};
 
 /// Time limit of one step of a test.
-pub const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 #[derive(Parser)]
 struct Cli {
@@ -36,29 +36,29 @@ struct Cli {
     s3: S3Config,
 }
 
-pub struct Rig {
-    pub nats: Nats,
-    pub queue: Queue,
-    pub store: Store,
-    pub http: Client,
-    pub url: String,
-    pub folder: tempfile::TempDir,
+pub(crate) struct Rig {
+    pub(crate) nats: Nats,
+    pub(crate) queue: Queue,
+    pub(crate) store: Store,
+    pub(crate) http: Client,
+    pub(crate) url: String,
+    pub(crate) folder: tempfile::TempDir,
     api: Child,
     env: Vec<(&'static str, String)>,
 }
 
 impl Rig {
-    pub async fn new() -> Rig {
+    pub(crate) async fn new() -> Rig {
         Rig::with(&[]).await
     }
 
     /// Starts it with a sweeper that claims no stage during the test. A claim is a revision of the job.
-    pub async fn without_sweeper() -> Rig {
+    pub(crate) async fn without_sweeper() -> Rig {
         Rig::with(&[("VIDP_STALE_SECONDS", "600".to_owned())]).await
     }
 
     /// Starts it with additional settings, which override the defaults.
-    pub async fn with(more: &[(&'static str, String)]) -> Rig {
+    pub(crate) async fn with(more: &[(&'static str, String)]) -> Rig {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let nats = Nats::start(&folder.path().join("nats"), 0).unwrap();
@@ -105,7 +105,7 @@ impl Rig {
     }
 
     /// Sends this key with every later request.
-    pub fn with_key(mut self, key: &str) -> Rig {
+    pub(crate) fn with_key(mut self, key: &str) -> Rig {
         let mut headers = header::HeaderMap::new();
         headers.insert(header::AUTHORIZATION, format!("Bearer {key}").parse().unwrap());
         self.http = Client::builder().default_headers(headers).build().unwrap();
@@ -113,12 +113,12 @@ impl Rig {
     }
 
     /// Sends later requests without a key.
-    pub fn without_key(mut self) -> Rig {
+    pub(crate) fn without_key(mut self) -> Rig {
         self.http = Client::new();
         self
     }
 
-    pub async fn ready(&self) {
+    pub(crate) async fn ready(&self) {
         until(async || {
             let answer = self.http.get(format!("{}/ready", self.url)).send().await;
             answer.is_ok_and(|answer| answer.status() == StatusCode::OK)
@@ -128,50 +128,50 @@ impl Rig {
     }
 
     /// Kills the API with SIGKILL, as the kernel does when memory is short.
-    pub fn kill_api(&mut self) {
+    pub(crate) fn kill_api(&mut self) {
         self.api.kill().unwrap();
         self.api.wait().unwrap();
     }
 
     /// Stops the API with SIGTERM; returns the exit code.
-    pub fn stop_api(&mut self) -> Option<i32> {
+    pub(crate) fn stop_api(&mut self) -> Option<i32> {
         // SAFETY: a system call on our own child, which has not been waited for.
         unsafe { libc::kill(self.api.id().cast_signed(), libc::SIGTERM) };
         self.api.wait().unwrap().code()
     }
 
-    pub async fn start_api(&mut self) {
+    pub(crate) async fn start_api(&mut self) {
         self.api = start(&self.env);
         self.ready().await;
     }
 
     /// The value of a setting.
-    pub fn setting(&self, name: &str) -> &str {
+    pub(crate) fn setting(&self, name: &str) -> &str {
         let mut found = self.env.iter().rev();
         let (_, value) = found.find(|(other, _)| *other == name).expect("it is set");
         value
     }
 
     /// Changes a setting for the next start.
-    pub fn set_env(&mut self, name: &'static str, value: Option<&str>) {
+    pub(crate) fn set_env(&mut self, name: &'static str, value: Option<&str>) {
         self.env.retain(|(other, _)| *other != name);
         self.env.extend(value.map(|value| (name, value.to_owned())));
     }
 
-    pub fn api_is_running(&mut self) -> bool {
+    pub(crate) fn api_is_running(&mut self) -> bool {
         self.api.try_wait().unwrap().is_none()
     }
 }
 
 /// Another API process with the same record.
-pub struct Replica {
-    pub url: String,
+pub(crate) struct Replica {
+    pub(crate) url: String,
     process: Child,
 }
 
 impl Rig {
     /// Starts another replica.
-    pub async fn replica(&self) -> Replica {
+    pub(crate) async fn replica(&self) -> Replica {
         let port = free_port();
         let mut env = self.env.clone();
         env.retain(|(name, _)| *name != "VIDP_BIND");
@@ -215,7 +215,7 @@ fn start(env: &[(&'static str, String)]) -> Child {
 }
 
 /// Waits until the condition holds; panics after [`LIMIT`].
-pub async fn until(condition: impl AsyncFn() -> bool) {
+pub(crate) async fn until(condition: impl AsyncFn() -> bool) {
     let wait = async {
         while !condition().await {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -227,6 +227,6 @@ pub async fn until(condition: impl AsyncFn() -> bool) {
 }
 
 /// A MongoDB that a test may stop.
-pub fn own_mongo(folder: &Path) -> Mongo {
+pub(crate) fn own_mongo(folder: &Path) -> Mongo {
     Mongo::start(&folder.join("mongo"), 0).unwrap()
 }

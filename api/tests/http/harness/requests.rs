@@ -5,11 +5,11 @@ use reqwest::{Response, StatusCode, multipart};
 use serde_json::Value;
 
 impl Rig {
-    pub fn jobs_url(&self) -> String {
+    pub(crate) fn jobs_url(&self) -> String {
         format!("{}/api/v1/jobs", self.url)
     }
 
-    pub async fn post_form(&self, options: &Value, bytes: Vec<u8>) -> Response {
+    pub(crate) async fn post_form(&self, options: &Value, bytes: Vec<u8>) -> Response {
         let file = multipart::Part::bytes(bytes)
             .file_name("clip.mp4")
             .mime_str("video/mp4")
@@ -26,14 +26,14 @@ impl Rig {
     }
 
     /// Uploads a small file, and returns the job.
-    pub async fn submit(&self, options: &Value) -> Value {
+    pub(crate) async fn submit(&self, options: &Value) -> Value {
         let answer = self.post_form(options, b"some bytes".to_vec()).await;
         assert_eq!(answer.status(), StatusCode::ACCEPTED);
         answer.json().await.unwrap()
     }
 
     /// The first page of the jobs for a query such as `?status=failed`.
-    pub async fn list(&self, query: &str) -> Vec<Value> {
+    pub(crate) async fn list(&self, query: &str) -> Vec<Value> {
         let answer = self
             .http
             .get(format!("{}{query}", self.jobs_url()))
@@ -46,7 +46,7 @@ impl Rig {
             .clone()
     }
 
-    pub async fn job(&self, id: &str) -> Value {
+    pub(crate) async fn job(&self, id: &str) -> Value {
         let answer = self
             .http
             .get(format!("{}/{id}", self.jobs_url()))
@@ -57,12 +57,12 @@ impl Rig {
         answer.json().await.unwrap()
     }
 
-    pub async fn until_job(&self, id: &str, condition: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until_job(&self, id: &str, condition: impl Fn(&Value) -> bool) -> Value {
         until(async || condition(&self.job(id).await)).await;
         self.job(id).await
     }
 
-    pub async fn post(&self, id: &str, action: &str) -> Response {
+    pub(crate) async fn post(&self, id: &str, action: &str) -> Response {
         self.http
             .post(format!("{}/{id}/{action}", self.jobs_url()))
             .send()
@@ -71,7 +71,7 @@ impl Rig {
     }
 
     /// The value of a metric, by its complete name with labels.
-    pub async fn metric(&self, name: &str) -> Option<f64> {
+    pub(crate) async fn metric(&self, name: &str) -> Option<f64> {
         let url = format!("{}/metrics", self.url);
         let text = self.http.get(url).send().await.unwrap().text().await.unwrap();
         let line = text

@@ -11,17 +11,17 @@ use vidp_contract::{
 
 impl Rig {
     /// Pulls the next task of a stage, as a worker does.
-    pub async fn pull(&self, stage: Stage) -> Pulled {
+    pub(crate) async fn pull(&self, stage: Stage) -> Pulled {
         self.pull_from(stage, Lane::Interactive).await
     }
 
-    pub async fn pull_from(&self, stage: Stage, lane: Lane) -> Pulled {
+    pub(crate) async fn pull_from(&self, stage: Stage, lane: Lane) -> Pulled {
         let pulled = self.try_pull(stage, lane).await;
         pulled.expect("a task within the limit")
     }
 
     /// Pulls the next task, or returns `None` after [`LIMIT`].
-    pub async fn try_pull(&self, stage: Stage, lane: Lane) -> Option<Pulled> {
+    pub(crate) async fn try_pull(&self, stage: Stage, lane: Lane) -> Option<Pulled> {
         let consumer = self.queue.lane_consumer(stage, lane).await.unwrap();
         let mut batch = consumer
             .batch()
@@ -36,13 +36,13 @@ impl Rig {
     }
 
     /// Publishes a result, as a worker does.
-    pub async fn publish(&self, result: &TaskResult) {
+    pub(crate) async fn publish(&self, result: &TaskResult) {
         let trace = TraceParent::of_job(result.job_id);
         self.queue.publish_result(result, &trace).await.unwrap();
     }
 
     /// Stores an output, and ends the task with success.
-    pub async fn succeed(&self, pulled: &Pulled, report: Value) -> TaskResult {
+    pub(crate) async fn succeed(&self, pulled: &Pulled, report: Value) -> TaskResult {
         let key = keys::output(&pulled.task.output_prefix, Uuid::now_v7(), "out.bin");
         let path = self.folder.path().join("out.bin");
         std::fs::write(&path, b"0123456789").unwrap();
@@ -62,7 +62,7 @@ impl Rig {
     }
 
     /// Ends the task: publishes its result, and acknowledges it.
-    pub async fn answer(&self, pulled: &Pulled, outcome: Outcome) -> TaskResult {
+    pub(crate) async fn answer(&self, pulled: &Pulled, outcome: Outcome) -> TaskResult {
         let result = pulled.result(outcome);
         self.publish(&result).await;
         pulled.message.ack_with(AckKind::Ack).await.unwrap();
@@ -70,13 +70,13 @@ impl Rig {
     }
 }
 
-pub struct Pulled {
-    pub task: Task,
-    pub message: async_nats::jetstream::Message,
+pub(crate) struct Pulled {
+    pub(crate) task: Task,
+    pub(crate) message: async_nats::jetstream::Message,
 }
 
 impl Pulled {
-    pub fn result(&self, outcome: Outcome) -> TaskResult {
+    pub(crate) fn result(&self, outcome: Outcome) -> TaskResult {
         TaskResult {
             task_id: self.task.task_id,
             job_id: self.task.job_id,
@@ -88,7 +88,7 @@ impl Pulled {
         }
     }
 
-    pub fn progress(&self, share: f64) -> Progress {
+    pub(crate) fn progress(&self, share: f64) -> Progress {
         Progress {
             task_id: self.task.task_id,
             job_id: self.task.job_id,
@@ -103,7 +103,7 @@ impl Pulled {
 }
 
 /// A report of `detect` that found French.
-pub fn french() -> Value {
+pub(crate) fn french() -> Value {
     json!({
         "language": { "code": "fr", "name": "French" }, "confidence": 0.97,
         "probabilities": [{ "code": "fr", "probability": 0.97 }], "windows": [], "bytes_read": 10

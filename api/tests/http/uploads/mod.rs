@@ -2,6 +2,6 @@
 
 mod bodies;
 mod direct;
-pub mod references;
+pub(crate) mod references;
 mod tus;
 mod tus_js;

@@ -35,7 +35,7 @@ async fn with_films(more: &[(&'static str, String)]) -> (Rig, Store, String) {
     (rig, films, bucket)
 }
 
-pub async fn put(rig: &Rig, store: &Store, key: &str, bytes: &[u8]) {
+pub(crate) async fn put(rig: &Rig, store: &Store, key: &str, bytes: &[u8]) {
     let path = rig.folder.path().join("source");
     std::fs::write(&path, bytes).unwrap();
     store.upload(key, &path, "video/mp4").await.unwrap();

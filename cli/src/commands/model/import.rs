@@ -20,7 +20,7 @@ pub struct Import {
     /// Name for the model; default: the name of the file or folder
     #[arg(long)]
     name: Option<String>,
-    /// Storage of the converted weights: q8_0 is half the size and faster on a CPU
+    /// Storage of the converted weights: `q8_0` is half the size and faster on a CPU
     #[arg(long = "type", value_enum, default_value_t = Precision::Q8_0)]
     precision: Precision,
     #[command(flatten)]

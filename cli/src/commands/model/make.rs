@@ -10,10 +10,10 @@ use std::path::PathBuf;
 /// Arguments of `vidp model make`.
 #[derive(Args)]
 pub struct Make {
-    /// Folder with model.bin.part1, model.bin.part2, vocabulary.txt and silero_vad_16k.safetensors
+    /// Folder with model.bin.part1, model.bin.part2, vocabulary.txt and `silero_vad_16k.safetensors`
     #[arg(long, default_value = ".engines/weights")]
     weights: PathBuf,
-    /// Storage of the weights: q8_0 is half the size and faster on a CPU
+    /// Storage of the weights: `q8_0` is half the size and faster on a CPU
     #[arg(long = "type", value_enum, default_value_t = Precision::Q8_0)]
     precision: Precision,
     #[command(flatten)]

@@ -19,7 +19,7 @@ pub struct Up {
     /// Number of workers that write subtitles
     #[arg(long, default_value_t = 1)]
     pub subtitle_workers: usize,
-    /// Speech model: a file, or the name of a model in .engines/models; takes precedence over VIDP_WHISPER_MODEL
+    /// Speech model: a file, or the name of a model in .engines/models; takes precedence over `VIDP_WHISPER_MODEL`
     #[arg(long, value_name = "NAME|FILE")]
     pub model: Option<String>,
     /// Print the address as JSON when the system is ready
