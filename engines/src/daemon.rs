@@ -10,16 +10,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Interval between two looks at a condition.
+/// Interval between two checks of a condition.
 const POLL: Duration = Duration::from_millis(20);
 const TAIL_LINES: usize = 15;
 const TAIL_BYTES: u64 = 16 * 1024;
-/// Some of MongoDB's lines fill a screen.
+/// Longer lines are cut, because some of MongoDB's fill a screen.
 const LINE_CHARS: usize = 240;
 
 /// A long-running child process that cannot outlive this one.
 ///
-/// Its own process group keeps a Ctrl-C in the terminal from it, so that the parent decides the order in which
+/// Its own process group keeps Ctrl-C in the terminal away from it, so that the parent decides the order in which
 /// processes stop. Its standard output and error are appended to a log file.
 #[derive(Debug)]
 pub struct Daemon {
@@ -119,7 +119,7 @@ impl Daemon {
     /// The exit status, or `None` while the process runs.
     pub fn exited(&mut self) -> Option<ExitStatus> {
         if self.status.is_none() {
-            // An error means that the child does not exist any longer.
+            // An error means that the child no longer exists.
             self.status = self
                 .child
                 .try_wait()
@@ -133,7 +133,7 @@ impl Daemon {
         tail(&self.log, self.log_start).unwrap_or_default()
     }
 
-    /// Sends SIGTERM, and does not wait for the end.
+    /// Sends SIGTERM without waiting for the end.
     pub fn terminate(&mut self) {
         self.signal(libc::SIGTERM);
     }
@@ -163,7 +163,7 @@ impl Daemon {
         if self.exited().is_none() {
             let id = self.child.id() as libc::pid_t;
             let to = if signal == libc::SIGKILL { -id } else { id };
-            // SAFETY: no memory is involved; the child is not reaped yet, so its id is still its own.
+            // SAFETY: no memory is involved; the child is not reaped yet, so no other process has its id.
             unsafe { libc::kill(to, signal) };
         }
     }
@@ -175,7 +175,7 @@ impl Drop for Daemon {
     }
 }
 
-/// Makes the kernel kill the child when this process dies, also when it is killed.
+/// Makes the kernel kill the child when this process ends, even by SIGKILL.
 fn die_with_parent(command: &mut Command) {
     let parent = std::process::id();
     // SAFETY: between fork and exec only async-signal-safe calls are made: prctl and getppid.
@@ -184,7 +184,7 @@ fn die_with_parent(command: &mut Command) {
             if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
                 return Err(io::Error::last_os_error());
             }
-            // The parent may have died before the line above.
+            // The parent may have died before the call above.
             if libc::getppid() as u32 != parent {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
@@ -195,7 +195,8 @@ fn die_with_parent(command: &mut Command) {
 
 /// Starts all children from one thread that never ends.
 ///
-/// The parent-death signal follows the thread that forked: a child of a test's or a pool's thread would die with it.
+/// The kernel sends the parent-death signal when the forking thread ends, so a child of a test's or a pool's thread
+/// would die with that thread.
 fn spawn_from_lasting_thread(command: Command) -> io::Result<Child> {
     type Request = (Command, mpsc::Sender<io::Result<Child>>);
     static SPAWNER: LazyLock<mpsc::Sender<Request>> = LazyLock::new(|| {

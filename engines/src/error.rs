@@ -1,6 +1,6 @@
 use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
 
-/// An error that kept a process from starting. The text names the process and ends with its last log lines.
+/// An error that prevented the start of a process. The text names the process and ends with its last log lines.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The program is neither on the PATH nor in `.engines/bin`.
@@ -9,17 +9,17 @@ pub enum StartError {
     /// The program could not be run, or its files could not be written.
     #[error("{name} cannot be started: {source}")]
     Io {
-        /// Which process.
+        /// Name of the process.
         name: String,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The process ended before it was ready.
     #[error("{name} ended with {status} before it was ready{}", logged(.log, .tail))]
     Exited {
-        /// Which process.
+        /// Name of the process.
         name: String,
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
         /// Its log file.
         log: PathBuf,
@@ -29,11 +29,11 @@ pub enum StartError {
     /// The process runs, but was not ready in time.
     #[error("{name} was not ready after {after:?}{}{}", because(.reason), logged(.log, .tail))]
     TimedOut {
-        /// Which process.
+        /// Name of the process.
         name: String,
-        /// How long it was waited for.
+        /// The exceeded time limit.
         after: Duration,
-        /// What the start was waiting for; empty when unknown.
+        /// The condition that the start was waiting for; empty when unknown.
         reason: String,
         /// Its log file.
         log: PathBuf,

@@ -7,11 +7,11 @@ use std::{
 /// The path of an engine's program: `nats-server`, `mongod` or `weed`.
 ///
 /// Looks in `$VIDP_ENGINES_DIR/bin`, on the PATH, then in `.engines/bin` of the working directory, of the
-/// executable's directory and of all their ancestors: a checkout's own engines are found from anywhere inside it.
+/// executable's directory and of all their ancestors: so the engines of a checkout are found from every folder inside it.
 ///
 /// # Errors
 ///
-/// [`StartError::NotFound`] when it is in none of these places.
+/// [`StartError::NotFound`] when none of these places has the program.
 pub fn find_engine(program: &str) -> Result<PathBuf, StartError> {
     let chosen = env::var_os("VIDP_ENGINES_DIR").map(|dir| Path::new(&dir).join("bin"));
     let path = env::var_os("PATH").unwrap_or_default();
@@ -37,7 +37,7 @@ pub fn find_model(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// Every `.engines` that could be this checkout's.
+/// Every possible path of this checkout's `.engines` folder.
 fn checkouts() -> impl Iterator<Item = PathBuf> {
     let starts = [env::current_dir().ok(), env::current_exe().ok()];
     starts.into_iter().flatten().flat_map(|start| {

@@ -2,18 +2,18 @@
 //!
 //! `vidp up` and the tests start their engines with this crate. Everything here blocks the calling
 //! thread while it waits and needs no async runtime, so it can be called from a plain `fn main`, from a `#[test]` and
-//! from within a `#[tokio::test]` (there it holds up that test's runtime thread for the seconds it takes).
+//! from within a `#[tokio::test]` (there it blocks that test's runtime thread for some seconds).
 //!
 //! # In a test
 //!
 //! ```no_run
-//! // Once per test binary: three engines in a temporary folder, gone when the process ends.
+//! // Once per test binary: three engines in a temporary folder, which is removed when the process ends.
 //! let engines = vidp_engines::shared();
 //! println!("{} {} {}", engines.nats.url(), engines.mongo.url(), engines.s3.endpoint());
 //! ```
 //!
-//! Tests of one binary share these, so each uses a database and a bucket of its own name. The JetStream names are
-//! fixed by the contract: a test that needs streams to itself, or that stops an engine, starts its own. NATS is up in
+//! Tests of one binary share these, so each uses its own database and bucket. The JetStream names are
+//! fixed by the contract: a test that needs exclusive streams, or that stops an engine, starts its own. NATS starts in
 //! a few hundredths of a second:
 //!
 //! ```no_run
@@ -25,8 +25,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Dropping a handle kills its process; the kernel does so when this process dies in any other way.
-//! Programs are looked for on the PATH, then in `.engines/bin` (see [`find_engine`]).
+//! Dropping a handle kills its process. The kernel kills it when this process dies in any other way.
+//! Programs are searched on the PATH, then in `.engines/bin` (see [`find_engine`]).
 
 mod daemon;
 mod error;

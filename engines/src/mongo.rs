@@ -18,7 +18,9 @@ const NAME: &str = "mongod";
 const START_LIMIT: Duration = Duration::from_secs(120);
 const STOP_GRACE: Duration = Duration::from_secs(20);
 
-/// A MongoDB server, the only member of its replica set: without one there are no transactions or change streams.
+/// A MongoDB server, the only member of its replica set.
+///
+/// MongoDB offers transactions and change streams only in a replica set.
 #[derive(Debug)]
 pub struct Mongo {
     daemon: Daemon,
@@ -27,8 +29,8 @@ pub struct Mongo {
 }
 
 impl Mongo {
-    /// Starts mongod on 127.0.0.1 with its data and log in `dir`; port 0 means a free one. The data may be from
-    /// another port. Returns when the server accepts writes.
+    /// Starts mongod on 127.0.0.1 with its data and log in `dir`; port 0 means a free one. The data may have been
+    /// used on another port. Returns when the server accepts writes.
     ///
     /// # Errors
     ///
@@ -54,7 +56,7 @@ impl Mongo {
             .args(["--port", &port.to_string()])
             .arg("--dbpath")
             .arg(&data)
-            // The defaults are half the memory, and a twentieth of the disk.
+            // The default cache is half the memory, and the default oplog is a twentieth of the disk.
             .args(["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "256"])
             .args(["--nounixsocket", "--quiet"])
             .args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
@@ -67,7 +69,7 @@ impl Mongo {
         })
     }
 
-    /// A connection string: the replica set, majority and journalled writes, short time limits.
+    /// A connection string with the replica set, majority and journaled writes, and short timeouts.
     pub fn url(&self) -> String {
         format!(
             "mongodb://127.0.0.1:{}/?replicaSet={REPLICA_SET}&w=majority&journal=true\

@@ -10,11 +10,11 @@ use std::{
 const NAME: &str = "nats-server";
 const START: Duration = Duration::from_secs(30);
 const STOP: Duration = Duration::from_secs(10);
-/// The streams hold ids, not videos: this is room for millions of tasks.
+/// Maximum size of the store in bytes. Messages hold ids, not videos, so it has space for millions of tasks.
 const MAX_STORE: u64 = 2 << 30;
 const ALWAYS: &str = "always";
 
-/// A NATS server with JetStream, synced to disk at every message.
+/// A NATS server with JetStream, which syncs every message to disk.
 #[derive(Debug)]
 pub struct Nats {
     daemon: Daemon,
@@ -24,7 +24,7 @@ pub struct Nats {
     sync: String,
 }
 
-/// The users that may connect, with their permissions. Without it every client may do everything.
+/// The users that may connect, with their permissions. Without users, every client has all permissions.
 #[derive(Clone, Debug)]
 pub struct Users {
     /// A configuration file with an `authorization` block.
@@ -44,7 +44,7 @@ impl Nats {
         Nats::start_logging(dir, port, &dir.join("nats.log"))
     }
 
-    /// As [`Nats::start`], for these users only.
+    /// As [`Nats::start`], but only these users may connect.
     ///
     /// # Errors
     ///
@@ -108,10 +108,10 @@ impl Nats {
         &mut self.daemon
     }
 
-    /// Sets the interval between syncs to disk from the next restart on, for example `2m`.
+    /// Sets the interval between syncs to disk, for example `2m`, from the next restart on.
     ///
-    /// The default `always` syncs every message. With any other value a power cut loses messages that were
-    /// confirmed since the last sync.
+    /// The default `always` syncs every message. With any other value, a power cut loses the messages
+    /// that were confirmed since the last sync.
     pub fn sync_every(&mut self, interval: &str) {
         interval.clone_into(&mut self.sync);
     }
@@ -138,12 +138,12 @@ fn write_config(dir: &Path, config: &Path, port: u16, users: Option<&Users>, syn
     fs::create_dir_all(dir)?;
     let mut include = "";
     if let Some(users) = users {
-        // Beside the configuration: an included file's path is relative to it.
+        // The path of an included file is relative to the configuration, so the copy is beside it.
         fs::copy(&users.file, dir.join("users.conf"))?;
         include = "include users.conf\n";
     }
     let store = dir.join("jetstream");
-    // JSON quoting is what the configuration language reads too.
+    // The configuration language reads JSON strings.
     let store = serde_json::Value::from(store.to_string_lossy());
     let text = format!(
         "listen: \"127.0.0.1:{port}\"\n\

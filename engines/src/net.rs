@@ -1,4 +1,4 @@
-//! Ports, and the little networking that waiting for a process needs.
+//! Free ports, and the requests that show whether a process is ready.
 
 use std::{
     collections::hash_map::RandomState,
@@ -13,18 +13,18 @@ use std::{
     time::Duration,
 };
 
-/// Below the range from which the kernel takes the ports of outgoing connections: else a client could take the port
-/// between this choice and the engine's bind.
+/// The range of free ports. It is below the kernel's range for outgoing connections, because a connection could
+/// otherwise get the port between this choice and the engine's bind.
 const PORTS: std::ops::Range<u16> = 10_000..32_000;
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A loopback port without a listener, which belongs to this process until it ends.
+/// A loopback port without a listener, reserved for this process until it ends.
 ///
-/// No other process gets the port from this function meanwhile, also while the engine that uses it restarts.
+/// No other process gets the port from this function, even while the engine that uses it restarts.
 pub fn free_port() -> u16 {
     static CLAIMS: Mutex<Vec<UnixDatagram>> = Mutex::new(Vec::new());
     loop {
-        // Every `RandomState` has keys of its own: random enough to keep neighbours apart, with no crate for it.
+        // Every `RandomState` has its own random keys, which suffices to avoid collisions and needs no crate.
         let random = RandomState::new().hash_one(0) % PORTS.len() as u64;
         let port = PORTS.start + random as u16;
         if let Some(claim) = claim(port)
@@ -37,10 +37,10 @@ pub fn free_port() -> u16 {
     }
 }
 
-/// Reserves a port among the processes of this crate; `None` when one of them has it, also this one.
+/// Reserves a port among the processes that use this crate; `None` when a process has it, including this one.
 ///
-/// The claim is the address of an abstract socket: the kernel lets one process have it at a time, in the scope in
-/// which ports are unique too (the network namespace), and removes it with the process.
+/// The reservation is the address of an abstract socket. The kernel allows one socket per address and network
+/// namespace, the scope in which ports are unique too, and removes the socket with its process.
 fn claim(port: u16) -> Option<UnixDatagram> {
     let address = UnixAddr::from_abstract_name(format!("vidp-port-{port}")).ok()?;
     UnixDatagram::bind_addr(&address).ok()
@@ -71,8 +71,9 @@ pub(crate) fn port_or_free(port: u16) -> u16 {
     if port == 0 { free_port() } else { port }
 }
 
-/// Fails when a port has a listener: it would answer in place of the process that is about to be started, until that
-/// one has found the port taken.
+/// Fails when a port has a listener.
+///
+/// That listener would answer readiness checks in place of the new process until the new process fails to bind.
 pub(crate) fn require_free(port: u16) -> io::Result<()> {
     if has_listener(port) {
         let text = format!("port {port}: address already in use");
@@ -81,8 +82,10 @@ pub(crate) fn require_free(port: u16) -> io::Result<()> {
     Ok(())
 }
 
-/// Connects instead of listening itself: a process that another thread forks at this moment would have a copy of the
-/// listening socket until its program is loaded, and the port would be taken that long.
+/// Checks a port by connecting to it.
+///
+/// A check that listens on the port could block it: a process forked by another thread at that moment inherits the
+/// listening socket until its program is loaded.
 fn has_listener(port: u16) -> bool {
     let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
     !TcpStream::connect_timeout(&loopback(port), TIMEOUT).is_err_and(refused)
@@ -100,7 +103,7 @@ mod tests {
     #[test]
     fn a_free_port_belongs_to_the_process_that_got_it() {
         assert!(claim(free_port()).is_none());
-        // Outside the range that other processes choose from.
+        // The port is outside the range of `free_port`, so no other process reserves it.
         let port = (std::process::id() % 10_000) as u16;
         let first = claim(port).unwrap();
         assert!(claim(port).is_none());

@@ -14,11 +14,11 @@ use std::{
 
 const NAME: &str = "weed";
 const START: Duration = Duration::from_secs(60);
-/// An orderly end takes 15 s, most of them asleep; killing the server earlier loses no data.
+/// Time before the server is killed. An orderly end takes 15 s, mostly sleep; killing it earlier loses no data.
 const STOP: Duration = Duration::from_secs(1);
 const ACCESS_KEY: &str = "vidp";
 
-/// A SeaweedFS server with its S3 gateway. Everything but that gateway is internal to it.
+/// A SeaweedFS server with its S3 gateway. Clients use only the gateway.
 #[derive(Debug)]
 pub struct S3 {
     daemon: Daemon,
@@ -28,8 +28,8 @@ pub struct S3 {
 }
 
 impl S3 {
-    /// Starts the server on 127.0.0.1 with its data, configuration and log in `dir`; port 0 means a free one. The secret key
-    /// is a new one each time. Returns when it can store objects.
+    /// Starts the server on 127.0.0.1 with its data, configuration and log in `dir`; port 0 means a free one. Each
+    /// start creates a new secret key. Returns when the server can store objects.
     ///
     /// # Errors
     ///
@@ -66,7 +66,7 @@ impl S3 {
         Ok(())
     }
 
-    /// `http://127.0.0.1:<port>`; path-style addresses, any region.
+    /// `http://127.0.0.1:<port>`, for path-style addresses and any region.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports.s3)
     }
@@ -96,7 +96,7 @@ impl S3 {
         &mut self.daemon
     }
 
-    /// Stops it. Its data stays.
+    /// Stops the server with SIGTERM, and kills it after 1 s. Its data stays.
     pub fn stop(&mut self) {
         self.daemon.stop(STOP);
         self.remove_sockets();
@@ -139,10 +139,10 @@ fn launch(dir: &Path, ports: &Ports, secret_key: &str, log: &Path) -> Result<Dae
         .args(ports.flags())
         .args(["-s3.port.iceberg=0", "-s3.port.lance=0"])
         .arg("-master.telemetry=false")
-        // A single server need not wait for votes, and its stored peers name a port of an earlier run.
+        // A single server needs no votes, and its stored list of peers has the port of an earlier run.
         .args(["-master.electionTimeout=1s", "-master.resumeState=false"])
-        // Each bucket has volumes of its own, which take space only as they fill: many small ones, so that neither
-        // the number of buckets nor the size of the disk is a limit.
+        // Each bucket has separate volumes, which use space only as they fill. With many small volumes, neither the
+        // number of buckets nor the size of the disk is a limit.
         .args(["-volume.max=10000", "-master.volumeSizeLimitMB=1024"])
         .env("WEED_MASTER_VOLUME_GROWTH_COPY_1", "2")
         .arg("-volume.preStopSeconds=0");
@@ -151,7 +151,7 @@ fn launch(dir: &Path, ports: &Ports, secret_key: &str, log: &Path) -> Result<Dae
     Ok(daemon)
 }
 
-/// All ports of the server. Its defaults are well-known ports, and those plus 10,000.
+/// All ports of the server. The defaults are well-known ports, and these plus 10,000.
 #[derive(Debug)]
 struct Ports {
     s3: u16,
@@ -197,7 +197,7 @@ impl Ports {
             .map(|(name, port)| format!("-{name}={port}"))
     }
 
-    /// The gateway answers, and there is a volume to write to.
+    /// True when the gateway answers and the master assigns a volume for a write.
     fn can_store(&self) -> bool {
         http_get(self.s3, "/healthz").is_some_and(|(status, _)| status == 200)
             && http_get(self.master, "/dir/assign").is_some_and(|(_, body)| body.contains("\"fid\""))
@@ -210,7 +210,7 @@ fn flag(name: &str, path: &Path) -> std::ffi::OsString {
     flag
 }
 
-/// One identity that may do everything, in a file that only its owner may read.
+/// Writes one identity with all permissions to a file that only its owner may read.
 fn write_identity(config: &Path, secret_key: &str) -> io::Result<()> {
     let text = json!({"identities": [{
         "name": "vidp",

@@ -22,20 +22,21 @@ pub struct Shared {
 static SHARED: OnceLock<Shared> = OnceLock::new();
 const PREFIX: &str = "vidp-engines-";
 
-/// Engines for this test binary: started at the first call, on free ports in a temporary folder; stopped, and the
-/// folder removed, when the process ends. The first call takes about 4 s.
+/// The engines of this test binary, started at the first call on free ports in a temporary folder.
+///
+/// The first call takes about 4 s. At the end of the process the engines are stopped and the folder is removed.
 ///
 /// # Panics
 ///
-/// When an engine cannot be started, with the reason: no test can run without it.
+/// When an engine cannot be started; the message has the reason. No test can run without the engines.
 pub fn shared() -> &'static Shared {
     SHARED.get_or_init(|| {
         sweep();
         let dir = env::temp_dir().join(format!("{PREFIX}{}", process::id()));
-        // A killed run may have had the same process id: its streams and databases must not be found here.
+        // A killed run may have had the same process id; its streams and databases would disturb this one.
         let _ = fs::remove_dir_all(&dir);
         let started = start(dir).unwrap_or_else(|error| panic!("{error}"));
-        // SAFETY: the handler has the signature that atexit wants, and does not unwind.
+        // SAFETY: the handler has the signature that atexit requires, and does not unwind.
         unsafe { libc::atexit(clean_up) };
         started
     })
@@ -62,7 +63,7 @@ extern "C" fn clean_up() {
     let Some(shared) = SHARED.get() else { return };
     for pid in [shared.nats.pid(), shared.mongo.pid(), shared.s3.pid()] {
         let pid = pid as libc::pid_t;
-        // SAFETY: no memory is involved; these children are not reaped before, so the ids are still theirs.
+        // SAFETY: no memory is involved; these children are not reaped before, so no other process has their ids.
         unsafe {
             libc::kill(pid, libc::SIGKILL);
             libc::waitpid(pid, std::ptr::null_mut(), 0);
@@ -83,7 +84,7 @@ fn sweep() {
         if let Some(pid) = pid.and_then(|pid| pid.parse::<u32>().ok())
             && !Path::new(&format!("/proc/{pid}")).exists()
         {
-            // It may be another user's.
+            // The removal fails when the folder belongs to another user.
             let _ = fs::remove_dir_all(entry.path());
         }
     }

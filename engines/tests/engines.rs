@@ -1,4 +1,4 @@
-//! The real engines start, retain their data over a kill, and leave nothing behind.
+//! The real engines start, retain their data after a kill, and leave no processes or files behind.
 
 use std::{
     path::Path,
@@ -22,13 +22,13 @@ fn nats_restarts_on_its_port() -> Result<(), StartError> {
     Ok(())
 }
 
-/// Under load mongod listens for a while before it has loaded its stored configuration.
+/// Under load, mongod listens for a while before it has loaded its stored configuration.
 #[test]
 fn mongo_follows_its_data_to_other_ports_on_a_busy_machine() -> Result<(), StartError> {
     let dir = tempfile::tempdir().unwrap();
     let _load = [Busy::start(), Busy::start()];
     let mut ports = Vec::new();
-    // The first start makes the data; half of the others find it after a crash.
+    // The first start creates the data; half of the later starts find it after a crash.
     for run in 0..=3 {
         let mut mongo = Mongo::start(dir.path(), 0)?;
         assert!(!ports.contains(&mongo.port()));
@@ -43,7 +43,7 @@ fn mongo_follows_its_data_to_other_ports_on_a_busy_machine() -> Result<(), Start
     Ok(())
 }
 
-/// A thread that takes all the CPU time that it gets, until it is dropped.
+/// A thread that uses all CPU time it gets, until it is dropped.
 struct Busy(Arc<AtomicBool>);
 
 impl Busy {
@@ -80,7 +80,7 @@ fn s3_restarts_on_the_same_and_on_other_ports() -> Result<(), StartError> {
 #[test]
 fn a_taken_port_is_an_error_with_the_reason() {
     let dir = tempfile::tempdir().unwrap();
-    // Another server of the same kind would answer as the new one should.
+    // Without the check, another server of the same kind would answer in place of the new one.
     let other = Nats::start(&dir.path().join("other"), 0).unwrap();
     let error = Nats::start(&dir.path().join("nats"), other.port()).unwrap_err();
     assert!(error.to_string().contains("address already in use"), "{error}");

@@ -1,8 +1,8 @@
-//! The engines that one test binary shares.
+//! The engines that the tests of one binary share.
 
 #[test]
 fn is_started_once_and_outlives_the_thread_that_asked() {
-    // Left behind by a killed run that had the same process id.
+    // A file that a killed run with the same process id left behind.
     let left = std::env::temp_dir().join(format!("vidp-engines-{}/nats/left", std::process::id()));
     std::fs::create_dir_all(&left).unwrap();
     let pid = |_| {

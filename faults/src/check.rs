@@ -1,4 +1,4 @@
-//! What must hold once the faults are over, looked at from outside: HTTP, the bucket, the record, the broker.
+//! Checks the invariants after a fault from outside: through HTTP, the bucket, the record and the broker.
 
 use crate::{
     load::{Accepted, Load, Rig},
@@ -19,38 +19,38 @@ use vidp_contract::{hex, keys};
 pub struct Findings {
     /// Uploads that got a 202.
     pub accepted: usize,
-    /// Jobs that succeeded, as they had to.
+    /// Jobs that succeeded, as expected.
     pub succeeded: usize,
-    /// Jobs that failed with the code they had to.
+    /// Jobs that failed with the expected code.
     pub failed: usize,
     /// Accepted jobs that did not end within the bound.
     pub lost: Vec<String>,
-    /// Every other violation, in words.
+    /// Descriptions of all other violations.
     pub wrong: Vec<String>,
-    /// Jobs of which some stage was begun more than once.
+    /// Jobs with a stage that was started more than once.
     pub repeated: usize,
-    /// Upper bounds of the time that tasks had no worker after an attempt had died; sorted.
+    /// Upper bounds of the time without a worker after an attempt died, sorted; one for each takeover.
     pub takeovers: Vec<Duration>,
     /// Total time of failed attempts, and of all attempts.
     pub work: (Duration, Duration),
-    /// Requests without an answer, whose outcome is unknown.
+    /// Requests without an answer; their outcome is unknown.
     pub unanswered: u32,
-    /// From the end of the fault until a job that was submitted then had succeeded.
+    /// Time from the end of the fault until a job submitted at that moment has ended.
     pub recovery: Duration,
 }
 
 impl Findings {
-    /// Nothing lost, nothing wrong.
+    /// True when no job is lost and no invariant is violated.
     pub fn passed(&self) -> bool {
         self.lost.is_empty() && self.wrong.is_empty()
     }
 }
 
-/// Waits until every accepted job has ended and the queues are empty; then looks at everything.
+/// Waits until every accepted job has ended, at most `limit`; then checks each job and that the queue is empty.
 pub async fn check(rig: &Rig, load: &Load, limit: Duration) -> Result<Findings> {
     let started = Instant::now();
-    while load.open(rig) > 0 && started.elapsed() < limit {
-        rig.stack.revive()?;
+    while load.open_jobs(rig) > 0 && started.elapsed() < limit {
+        rig.stack.restart_crashed()?;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let accepted = load.accepted();
@@ -70,7 +70,7 @@ pub async fn check(rig: &Rig, load: &Load, limit: Duration) -> Result<Findings> 
         let Some(history) = jobs.get(&job.id) else {
             continue;
         };
-        findings.repeated += usize::from(history.attempts() > 1);
+        findings.repeated += usize::from(history.max_attempt() > 1);
         findings.takeovers.extend(history.takeovers());
         let (lost, all) = history.work();
         findings.work = (findings.work.0 + lost, findings.work.1 + all);
@@ -86,7 +86,7 @@ pub async fn check(rig: &Rig, load: &Load, limit: Duration) -> Result<Findings> 
     if hung > 0 {
         findings.wrong.push(format!("{hung} uploads hung"));
     }
-    if let Err(error) = empty(rig).await {
+    if let Err(error) = wait_until_empty(rig).await {
         findings.wrong.push(format!("{error:#}"));
     }
     Ok(findings)
@@ -98,14 +98,14 @@ enum Verdict {
     Failed,
 }
 
-/// One job: its end, its verdict, its bytes.
+/// Checks one job: that it ended, with the expected verdict and with complete outputs.
 async fn verdict(rig: &Rig, accepted: &Accepted) -> Result<Verdict> {
     let (sample, stack) = (&rig.samples[accepted.sample], &rig.stack);
     let url = format!("{}/api/v1/jobs/{}", stack.url, accepted.id);
     let answer = stack.http.get(&url).send().await?;
     ensure!(
         answer.status() == 200,
-        "{}: the record has lost it",
+        "{}: the API does not return the job",
         answer.status()
     );
     let job: Value = answer.json().await?;
@@ -113,7 +113,7 @@ async fn verdict(rig: &Rig, accepted: &Accepted) -> Result<Verdict> {
     let status = text(&job["status"]);
     if ["uploading", "queued", "running"].contains(&status.as_str()) {
         return Ok(Verdict::Lost(format!(
-            "{} is {status} still: {}",
+            "{} is still {status}: {}",
             sample.name, job["stages"]
         )));
     }
@@ -125,7 +125,7 @@ async fn verdict(rig: &Rig, accepted: &Accepted) -> Result<Verdict> {
     let as_expected = stages.iter().zip(&found).all(|(a, b)| a.1 == b.1);
     ensure!(
         status == *expected && as_expected,
-        "{} must be {expected} with {stages:?}, is {status} with {found:?}",
+        "{} must be {expected} with {stages:?}, but is {status} with {found:?}",
         sample.name
     );
     let id: Uuid = accepted.id.parse()?;
@@ -133,11 +133,14 @@ async fn verdict(rig: &Rig, accepted: &Accepted) -> Result<Verdict> {
         .store
         .read(&keys::source(id))
         .await?
-        .context("the source is gone")?;
-    ensure!(source == sample.bytes, "the source is not what was uploaded");
+        .context("the source is missing in the bucket")?;
+    ensure!(
+        source == sample.bytes,
+        "the source in the bucket differs from the uploaded file"
+    );
     let states = job["stages"].as_object().context("stages")?.values();
     for output in states.flat_map(|stage| stage["outputs"].as_array().into_iter().flatten()) {
-        output_is_whole(rig, output, sample.seconds).await?;
+        check_output(rig, output, sample.seconds).await?;
     }
     Ok(match status.as_str() {
         "succeeded" => Verdict::Succeeded,
@@ -145,18 +148,22 @@ async fn verdict(rig: &Rig, accepted: &Accepted) -> Result<Verdict> {
     })
 }
 
-async fn output_is_whole(rig: &Rig, output: &Value, seconds: f64) -> Result<()> {
+/// Checks the bytes of one output: SHA-256, complete picture, duration within 0.5 s of the source's `seconds`.
+async fn check_output(rig: &Rig, output: &Value, seconds: f64) -> Result<()> {
     let (name, stack) = (output["name"].as_str().unwrap_or_default(), &rig.stack);
     let url = format!("{}{}", stack.url, output["url"].as_str().unwrap_or_default());
     let answer = stack.http.get(url).send().await?;
     ensure!(answer.status() == 200, "{name}: {}", answer.status());
     let bytes = answer.bytes().await?;
     let hash = hex(&Sha256::digest(&bytes));
-    ensure!(output["sha256"] == hash.as_str(), "{name} is not what was listed");
+    ensure!(
+        output["sha256"] == hash.as_str(),
+        "{name} does not have the listed SHA-256"
+    );
     let is_picture = |bytes: &[u8]| bytes.starts_with(&[0xff, 0xd8]) && bytes.ends_with(&[0xff, 0xd9]);
     ensure!(
         !name.ends_with(".jpg") || is_picture(&bytes),
-        "{name} is no whole picture"
+        "{name} is not a complete picture"
     );
     if name.ends_with(".mp4") && seconds > 0.0 {
         let file = tempfile::Builder::new().suffix(".mp4").tempfile_in(&stack.dir)?;
@@ -164,36 +171,36 @@ async fn output_is_whole(rig: &Rig, output: &Value, seconds: f64) -> Result<()> 
         let found = media::duration(file.path())?;
         ensure!(
             (found - seconds).abs() < 0.5,
-            "{name} lasts {found} s of {seconds} s"
+            "{name} lasts {found} s instead of {seconds} s"
         );
     }
     Ok(())
 }
 
-/// Waits until the stream has no task: waiting, running or stranded.
-async fn empty(rig: &Rig) -> Result<()> {
+/// Waits until the task stream has no waiting, running or stranded task; fails after 20 s.
+async fn wait_until_empty(rig: &Rig) -> Result<()> {
     let started = Instant::now();
     loop {
-        let figures = rig.stack.queue.metrics().await?;
-        let waiting: u64 = figures.depth.values().sum();
-        if waiting == 0 && figures.stranded() == 0 {
+        let metrics = rig.stack.queue.metrics().await?;
+        let waiting: u64 = metrics.depth.values().sum();
+        if waiting == 0 && metrics.stranded() == 0 {
             return Ok(());
         }
         ensure!(
             started.elapsed() < Duration::from_secs(20),
-            "{waiting} tasks are in the queue, {} stranded",
-            figures.stranded()
+            "{waiting} tasks are still in the queue, and {} are stranded",
+            metrics.stranded()
         );
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
-/// Uploads a file and waits until it has succeeded: the time that the system takes to recover.
-pub async fn recovery(rig: &Rig, load: &Load, limit: Duration) -> Result<Duration> {
+/// Uploads a file and waits until its job has ended. Returns the time that the system took to recover.
+pub async fn measure_recovery(rig: &Rig, load: &Load, limit: Duration) -> Result<Duration> {
     let started = Instant::now();
     let mut canary = None;
     while started.elapsed() < limit {
-        rig.stack.revive()?;
+        rig.stack.restart_crashed()?;
         match &canary {
             None => canary = load.upload(rig, 0).await,
             Some(id) => {
@@ -204,33 +211,34 @@ pub async fn recovery(rig: &Rig, load: &Load, limit: Duration) -> Result<Duratio
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    anyhow::bail!("no job succeeded within {} s of the fault's end", limit.as_secs())
+    anyhow::bail!("no job ended within {} s of the fault's end", limit.as_secs())
 }
 
-/// After the sweeper: objects of losing attempts and of failed uploads, open uploads, temporary files and
-/// orphans. The whole bucket is checked, also objects without a 202.
+/// Lists garbage: objects of losing attempts and of failed uploads, open uploads, temporary files and orphan processes.
+///
+/// It scans the complete bucket, including objects of uploads that were not answered with 202.
 pub async fn garbage(rig: &Rig) -> Result<Vec<String>> {
     let (stack, mut found) = (&rig.stack, Vec::new());
     let [uploads, outputs] = ["uploads/", "outputs/"];
     let objects = [stack.store.list(uploads).await?, stack.store.list(outputs).await?].concat();
-    let mut unneeded = Vec::new();
+    let mut suspects = Vec::new();
     {
         let jobs = rig.watch.jobs();
         for key in objects {
             let history = key.split('/').nth(1).and_then(|id| jobs.get(id));
-            if let Some(why) = history.map_or(Some("no job"), |history| history.unneeded(&key)) {
-                unneeded.push((key, why));
+            if let Some(why) = history.map_or(Some("no job"), |history| history.garbage_reason(&key)) {
+                suspects.push((key, why));
             }
         }
     }
-    for (key, why) in unneeded {
+    for (key, why) in suspects {
         if !is_committed(rig, &key).await? {
             found.push(format!("{key} of {why}"));
         }
     }
     for prefix in [uploads, outputs] {
         for (key, _) in stack.store.open_multiparts(prefix).await? {
-            found.push(format!("{key}: an upload is open still"));
+            found.push(format!("{key}: a multipart upload is still open"));
         }
     }
     for folder in std::fs::read_dir(stack.dir.join("scratch"))
@@ -239,14 +247,18 @@ pub async fn garbage(rig: &Rig) -> Result<Vec<String>> {
         .flatten()
     {
         for file in std::fs::read_dir(folder.path()).into_iter().flatten().flatten() {
-            found.push(format!("{} is left", file.path().display()));
+            found.push(format!(
+                "{} is a temporary file without a task",
+                file.path().display()
+            ));
         }
     }
     Ok([found, orphans(stack.dir.to_string_lossy().as_ref())].concat())
 }
 
-/// A worker that did not hear of the cancellation in time has committed it: it is listed nowhere, and kept, because a retry of
-/// the stage takes it, until the job's own time is over.
+/// True when the manifest of the object's stage lists it. A committed object is retained until the job expires.
+///
+/// The job does not list it when the worker received a cancellation too late; a retry of the stage uses it.
 async fn is_committed(rig: &Rig, key: &str) -> Result<bool> {
     let Some((prefix, _)) = key
         .rsplit_once('/')
@@ -262,7 +274,7 @@ async fn is_committed(rig: &Rig, key: &str) -> Result<bool> {
     Ok(manifest.is_some_and(|text| String::from_utf8_lossy(&text).contains(key)))
 }
 
-/// Media programs that work on our files while no job runs.
+/// ffmpeg processes that work on files of the harness while no job runs.
 fn orphans(dir: &str) -> Vec<String> {
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let commands = processes.filter_map(|entry| std::fs::read_to_string(entry.path().join("cmdline")).ok());
@@ -271,6 +283,6 @@ fn orphans(dir: &str) -> Vec<String> {
         .filter(|command| {
             command.contains(dir) && (command.starts_with("ffmpeg") || command.contains("/ffmpeg"))
         })
-        .map(|command| format!("an orphan runs: {command}"))
+        .map(|command| format!("an orphan process runs: {command}"))
         .collect()
 }

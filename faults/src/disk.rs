@@ -1,5 +1,6 @@
-//! Small disks of their own for the broker, the bucket and the scratch folders: ext4 in an image on a loop device, so
-//! that they can be full, and be copied as a power cut leaves them. Needs root.
+//! Separate small file systems for the broker, the bucket and the scratch folders: ext4 images on loop devices.
+//!
+//! A fault can fill them, or copy one in the state that a power cut leaves. They need root.
 
 use anyhow::{Context, Result, bail, ensure};
 use std::{
@@ -10,17 +11,17 @@ use std::{
     process::Command,
 };
 
-/// Gives this process private mounts, which end with it.
+/// Gives this process private mounts, which the kernel removes when it ends.
 ///
 /// Call it while the process has one thread: later threads and children share the mounts.
 ///
 /// # Errors
 /// The process lacks the rights: it needs root.
 pub fn private_mounts() -> Result<()> {
-    // SAFETY: plain system calls on this process alone.
+    // SAFETY: a system call without pointers, which affects only this process.
     let done = unsafe { libc::unshare(libc::CLONE_NEWNS) };
     ensure!(done == 0, "{}", std::io::Error::last_os_error());
-    // Else what is mounted here would show in the parent's tree.
+    // Otherwise these mounts would appear in the parent's namespace.
     run(Command::new("mount").args(["--make-rprivate", "/"]))
 }
 
@@ -31,11 +32,11 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// Makes one of `bytes`, in a sparse file beside `at`, and mounts it there.
-    pub fn make(at: &Path, bytes: u64) -> Result<Disk> {
+    /// Creates a file system of `bytes` in a sparse file beside `at`, and mounts it at `at`.
+    pub fn create(at: &Path, bytes: u64) -> Result<Disk> {
         let image = at.with_extension("img");
         File::create(&image)?.set_len(bytes)?;
-        // No blocks are kept back for root, who this is.
+        // `-m 0` reserves no blocks for root, which this process runs as.
         run(Command::new("mkfs.ext4").args(["-q", "-m", "0"]).arg(&image))?;
         let disk = Disk {
             image,
@@ -56,7 +57,7 @@ impl Disk {
         run(Command::new("umount").arg("--lazy").arg(&self.at))
     }
 
-    /// Takes every free byte.
+    /// Uses up all free space.
     pub fn fill(&self) -> Result<()> {
         let mut ballast = OpenOptions::new()
             .create(true)
@@ -65,19 +66,19 @@ impl Disk {
         let mut size = 64 << 20;
         while size >= 4096 {
             let end = libc::off_t::try_from(ballast.metadata()?.len())?;
-            // SAFETY: reserves blocks for a file that is open.
+            // SAFETY: the descriptor is open; the call only reserves blocks.
             match unsafe { libc::posix_fallocate(ballast.as_raw_fd(), end, size) } {
                 0 => {}
                 libc::ENOSPC => size /= 2,
                 error => bail!("{}", std::io::Error::from_raw_os_error(error)),
             }
         }
-        // What is left is less than a block of the largest file that could still grow.
+        // Less than 4096 bytes are left to reserve; small writes use up the rest.
         while ballast.write_all(&[0; 512]).is_ok() {}
         Ok(())
     }
 
-    /// There is room again.
+    /// Makes the space free again.
     pub fn free(&self) -> Result<()> {
         Ok(fs::remove_file(self.ballast())?)
     }
@@ -86,16 +87,18 @@ impl Disk {
         self.at.join("ballast")
     }
 
-    /// From now on the disk holds what a power cut at this moment leaves: what the file system has sent to the device,
-    /// and nothing that only lies in the kernel's memory. All processes that wrote to it must have ended.
+    /// Reduces the disk to the state that a power cut at this moment leaves.
+    ///
+    /// It keeps the data that the file system has sent to the device and loses the data that is only in the kernel's
+    /// memory. All processes that wrote to the disk must have ended.
     pub fn cut_power(&self) -> Result<()> {
-        let left = self.image.with_extension("cut");
+        let cut = self.image.with_extension("cut");
         run(Command::new("cp")
             .arg("--sparse=always")
-            .args([&self.image, &left]))?;
+            .args([&self.image, &cut]))?;
         self.unmount()?;
-        // The old device may write on to its file, which has no name any more.
-        fs::rename(&left, &self.image)?;
+        // The old loop device may continue to write to its file, which the rename below unlinks.
+        fs::rename(&cut, &self.image)?;
         self.mount()
     }
 }

@@ -1,11 +1,11 @@
-//! Injects every fault that is known to lose jobs into a running VidP, and checks from outside that none is lost.
+//! Fault harness: injects every known kind of fault into a running VidP, and checks from outside that no job is lost.
 //!
-//! * `stack`, `process`, `proxy`: the system as processes of this machine, with a proxy on every wire.
-//! * `disk`, `memory`: small disks and little memory, where the rights are there.
-//! * `media`, `load`: clients that upload files whose verdict is known.
-//! * `faults`: what is done to it.
-//! * `watch`, `check`: what must hold afterwards.
-//! * `run`: one fault after the other, or all mixed.
+//! * `stack`, `process`, `proxy`: VidP and its engines as processes of this machine, with a proxy on every connection.
+//! * `disk`, `memory`: small file systems and memory limits, which need root.
+//! * `media`, `load`: clients that upload files with a known verdict.
+//! * `faults`: the kinds of fault.
+//! * `watch`, `check`: the history of each job, and the invariants after a fault.
+//! * `run`: runs one fault after the other, or mixes them under one load.
 
 pub mod check;
 pub mod disk;

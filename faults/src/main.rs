@@ -1,4 +1,4 @@
-//! `make faults`: injects every fault that is known to lose jobs into a running VidP.
+//! The program of `make faults` and `make soak`: injects every known kind of fault into a running VidP.
 
 use anyhow::Result;
 use clap::Parser;
@@ -8,25 +8,25 @@ use vidp_faults::{
     run::{Plan, matrix, soak, versions},
 };
 
-/// Injects faults into the whole system on this machine, and checks that no job is lost.
+/// Start VidP on this machine, inject faults, and check that no job is lost
 #[derive(Parser)]
 struct Cli {
-    /// Seed of the random choices; the same seed repeats a run
+    /// Seed of the random choices; the same seed makes the same choices
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Seconds that each fault lasts
+    /// Duration of each fault in seconds
     #[arg(long, default_value_t = 30)]
     seconds: u64,
-    /// Minutes of random faults under one load, in place of one fault after the other
+    /// Minutes of random faults under one load, instead of one fault after the other
     #[arg(long)]
     soak: Option<u64>,
     /// Maximum uploads per second; unlimited by default
     #[arg(long)]
     rate: Option<f64>,
-    /// Run only this fault; may be repeated
+    /// Name of a fault to run instead of all; may be repeated
     #[arg(long)]
     only: Vec<String>,
-    /// Folder for the system's data and logs; a temporary one by default
+    /// Folder for the system's data and logs; by default a temporary one, which is kept after a failure
     #[arg(long)]
     dir: Option<PathBuf>,
     /// List the faults and exit
@@ -42,7 +42,7 @@ fn main() -> Result<()> {
         }
         return Ok(());
     }
-    // Before the runtime has threads.
+    // The call needs a process with one thread, so it precedes the runtime.
     let mounts = disk::private_mounts();
     let temporary = tempfile::tempdir()?;
     let dir = cli.dir.unwrap_or_else(|| temporary.path().to_owned());
@@ -62,7 +62,7 @@ fn main() -> Result<()> {
         }
     });
     if done.is_err() {
-        // The logs are what is needed now.
+        // The logs show the reason of the failure.
         let _ = temporary.keep();
     }
     done

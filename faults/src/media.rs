@@ -1,4 +1,4 @@
-//! The files that are uploaded, each with the verdict that it must get.
+//! The files to upload, each with its expected verdict.
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
@@ -6,24 +6,26 @@ use std::{path::Path, process::Command};
 
 /// A file with its job options and its expected verdict.
 pub struct Sample {
-    /// For reports.
+    /// Name for reports.
     pub name: &'static str,
-    /// The file.
+    /// The bytes of the file.
     pub bytes: Vec<u8>,
-    /// Seconds that it lasts, for those that have renditions.
+    /// Duration in seconds, for files with renditions; otherwise 0.
     pub seconds: f64,
-    /// How often it comes, against the others.
+    /// Relative frequency among all samples.
     pub weight: u32,
     /// The job's options.
     pub options: Value,
-    /// The job's status, and each stage's status with its code.
+    /// The expected status of the job, and the expected code of each stage (empty for a success).
     pub verdict: (&'static str, Vec<(&'static str, &'static str)>),
 }
 
-/// The file that takes much memory to decode.
+/// Name of the sample that needs much memory to decode.
 pub const LARGE: &str = "large";
 
-/// Makes them with ffmpeg. They are small, so that thousands of jobs pass; the speech is that of the project's samples.
+/// Makes the samples with ffmpeg. The speech is from the project's samples.
+///
+/// The files are small, so that thousands of jobs can run.
 pub fn make(folder: &Path) -> Result<Vec<Sample>> {
     std::fs::create_dir_all(folder)?;
     let voice = Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples/speech/en.ogg");
@@ -36,9 +38,9 @@ pub fn make(folder: &Path) -> Result<Vec<Sample>> {
         &format!("-t 5 -i {voice} {tiny} -c:a aac -b:a 48k -map 1:v -map 0:a"),
     )?;
     let sound = file("sound.m4a", &format!("-t 3 -i {voice} -c:a aac -b:a 48k"))?;
-    // Long enough that a part of it is lost when it is cut in the middle.
+    // Long enough that a cut in the middle removes frames.
     let longer = "-f lavfi -i testsrc2=s=256x144:r=10:d=20 -c:v libx264 -preset ultrafast -pix_fmt yuv420p";
-    // Few bytes, many pixels: its frames take more memory than all the others' files.
+    // Few bytes, many pixels: its frames need more memory than those of any other sample.
     let large = file(
         "large.mp4",
         "-f lavfi -i color=s=8000x4300:r=1:d=4 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 1",
@@ -106,7 +108,7 @@ pub fn make(folder: &Path) -> Result<Vec<Sample>> {
             scale.clone(),
             ("failed", vec![("scale", "no_video_stream")]),
         ),
-        // Comes only where memory is short.
+        // Weight 0: only the fault `memory` uploads it.
         sample(
             LARGE,
             large,
@@ -151,16 +153,16 @@ fn ffmpeg(folder: &Path, name: &str, args: &str) -> Result<Vec<u8>> {
     Ok(std::fs::read(path)?)
 }
 
-/// The place of the one with this name.
+/// The index of the sample with this name.
 ///
 /// # Panics
-/// When there is none.
-pub fn place(samples: &[Sample], name: &str) -> usize {
+/// When no sample has the name.
+pub fn index_of(samples: &[Sample], name: &str) -> usize {
     let found = samples.iter().position(|sample| sample.name == name);
-    found.unwrap_or_else(|| panic!("there is no sample {name}"))
+    found.unwrap_or_else(|| panic!("no sample is named {name}"))
 }
 
-/// The place of one of them, by their weights.
+/// The index of a random sample, chosen by weight.
 pub fn pick(samples: &[Sample], random: &mut fastrand::Rng) -> usize {
     let all: u32 = samples.iter().map(|sample| sample.weight).sum();
     let mut left = random.u32(0..all);
@@ -173,7 +175,7 @@ pub fn pick(samples: &[Sample], random: &mut fastrand::Rng) -> usize {
     unreachable!("the weights add up")
 }
 
-/// Seconds that a file lasts, as ffprobe has it.
+/// Duration of a file in seconds, from ffprobe.
 pub fn duration(path: &Path) -> Result<f64> {
     let done = Command::new("ffprobe")
         .args([

@@ -1,5 +1,6 @@
-//! A limit on the memory of some processes together, beyond which the kernel kills one of them: a control group, as a
-//! pod has one. Needs root.
+//! A memory limit for a set of processes: a control group, like that of a pod. Needs root.
+//!
+//! The kernel kills a process of the group when the group exceeds its limit.
 
 use anyhow::{Context, Result};
 use std::{
@@ -7,15 +8,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A control group of version 1 or 2, whichever the kernel has; removed when it is dropped.
-pub struct Memory {
+/// A control group of the version that the kernel has (1 or 2); removed when it is dropped.
+pub struct MemoryLimit {
     folder: PathBuf,
     parent: PathBuf,
 }
 
-impl Memory {
-    /// Makes a group limited to `bytes`, without swap.
-    pub fn limit(name: &str, bytes: u64) -> Result<Memory> {
+impl MemoryLimit {
+    /// Creates a group limited to `bytes` of memory, without swap.
+    pub fn new(name: &str, bytes: u64) -> Result<MemoryLimit> {
         let root = Path::new("/sys/fs/cgroup");
         let unified = root.join("cgroup.controllers").exists();
         let parent = if unified {
@@ -25,11 +26,11 @@ impl Memory {
         };
         let folder = parent.join(format!("vidp-{}-{name}", std::process::id()));
         fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
-        let group = Memory { folder, parent };
+        let group = MemoryLimit { folder, parent };
         let limit = bytes.to_string();
         if unified {
             group.write("memory.max", &limit)?;
-            // Not there when the kernel has no swap.
+            // The file does not exist when the kernel has no swap.
             let _ = group.write("memory.swap.max", "0");
         } else {
             group.write("memory.limit_in_bytes", &limit)?;
@@ -38,12 +39,12 @@ impl Memory {
         Ok(group)
     }
 
-    /// Takes a process in, and the children that it will have.
-    pub fn take(&self, pid: u32) -> Result<()> {
+    /// Moves a process into the group; its future children belong to the group too.
+    pub fn add(&self, pid: u32) -> Result<()> {
         self.write("cgroup.procs", &pid.to_string())
     }
 
-    /// How many processes the kernel has killed in it.
+    /// Number of processes of the group that the kernel has killed.
     pub fn kills(&self) -> u64 {
         ["memory.events", "memory.oom_control"]
             .iter()
@@ -55,13 +56,13 @@ impl Memory {
 
     fn write(&self, file: &str, text: &str) -> Result<()> {
         let path = self.folder.join(file);
-        fs::write(&path, text).with_context(|| format!("{} into {}", text, path.display()))
+        fs::write(&path, text).with_context(|| format!("cannot write {text} to {}", path.display()))
     }
 }
 
-impl Drop for Memory {
+impl Drop for MemoryLimit {
     fn drop(&mut self) {
-        // A group that has processes cannot be removed.
+        // The kernel does not remove a group that has processes.
         let inside = fs::read_to_string(self.folder.join("cgroup.procs")).unwrap_or_default();
         for pid in inside.lines() {
             let _ = fs::write(self.parent.join("cgroup.procs"), pid);

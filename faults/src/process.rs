@@ -1,4 +1,4 @@
-//! One of VidP's services, started, hurt and started again.
+//! The process of one of VidP's services, which faults signal, stop and restart.
 
 use anyhow::{Context, Result};
 use std::{
@@ -12,7 +12,7 @@ use vidp_engines::Daemon;
 
 /// A service's process.
 pub struct Process {
-    /// For reports, for example `scale-1`.
+    /// Name for reports, for example `scale-1`.
     pub name: String,
     program: PathBuf,
     log: PathBuf,
@@ -22,13 +22,13 @@ pub struct Process {
 
 struct State {
     daemon: Option<Daemon>,
-    /// The process should run: when it ends by itself it is started again, as Kubernetes does.
+    /// The process should run: after an unexpected end it is started again, as Kubernetes does.
     wanted: bool,
     crashes: u32,
 }
 
 impl Process {
-    /// Starts it.
+    /// Creates the process and starts it.
     pub fn start(
         name: &str,
         program: &str,
@@ -40,7 +40,9 @@ impl Process {
         Ok(process)
     }
 
-    /// `program`, which lies beside this one, with nothing of our own environment but PATH and these; not started yet.
+    /// Prepares `program`, found beside this executable, without starting it.
+    ///
+    /// Its environment consists of this process's PATH and `environment`.
     pub fn new(
         name: &str,
         program: &str,
@@ -49,7 +51,7 @@ impl Process {
     ) -> Result<Process> {
         Ok(Process {
             name: name.to_owned(),
-            program: beside(program)?,
+            program: program_path(program)?,
             log: logs.join(format!("{name}.log")),
             environment,
             state: Mutex::new(State {
@@ -60,7 +62,9 @@ impl Process {
         })
     }
 
-    /// Starts it again, with more settings for this time, such as the step of `vidp_common::crash` to die at.
+    /// Starts the process, and kills a running one first.
+    ///
+    /// `more` are settings for this run only, such as the step of `vidp_common::crash` at which it crashes.
     pub fn launch(&self, more: &[(&str, &str)]) -> Result<()> {
         let mut command = Command::new(&self.program);
         command
@@ -78,8 +82,8 @@ impl Process {
         Ok(())
     }
 
-    /// Starts it again if it has ended by itself; true when it had.
-    pub fn revive(&self) -> Result<bool> {
+    /// Starts the process again if it ended unexpectedly. Returns true when it did.
+    pub fn restart_crashed(&self) -> Result<bool> {
         let ended = {
             let mut state = self.state();
             let ended = state.wanted
@@ -99,7 +103,7 @@ impl Process {
     /// Waits until the service reports that it is ready.
     pub async fn until_ready(&self, limit: Duration) -> Result<()> {
         let bind = self.environment.iter().find(|(name, _)| name == "VIDP_BIND");
-        let address = bind.context("it has an address")?.1.parse()?;
+        let address = bind.context("the process has no VIDP_BIND")?.1.parse()?;
         let ready = async {
             while service::healthcheck(address, true).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -110,24 +114,26 @@ impl Process {
             .with_context(|| format!("{} was not ready within {} s", self.name, limit.as_secs()))
     }
 
-    /// How often it ended by itself.
+    /// Number of unexpected ends.
     pub fn crashes(&self) -> u32 {
         self.state().crashes
     }
 
-    /// The process id, while it runs.
+    /// The process id; `None` when it is stopped.
     pub fn pid(&self) -> Option<u32> {
         self.state().daemon.as_ref().map(Daemon::pid)
     }
 
-    /// SIGKILL, SIGSTOP, SIGCONT …
+    /// Sends a signal such as SIGKILL, SIGSTOP or SIGCONT.
     pub fn signal(&self, signal: i32) {
         if let Some(pid) = self.pid() {
-            send(pid, signal);
+            send_signal(pid, signal);
         }
     }
 
-    /// SIGTERM, and its exit status; it stays down until it is launched.
+    /// Sends SIGTERM, then SIGKILL after `grace`, and returns the exit status.
+    ///
+    /// The process stays stopped until [`Process::launch`].
     pub fn stop(&self, grace: Duration) -> Option<ExitStatus> {
         let daemon = {
             let mut state = self.state();
@@ -142,19 +148,24 @@ impl Process {
     }
 }
 
-/// Sends a signal to a process that we started.
-pub fn send(pid: u32, signal: i32) {
-    // SAFETY: a plain system call.
+/// Sends a signal to a process that the harness started.
+pub fn send_signal(pid: u32, signal: i32) {
+    // SAFETY: a system call without pointers.
     unsafe { libc::kill(pid.cast_signed(), signal) };
 }
 
-/// The programs are built into one folder; tests run one below it.
-fn beside(program: &str) -> Result<PathBuf> {
+/// The path of a program of the workspace. All are built into one folder; tests run in a folder below it.
+fn program_path(program: &str) -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     own.ancestors()
         .skip(1)
         .take(2)
         .map(|folder| folder.join(program))
         .find(|path| path.is_file())
-        .with_context(|| format!("{program} is not beside {}: build the workspace", own.display()))
+        .with_context(|| {
+            format!(
+                "{program} was not found beside {}: build the workspace",
+                own.display()
+            )
+        })
 }

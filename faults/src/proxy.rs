@@ -1,4 +1,4 @@
-//! A TCP proxy whose wire can be cut, and the ways in which it is.
+//! A TCP proxy that disturbs the connections through it.
 
 use std::{
     net::SocketAddr,
@@ -15,50 +15,52 @@ use tokio::{
     sync::watch,
 };
 
-/// What the wire does to connections, those that are open and new ones.
+/// The behaviour of a proxy towards open and new connections.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Wire {
-    /// Everything passes.
+    /// All bytes pass.
     Open,
-    /// No listener, as when the machine is gone; open connections are reset.
+    /// There is no listener, as on a stopped machine; open connections are reset.
     Refused,
     /// Each connection is accepted and reset.
     Reset,
-    /// Connections stay open and nothing passes: a black hole.
+    /// Connections stay open, and no byte passes.
     Silent,
-    /// Bytes per second in each direction.
+    /// Bytes pass at this rate per second in each direction.
     Slow(usize),
     /// A connection is reset after this number of answer bytes.
     CutAfter(usize),
     /// Every request is answered with 503, without reaching the server.
     Unavailable,
-    /// One byte in each larger answer is another.
+    /// One byte of each larger answer is changed.
     Flipped,
-    /// The answer to the completion of a multipart upload is lost; the server has done it.
+    /// The server completes a multipart upload, but its answer is lost.
     CompletionLost,
 }
 
-/// Where a byte of an answer is flipped: behind the head.
+/// Offset of the changed byte in an answer: after the head.
 const FLIP_AT: usize = 4000;
+/// Bytes read at a time.
 const BLOCK: usize = 16 << 10;
+/// The answer of [`Wire::Unavailable`].
 const NO_SERVICE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// Listens on loopback until it is dropped.
+/// A proxy that listens on loopback until it is dropped.
 pub struct Proxy {
-    /// Where it listens.
+    /// The port on which it listens.
     pub port: u16,
     wire: watch::Sender<Wire>,
     targets: Targets,
 }
 
-/// In the order in which they are tried.
+/// The addresses to forward to, in the order in which they are tried.
 type Targets = Arc<Mutex<Vec<SocketAddr>>>;
 
 impl Proxy {
-    /// Forwards to the first of these ports of this machine with a listener.
+    /// Starts a proxy that forwards to the first of these loopback ports with a listener.
     pub async fn start(targets: &[u16]) -> Proxy {
-        // Not an ephemeral port: an outgoing connection could take it while the wire is refused.
+        // The kernel could give an ephemeral port to an outgoing connection while the wire is refused.
         let port = vidp_engines::free_port();
         let listener = listen(port).await;
         let (wire, state) = watch::channel(Wire::Open);
@@ -70,12 +72,12 @@ impl Proxy {
         Proxy { port, wire, targets }
     }
 
-    /// New connections go to the one that was last, as when a load balancer takes a server out.
-    pub fn turn(&self) {
+    /// Moves the last target to the front, so that new connections go to it. A load balancer deregisters a server like this.
+    pub fn rotate(&self) {
         lock(&self.targets).rotate_right(1);
     }
 
-    /// Changes the wire.
+    /// Changes the behaviour.
     pub fn set(&self, wire: Wire) {
         self.wire.send_replace(wire);
     }
@@ -135,8 +137,8 @@ async fn connect(client: TcpStream, targets: Targets, mut wire: watch::Receiver<
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let (set_lost, lost) = watch::channel(false);
-    let up = upwards(from_client, to_server, wire.clone(), set_lost);
-    let down = downwards(from_server, to_client, wire.clone(), lost);
+    let up = forward_requests(from_client, to_server, wire.clone(), set_lost);
+    let down = forward_answers(from_server, to_client, wire.clone(), lost);
     let cut = async {
         while !matches!(*wire.borrow_and_update(), Wire::Reset | Wire::Refused) {
             if wire.changed().await.is_err() {
@@ -146,12 +148,12 @@ async fn connect(client: TcpStream, targets: Targets, mut wire: watch::Receiver<
     };
     tokio::select! {
         () = async { tokio::join!(up, down); } => {}
-        () = cut => linger(raw),
+        () = cut => reset_on_close(raw),
     }
 }
 
-/// Requests: client to server. Sets `lost` when the answer to the last one must be lost.
-async fn upwards(
+/// Forwards bytes from the client to the server. Sets `lost` when the answer to the last request must be lost.
+async fn forward_requests(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut wire: watch::Receiver<Wire>,
@@ -159,7 +161,7 @@ async fn upwards(
 ) {
     let mut block = vec![0; BLOCK];
     while let Ok(read @ 1..) = from.read(&mut block).await {
-        let now = passable(&mut wire, read).await;
+        let now = wait_until_open(&mut wire, read).await;
         let is_completion = block.starts_with(b"POST ") && contains(&block[..read.min(2000)], b"uploadId=");
         lost.send_replace(now == Wire::CompletionLost && is_completion);
         if now == Wire::Unavailable {
@@ -171,8 +173,8 @@ async fn upwards(
     }
 }
 
-/// Answers: server to client.
-async fn downwards(
+/// Forwards bytes from the server to the client.
+async fn forward_answers(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut wire: watch::Receiver<Wire>,
@@ -189,7 +191,7 @@ async fn downwards(
                 return;
             }
         };
-        match passable(&mut wire, read).await {
+        match wait_until_open(&mut wire, read).await {
             Wire::CutAfter(limit) if passed + read > limit => {
                 let _ = to.write_all(&block[..limit.saturating_sub(passed)]).await;
                 return;
@@ -207,8 +209,8 @@ async fn downwards(
     }
 }
 
-/// Waits until bytes may pass, and says how the wire is then.
-async fn passable(wire: &mut watch::Receiver<Wire>, bytes: usize) -> Wire {
+/// Waits until `bytes` may pass, and returns the behaviour at that moment.
+async fn wait_until_open(wire: &mut watch::Receiver<Wire>, bytes: usize) -> Wire {
     loop {
         let now = *wire.borrow_and_update();
         match now {
@@ -234,18 +236,19 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
-/// Closes with a reset instead of an orderly end.
+/// Closes a connection with a reset (RST) instead of an orderly end (FIN).
 fn reset(stream: TcpStream) {
-    linger(stream.as_raw_fd());
+    reset_on_close(stream.as_raw_fd());
 }
 
-fn linger(socket: i32) {
+/// Makes the kernel send a reset when the socket is closed.
+fn reset_on_close(socket: i32) {
     let off = libc::linger {
         l_onoff: 1,
         l_linger: 0,
     };
     let size = std::mem::size_of_val(&off) as libc::socklen_t;
-    // SAFETY: `off` is a valid linger for the length of the call; a wrong descriptor is only an error.
+    // SAFETY: `off` is a valid linger for the duration of the call; a wrong descriptor only returns an error.
     unsafe {
         libc::setsockopt(
             socket,

@@ -1,11 +1,11 @@
-//! One fault after the other on one system, with a line for each.
+//! Runs faults on one system: one after the other with a report line for each, or mixed in a soak.
 
 use crate::{
     check::{self, Findings},
     faults::{self, Fault, Scene, Skipped},
     load::{Load, Rig},
     media,
-    stack::{Stack, TIDY},
+    stack::{CLEANUP_DELAY_SECONDS, Stack},
     watch::Watch,
 };
 use anyhow::{Result, bail, ensure};
@@ -17,29 +17,29 @@ use std::{
 };
 use vidp_engines::find_engine;
 
-/// The open jobs at which clients wait.
+/// Number of open jobs above which clients wait.
 const BACKLOG: usize = 12;
-/// In a soak more may wait: an outage of some seconds must not empty the queue.
+/// As [`BACKLOG`], in a soak: high enough that an outage of some seconds does not empty the queue.
 const SOAK_BACKLOG: usize = 60;
-/// A job ends within this time of the last fault, or it is lost.
-const BOUND: Duration = Duration::from_secs(90);
+/// Maximum time from the end of a fault to the end of a job; later the job counts as lost.
+const END_LIMIT: Duration = Duration::from_secs(90);
 
 /// The settings of a run.
 #[derive(Debug)]
 pub struct Plan {
-    /// Repeats a run, as far as the machine does.
+    /// Seed of the random choices. The same seed makes the same choices; their timing depends on the machine.
     pub seed: u64,
-    /// How long each fault lasts.
+    /// Duration of each fault; in a soak the duration of the run.
     pub time: Duration,
-    /// Names of faults; all when empty.
+    /// Names of the faults to run; all when empty.
     pub only: Vec<String>,
     /// Maximum uploads per second; `None` is unlimited.
     pub rate: Option<f64>,
-    /// Whether there may be disks of our own, and why not.
+    /// The result of [`crate::disk::private_mounts`]: an error is the reason why the run has no small disks.
     pub mounts: Result<()>,
 }
 
-/// Runs the plan in `dir`; an error at the end when anything was lost or wrong.
+/// Runs the plan in `dir`. Fails at the end when a job was lost or an invariant was violated.
 pub async fn matrix(plan: Plan, dir: &Path) -> Result<()> {
     let Plan {
         seed,
@@ -49,20 +49,20 @@ pub async fn matrix(plan: Plan, dir: &Path) -> Result<()> {
         mounts,
     } = plan;
     for name in &only {
-        // Nothing would be run, and nothing would fail.
+        // An unknown name would run no fault, and the run would pass.
         let is_known = faults::ALL.iter().any(|fault| fault.name == name);
-        ensure!(is_known, "there is no fault {name}; --list names them");
+        ensure!(is_known, "unknown fault {name}; --list names all faults");
     }
     let rig = rig(dir, mounts).await?;
     let chosen = |fault: &&Fault| only.is_empty() || only.iter().any(|name| name == fault.name);
     let mut bad = Vec::new();
     for fault in faults::ALL.iter().filter(chosen) {
-        let load = Arc::new(Load::at_most(rate));
-        match one(&rig, fault, &load, seed, time, BACKLOG).await {
+        let load = Arc::new(Load::with_rate(rate));
+        match run_fault(&rig, fault, &load, seed, time, BACKLOG).await {
             Ok((findings, _)) => {
-                println!("{}", line(fault.name, seed, &findings));
+                println!("{}", report_line(fault.name, seed, &findings));
                 if !findings.passed() {
-                    complain(findings.lost.iter().chain(&findings.wrong));
+                    print_problems(findings.lost.iter().chain(&findings.wrong));
                     bad.push(fault.name);
                 }
             }
@@ -73,12 +73,12 @@ pub async fn matrix(plan: Plan, dir: &Path) -> Result<()> {
             }
         }
     }
-    // The sweeper takes what losing attempts left.
-    let left = collect(&rig).await?;
+    // The sweeper deletes the objects of losing attempts.
+    let left = wait_for_cleanup(&rig).await?;
     let verdict = if left.is_empty() { "pass" } else { "FAIL" };
     println!("garbage seed={seed} left={} {verdict}", left.len());
     if !left.is_empty() {
-        complain(left.iter());
+        print_problems(left.iter());
         bad.push("garbage");
     }
     if !bad.is_empty() {
@@ -91,24 +91,24 @@ pub async fn matrix(plan: Plan, dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The fault that mixes all others, under one load that never stops; then the same questions about it.
+/// Runs the fault `mixed` under one continuous load, and checks the same invariants.
 pub async fn soak(plan: Plan, dir: &Path) -> Result<()> {
     let rig = rig(dir, plan.mounts).await?;
-    let load = Arc::new(Load::at_most(plan.rate));
-    let mixed = faults::ALL.last().expect("the last one mixes the others");
-    let (findings, count) = one(&rig, mixed, &load, plan.seed, plan.time, SOAK_BACKLOG).await?;
-    let left = collect(&rig).await?;
+    let load = Arc::new(Load::with_rate(plan.rate));
+    let mixed = faults::ALL.last().expect("the list of faults is not empty");
+    let (findings, count) = run_fault(&rig, mixed, &load, plan.seed, plan.time, SOAK_BACKLOG).await?;
+    let left = wait_for_cleanup(&rig).await?;
     println!(
         "{} faults={count} minutes={} garbage={}",
-        line("soak", plan.seed, &findings),
+        report_line("soak", plan.seed, &findings),
         plan.time.as_secs() / 60,
         left.len()
     );
-    complain(findings.lost.iter().chain(&findings.wrong).chain(&left));
+    print_problems(findings.lost.iter().chain(&findings.wrong).chain(&left));
     if !findings.passed() || !left.is_empty() {
         bail!("the soak failed; logs in {}", dir.join("logs").display());
     }
-    // The rule of three: none in n says, with 95 % confidence, less than 3 in n.
+    // The rule of three: after n trials without an event its rate is below 3/n, at 95 % confidence.
     let bound = |n: f64| n / 3.0;
     println!(
         "0 of {} jobs lost or wrong, 0 of {count} faults: less than 1 in {:.0} jobs and 1 in {:.0} faults at 95 % confidence",
@@ -119,37 +119,38 @@ pub async fn soak(plan: Plan, dir: &Path) -> Result<()> {
     Ok(())
 }
 
-fn complain<'a>(what: impl Iterator<Item = &'a String>) {
+fn print_problems<'a>(what: impl Iterator<Item = &'a String>) {
     for one in what.take(20) {
         println!("    {one}");
     }
 }
 
-/// What the sweeper has left, after it had the time.
-async fn collect(rig: &Rig) -> Result<Vec<String>> {
+/// Waits until the sweeper has deleted all garbage; returns the rest after the time limit.
+async fn wait_for_cleanup(rig: &Rig) -> Result<Vec<String>> {
     let started = Instant::now();
     loop {
         let left = check::garbage(rig).await?;
-        if left.is_empty() || started.elapsed() > Duration::from_secs(TIDY + 60) {
+        if left.is_empty() || started.elapsed() > Duration::from_secs(CLEANUP_DELAY_SECONDS + 60) {
             return Ok(left);
         }
-        rig.stack.revive()?;
+        rig.stack.restart_crashed()?;
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
-/// Runs a fault, and restarts the processes that it ends.
-async fn hurt(rig: &Rig, fault: &Fault, scene: &mut Scene<'_>) -> Result<()> {
+/// Runs a fault, and restarts processes that end unexpectedly.
+async fn inject(rig: &Rig, fault: &Fault, scene: &mut Scene<'_>) -> Result<()> {
     let run = (fault.run)(scene);
     tokio::pin!(run);
     loop {
         tokio::select! {
             done = &mut run => return done,
-            () = tokio::time::sleep(Duration::from_millis(200)) => rig.stack.revive()?,
+            () = tokio::time::sleep(Duration::from_millis(200)) => rig.stack.restart_crashed()?,
         }
     }
 }
 
+/// Makes the samples, starts the system in `dir` and follows its jobs.
 async fn rig(dir: &Path, mounts: Result<()>) -> Result<Arc<Rig>> {
     let samples = media::make(&dir.join("media"))?;
     let stack = Stack::start(dir, mounts).await?;
@@ -161,8 +162,10 @@ async fn rig(dir: &Path, mounts: Result<()>) -> Result<Arc<Rig>> {
     }))
 }
 
-/// Load, the fault, healing, and what came of it; with how many faults there were.
-async fn one(
+/// Runs one fault under load, heals the system and checks the invariants.
+///
+/// Returns the findings, and the number of faults that ran inside this one.
+async fn run_fault(
     rig: &Arc<Rig>,
     fault: &Fault,
     load: &Arc<Load>,
@@ -174,23 +177,24 @@ async fn one(
     let mut scene = Scene {
         rig,
         load,
+        kinds: faults::ALL,
         random: fastrand::Rng::with_seed(seed),
         time,
         count: 0,
     };
-    let hurt = hurt(rig, fault, &mut scene).await;
+    let injected = inject(rig, fault, &mut scene).await;
     let count = scene.count;
-    rig.stack.mend();
-    // A long queue has to be worked off first.
-    let bound = BOUND * if backlog > BACKLOG { 4 } else { 1 };
-    let recovery = check::recovery(rig, load, bound).await;
+    rig.stack.open_all_wires();
+    // The system has to process the long queue first.
+    let bound = END_LIMIT * if backlog > BACKLOG { 4 } else { 1 };
+    let recovery = check::measure_recovery(rig, load, bound).await;
     load.stop(clients).await;
     let mut findings = check::check(rig, load, bound).await?;
     match recovery {
         Ok(time) => findings.recovery = time,
         Err(error) => findings.wrong.push(format!("{error:#}")),
     }
-    match hurt {
+    match injected {
         Err(error) if error.is::<Skipped>() && findings.passed() => return Err(error),
         Err(error) => findings.wrong.push(format!("{error:#}")),
         Ok(()) => {}
@@ -198,7 +202,8 @@ async fn one(
     Ok((findings, count))
 }
 
-fn line(name: &str, seed: u64, findings: &Findings) -> String {
+/// The report line of a fault; docs/reliability.md explains the fields.
+fn report_line(name: &str, seed: u64, findings: &Findings) -> String {
     let Findings {
         accepted,
         succeeded,
@@ -228,12 +233,12 @@ fn line(name: &str, seed: u64, findings: &Findings) -> String {
     )
 }
 
-/// What takes part, and in which version.
+/// The versions of the engines, ffmpeg and the kernel.
 pub fn versions() -> Result<String> {
     let first_line = |program: &Path, argument: &str| -> Result<String> {
-        let said = Command::new(program).arg(argument).output()?.stdout;
-        let said = String::from_utf8_lossy(&said);
-        Ok(said.lines().next().unwrap_or_default().trim().to_owned())
+        let output = Command::new(program).arg(argument).output()?.stdout;
+        let text = String::from_utf8_lossy(&output);
+        Ok(text.lines().next().unwrap_or_default().trim().to_owned())
     };
     let parts = [
         ("NATS", find_engine("nats-server")?, "--version"),
@@ -242,7 +247,7 @@ pub fn versions() -> Result<String> {
         ("ffmpeg", PathBuf::from("ffmpeg"), "-version"),
         ("kernel", PathBuf::from("uname"), "-r"),
     ];
-    // Each says its number among other words.
+    // Each program prints its version among other words.
     let number = |line: String| {
         let is_number = |word: &&str| word.contains('.') && word.contains(|c: char| c.is_ascii_digit());
         line.split(' ').find(is_number).unwrap_or("?").to_owned()

@@ -1,4 +1,4 @@
-//! The whole system as processes of this machine, with a proxy on every wire between a service and an engine.
+//! The system under test as processes of this machine, with a proxy between each service and each engine.
 
 use crate::{
     disk::Disk,
@@ -22,16 +22,16 @@ use vidp_common::{
 use vidp_contract::{Lane, Stage};
 use vidp_engines::{Mongo, Nats, S3, find_model, free_port};
 
-/// Limit for a service to become ready, also on a busy machine.
-pub const READY: Duration = Duration::from_secs(60);
-/// A short lease, so that lost tasks are delivered again soon. Seconds.
-pub const ACK_WAIT: u64 = 3;
-/// Delay after a job's end until its losing attempts' objects are deleted. Seconds.
-pub const TIDY: u64 = 15;
-/// Workers stop within this time of a SIGTERM. Seconds.
-pub const DRAIN: u64 = 2;
+/// Maximum time until a service is ready, also on a busy machine.
+pub const READY_LIMIT: Duration = Duration::from_secs(60);
+/// Lease of a task in seconds; short, so that lost tasks are soon redelivered.
+pub const ACK_WAIT_SECONDS: u64 = 3;
+/// Seconds from a job's end until the sweeper deletes the objects of its losing attempts.
+pub const CLEANUP_DELAY_SECONDS: u64 = 15;
+/// Seconds that a worker may finish its tasks after SIGTERM.
+pub const DRAIN_SECONDS: u64 = 2;
 
-/// The two ends of a wire.
+/// The two ends of a connection that a proxy can disturb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Link {
     /// The API and its record.
@@ -47,7 +47,7 @@ pub enum Link {
 }
 
 impl Link {
-    /// Every one.
+    /// All links.
     pub const ALL: [Link; 5] = [
         Link::ApiMongo,
         Link::ApiNats,
@@ -57,7 +57,7 @@ impl Link {
     ];
 }
 
-/// The engines, which faults stop and start.
+/// The engines, which faults stop and restart.
 pub struct Engines {
     /// The broker.
     pub nats: Nats,
@@ -67,17 +67,17 @@ pub struct Engines {
     pub s3: S3,
 }
 
-/// The disks that can be full.
+/// The small file systems that faults fill.
 pub struct Disks {
-    /// Under the broker's store; also the one whose power is cut.
+    /// The broker's store; the power cut applies to it.
     pub broker: Disk,
-    /// Under the bucket.
+    /// The bucket.
     pub bucket: Disk,
-    /// Under all workers' temporary files.
+    /// The temporary files of all workers.
     pub scratch: Disk,
 }
 
-/// Everything that runs.
+/// The running system.
 pub struct Stack {
     engines: Mutex<Engines>,
     /// The small disks, or the reason why this process cannot have them.
@@ -85,23 +85,23 @@ pub struct Stack {
     proxies: BTreeMap<Link, Proxy>,
     /// The API.
     pub api: Process,
-    /// A second one behind the same address; it runs only in rolling restarts.
+    /// A second API behind the same address; it runs only during rolling restarts.
     pub spare: Process,
-    /// The proxy that clients connect to; it forwards to the API that listens.
+    /// The proxy that clients connect to; it forwards to an API that listens.
     pub front: Proxy,
-    /// Two of each stage that is quick to start, one of the others.
+    /// The workers: two of `scale`, and one each of `detect` and `subtitle`.
     pub workers: Vec<Process>,
-    /// The API's address.
+    /// The URL of the API, through [`Stack::front`].
     pub url: String,
     /// The object store, without a proxy.
     pub store: Store,
     /// The broker, without a proxy.
     pub queue: Queue,
-    /// MongoDB's address, without a proxy.
+    /// The URL of MongoDB, without a proxy.
     pub mongodb: String,
-    /// For requests that must not take long.
+    /// The HTTP client of all requests. A request times out after 30 s.
     pub http: Client,
-    /// Everything that it keeps.
+    /// The folder of all data and logs.
     pub dir: PathBuf,
 }
 
@@ -114,19 +114,20 @@ struct Addresses {
 }
 
 impl Disks {
-    /// Sparse: they take what is written to them.
+    /// Creates the disks as sparse files, which use only the space that is written.
     fn make(dir: &Path) -> Result<Disks> {
         Ok(Disks {
-            broker: Disk::make(&dir.join("nats"), 1 << 30)?,
-            bucket: Disk::make(&dir.join("s3"), 32 << 30)?,
-            scratch: Disk::make(&dir.join("scratch"), 4 << 30)?,
+            broker: Disk::create(&dir.join("nats"), 1 << 30)?,
+            bucket: Disk::create(&dir.join("s3"), 32 << 30)?,
+            scratch: Disk::create(&dir.join("scratch"), 4 << 30)?,
         })
     }
 }
 
 impl Stack {
-    /// Starts everything in `dir` and waits until it takes work. `mounts` says whether this process may have disks of
-    /// its own ([`crate::disk::private_mounts`]).
+    /// Starts the system in `dir` and waits until it accepts uploads.
+    ///
+    /// `mounts` is the result of [`crate::disk::private_mounts`]; with an error the system has no small disks.
     pub async fn start(dir: &Path, mounts: Result<()>) -> Result<Stack> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let logs = dir.join("logs");
@@ -154,7 +155,7 @@ impl Stack {
                 value("VIDP_S3_ENDPOINT", &format!("http://127.0.0.1:{}", port(s3))),
                 value("VIDP_S3_ACCESS_KEY", engines.s3.access_key()),
                 value("VIDP_S3_SECRET_KEY", engines.s3.secret_key()),
-                value("VIDP_ACK_WAIT_SECONDS", &ACK_WAIT.to_string()),
+                value("VIDP_ACK_WAIT_SECONDS", &ACK_WAIT_SECONDS.to_string()),
                 value("VIDP_LOG_FILTER", "info,async_nats=warn,whisper_rs=warn"),
             ]
         };
@@ -180,8 +181,8 @@ impl Stack {
                     ("VIDP_MONGODB_URL", mongo.clone()),
                     ("VIDP_SWEEP_SECONDS", "1".to_owned()),
                     ("VIDP_STALE_SECONDS", "4".to_owned()),
-                    ("VIDP_TIDY_SECONDS", TIDY.to_string()),
-                    // A client of the load gives a resumable upload up after five seconds without a step.
+                    ("VIDP_TIDY_SECONDS", CLEANUP_DELAY_SECONDS.to_string()),
+                    // Clients of the load abandon a resumable upload after 5 s without progress, so it may expire soon.
                     ("VIDP_DIRECT_UPLOAD_SECONDS", "45".to_owned()),
                 ],
             )
@@ -189,7 +190,8 @@ impl Stack {
         let spare = Process::new("api-2", "vidp-api", &logs, api(ports[1]))?;
         let api = Process::start("api", "vidp-api", &logs, api(ports[0]))?;
         let model = |name: &str| {
-            let path = find_model(name).with_context(|| format!("no model {name}: run `make models`"))?;
+            let path = find_model(name)
+                .with_context(|| format!("the model {name} was not found: run `make models`"))?;
             anyhow::Ok(path.display().to_string())
         };
         let (whisper, vad) = (model("ggml-base-q8_0.bin")?, model("silero-vad.bin")?);
@@ -204,7 +206,7 @@ impl Stack {
                 common(Link::WorkerNats, Link::WorkerS3),
                 &[
                     ("VIDP_BIND", format!("127.0.0.1:{}", free_port())),
-                    ("VIDP_DRAIN_SECONDS", DRAIN.to_string()),
+                    ("VIDP_DRAIN_SECONDS", DRAIN_SECONDS.to_string()),
                     ("VIDP_SCRATCH_DIR", dir.join("scratch").display().to_string()),
                 ],
             );
@@ -238,7 +240,7 @@ impl Stack {
             store: Store::new(&direct.s3),
             queue: Queue::connect(&direct.nats, "faults").await?,
             mongodb: engines.mongo.url(),
-            // A connection of its own for each request, as strangers have.
+            // Each request has a new connection, as those of independent clients have.
             http: Client::builder()
                 .timeout(Duration::from_secs(30))
                 .pool_max_idle_per_host(0)
@@ -247,11 +249,11 @@ impl Stack {
             engines: Mutex::new(engines),
             disks,
         };
-        stack.until_ready(READY).await?;
+        stack.until_ready(READY_LIMIT).await?;
         Ok(stack)
     }
 
-    /// Waits until the API takes uploads and the queues can be read.
+    /// Waits until the API is ready and the broker returns the length of a queue.
     pub async fn until_ready(&self, limit: Duration) -> Result<()> {
         let started = Instant::now();
         while started.elapsed() < limit {
@@ -261,37 +263,37 @@ impl Stack {
             {
                 return Ok(());
             }
-            self.revive()?;
+            self.restart_crashed()?;
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         bail!("the system was not ready within {} s", limit.as_secs())
     }
 
-    /// Starts again what has ended by itself.
-    pub fn revive(&self) -> Result<()> {
+    /// Restarts the services that ended unexpectedly.
+    pub fn restart_crashed(&self) -> Result<()> {
         for process in self.processes() {
-            process.revive()?;
+            process.restart_crashed()?;
         }
         Ok(())
     }
 
-    /// The services.
+    /// All services.
     pub fn processes(&self) -> impl Iterator<Item = &Process> {
         self.workers.iter().chain([&self.api, &self.spare])
     }
 
-    /// The engines, for a fault.
+    /// Locks the engines, for a fault.
     pub fn engines(&self) -> MutexGuard<'_, Engines> {
         self.engines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a wire does from now on.
+    /// Changes the behaviour of a link's proxy.
     pub fn wire(&self, link: Link, wire: Wire) {
         self.proxies[&link].set(wire);
     }
 
-    /// Every wire is whole again.
-    pub fn mend(&self) {
+    /// Opens all wires again.
+    pub fn open_all_wires(&self) {
         for link in Link::ALL {
             self.wire(link, Wire::Open);
         }

@@ -1,4 +1,4 @@
-//! Every change of a job, as seen from outside in MongoDB's change stream.
+//! The history of each job, read from MongoDB's change stream.
 
 use anyhow::Result;
 use futures_util::StreamExt;
@@ -15,58 +15,60 @@ use std::{
 };
 use tokio::task::JoinHandle;
 
-/// The end of a job, and what happened to it after that.
+/// The end of a job, its later changes and its attempts.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    /// The state at the end: the job's status, and each stage's status, code and task.
+    /// The state at the end; `None` while the job is open.
     pub end: Option<State>,
-    /// When it was seen.
+    /// Time at which the end was seen.
     pub ended_at: Option<Instant>,
-    /// Later states that are not the same: there must be none.
+    /// Later states that differ from the end. An ended job must not change, so each is a violation.
     pub changed: Vec<State>,
-    /// The job was deleted; its document still exists.
+    /// The job is deleted, and its tombstone still exists.
     pub is_deleted: bool,
-    /// What was seen of each stage's attempts, in their order.
-    pub tries: BTreeMap<String, Vec<Try>>,
+    /// The attempts of each stage, in order.
+    pub attempts: BTreeMap<String, Vec<Attempt>>,
 }
 
-/// One attempt, as the record shows it: about once a second.
+/// One attempt of a stage. The record shows its progress about once a second.
 #[derive(Clone, Debug)]
-pub struct Try {
-    /// From 1.
+pub struct Attempt {
+    /// Number of the attempt, from 1.
     pub number: i64,
-    /// The first sign of it, and the last.
+    /// Times of its first and its last change.
     pub seen: (Instant, Instant),
-    sign: (f64, String, String),
+    /// Progress, phase and status.
+    progress: (f64, String, String),
 }
 
-impl Try {
-    /// The time from its first sign to its last.
+impl Attempt {
+    /// Time from its first change to its last.
     pub fn time(&self) -> Duration {
         self.seen.1 - self.seen.0
     }
 }
 
 impl History {
-    /// Highest attempt of any stage.
-    pub fn attempts(&self) -> i64 {
-        let all = self.tries.values().flatten();
+    /// Highest attempt number of any stage; 0 before the first attempt.
+    pub fn max_attempt(&self) -> i64 {
+        let all = self.attempts.values().flatten();
         all.map(|one| one.number).max().unwrap_or(0)
     }
 
-    /// For each attempt that took over from another: an upper bound of the time without a worker.
+    /// Upper bounds of the time without a worker, one for each attempt that took over from another.
     pub fn takeovers(&self) -> impl Iterator<Item = Duration> {
-        let pairs = self.tries.values().flat_map(|tries| tries.windows(2));
+        let pairs = self.attempts.values().flat_map(|attempts| attempts.windows(2));
         pairs.map(|pair| pair[1].seen.0 - pair[0].seen.1)
     }
 
-    /// Why the job does not need this object any more, if so. What is left of a deleted one goes at the latest with its
-    /// document, ten minutes later; from then on there is no such job.
-    pub fn unneeded(&self, key: &str) -> Option<&'static str> {
+    /// The reason why an object of this job is garbage; `None` while it may exist.
+    ///
+    /// Objects of a deleted job may remain until its tombstone is purged, ten minutes later.
+    pub fn garbage_reason(&self, key: &str) -> Option<&'static str> {
         let (_, stages) = self.end.as_ref().filter(|_| !self.is_deleted)?;
-        let never_came = stages.iter().any(|stage| stage.2 == "source_missing");
+        let never_arrived = stages.iter().any(|stage| stage.2 == "source_missing");
         match key.starts_with("uploads/") {
-            true => never_came.then_some("an upload that came to nothing"),
+            true => never_arrived.then_some("an upload that was never completed"),
             false if key.ends_with("/manifest.json") => None,
             false => {
                 let is_listed = stages
@@ -77,25 +79,28 @@ impl History {
         }
     }
 
-    /// Total time of failed attempts, and of all attempts.
+    /// Total time of the attempts that another one replaced, and of all attempts.
     pub fn work(&self) -> (Duration, Duration) {
-        let lost = self.tries.values().flat_map(|tries| &tries[..tries.len() - 1]);
-        let all = self.tries.values().flatten();
-        (lost.map(Try::time).sum(), all.map(Try::time).sum())
+        let lost = self
+            .attempts
+            .values()
+            .flat_map(|attempts| &attempts[..attempts.len() - 1]);
+        let all = self.attempts.values().flatten();
+        (lost.map(Attempt::time).sum(), all.map(Attempt::time).sum())
     }
 }
 
 /// A job's status, and each stage's name, status, code and output keys.
 pub type State = (String, Vec<(String, String, String, Vec<String>)>);
 
-/// Follows the collection until it is dropped.
+/// Follows the collection of jobs until it is dropped.
 pub struct Watch {
     jobs: Arc<Mutex<HashMap<String, History>>>,
     task: JoinHandle<()>,
 }
 
 impl Watch {
-    /// Starts at this moment.
+    /// Starts to follow the changes from this moment on.
     pub async fn start(url: &str) -> Result<Watch> {
         let mut options = ClientOptions::parse(url).await?;
         options.server_selection_timeout = Some(Duration::from_secs(5));
@@ -111,7 +116,7 @@ impl Watch {
                 while let Some(Ok(event)) = stream.next().await {
                     let mut histories = seen.lock().unwrap_or_else(PoisonError::into_inner);
                     if let Some(job) = event.full_document {
-                        note(&mut histories, &job);
+                        record(&mut histories, &job);
                     } else if event.operation_type == OperationType::Delete
                         && let Some(id) = event
                             .document_key
@@ -138,12 +143,12 @@ impl Watch {
         })
     }
 
-    /// Whether the job has ended.
+    /// True when the job has ended.
     pub fn has_ended(&self, id: &str) -> bool {
         self.jobs().get(id).is_some_and(|history| history.end.is_some())
     }
 
-    /// Everything seen so far.
+    /// The histories of all jobs so far, by id.
     pub fn jobs(&self) -> MutexGuard<'_, HashMap<String, History>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -155,14 +160,15 @@ impl Drop for Watch {
     }
 }
 
-fn note(histories: &mut HashMap<String, History>, job: &Document) {
+/// Records the state of a job after a change.
+fn record(histories: &mut HashMap<String, History>, job: &Document) {
     let Ok(id) = job.get_str("_id") else { return };
     let state = state(job);
     let history = histories.entry(id.to_owned()).or_default();
     for (name, stage) in job.get_document("stages").into_iter().flatten() {
-        note_try(history.tries.entry(name.clone()).or_default(), stage);
+        record_attempt(history.attempts.entry(name.clone()).or_default(), stage);
     }
-    history.tries.retain(|_, tries| !tries.is_empty());
+    history.attempts.retain(|_, attempts| !attempts.is_empty());
     history.is_deleted = job.get_datetime("deleted_at").is_ok();
     match &history.end {
         Some(end) if *end != state => history.changed.push(state),
@@ -175,25 +181,27 @@ fn note(histories: &mut HashMap<String, History>, job: &Document) {
     }
 }
 
-/// A sign of life is a change: the record of a stage is also written to by others.
-fn note_try(tries: &mut Vec<Try>, stage: &Bson) {
+/// Records an attempt. Only a changed progress counts, because other parts of VidP write to the stage too.
+fn record_attempt(attempts: &mut Vec<Attempt>, stage: &Bson) {
     let Some(stage) = stage.as_document() else { return };
     let number = stage.get("attempt").and_then(integer).unwrap_or(0);
     let text = |key: &str| stage.get_str(key).unwrap_or_default().to_owned();
-    let sign = (
+    let progress = (
         stage.get_f64("progress").unwrap_or(0.0),
         text("phase"),
         text("status"),
     );
     let now = Instant::now();
-    match tries.last_mut() {
-        Some(last) if last.number == number && last.sign != sign => (last.seen.1, last.sign) = (now, sign),
+    match attempts.last_mut() {
+        Some(last) if last.number == number && last.progress != progress => {
+            (last.seen.1, last.progress) = (now, progress);
+        }
         Some(last) if last.number >= number => {}
         _ if number == 0 => {}
-        _ => tries.push(Try {
+        _ => attempts.push(Attempt {
             number,
             seen: (now, now),
-            sign,
+            progress,
         }),
     }
 }

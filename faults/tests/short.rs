@@ -1,4 +1,4 @@
-//! Every kind of fault for some seconds, with a line for each as it comes. `make faults` runs them for longer, `make
+//! Runs every kind of fault for four seconds, with a report line for each. `make faults` runs them for longer, and `make
 //! soak` mixes them.
 
 use std::time::Duration;
@@ -7,12 +7,12 @@ use vidp_faults::{
     run::{Plan, matrix},
 };
 
-// Without the test harness, which would keep the lines to itself.
+// Runs without libtest, which would capture the report lines.
 fn main() {
     let plan = Plan {
         seed: 20_261_123,
         time: Duration::from_secs(4),
-        // The object store of the tests may lose what it has confirmed when its disk was full: see docs/reliability.md.
+        // A single object store may lose confirmed data when its disk was full: see docs/reliability/runs.md.
         only: faults::ALL
             .iter()
             .map(|fault| fault.name.to_owned())

@@ -8,17 +8,17 @@ use std::{
     thread,
 };
 
-/// The state that mongod would have, with hooks for the order of its answers.
+/// The simulated state of mongod, with settings for the order of its answers.
 #[derive(Debug, Default)]
 pub(super) struct State {
     /// The address of the one member in the stored configuration; `None` on new data.
     pub stored_host: Option<String>,
     pub version: i64,
-    /// Initiations that are answered before the stored configuration has been loaded.
+    /// Number of initiations that the server answers before it has loaded the stored configuration.
     pub loads_after_initiations: u32,
-    /// Codes that the next reconfigurations are refused with.
+    /// Error codes with which the server refuses the next reconfigurations.
     pub reconfig_refusals: Vec<i32>,
-    /// Connections closed without an answer after the command was carried out, by command.
+    /// Names of commands that are carried out once without an answer: the connection is closed instead.
     pub lost_answers: Vec<String>,
     /// The names of the commands received.
     pub received: Vec<String>,
@@ -40,14 +40,14 @@ impl Fake {
         let served = state.clone();
         thread::spawn(move || {
             for stream in listener.incoming() {
-                // The client may hang up at any time.
+                // The client may disconnect at any time.
                 let _ = serve(stream.unwrap(), &served);
             }
         });
         Fake { port, state }
     }
 
-    /// How often the command with this name was received.
+    /// Number of commands with this name that were received.
     pub(super) fn received(&self, name: &str) -> usize {
         self.state()
             .received

@@ -2,7 +2,7 @@
 //!
 //! mongod listens before it has loaded its stored configuration. Until then it answers `replSetGetConfig` as on new
 //! data, with `NotYetInitialized`, and an initiation with `AlreadyInitialized`. So no single answer ends the start:
-//! each step looks at the stored configuration again, until it names this run's port.
+//! each step reads the stored configuration again, until it names this run's port.
 
 use super::wire;
 use bson::{Bson, Document, doc, error::Error};
@@ -12,20 +12,20 @@ pub(super) const REPLICA_SET: &str = "rs0";
 /// Error code of `replSetGetConfig` on new data, and on stored data that is not loaded yet.
 const NOT_YET_INITIALIZED: i32 = 94;
 
-/// Takes one step of the start; `Ok` once the server at `port` is the primary under this address.
+/// Performs one step of the start; `Ok` once the server at `port` is the primary under this address.
 ///
-/// To be called again until it succeeds: it keeps no state, and each step may be repeated.
+/// The caller repeats it until it succeeds. It keeps no state, and each step may be repeated.
 ///
 /// # Errors
 ///
-/// What the start is waiting for.
+/// The condition that the start is waiting for.
 pub(super) fn advance(port: u16) -> Result<(), String> {
     let address = format!("127.0.0.1:{port}");
     match wire::run(port, doc! { "replSetGetConfig": 1 }) {
         Ok(mut answer) => {
             let config = answer.get_document_mut("config").map_err(malformed)?;
             if set_address(config, &address).map_err(malformed)? {
-                // Without `force` a primary would have to agree, and the set has none.
+                // Without `force` the set's primary has to agree, and the set has no primary yet.
                 let reconfig = doc! { "replSetReconfig": config.clone(), "force": true };
                 run(port, reconfig)?;
                 return Err(format!("the member's address was set to {address}"));
@@ -42,7 +42,9 @@ pub(super) fn advance(port: u16) -> Result<(), String> {
     }
 }
 
-/// Sets the address of the configuration's one member, and raises its version. False when nothing had to change.
+/// Sets the address of the configuration's one member, and raises the version.
+///
+/// Returns false when the address is already set.
 fn set_address(config: &mut Document, address: &str) -> Result<bool, Error> {
     let version = match config.get("version") {
         Some(Bson::Int64(version)) => *version,

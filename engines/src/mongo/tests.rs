@@ -5,9 +5,9 @@ use super::{
 use crate::{Daemon, StartError};
 use std::{process::Command, time::Duration};
 
-/// A port on which nothing listens: the one of the last run.
+/// The stored address of an earlier run; no server listens on its port.
 const OLD: &str = "127.0.0.1:9";
-/// Steps that suffice for each start below.
+/// Number of steps that suffices for each start below.
 const STEPS: usize = 20;
 
 #[test]
@@ -80,7 +80,7 @@ fn a_start_that_never_ends_names_what_it_waits_for() {
     );
 }
 
-/// Takes steps until the fake server is the primary.
+/// Performs steps until the fake server is the primary.
 fn start(fake: &Fake) {
     let is_primary = (0..STEPS).any(|_| replica_set::advance(fake.port).is_ok());
     assert!(is_primary, "{:?}", fake.state());

@@ -1,4 +1,6 @@
-//! Commands to mongod over a connection each, without the driver: it would add an async runtime and a hundred crates.
+//! Commands to mongod, each on its own connection.
+//!
+//! The driver is not used, because it would add an async runtime and a hundred crates.
 
 use crate::net;
 use bson::{Document, doc};
@@ -8,7 +10,7 @@ use std::io::{Read, Write};
 const OP_MSG: i32 = 2013;
 const MAX_REPLY_BYTES: usize = 16 << 20;
 
-/// Why a command has no successful answer.
+/// The reason why a command has no successful answer.
 #[derive(Debug)]
 pub(super) struct Refusal {
     /// MongoDB's error code; `None` when no answer arrived.

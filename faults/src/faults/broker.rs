@@ -1,12 +1,13 @@
-//! Faults of NATS.
+//! Faults of the broker (NATS).
 
-use super::Scene;
-use crate::process::send;
+use super::fault::Scene;
+use crate::process::send_signal;
 use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 use vidp_contract::streams;
 
+/// Kills the broker and starts it again, repeatedly.
 pub(super) async fn kill(scene: &mut Scene<'_>) -> Result<()> {
     let started = Instant::now();
     while started.elapsed() < scene.time {
@@ -18,13 +19,14 @@ pub(super) async fn kill(scene: &mut Scene<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Stops the broker with SIGSTOP: an upload must be accepted meanwhile.
 pub(super) async fn freeze(scene: &mut Scene<'_>) -> Result<()> {
     let pid = scene.rig.stack.engines().nats.pid();
-    send(pid, libc::SIGSTOP);
-    // An upload needs the record and the bucket, not the broker.
+    send_signal(pid, libc::SIGSTOP);
+    // An upload needs MongoDB and the bucket, not the broker.
     let uploaded = scene.load.upload(scene.rig, 0).await;
     sleep(scene.time * 2).await;
-    send(pid, libc::SIGCONT);
+    send_signal(pid, libc::SIGCONT);
     ensure!(
         uploaded.is_some(),
         "an upload was refused while the broker was frozen"
@@ -32,6 +34,7 @@ pub(super) async fn freeze(scene: &mut Scene<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Deletes the broker's store, then the task stream, then consumers. The API must create them again.
 pub(super) async fn wipe(scene: &mut Scene<'_>) -> Result<()> {
     let stack = &scene.rig.stack;
     {
@@ -41,14 +44,14 @@ pub(super) async fn wipe(scene: &mut Scene<'_>) -> Result<()> {
         engines.nats.restart()?;
     }
     sleep(scene.time / 3).await;
-    // As an operator may by mistake; VidP itself never does.
-    let ask = async |subject: String| stack.queue.client().request(subject, "{}".into()).await;
-    ask(format!("$JS.API.STREAM.DELETE.{}", streams::TASKS)).await?;
+    // An operator may delete a stream by mistake; VidP itself never does.
+    let request = async |subject: String| stack.queue.client().request(subject, "{}".into()).await;
+    request(format!("$JS.API.STREAM.DELETE.{}", streams::TASKS)).await?;
     sleep(scene.time / 3).await;
     for consumer in ["scale-interactive", "detect-interactive"] {
-        ask(format!("$JS.API.CONSUMER.DELETE.{}.{consumer}", streams::TASKS)).await?;
+        request(format!("$JS.API.CONSUMER.DELETE.{}.{consumer}", streams::TASKS)).await?;
     }
-    ask(format!(
+    request(format!(
         "$JS.API.CONSUMER.DELETE.{}.{}",
         streams::RESULTS,
         streams::API_CONSUMER

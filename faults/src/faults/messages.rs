@@ -1,6 +1,6 @@
-//! Messages that come too often, and messages that cannot be parsed.
+//! Messages that are published more than once, and messages that cannot be parsed.
 
-use super::Scene;
+use super::fault::Scene;
 use anyhow::{Result, ensure};
 use async_nats::jetstream;
 use futures_util::StreamExt;
@@ -9,44 +9,46 @@ use tokio::time::sleep;
 use uuid::Uuid;
 use vidp_contract::{Stage, streams};
 
-/// Everything that passes is published twice more: a task once its first copy has been acknowledged, a result always.
+/// Records tasks and results, publishes each twice more, and makes the API read all results again.
+///
+/// The broker refuses the copy of a task that is still queued, and stores every copy of a result.
 pub(super) async fn echo(scene: &mut Scene<'_>) -> Result<()> {
     let client = scene.rig.stack.queue.client();
     let context = jetstream::new(client.clone());
-    let mut passing = client.subscribe("vidp.>").await?;
+    let mut subscription = client.subscribe("vidp.>").await?;
     let started = Instant::now();
-    let mut heard = Vec::new();
+    let mut recorded = Vec::new();
     while let Some(left) = scene.time.checked_sub(started.elapsed()) {
-        match tokio::time::timeout(left, passing.next()).await {
-            Ok(Some(message)) if message.subject.starts_with("vidp.results.") && heard.len() < 300 => {
-                heard.push((message.subject, message.payload));
+        match tokio::time::timeout(left, subscription.next()).await {
+            Ok(Some(message)) if message.subject.starts_with("vidp.results.") && recorded.len() < 300 => {
+                recorded.push((message.subject, message.payload));
             }
-            Ok(Some(message)) if message.subject.starts_with("vidp.tasks.") && heard.len() < 300 => {
-                heard.push((message.subject, message.payload));
+            Ok(Some(message)) if message.subject.starts_with("vidp.tasks.") && recorded.len() < 300 => {
+                recorded.push((message.subject, message.payload));
             }
             Ok(Some(_)) => {}
             _ => break,
         }
     }
-    drop(passing);
+    drop(subscription);
     for _ in 0..2 {
-        for (subject, payload) in &heard {
-            // Refused while the task is queued still: that copy is the one that counts.
+        for (subject, payload) in &recorded {
+            // The broker refuses it while the task is still queued; then the queued message remains the only one.
             let _ = context.publish(subject.clone(), payload.clone()).await?.await;
         }
         sleep(Duration::from_millis(500)).await;
     }
-    // With a new consumer the API reads every result again from the start.
-    let again = format!(
+    // The API creates the consumer again, and reads every result from the start of the stream.
+    let deletion = format!(
         "$JS.API.CONSUMER.DELETE.{}.{}",
         streams::RESULTS,
         streams::API_CONSUMER
     );
-    client.request(again, "{}".into()).await?;
+    client.request(deletion, "{}".into()).await?;
     Ok(())
 }
 
-/// Each must end in the dead stream, and must not delay other messages.
+/// Publishes messages that cannot be parsed: each must be moved to the dead stream, without delaying other messages.
 pub(super) async fn foreign(scene: &mut Scene<'_>) -> Result<()> {
     let stack = &scene.rig.stack;
     let context = jetstream::new(stack.queue.client().clone());
@@ -66,7 +68,7 @@ pub(super) async fn foreign(scene: &mut Scene<'_>) -> Result<()> {
     while dead(scene).await? < before + sent {
         ensure!(
             started.elapsed() < Duration::from_secs(30),
-            "{sent} messages that cannot be parsed, {} more in the dead stream",
+            "{sent} messages that cannot be parsed were published, and {} arrived in the dead stream",
             dead(scene).await? - before
         );
         sleep(Duration::from_millis(200)).await;
@@ -74,7 +76,8 @@ pub(super) async fn foreign(scene: &mut Scene<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Number of messages in the dead stream.
 async fn dead(scene: &Scene<'_>) -> Result<u64> {
-    let figures = scene.rig.stack.queue.metrics().await?;
-    Ok(figures.streams[streams::DEAD].messages)
+    let metrics = scene.rig.stack.queue.metrics().await?;
+    Ok(metrics.streams[streams::DEAD].messages)
 }

@@ -1,30 +1,31 @@
-//! One random fault after the other, under one load that never stops.
+//! Random faults one after the other, under one continuous load.
 
-use super::{ALL, Done, Scene, Skipped};
+use super::fault::{Done, Scene, Skipped};
 use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
-/// Interval between two faults, and the duration of each.
-const EACH: Duration = Duration::from_secs(6);
-const TIME: Duration = Duration::from_secs(3);
-/// Faults between two lines that say how it goes.
-const REPORT: u32 = 30;
+/// Time between the starts of two faults.
+const FAULT_INTERVAL: Duration = Duration::from_secs(6);
+/// Duration of each fault.
+const FAULT_TIME: Duration = Duration::from_secs(3);
+/// Number of faults between two progress lines.
+const FAULTS_PER_REPORT: u32 = 30;
 
-/// Boxed here, because it is one of those that it chooses from.
+/// Runs random faults for the scene's time, and reports all that failed. Boxed, because the future would contain itself.
 pub(super) fn random<'a>(scene: &'a mut Scene<'_>) -> Done<'a> {
     Box::pin(mix(scene))
 }
 
 async fn mix(scene: &mut Scene<'_>) -> Result<()> {
-    let kinds: Vec<_> = ALL.iter().filter(|fault| fault.mixes).collect();
+    let kinds: Vec<_> = scene.kinds.iter().filter(|fault| fault.mixes).collect();
     let (started, mut failed) = (Instant::now(), Vec::new());
     while started.elapsed() < scene.time {
         let begun = Instant::now();
         let fault = kinds[scene.random.usize(0..kinds.len())];
         let mut one = Scene {
             random: scene.random.fork(),
-            time: TIME,
+            time: FAULT_TIME,
             count: 1,
             ..*scene
         };
@@ -33,11 +34,11 @@ async fn mix(scene: &mut Scene<'_>) -> Result<()> {
             Err(error) => failed.push(format!("{}: {error:#}", fault.name)),
             Ok(()) => {}
         }
-        scene.rig.stack.mend();
+        scene.rig.stack.open_all_wires();
         scene.count += 1;
-        sleep(EACH.saturating_sub(begun.elapsed())).await;
-        if scene.count.is_multiple_of(REPORT) {
-            let (accepted, open) = (scene.load.accepted().len(), scene.load.open(scene.rig));
+        sleep(FAULT_INTERVAL.saturating_sub(begun.elapsed())).await;
+        if scene.count.is_multiple_of(FAULTS_PER_REPORT) {
+            let (accepted, open) = (scene.load.accepted().len(), scene.load.open_jobs(scene.rig));
             println!("{} faults, {accepted} jobs accepted, {open} open", scene.count);
         }
     }

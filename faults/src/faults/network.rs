@@ -1,11 +1,12 @@
-//! Faults of the wires between services and engines.
+//! Faults of the connections between services and engines.
 
-use super::Scene;
+use super::fault::Scene;
 use crate::{proxy::Wire, stack::Link};
 use anyhow::Result;
 use std::time::Duration;
 use tokio::time::sleep;
 
+/// Disturbs each link in each way, in random order.
 pub(super) async fn cuts(scene: &mut Scene<'_>) -> Result<()> {
     let wires = [
         Wire::Refused,
@@ -28,6 +29,7 @@ pub(super) async fn cuts(scene: &mut Scene<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Disturbs the object store's answers on both of its links.
 pub(super) async fn s3_errors(scene: &mut Scene<'_>) -> Result<()> {
     for wire in [Wire::Unavailable, Wire::Flipped, Wire::CompletionLost] {
         for link in [Link::ApiS3, Link::WorkerS3] {

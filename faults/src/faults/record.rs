@@ -1,11 +1,12 @@
-//! Faults of MongoDB.
+//! Faults of the record (MongoDB).
 
-use super::Scene;
-use crate::process::send;
+use super::fault::Scene;
+use crate::process::send_signal;
 use anyhow::Result;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
+/// Kills MongoDB and starts it again, repeatedly.
 pub(super) async fn kill(scene: &mut Scene<'_>) -> Result<()> {
     let started = Instant::now();
     while started.elapsed() < scene.time {
@@ -17,10 +18,11 @@ pub(super) async fn kill(scene: &mut Scene<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Stops MongoDB with SIGSTOP for the fault's time.
 pub(super) async fn freeze(scene: &mut Scene<'_>) -> Result<()> {
     let pid = scene.rig.stack.engines().mongo.pid();
-    send(pid, libc::SIGSTOP);
+    send_signal(pid, libc::SIGSTOP);
     sleep(scene.time).await;
-    send(pid, libc::SIGCONT);
+    send_signal(pid, libc::SIGCONT);
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! Faults of VidP's own processes and of its clients.
 
-use super::Scene;
+use super::fault::Scene;
 use crate::{
     proxy::Wire,
-    stack::{ACK_WAIT, DRAIN, Link, READY},
+    stack::{ACK_WAIT_SECONDS, DRAIN_SECONDS, Link, READY_LIMIT},
     watch::History,
 };
 use anyhow::{Context, Result, ensure};
@@ -13,13 +13,15 @@ use std::{
 };
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::sleep};
 
-/// Between the load balancer's last connection to a server and its SIGTERM.
-const LEAVE: Duration = Duration::from_millis(500);
+/// Time between a load balancer's last connection to a server and the server's SIGTERM.
+const DEREGISTRATION_DELAY: Duration = Duration::from_millis(500);
 
+/// A random time between `from` and `to` milliseconds.
 fn between(scene: &mut Scene<'_>, from: u64, to: u64) -> Duration {
     Duration::from_millis(scene.random.u64(from..to))
 }
 
+/// Kills random workers with SIGKILL.
 pub(super) async fn worker_kill(scene: &mut Scene<'_>) -> Result<()> {
     let started = Instant::now();
     while started.elapsed() < scene.time {
@@ -30,15 +32,16 @@ pub(super) async fn worker_kill(scene: &mut Scene<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Stops a `scale` worker for three leases and continues it: its late attempt must not commit.
 pub(super) async fn worker_freeze(scene: &mut Scene<'_>) -> Result<()> {
     let started = Instant::now();
     loop {
         sleep(between(scene, 200, 900)).await;
         let workers = &scene.rig.stack.workers;
-        // The other one of this stage takes over.
+        // The other worker of the stage takes over.
         let frozen = &workers[scene.random.usize(0..2)];
         frozen.signal(libc::SIGSTOP);
-        sleep(Duration::from_secs(3 * ACK_WAIT)).await;
+        sleep(Duration::from_secs(3 * ACK_WAIT_SECONDS)).await;
         frozen.signal(libc::SIGCONT);
         if started.elapsed() >= scene.time {
             return Ok(());
@@ -46,23 +49,26 @@ pub(super) async fn worker_freeze(scene: &mut Scene<'_>) -> Result<()> {
     }
 }
 
+/// Stops random workers with SIGTERM: each must hand its tasks over in time and exit with 0.
 pub(super) async fn worker_term(scene: &mut Scene<'_>) -> Result<()> {
     let started = Instant::now();
     while started.elapsed() < scene.time {
         sleep(between(scene, 300, 1500)).await;
         let worker = &scene.rig.stack.workers[scene.random.usize(0..scene.rig.stack.workers.len())];
-        let asked = Instant::now();
-        let status = worker.stop(Duration::from_secs(DRAIN + 10)).context("it ran")?;
-        let took = asked.elapsed();
+        let signalled = Instant::now();
+        let status = worker
+            .stop(Duration::from_secs(DRAIN_SECONDS + 10))
+            .context("the process is not running")?;
+        let took = signalled.elapsed();
         worker.launch(&[])?;
         ensure!(
             status.success(),
             "{} ended with {status} after SIGTERM",
             worker.name
         );
-        // The drain, then two seconds to stop what runs and give it back, and one for a busy machine.
+        // The drain, then two seconds to stop the running tasks and return them, and one for a busy machine.
         ensure!(
-            took < Duration::from_secs(DRAIN + 3),
+            took < Duration::from_secs(DRAIN_SECONDS + 3),
             "{} took {took:?} to hand its tasks over",
             worker.name
         );
@@ -70,75 +76,86 @@ pub(super) async fn worker_term(scene: &mut Scene<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Kills the API with SIGKILL and restarts it, repeatedly.
 pub(super) async fn api_kill(scene: &mut Scene<'_>) -> Result<()> {
     let started = Instant::now();
     while started.elapsed() < scene.time {
         sleep(between(scene, 300, 1200)).await;
         scene.rig.stack.api.signal(libc::SIGKILL);
-        scene.rig.stack.revive()?;
-        scene.rig.stack.until_ready(READY).await?;
+        scene.rig.stack.restart_crashed()?;
+        scene.rig.stack.until_ready(READY_LIMIT).await?;
     }
     Ok(())
 }
 
-/// Nothing of an upload that breaks off is kept, wherever it was.
+/// Kills the API at several points of an upload. The final check for garbage finds any part that stays behind.
 pub(super) async fn api_kill_upload(scene: &mut Scene<'_>) -> Result<()> {
     for percent in [0, 25, 50, 75, 99] {
         let mut upload = RawUpload::start(scene).await?;
         upload.send_to(percent).await?;
         sleep(between(scene, 0, 60)).await;
         scene.rig.stack.api.signal(libc::SIGKILL);
-        scene.rig.stack.revive()?;
-        scene.rig.stack.until_ready(READY).await?;
+        scene.rig.stack.restart_crashed()?;
+        scene.rig.stack.until_ready(READY_LIMIT).await?;
     }
     Ok(())
 }
 
-/// A task that runs for ten leases is delivered once.
+/// Slows one task down to ten leases; it must be delivered only once.
 pub(super) async fn long_task(scene: &mut Scene<'_>) -> Result<()> {
-    let (rig, leases) = (scene.rig, 10 * ACK_WAIT);
-    let id = scene.load.upload(rig, 0).await.context("an upload")?;
+    let (rig, leases) = (scene.rig, 10 * ACK_WAIT_SECONDS);
+    let id = scene
+        .load
+        .upload(rig, 0)
+        .await
+        .context("the upload was refused")?;
     let rate = rig.samples[0].bytes.len() / usize::try_from(leases)?;
     rig.stack.wire(Link::WorkerS3, Wire::Slow(rate));
     let started = Instant::now();
     while !rig.watch.has_ended(&id) {
         ensure!(
             started.elapsed() < 3 * Duration::from_secs(leases),
-            "it did not end"
+            "the job did not end within {} s",
+            3 * leases
         );
         sleep(Duration::from_millis(200)).await;
         if started.elapsed() > Duration::from_secs(leases) {
-            rig.stack.mend();
+            rig.stack.open_all_wires();
         }
     }
-    let attempts = rig.watch.jobs().get(&id).map_or(0, History::attempts);
-    ensure!(attempts == 1, "it was begun {attempts} times");
+    let attempts = rig.watch.jobs().get(&id).map_or(0, History::max_attempt);
+    ensure!(attempts == 1, "the task was started {attempts} times");
     Ok(())
 }
 
-/// Every service is replaced, and the broker and MongoDB are restarted, while files come in: clients must not notice. The object
-/// store is left out: alone, it is away for longer than a request's retries.
+/// Replaces every service and restarts the broker and MongoDB during uploads; no upload may be refused.
+///
+/// The object store is not restarted: a single one is unavailable for longer than a request's retries.
 pub(super) async fn rolling(scene: &mut Scene<'_>) -> Result<()> {
     let (started, stack) = (Instant::now(), &scene.rig.stack);
     let before = scene.load.unanswered.load(Ordering::Relaxed);
     while started.elapsed() < scene.time {
         for (next, last) in [(&stack.spare, &stack.api), (&stack.api, &stack.spare)] {
             next.launch(&[])?;
-            next.until_ready(READY).await?;
-            // A load balancer takes a server out a moment before the server gets SIGTERM.
-            stack.front.turn();
-            sleep(LEAVE).await;
-            let status = last.stop(Duration::from_secs(30)).context("it ran")?;
+            next.until_ready(READY_LIMIT).await?;
+            // A load balancer deregisters a server a moment before the server gets SIGTERM.
+            stack.front.rotate();
+            sleep(DEREGISTRATION_DELAY).await;
+            let status = last
+                .stop(Duration::from_secs(30))
+                .context("the process is not running")?;
             ensure!(status.success(), "{} ended with {status}", last.name);
         }
         for worker in &stack.workers {
-            let status = worker.stop(Duration::from_secs(DRAIN + 10)).context("it ran")?;
+            let status = worker
+                .stop(Duration::from_secs(DRAIN_SECONDS + 10))
+                .context("the process is not running")?;
             worker.launch(&[])?;
             ensure!(status.success(), "{} ended with {status}", worker.name);
         }
-        // Without another member each is gone for a moment, which retries must bridge.
+        // Each has a single member and is unavailable for a moment, which retries must bridge.
         stack.engines().nats.restart()?;
-        sleep(LEAVE).await;
+        sleep(DEREGISTRATION_DELAY).await;
         stack.engines().mongo.restart()?;
     }
     let refused = scene.load.unanswered.load(Ordering::Relaxed) - before;
@@ -149,25 +166,26 @@ pub(super) async fn rolling(scene: &mut Scene<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Disconnects clients after 0, 25, 50, 75 or 100 % of a body.
 pub(super) async fn client_gone(scene: &mut Scene<'_>) -> Result<()> {
     let started = Instant::now();
     while started.elapsed() < scene.time {
         let mut upload = RawUpload::start(scene).await?;
-        // From nothing at all to everything, when the commit runs already.
+        // From no bytes to all bytes; after all bytes the commit is already running.
         upload.send_to(scene.random.usize(0..=4) * 25).await?;
         sleep(between(scene, 0, 60)).await;
     }
     Ok(())
 }
 
-/// An upload whose body stops where one wants.
+/// An upload whose body stops at a chosen byte.
 struct RawUpload<'a> {
     stream: TcpStream,
     body: &'a [u8],
 }
 
 impl<'a> RawUpload<'a> {
-    /// Sends the head.
+    /// Connects and sends the head of the request.
     async fn start(scene: &Scene<'a>) -> Result<Self> {
         let address = scene.rig.stack.url.trim_start_matches("http://");
         let body = &scene.rig.samples[0].bytes;
@@ -180,6 +198,7 @@ impl<'a> RawUpload<'a> {
         Ok(RawUpload { stream, body })
     }
 
+    /// Sends the first `percent` of the body.
     async fn send_to(&mut self, percent: usize) -> Result<()> {
         let end = self.body.len() * percent / 100;
         Ok(self.stream.write_all(&self.body[..end]).await?)

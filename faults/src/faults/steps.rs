@@ -1,17 +1,17 @@
 //! A crash at each numbered step of the commit sequences.
 
-use super::Scene;
-use crate::stack::READY;
+use super::fault::Scene;
+use crate::stack::READY_LIMIT;
 use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 use vidp_common::crash;
 use vidp_contract::Stage;
 
-/// Limit for a process to reach the step.
-const LATE: Duration = Duration::from_secs(30);
+/// Maximum time until a process reaches the step.
+const STEP_LIMIT: Duration = Duration::from_secs(30);
 
-/// One after the other: the process that takes the step is restarted to crash there, and must crash.
+/// For each step, restarts the process that executes it with the setting to crash there, and waits for the crash.
 pub(super) async fn each(scene: &mut Scene<'_>) -> Result<()> {
     let stack = &scene.rig.stack;
     for step in crash::STEPS {
@@ -25,15 +25,20 @@ pub(super) async fn each(scene: &mut Scene<'_>) -> Result<()> {
         let started = Instant::now();
         while process.crashes() == before {
             provoke(scene, step).await?;
-            process.revive()?;
-            ensure!(started.elapsed() < LATE, "no process came to the step {step}");
+            process.restart_crashed()?;
+            ensure!(
+                started.elapsed() < STEP_LIMIT,
+                "no process reached the step {step} within {} s",
+                STEP_LIMIT.as_secs()
+            );
             sleep(Duration::from_millis(50)).await;
         }
-        stack.until_ready(READY).await?;
+        stack.until_ready(READY_LIMIT).await?;
     }
     Ok(())
 }
 
+/// Waits at most 5 s until the API answers.
 async fn until_listening(scene: &Scene<'_>) {
     let url = format!("{}/health", scene.rig.stack.url);
     for _ in 0..200 {
@@ -44,26 +49,26 @@ async fn until_listening(scene: &Scene<'_>) {
     }
 }
 
-/// What makes the step happen, where uploads alone do not.
+/// Sends the requests that make the process execute the step.
 async fn provoke(scene: &mut Scene<'_>, step: &str) -> Result<()> {
     let (rig, stack) = (scene.rig, &scene.rig.stack);
     let url = |id: &str, action: &str| format!("{}/api/v1/jobs/{id}{action}", stack.url);
     match step {
         "cancel.recorded" => {
-            // A job of its own, that the checker does not expect to succeed.
-            if let Some(id) = upload_apart(scene).await {
+            // A separate job, which the checker does not expect to succeed.
+            if let Some(id) = upload_untracked(scene).await {
                 let _ = stack.http.post(url(&id, "/cancel")).send().await;
             }
         }
         "delete.recorded" | "delete.objects" => {
-            if let Some(id) = upload_apart(scene).await {
+            if let Some(id) = upload_untracked(scene).await {
                 let _ = stack.http.post(url(&id, "/cancel")).send().await;
                 let _ = stack.http.delete(url(&id, "")).send().await;
             }
         }
         "sweep.found" => {
-            // A task that the broker has lost.
-            if let Some(id) = upload_apart(scene).await
+            // The purge simulates a task that the broker has lost.
+            if let Some(id) = upload_untracked(scene).await
                 && let Ok(answer) = stack.http.get(url(&id, "")).send().await
                 && answer.status() == 200
             {
@@ -86,8 +91,8 @@ async fn provoke(scene: &mut Scene<'_>, step: &str) -> Result<()> {
     Ok(())
 }
 
-/// An upload that is not among the load's promises.
-async fn upload_apart(scene: &Scene<'_>) -> Option<String> {
-    let apart = crate::load::Load::default();
-    apart.upload(scene.rig, 0).await
+/// Uploads a file that the checker does not follow.
+async fn upload_untracked(scene: &Scene<'_>) -> Option<String> {
+    let untracked = crate::load::Load::default();
+    untracked.upload(scene.rig, 0).await
 }

@@ -1,5 +1,6 @@
-//! The same upload by tus 1.0: in two requests, and again from where the server is whenever one of them fails. It is
-//! promised once the server says that it has all bytes.
+//! Resumable uploads (tus 1.0) in two requests. After a failed request the client continues at the server's offset.
+//!
+//! The job counts as accepted once the server has all bytes.
 
 use super::{Load, Rig};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -9,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A client gives up after this time without progress.
+/// Time without progress after which a client abandons the upload.
 const STALL_LIMIT: Duration = Duration::from_secs(5);
 
 impl Load {
@@ -29,7 +30,7 @@ impl Load {
         };
         let (mut offset, mut reached) = (0, Instant::now());
         while offset < bytes.len() {
-            // Half of it, then the rest: the first leaves a tail.
+            // The first half leaves a partial block, which the server has to store until the second arrives.
             let end = if offset < bytes.len() / 2 {
                 bytes.len() / 2
             } else {
@@ -55,10 +56,11 @@ impl Load {
             }
         }
         let id = path.rsplit('/').next()?.to_owned();
-        self.accept(&id, sample);
+        self.record_accepted(&id, sample);
         Some(id)
     }
 
+    /// Sends a request; `None` when no answer arrived.
     async fn answer(&self, request: RequestBuilder) -> Option<Response> {
         match request.send().await {
             Ok(answer) => Some(answer),

@@ -1,4 +1,4 @@
-//! Clients that upload one file after the other, and remember every promise they were given.
+//! Clients that upload one file after the other, and record every accepted job.
 
 mod resumable;
 
@@ -18,7 +18,7 @@ use std::{
 };
 use tokio::task::JoinSet;
 
-/// Clients that upload at the same time.
+/// Number of clients that upload at the same time.
 const CLIENTS: u64 = 3;
 
 /// An upload that got a 202.
@@ -26,38 +26,38 @@ const CLIENTS: u64 = 3;
 pub struct Accepted {
     /// The job's id.
     pub id: String,
-    /// Which sample it was.
+    /// Index of the uploaded sample.
     pub sample: usize,
-    /// When.
+    /// Time of the answer.
     pub at: Instant,
 }
 
-/// What the clients saw.
+/// The clients and the answers that they got.
 #[derive(Default)]
 pub struct Load {
     accepted: Mutex<Vec<Accepted>>,
-    /// Requests that were refused with 5xx, or whose connection broke: they may go either way.
+    /// Requests answered with 5xx or without an answer; they may or may not have taken effect.
     pub unanswered: AtomicU32,
-    /// Requests that hung until the client gave up.
+    /// Requests that hung until the client timed out.
     pub hung: AtomicU32,
     stop: AtomicBool,
-    /// Between two uploads of one client, at least.
+    /// Minimum time between the starts of two uploads of one client.
     pause: Duration,
 }
 
-/// What every part of a run has at hand.
+/// The system under test, its history and the files to upload.
 pub struct Rig {
     /// The system.
     pub stack: Stack,
     /// The history of each job.
     pub watch: Watch,
-    /// What is uploaded.
+    /// The files to upload.
     pub samples: Vec<Sample>,
 }
 
 impl Load {
-    /// Clients that together upload at most `rate` files per second.
-    pub fn at_most(rate: Option<f64>) -> Load {
+    /// Clients that together upload at most `rate` files per second; `None` is unlimited.
+    pub fn with_rate(rate: Option<f64>) -> Load {
         Load {
             pause: rate.map_or(Duration::ZERO, |rate| {
                 Duration::from_secs_f64(CLIENTS as f64 / rate)
@@ -66,7 +66,7 @@ impl Load {
         }
     }
 
-    /// The promises so far.
+    /// The jobs accepted so far.
     pub fn accepted(&self) -> Vec<Accepted> {
         self.accepted
             .lock()
@@ -74,8 +74,8 @@ impl Load {
             .clone()
     }
 
-    /// Accepted jobs that have not ended.
-    pub fn open(&self, rig: &Rig) -> usize {
+    /// Number of accepted jobs that have not ended.
+    pub fn open_jobs(&self, rig: &Rig) -> usize {
         let jobs = rig.watch.jobs();
         let accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
         let ended = |job: &&Accepted| jobs.get(&job.id).is_some_and(|history| history.end.is_some());
@@ -108,11 +108,11 @@ impl Load {
             self.unanswered.fetch_add(1, Ordering::Relaxed);
             return None;
         };
-        self.accept(&id, sample);
+        self.record_accepted(&id, sample);
         Some(id)
     }
 
-    fn accept(&self, id: &str, sample: usize) {
+    fn record_accepted(&self, id: &str, sample: usize) {
         let accepted = Accepted {
             id: id.to_owned(),
             sample,
@@ -124,8 +124,9 @@ impl Load {
             .push(accepted);
     }
 
-    /// Starts clients that upload until [`Load::stop`]. Each waits while `backlog` jobs are open, so that the load
-    /// is what the machine can do.
+    /// Starts clients that upload until [`Load::stop`].
+    ///
+    /// Each waits while more than `backlog` jobs are open, so that the load follows the speed of the machine.
     pub fn start(self: &Arc<Self>, rig: &Arc<Rig>, backlog: usize, seed: u64) -> JoinSet<()> {
         let mut set = JoinSet::new();
         for client in 0..CLIENTS {
@@ -135,7 +136,7 @@ impl Load {
                 while !load.stop.load(Ordering::Relaxed) {
                     let begun = Instant::now();
                     let sample = media::pick(&rig.samples, &mut random);
-                    // One in four by tus.
+                    // One upload in four uses tus.
                     let done = match random.u8(..) < 64 {
                         true => load.upload_resumably(&rig, sample).await,
                         false => load.upload(&rig, sample).await,
@@ -144,7 +145,7 @@ impl Load {
                         tokio::time::sleep(Duration::from_millis(200)).await;
                     }
                     while !load.stop.load(Ordering::Relaxed)
-                        && (load.open(&rig) > backlog || begun.elapsed() < load.pause)
+                        && (load.open_jobs(&rig) > backlog || begun.elapsed() < load.pause)
                     {
                         tokio::time::sleep(Duration::from_millis(100)).await;
                     }
@@ -154,7 +155,7 @@ impl Load {
         set
     }
 
-    /// No new uploads.
+    /// Stops the clients, and waits until their last uploads have ended.
     pub async fn stop(&self, clients: JoinSet<()>) {
         self.stop.store(true, Ordering::Relaxed);
         clients.join_all().await;
