@@ -1,5 +1,6 @@
 //! Free ports, and the requests that show whether a process is ready.
 
+use parking_lot::Mutex;
 use std::{
     collections::hash_map::RandomState,
     hash::BuildHasher,
@@ -9,7 +10,6 @@ use std::{
         linux::net::SocketAddrExt,
         unix::net::{SocketAddr as UnixAddr, UnixDatagram},
     },
-    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -30,7 +30,7 @@ pub fn free_port() -> u16 {
         if let Some(claim) = claim(port)
             && !has_listener(port)
         {
-            let mut claims = CLAIMS.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut claims = CLAIMS.lock();
             claims.push(claim);
             return port;
         }

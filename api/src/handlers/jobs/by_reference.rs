@@ -124,3 +124,34 @@ pub(super) async fn create(
         Begun::New => Ok(Received { job, replayed: false }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use serde_json::json;
+
+    /// The command line merges a manifest's line in the same way: `cli/src/commands/batch/manifest.rs`.
+    #[test]
+    fn options_of_an_item_merge_deep_over_those_of_its_batch() {
+        let config = ApiConfig::parse_from(["vidp-api", "--fetch-urls"]);
+        let check = |defaults: Value, own: Value, expected: Value| {
+            let item = json!({ "source": { "url": "https://example.com/a.mp4" }, "options": own });
+            let item = ByReference::parse(item.to_string().as_bytes()).unwrap();
+            let job = item.job(&config, "acme", &defaults).unwrap();
+            let expected: JobOptions = serde_json::from_value(expected).unwrap();
+            assert_eq!(job.options, expected, "{defaults} {own}");
+        };
+        let batch = json!({ "scale": { "renditions": ["480p"] }, "subtitle": { "translate": true } });
+        let both = json!({ "scale": { "renditions": ["480p"], "crf": 30 }, "subtitle": { "translate": true } });
+        check(batch.clone(), json!({ "scale": { "crf": 30 } }), both);
+        check(batch.clone(), Value::Null, batch.clone());
+        check(Value::Null, json!({ "lane": "batch" }), json!({ "lane": "batch" }));
+        // Null takes a member of the batch away (RFC 7396).
+        check(
+            batch,
+            json!({ "scale": { "renditions": null } }),
+            json!({ "subtitle": { "translate": true } }),
+        );
+    }
+}

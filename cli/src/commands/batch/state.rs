@@ -1,11 +1,12 @@
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+use parking_lot::Mutex;
 use std::{
     collections::HashMap,
     fs::{File, OpenOptions, TryLockError},
     io::{Read, Write},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 /// A line of the state file. `key` is the key of the item.
@@ -103,7 +104,7 @@ impl State {
     pub(super) async fn add(&self, step: Step) -> Result<()> {
         let file = self.0.clone();
         let written = tokio::task::spawn_blocking(move || {
-            append(&mut file.lock().unwrap_or_else(PoisonError::into_inner), &step)
+            append(&mut file.lock(), &step)
         });
         written.await?.context("write the batch's state file")
     }
