@@ -7,7 +7,7 @@ use std::{
 /// The path of an engine's program: `nats-server`, `mongod` or `weed`.
 ///
 /// Looks in `$VIDP_ENGINES_DIR/bin`, on the PATH, then in `.engines/bin` of the working directory, of the
-/// executable's directory and of all their ancestors: so the engines of a checkout are found from every folder inside it.
+/// executable's directory and of all their ancestors. So every folder inside a checkout finds the checkout's engines.
 ///
 /// # Errors
 ///

@@ -72,7 +72,9 @@ impl Proxy {
         Proxy { port, wire, targets }
     }
 
-    /// Moves the last target to the front, so that new connections go to it. A load balancer deregisters a server like this.
+    /// Moves the last target to the front, so that new connections go to it.
+    ///
+    /// A load balancer that deregisters a server has the same effect.
     pub fn rotate(&self) {
         lock(&self.targets).rotate_right(1);
     }

@@ -122,8 +122,9 @@ pub(super) async fn power_cut(scene: &mut Scene<'_>) -> Result<()> {
 
 /// Stores one more result and waits until the broker confirms it.
 ///
-/// The broker counts a message before it has confirmed it, but it confirms the messages of a stream in order. So the
-/// confirmation covers all results counted before. The result belongs to no job, so the API acknowledges and ignores it.
+/// The broker may count a message before it has confirmed it, but it confirms the messages of a stream in order. So
+/// this confirmation covers all results that were counted before. The API acknowledges and ignores the result, because
+/// its job does not exist.
 async fn confirm(scene: &Scene<'_>) -> Result<()> {
     let result = TaskResult {
         task_id: Uuid::now_v7(),

@@ -12,7 +12,9 @@ const FAULT_TIME: Duration = Duration::from_secs(3);
 /// Number of faults between two progress lines.
 const FAULTS_PER_REPORT: u32 = 30;
 
-/// Runs random faults for the scene's time, and reports all that failed. Boxed, because the future would contain itself.
+/// Runs random faults for the scene's time, and reports all that failed.
+///
+/// The future is boxed, because `mixed` is in the list from which it chooses: the type would contain itself.
 pub(super) fn random<'a>(scene: &'a mut Scene<'_>) -> Done<'a> {
     Box::pin(mix(scene))
 }
