@@ -1,10 +1,10 @@
 //! The process of one of VidP's services, which faults signal, stop and restart.
 
 use anyhow::{Context, Result};
+use parking_lot::{Mutex, MutexGuard};
 use std::{
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
-    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use vidp_common::service;
@@ -144,7 +144,7 @@ impl Process {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -1,11 +1,7 @@
 //! A TCP proxy that disturbs the connections through it.
 
-use std::{
-    net::SocketAddr,
-    os::fd::AsRawFd,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use parking_lot::{Mutex, MutexGuard};
+use std::{net::SocketAddr, os::fd::AsRawFd, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
@@ -231,7 +227,7 @@ async fn wait_until_open(wire: &mut watch::Receiver<Wire>, bytes: usize) -> Wire
 }
 
 fn lock(targets: &Targets) -> MutexGuard<'_, Vec<SocketAddr>> {
-    targets.lock().unwrap_or_else(PoisonError::into_inner)
+    targets.lock()
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {

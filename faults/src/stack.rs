@@ -7,11 +7,11 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use parking_lot::{Mutex, MutexGuard};
 use reqwest::Client;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 use vidp_common::{
@@ -284,7 +284,7 @@ impl Stack {
 
     /// Locks the engines, for a fault.
     pub fn engines(&self) -> MutexGuard<'_, Engines> {
-        self.engines.lock().unwrap_or_else(PoisonError::into_inner)
+        self.engines.lock()
     }
 
     /// Changes the behaviour of a link's proxy.

@@ -8,9 +8,10 @@ use mongodb::{
     change_stream::event::OperationType,
     options::ClientOptions,
 };
+use parking_lot::{Mutex, MutexGuard};
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::task::JoinHandle;
@@ -114,7 +115,7 @@ impl Watch {
         let task = tokio::spawn(async move {
             loop {
                 while let Some(Ok(event)) = stream.next().await {
-                    let mut histories = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut histories = seen.lock();
                     if let Some(job) = event.full_document {
                         record(&mut histories, &job);
                     } else if event.operation_type == OperationType::Delete
@@ -150,7 +151,7 @@ impl Watch {
 
     /// The histories of all jobs so far, by id.
     pub fn jobs(&self) -> MutexGuard<'_, HashMap<String, History>> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.jobs.lock()
     }
 }
 

@@ -7,11 +7,12 @@ use crate::{
     stack::Stack,
     watch::Watch,
 };
+use parking_lot::Mutex;
 use reqwest::multipart;
 use serde_json::Value;
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::{Duration, Instant},
@@ -68,16 +69,13 @@ impl Load {
 
     /// The jobs accepted so far.
     pub fn accepted(&self) -> Vec<Accepted> {
-        self.accepted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.accepted.lock().clone()
     }
 
     /// Number of accepted jobs that have not ended.
     pub fn open_jobs(&self, rig: &Rig) -> usize {
         let jobs = rig.watch.jobs();
-        let accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        let accepted = self.accepted.lock();
         let ended = |job: &&Accepted| jobs.get(&job.id).is_some_and(|history| history.end.is_some());
         accepted.len() - accepted.iter().filter(ended).count()
     }
@@ -118,10 +116,7 @@ impl Load {
             sample,
             at: Instant::now(),
         };
-        self.accepted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(accepted);
+        self.accepted.lock().push(accepted);
     }
 
     /// Starts clients that upload until [`Load::stop`].

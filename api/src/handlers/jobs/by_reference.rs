@@ -143,10 +143,15 @@ mod tests {
             assert_eq!(job.options, expected, "{defaults} {own}");
         };
         let batch = json!({ "scale": { "renditions": ["480p"] }, "subtitle": { "translate": true } });
-        let both = json!({ "scale": { "renditions": ["480p"], "crf": 30 }, "subtitle": { "translate": true } });
+        let both =
+            json!({ "scale": { "renditions": ["480p"], "crf": 30 }, "subtitle": { "translate": true } });
         check(batch.clone(), json!({ "scale": { "crf": 30 } }), both);
         check(batch.clone(), Value::Null, batch.clone());
-        check(Value::Null, json!({ "lane": "batch" }), json!({ "lane": "batch" }));
+        check(
+            Value::Null,
+            json!({ "lane": "batch" }),
+            json!({ "lane": "batch" }),
+        );
         // Null takes a member of the batch away (RFC 7396).
         check(
             batch,

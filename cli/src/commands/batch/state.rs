@@ -1,6 +1,6 @@
 use anyhow::{Context, Result, bail};
-use serde::{Deserialize, Serialize};
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
     fs::{File, OpenOptions, TryLockError},
@@ -103,9 +103,7 @@ impl State {
     /// Appends a step. It is on disk when this returns.
     pub(super) async fn add(&self, step: Step) -> Result<()> {
         let file = self.0.clone();
-        let written = tokio::task::spawn_blocking(move || {
-            append(&mut file.lock(), &step)
-        });
+        let written = tokio::task::spawn_blocking(move || append(&mut file.lock(), &step));
         written.await?.context("write the batch's state file")
     }
 }
