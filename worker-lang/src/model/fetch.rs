@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 use vidp_common::{
+    LogOnce,
     config::{S3Config, WorkerConfig},
     store::{Store, StoreError},
 };
@@ -79,7 +80,7 @@ async fn local(model: &Path, sha256: Option<&str>, worker: &WorkerConfig) -> Res
 
 /// Downloads an object to `path`, and retries while the store does not answer.
 async fn download(store: &Store, key: &str, path: &Path, sha256: &str) -> Result<()> {
-    let mut warned = false;
+    let mut outage = LogOnce::default();
     loop {
         let fetch = async {
             let size = store
@@ -90,10 +91,9 @@ async fn download(store: &Store, key: &str, path: &Path, sha256: &str) -> Result
         };
         match fetch.await {
             Err(error @ StoreError::Refused { .. }) => {
-                if !warned {
+                if outage.first_failure() {
                     tracing::warn!("waiting for the object store: {error}");
                 }
-                warned = true;
                 tokio::time::sleep(RETRY_INTERVAL).await;
             }
             ended => return Ok(ended?),
@@ -171,7 +171,7 @@ mod tests {
         check(
             "s3://models/whisper/base.bin",
             Some(&other),
-            "not what was stored",
+            "differs from what was stored",
         )
         .await;
         check("s3://models/none.bin", Some(&other), "no object").await;
