@@ -27,11 +27,11 @@ pub async fn insert(pipeline: &Pipeline, job: &Job) -> Result<(), DbError> {
 
 /// Stores new jobs together. Existing jobs with the same ids are left unchanged.
 pub async fn insert_all(pipeline: &Pipeline, jobs: Vec<Job>) -> Result<(), DbError> {
-    let first_to_fetch = jobs.iter().find(|job| job.fetch.is_some()).cloned();
+    let any_to_fetch = jobs.iter().any(|job| job.fetch.is_some());
     #[expect(clippy::disallowed_methods, reason = "this module is the only path")]
     pipeline.db.insert_all(jobs).await?;
-    if let Some(job) = first_to_fetch {
-        wake_fetcher(pipeline, &job);
+    if any_to_fetch {
+        pipeline.fetches_due.notify_one();
     }
     Ok(())
 }
