@@ -145,6 +145,6 @@ FROM base AS api
 LABEL org.opencontainers.image.title="vidp/api" \
       org.opencontainers.image.description="VidP REST API: uploads, jobs and results"
 COPY --from=build /programs/vidp-api /usr/local/bin/
-EXPOSE 8000
+EXPOSE 8000 8001
 HEALTHCHECK --interval=10s --timeout=6s --start-period=30s --retries=3 CMD ["/usr/local/bin/vidp-api", "healthcheck"]
 ENTRYPOINT ["/usr/local/bin/vidp-api"]

@@ -13,7 +13,7 @@ PROGRAMS := -p vidp -p vidp-api -p worker-lang -p worker-scale
 STEP := sh scripts/timed.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup checks-setup build programs models demo up check k8s-check test openapi faults soak bench scaling clean-data
+.PHONY: help setup checks-setup build programs models demo up check k8s-check test openapi faults soak bench zoo scaling clean-data
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ faults: programs ## Inject each kind of fault for SECONDS (30); SEED repeats a r
 
 soak: programs ## Inject random faults under one load for MINUTES (30), about one every six seconds
 	@target/debug/vidp-faults --seed $(SEED) --soak $(MINUTES)
+
+zoo: models checks-setup ## Make 190 files as phones, recorders and editors write them, and compare each answer with the right one
+	@.engines/web-venv/bin/python scripts/zoo.py $(ONLY)
 
 bench: models ## Measure VidP against other tools that do the same work
 	@python3 scripts/bench.py

@@ -15,7 +15,7 @@ import signal
 import sys
 import tempfile
 
-from bench import length, report, scale, speech, upload
+from bench import earlier, length, report, scale, speech, upload
 from bench.system import System
 from bench.tools import ROOT, BenchError, say, versions
 
@@ -30,11 +30,12 @@ def options():
     parser.add_argument("--quick", action="store_true", help="use short clips and one round, to try this script")
     parser.add_argument("--only", action="append", choices=NAMES, help="measure only this comparison; may be repeated")
     parser.add_argument("--rounds", type=int, help="number of measurements of each pair (default 3; 1 with --quick)")
+    parser.add_argument("--earlier", metavar="CHECKOUT", help="measure only this build against the one in this folder")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="also write the results to this file")
     return parser.parse_args()
 
 
-def measure(chosen, folder, quick, rounds):
+def measure(chosen, earlier_checkout, asked, folder, quick, rounds):
     """Returns rows, and details by name. A failed comparison is reported and does not stop the others."""
     rows, details = [], {}
 
@@ -52,6 +53,7 @@ def measure(chosen, folder, quick, rounds):
         finally:
             shutil.rmtree(own, ignore_errors=True)  # The disk has space for one comparison at a time.
 
+    one("earlier", functools.partial(earlier.measure, earlier_checkout, asked))
     if chosen & set(WITH_SYSTEM):
         data = folder / "vidp"
         data.mkdir()
@@ -72,13 +74,13 @@ def main():
     place.mkdir(exist_ok=True)
     if not asked.quick and shutil.disk_usage(place).free < NEEDED_GB * 1e9:
         sys.exit(f"bench: {NEEDED_GB} GB of free disk are needed in {place}")
-    chosen = set(asked.only or NAMES)
+    chosen = {"earlier"} if asked.earlier else set(asked.only or NAMES)
     machine, used = report.machine(), versions()
     if machine["load"] > 0.5:
         say(f"something else is running (load {machine['load']:.1f}): only the ratios are reliable")
     with tempfile.TemporaryDirectory(prefix="run-", dir=place) as folder:
         rounds = asked.rounds or (1 if asked.quick else 3)
-        rows, details = measure(chosen, pathlib.Path(folder), asked.quick, rounds)
+        rows, details = measure(chosen, asked.earlier, asked.only, pathlib.Path(folder), asked.quick, rounds)
 
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
     print(f"{now}, {machine['processor']}, {machine['cores']} cores, {machine['memory_gb']:.0f} GB, "

@@ -31,8 +31,9 @@ from checks.deployed import (  # noqa: E402
     references,
     scaling,
     schemas,
+    store,
 )
-from checks.source import citations, deny, documents, javascript, layers, lint, ruff, typos, words  # noqa: E402
+from checks.source import citations, deny, documents, javascript, layers, lint, ruff, typos, vendored, words  # noqa: E402
 from checks.tree import Tree  # noqa: E402
 
 SOURCE = {
@@ -42,6 +43,7 @@ SOURCE = {
     "typos": typos,
     "ruff": ruff,
     "javascript": javascript,
+    "vendored": vendored,
     "documents": documents,
     "citations": citations,
 }
@@ -55,6 +57,7 @@ DEPLOYED = {
     "scaling": scaling,
     "copies": copies,
     "broker": broker,
+    "store": store,
     "compose": compose,
     "lint": lint,
     "alerts": alerts,

@@ -8,35 +8,39 @@ use crate::{
     state::AppState,
 };
 use axum::{
-    extract::{Request, State},
-    http::{HeaderMap, HeaderValue, header},
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderMap, HeaderValue, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use std::{convert::Infallible, net::IpAddr};
 use vidp_record::api_key::Scope;
 
-/// Middleware of the routes that require a scope. Refuses callers without it, and passes the [`Caller`] to the handler.
+/// Middleware of the routes that require one of some scopes. Refuses callers without one, and passes the [`Caller`] to the
+/// handler.
 ///
 /// It also counts requests and failed authentications, and writes the `RateLimit` fields.
 pub(crate) async fn authorize(
-    State((state, scope)): State<(AppState, Scope)>,
+    State((state, scopes)): State<(AppState, &'static [Scope])>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let caller = match identify(&state, request.headers(), scope).await {
+    let address = limits::of_client(
+        request.extensions(),
+        request.headers(),
+        &state.config.trusted_proxies,
+    );
+    let caller = match identify(&state, address, request.headers()).await {
         Ok(caller) => caller,
-        Err(problem) if problem.code() == Code::Unauthenticated => {
-            let address = limits::of_client(&request, &state.config.trusted_proxies);
-            return challenge(state.limits.failed(address, problem), scope);
-        }
-        Err(problem) => return challenge(problem, scope),
+        Err(problem) => return challenge(problem, scopes),
     };
     let allowance = state.limits.request(&caller);
-    let mut response = match &allowance {
-        Some(allowance) if allowance.is_used_up() => allowance
+    let mut response = match (&allowance, caller.require(scopes)) {
+        (Some(allowance), _) if allowance.is_used_up() => allowance
             .problem("too many requests with this key")
             .into_response(),
-        _ => {
+        (_, Err(problem)) => challenge(problem, scopes),
+        (_, Ok(())) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
@@ -47,19 +51,43 @@ pub(crate) async fn authorize(
     response
 }
 
-/// Identifies the caller, and checks that its key has the scope.
-async fn identify(state: &AppState, headers: &HeaderMap, scope: Scope) -> Result<Caller, Problem> {
-    let caller = match state.config.auth {
-        AuthMode::Off => Caller::local(),
-        AuthMode::Keys => keys::caller(&state.keys, &state.pipeline, sent_key(headers)?).await?,
-    };
-    if caller.scopes.contains(&scope) {
-        return Ok(caller);
+/// Identifies the caller, and counts a failed authentication; 429 for an address with too many.
+async fn identify(state: &AppState, address: Option<IpAddr>, headers: &HeaderMap) -> Result<Caller, Problem> {
+    if state.config.auth == AuthMode::Off {
+        return Ok(Caller::local());
     }
-    Err(Problem::new(
-        Code::InsufficientScope,
-        format!("this request requires a key with the scope {}", scope.as_str()),
-    ))
+    let mut stranger = state.limits.stranger(address);
+    let found = match sent_key(headers) {
+        Ok(key) => keys::caller(&state.keys, &state.pipeline, key, &mut stranger).await,
+        Err(problem) => Err(problem),
+    };
+    match found {
+        Ok(caller) => {
+            stranger.give_back();
+            Ok(caller)
+        }
+        Err(problem) if problem.code() == Code::Unauthenticated => Err(match stranger.count() {
+            Ok(()) => problem,
+            Err(too_many) => too_many,
+        }),
+        Err(problem) => Err(problem),
+    }
+}
+
+/// True for the caller of an open route that has a valid key, with any scope.
+pub(crate) struct HasKey(pub(crate) bool);
+
+impl FromRequestParts<AppState> for HasKey {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
+        let is_open = state.config.auth == AuthMode::Off;
+        if !is_open && sent_key(&parts.headers).is_err() {
+            return Ok(HasKey(false));
+        }
+        let address = limits::of_client(&parts.extensions, &parts.headers, &state.config.trusted_proxies);
+        Ok(HasKey(identify(state, address, &parts.headers).await.is_ok()))
+    }
 }
 
 /// Reads the key from `Authorization: Bearer` (RFC 6750 §2.1) or `X-Api-Key`. A key in the URL is ignored, because URLs
@@ -82,13 +110,13 @@ fn sent_key(headers: &HeaderMap) -> Result<&str, Problem> {
     })
 }
 
-/// Adds the `WWW-Authenticate` challenge to a 401 or 403 (RFC 9110 §11.6.1, RFC 6750 §3).
-fn challenge(problem: Problem, scope: Scope) -> Response {
+/// Adds the `WWW-Authenticate` challenge to a 401 or 403 (RFC 9110 §11.6.1, RFC 6750 §3). It names the first scope.
+fn challenge(problem: Problem, scopes: &[Scope]) -> Response {
     let challenge = match problem.code() {
         Code::Unauthenticated => "Bearer realm=\"vidp\"".to_owned(),
         Code::InsufficientScope => format!(
             "Bearer realm=\"vidp\", error=\"insufficient_scope\", scope=\"{}\"",
-            scope.as_str()
+            scopes.first().map_or("", |scope| scope.as_str())
         ),
         _ => return problem.into_response(),
     };

@@ -13,7 +13,7 @@
 
 mod auth;
 mod authorize;
-pub mod config;
+mod config;
 mod handlers;
 mod http;
 mod limits;
@@ -22,5 +22,27 @@ mod openapi;
 #[cfg(test)]
 mod openapi_tests;
 mod router;
-pub mod start;
+mod start;
 mod state;
+
+use clap::Parser;
+use config::ApiConfig;
+use vidp_common::{config::ServiceCommand, service, telemetry};
+
+/// Runs the program `vidp-api` with the arguments and the environment of this process.
+///
+/// It is not `async`: the compiler generates the code of an `async fn` in the crate that awaits it, so that the program's
+/// crate would compile the whole API again.
+pub fn main() -> anyhow::Result<()> {
+    service::hide_memory()?;
+    tokio::runtime::Runtime::new()?.block_on(run())
+}
+
+async fn run() -> anyhow::Result<()> {
+    let config = ApiConfig::parse();
+    if let Some(ServiceCommand::Healthcheck { ready }) = config.command {
+        return service::healthcheck(config.probe_bind, ready).await;
+    }
+    let _telemetry = telemetry::init(&config.log, env!("CARGO_PKG_NAME"))?;
+    start::run(config).await
+}

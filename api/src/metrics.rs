@@ -10,7 +10,10 @@ use axum::{
 };
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use std::time::{Duration, Instant};
-use vidp_common::{metrics::Handle, queue::QueueMetrics};
+use vidp_common::{
+    metrics::Handle,
+    queue::{Load, ProblemKind, QueueMetrics, StreamMetrics},
+};
 use vidp_contract::{Lane, Stage, streams};
 use vidp_record::db::Ages;
 
@@ -21,6 +24,7 @@ const STRANDED: &str = "vidp_stranded_messages";
 const DEAD: &str = "vidp_dead_messages";
 const STREAM_BYTES: &str = "vidp_stream_bytes";
 const STREAM_LIMIT: &str = "vidp_stream_limit_bytes";
+const PROBLEM: &str = "vidp_queue_problem";
 const BROKER_UP: &str = "vidp_broker_up";
 const MONGODB_UP: &str = "vidp_mongodb_up";
 const UPLOADS: &str = "vidp_uploads_total";
@@ -82,6 +86,10 @@ pub(crate) fn install() -> Result<Handle> {
     describe_gauge!(STREAM_BYTES, "Bytes stored in a stream");
     describe_gauge!(STREAM_LIMIT, "Maximum bytes of a stream");
     describe_gauge!(
+        PROBLEM,
+        "1 while this stream or consumer is missing, paused or changed by hand, otherwise 0"
+    );
+    describe_gauge!(
         BROKER_UP,
         "1 when the broker answered this scrape; otherwise its metrics are NaN"
     );
@@ -102,22 +110,43 @@ pub(crate) fn install() -> Result<Handle> {
     Ok(handle)
 }
 
-/// Sets the broker's metrics. Without an answer they become NaN, because the old values would be misleading.
+/// Sets the broker's metrics. Without an answer they become NaN, because the old values would be misleading; so do those of a
+/// missing stream or consumer.
 pub(crate) fn broker(queue: Option<&QueueMetrics>) {
     gauge!(BROKER_UP).set(up(queue.is_some()));
     let number = |read: &dyn Fn(&QueueMetrics) -> f64| queue.map_or(f64::NAN, read);
     for stage in Stage::ALL {
         for lane in Lane::ALL {
-            gauge!(DEPTH, "stage" => stage.as_str(), "lane" => lane.as_str())
-                .set(number(&|queue| queue.depth[&(stage, lane)] as f64));
+            gauge!(DEPTH, "stage" => stage.as_str(), "lane" => lane.as_str()).set(number(&|queue| {
+                queue
+                    .loads
+                    .get(&(stage, lane))
+                    .map_or(f64::NAN, |load| Load::depth(load) as f64)
+            }));
         }
     }
+    let size = |name: &str, read: &dyn Fn(&StreamMetrics) -> f64| {
+        number(&|queue| queue.streams.get(name).map_or(f64::NAN, read))
+    };
     for stream in streams::ALL {
-        gauge!(STREAM_BYTES, "stream" => stream).set(number(&|queue| queue.streams[stream].bytes as f64));
-        gauge!(STREAM_LIMIT, "stream" => stream).set(number(&|queue| queue.streams[stream].max_bytes as f64));
+        gauge!(STREAM_BYTES, "stream" => stream).set(size(stream, &|stream| stream.bytes as f64));
+        gauge!(STREAM_LIMIT, "stream" => stream).set(size(stream, &|stream| stream.max_bytes as f64));
+    }
+    let lanes = Stage::ALL
+        .into_iter()
+        .flat_map(|stage| Lane::ALL.map(|lane| streams::consumer(stage, lane)));
+    let others = streams::ALL.into_iter().chain([streams::API_CONSUMER]);
+    for object in lanes.chain(others.map(str::to_owned)) {
+        for kind in ProblemKind::ALL {
+            let has = |queue: &QueueMetrics| {
+                let mut problems = queue.problems.iter();
+                up(problems.any(|problem| problem.object == object && problem.kind == kind))
+            };
+            gauge!(PROBLEM, "object" => object.clone(), "problem" => kind.as_str()).set(number(&has));
+        }
     }
     gauge!(STRANDED).set(number(&|queue| queue.stranded() as f64));
-    gauge!(DEAD).set(number(&|queue| queue.streams[streams::DEAD].messages as f64));
+    gauge!(DEAD).set(size(streams::DEAD, &|stream| stream.messages as f64));
 }
 
 /// Sets the metrics of the record, in seconds: 0 when no job waits, and NaN when MongoDB does not answer.

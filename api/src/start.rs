@@ -8,38 +8,43 @@ use crate::{
     state::{AppState, PublicStore},
 };
 use anyhow::{Result, bail};
-use std::{fmt::Display, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::Notify,
     task::{JoinError, JoinSet},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use vidp_common::{LogOnce, queue::Queue, service, store::Store};
-use vidp_pipeline::{Pipeline, Settings, Shared, fetch, results, sweeper, webhooks};
-use vidp_record::{changes::Changes, db::Db, plan::Times};
+use vidp_common::{
+    queue::Queue,
+    service::{self, Connections},
+    store::Store,
+};
+use vidp_pipeline::{Pipeline, Settings, fetch, orphans, quota::Quota, results, sweeper, upkeep, webhooks};
+use vidp_record::{changes::Changes, db::Db, plan::Times, webhook::Vault};
 
 /// Time limit for each kind of background work that is in progress at the shutdown.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
-/// Pause between two attempts to prepare a dependency.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs the API until SIGTERM. While a dependency is down, requests that need it receive 503.
 ///
 /// # Errors
 /// A setting is invalid, the address cannot be bound, or a background loop ended before the shutdown.
-pub async fn run(config: ApiConfig) -> Result<()> {
+pub(crate) async fn run(config: ApiConfig) -> Result<()> {
     config.validate()?;
     unmap_freed_parts();
     let shutdown = service::shutdown_signal()?;
-    let listener = service::bind(config.bind).await?;
+    let listener = service::bind("VIDP_BIND", config.bind).await?;
+    let probe_listener = service::bind("VIDP_PROBE_BIND", config.probe_bind).await?;
+    let db = Db::connect(&config.mongodb_url, &config.mongodb_database).await?;
     let pipeline = Arc::new(Pipeline {
-        db: Db::connect(&config.mongodb_url, &config.mongodb_database).await?,
+        db: db.with_vault(Vault::new(&config.key_secret, &config.key_secret_previous)),
         queue: Queue::connect(&config.nats, "vidp-api").await?,
         store: Store::new(&config.s3),
         changes: Changes::default(),
         tasks: TaskTracker::new(),
         deliveries_due: Notify::new(),
         fetches_due: Notify::new(),
+        quota: Quota::new(config.quotas()),
         shutdown: shutdown.clone(),
         settings: settings(&config),
     });
@@ -51,13 +56,20 @@ pub async fn run(config: ApiConfig) -> Result<()> {
         metrics: metrics::install()?,
         config: Arc::new(config),
     };
-    tokio::spawn(prepare(pipeline.clone()));
+    tokio::spawn(upkeep::run(pipeline.clone()));
     let mut listeners = JoinSet::new();
     listeners.spawn(pipeline.changes.clone().follow(pipeline.db.clone()));
     listeners.spawn(results::follow_progress(pipeline.clone()));
+    listeners.spawn(service::serve(
+        probe_listener,
+        router::probes(state.clone()),
+        Connections::PROBES,
+        shutdown.clone(),
+    ));
     let mut loops = JoinSet::new();
     loops.spawn(results::follow_results(pipeline.clone()));
     loops.spawn(sweeper::run(pipeline.clone()));
+    loops.spawn(orphans::run(pipeline.clone()));
     loops.spawn(webhooks::run(pipeline.clone()));
     loops.spawn(fetch::run(pipeline.clone()));
     tracing::info!(address = %listener.local_addr()?, "listening");
@@ -70,7 +82,7 @@ pub async fn run(config: ApiConfig) -> Result<()> {
     let serving = service::serve(
         listener,
         router::all(state.clone())?,
-        state.config.max_connections,
+        state.config.connections(),
         shutdown.clone(),
     );
     tokio::select! {
@@ -113,28 +125,6 @@ fn unmap_freed_parts() {
     }
 }
 
-/// Creates the bucket, the indexes and the streams, each as soon as its server is up.
-async fn prepare(pipeline: Shared) {
-    let bucket = until_done("the bucket", || pipeline.store.ensure_bucket());
-    let indexes = until_done("the indexes", || pipeline.db.ensure_indexes());
-    let streams = until_done("the streams", || pipeline.queue.ensure());
-    tokio::join!(bucket, indexes, streams);
-}
-
-/// Retries `work` until it succeeds. Logs the first failure and the recovery.
-async fn until_done<E: Display, F: Future<Output = Result<(), E>>>(what: &str, mut work: impl FnMut() -> F) {
-    let mut outage = LogOnce::default();
-    while let Err(error) = work().await {
-        if outage.first_failure() {
-            tracing::warn!("{what} could not be prepared; retrying: {error}");
-        }
-        tokio::time::sleep(RETRY_PAUSE).await;
-    }
-    if outage.recovered() {
-        tracing::info!("{what} prepared");
-    }
-}
-
 /// Derives the pipeline's settings from those of the API.
 fn settings(config: &ApiConfig) -> Settings {
     Settings {
@@ -148,8 +138,12 @@ fn settings(config: &ApiConfig) -> Settings {
         deadline: config.deadline(),
         sweep_every: Duration::from_secs(config.sweep_seconds),
         fetches: config.fetches,
+        fetches_per_tenant: config.fetches_per_tenant(),
+        min_kib_per_second: config.min_upload_kib_per_second,
         max_source_mb: config.max_upload_mb,
-        outbound_allow: config.outbound_allow.clone(),
+        outbound: config.outbound(),
         webhook_retry_seconds: config.webhook_retry_seconds.clone(),
+        webhook_messages_per_tenant: config.webhook_messages_per_tenant,
+        retries_per_day: config.retries_per_day,
     }
 }

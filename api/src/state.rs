@@ -65,6 +65,7 @@ parts! {
     Changes = |state| state.pipeline.changes.clone();
     Arc<ApiConfig> = |state| state.config.clone();
     Arc<Keys> = |state| state.keys.clone();
+    Arc<Limits> = |state| state.limits.clone();
     PublicStore = |state| state.public_store.clone();
     Handle = |state| state.metrics.clone();
     Intake = |state| Intake {

@@ -9,7 +9,7 @@ use std::sync::{
 static CHOSEN: OnceLock<(String, AtomicU32)> = OnceLock::new();
 
 /// All steps of the commit sequences in the workers and the API, in the order in which a job reaches them.
-pub const STEPS: [&str; 31] = [
+pub const STEPS: [&str; 34] = [
     "upload.inserted",
     "upload.opened",
     "upload.part",
@@ -25,11 +25,14 @@ pub const STEPS: [&str; 31] = [
     "task.sent",
     "delivery.decoded",
     "delivery.fetched",
+    "part.stored",
+    "part.committed",
     "delivery.output-stored",
     "delivery.worked",
     "commit.claimed",
     "commit.published",
     "commit.acknowledged",
+    "handover.noted",
     "result.received",
     "result.applied",
     "result.acknowledged",

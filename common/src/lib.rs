@@ -8,6 +8,7 @@
 //! * [`LogOnce`]: one log line for a row of failures.
 
 pub mod config;
+mod counts;
 pub mod crash;
 mod log_once;
 pub mod manifest;
@@ -19,4 +20,5 @@ pub mod store;
 pub mod telemetry;
 pub mod trace;
 
+pub use counts::{Counted, Counts};
 pub use log_once::LogOnce;

@@ -5,7 +5,8 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 /// Renders the metrics as text.
 pub use metrics_exporter_prometheus::PrometheusHandle as Handle;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
-use std::{path::Path, sync::OnceLock, time::Duration};
+use parking_lot::Mutex;
+use std::{path::Path, time::Duration};
 use vidp_contract::{FailureCode, SkipCode, Stage};
 
 const BUILD: &str = "vidp_build_info";
@@ -26,14 +27,18 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// The timed phases of a task.
 const PHASES: [&str; 4] = ["queue", "fetch", "process", "store"];
 /// Outcomes of a task that have no code.
-const PLAIN_OUTCOMES: [&str; 4] = ["succeeded", "cancelled", "retried", "abandoned"];
+const PLAIN_OUTCOMES: [&str; 5] = ["succeeded", "cancelled", "retried", "handed_over", "abandoned"];
+/// The ways in which an earlier delivery of a task ended.
+const ENDS: [&str; 4] = ["failed", "died", "advanced", "handed_over"];
 
 /// Installs the recorder of the process and returns the handle that renders `/metrics`. Needs a Tokio runtime.
 ///
 /// `histograms` are the caller's, each with the upper bounds of its buckets. A second call returns the same handle.
 pub fn install(histograms: &[(&str, &[f64])]) -> Result<Handle> {
-    static INSTALLED: OnceLock<Handle> = OnceLock::new();
-    if let Some(handle) = INSTALLED.get() {
+    static INSTALLED: Mutex<Option<Handle>> = Mutex::new(None);
+    // The lock is held until the recorder is installed: a process has one, and two callers at once must share it.
+    let mut installed = INSTALLED.lock();
+    if let Some(handle) = &*installed {
         return Ok(handle.clone());
     }
     let mut builder = PrometheusBuilder::new();
@@ -44,7 +49,8 @@ pub fn install(histograms: &[(&str, &[f64])]) -> Result<Handle> {
     tokio::spawn(keep_up(handle.clone()));
     describe_gauge!(BUILD, "1, with the version of the program");
     gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-    Ok(INSTALLED.get_or_init(|| handle).clone())
+    *installed = Some(handle.clone());
+    Ok(handle)
 }
 
 /// Aggregates the recorded values of histograms. Without scrapes nothing else does, and their memory would grow.
@@ -62,7 +68,10 @@ pub fn describe_worker(stage: Stage, slots: usize) {
     describe_histogram!(SECONDS, "Seconds spent in each phase of a task");
     describe_gauge!(RUNNING, "Tasks that run now");
     describe_gauge!(SLOTS, "Tasks that this worker can run at the same time");
-    describe_counter!(REDELIVERIES, "Deliveries of a task after its first one");
+    describe_counter!(
+        REDELIVERIES,
+        "Deliveries of a task after its first one, by the end of the one before"
+    );
     describe_counter!(DEAD, "Messages moved to the dead stream");
     describe_gauge!(SCRATCH, "Bytes free on the volume of the scratch folder");
     let plain = PLAIN_OUTCOMES.map(|outcome| (outcome, ""));
@@ -74,7 +83,9 @@ pub fn describe_worker(stage: Stage, slots: usize) {
     for phase in PHASES {
         drop(histogram!(SECONDS, "stage" => stage, "phase" => phase));
     }
-    counter!(REDELIVERIES, "stage" => stage).absolute(0);
+    for end in ENDS {
+        counter!(REDELIVERIES, "stage" => stage, "before" => end).absolute(0);
+    }
     counter!(DEAD, "stage" => stage).absolute(0);
     gauge!(RUNNING, "stage" => stage).set(0.0);
     gauge!(SLOTS, "stage" => stage).set(slots as f64);
@@ -90,9 +101,9 @@ pub fn task_phase(stage: Stage, phase: &'static str, time: Duration) {
     histogram!(SECONDS, "stage" => stage.as_str(), "phase" => phase).record(time.as_secs_f64());
 }
 
-/// Counts a repeated delivery of a task.
-pub fn redelivered(stage: Stage) {
-    counter!(REDELIVERIES, "stage" => stage.as_str()).increment(1);
+/// Counts a repeated delivery of a task; `before` is the end of the delivery before it.
+pub fn redelivered(stage: Stage, before: &'static str) {
+    counter!(REDELIVERIES, "stage" => stage.as_str(), "before" => before).increment(1);
 }
 
 /// Counts a message that was moved to the dead stream.
@@ -126,5 +137,23 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         gauge!(RUNNING, "stage" => self.0.as_str()).decrement(1.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn callers_at_once_share_the_recorder() {
+        let start = std::sync::Arc::new(tokio::sync::Barrier::new(4));
+        let callers = (0..4).map(|_| {
+            let start = start.clone();
+            tokio::spawn(async move {
+                start.wait().await;
+                super::install(&[]).map(drop)
+            })
+        });
+        for caller in futures_util::future::join_all(callers).await {
+            caller.unwrap().unwrap();
+        }
     }
 }

@@ -1,18 +1,24 @@
 //! Child programs. No other code starts one.
 //!
-//! Every child gets an empty environment, resource limits and a filter of its system calls. It has its own process
-//! group, which is killed when the handle is dropped. A parent-death signal ends it when this process is killed: ffmpeg
-//! otherwise survives its parent and keeps encoding.
+//! Every child gets an empty environment, resource limits, the files of its [`Access`] and a filter of its system calls.
+//! It cannot make other processes. It has its own process group, which is killed when the handle is dropped. A
+//! parent-death signal ends it when this process is killed: ffmpeg otherwise survives its parent and keeps encoding.
 
+mod access;
 mod confine;
 mod error;
+mod files;
 mod limits;
+mod syscalls;
 mod tail;
 
+pub use access::Access;
 pub use confine::layers;
 pub use error::ProcessError;
+pub use files::can_limit_ports;
 pub use limits::Limits;
 
+use confine::Confinement;
 use std::{ffi::OsStr, io, os::unix::process::ExitStatusExt, path::Path, process::Stdio, time::Duration};
 use tail::Tail;
 use tokio::{
@@ -34,7 +40,7 @@ pub struct Child {
     _span: Span,
 }
 
-/// Starts `program` with its standard output piped.
+/// Starts `program` with its standard output piped. It reaches the files and the port of `access` alone.
 ///
 /// `on_line` receives every line of standard error while the child runs; a line ends with `\n`, or with `\r` as in
 /// ffmpeg's progress. Call this on a thread that lives as long as the child, such as a worker of the runtime, and never
@@ -43,11 +49,17 @@ pub fn spawn<A: AsRef<OsStr>>(
     program: &Path,
     args: impl IntoIterator<Item = A>,
     limits: Limits,
+    access: &Access,
     on_line: impl FnMut(&str) + Send + 'static,
 ) -> Result<Child, ProcessError> {
     let name = program
         .file_name()
         .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let not_started = |error| ProcessError::Start {
+        program: name.clone(),
+        error,
+    };
+    let confinement = Confinement::new(program, limits, access).map_err(not_started)?;
     let mut command = Command::new(program);
     command
         .args(args)
@@ -58,13 +70,9 @@ pub fn spawn<A: AsRef<OsStr>>(
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
-    let (parent, filter) = (std::process::id(), confine::filter_for(&limits));
     // SAFETY: the closure runs between fork and exec and calls only async-signal-safe functions.
-    unsafe { command.pre_exec(move || confine::confine(limits, filter, parent)) };
-    let mut inner = command.spawn().map_err(|error| ProcessError::Start {
-        program: name.clone(),
-        error,
-    })?;
+    unsafe { command.pre_exec(move || confinement.apply()) };
+    let mut inner = command.spawn().map_err(not_started)?;
     let stderr = inner.stderr.take().expect("standard error is piped");
     let span = tracing::info_span!("process", program = %name);
     Ok(Child {
@@ -82,11 +90,12 @@ pub async fn capture<A: AsRef<OsStr>>(
     program: &Path,
     args: impl IntoIterator<Item = A>,
     limits: Limits,
+    access: &Access,
     max: usize,
     cancel: &CancellationToken,
     on_line: impl FnMut(&str) + Send + 'static,
 ) -> Result<Vec<u8>, ProcessError> {
-    let mut child = spawn(program, args, limits, on_line)?;
+    let mut child = spawn(program, args, limits, access, on_line)?;
     let name = child.program.clone();
     let stdout = child.stdout();
     let reader = tokio::spawn(async move {

@@ -7,7 +7,7 @@ named! {
         UnsupportedMedia = "unsupported_media",
         /// The media file is damaged: it cannot be decoded to its end.
         DamagedMedia = "damaged_media",
-        /// The file has no video stream to scale.
+        /// The file has no video stream to scale. Earlier releases gave this code; now the stage is skipped.
         NoVideoStream = "no_video_stream",
         /// The file has more pixels, streams or bytes than the limits allow.
         MediaTooLarge = "media_too_large",
@@ -19,10 +19,12 @@ named! {
         SourceMissing = "source_missing",
         /// The source object differs from the uploaded file: its SHA-256 does not match.
         SourceCorrupt = "source_corrupt",
-        /// Every attempt ended with an error that a retry can solve.
+        /// Every attempt ended with an error that a retry can solve, or some did and the worker died in the others.
         AttemptsExhausted = "attempts_exhausted",
         /// The worker process died during every attempt.
         WorkerDied = "worker_died",
+        /// Workers that were stopped handed the task over too often: none had the time to finish it.
+        HandoversExhausted = "handovers_exhausted",
         /// The job was cancelled.
         Cancelled = "cancelled",
         /// An internal error of VidP.
@@ -37,5 +39,7 @@ named! {
         NoAudio = "no_audio",
         /// The audio track has no speech.
         NoSpeech = "no_speech",
+        /// The file has no video to scale: it has sound alone.
+        NoVideo = "no_video",
     }
 }

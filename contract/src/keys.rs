@@ -15,6 +15,11 @@ pub fn tail(job_id: Uuid, offset: u64) -> String {
     format!("uploads/{job_id}/source.tail-{offset}")
 }
 
+/// `probes/<stage>`: the object with which the workers of a stage test the store.
+pub fn probe(stage: Stage) -> String {
+    format!("probes/{stage}")
+}
+
 /// `outputs/<job_id>/`: prefix of all outputs of a job.
 pub fn job_prefix(job_id: Uuid) -> String {
     format!("outputs/{job_id}/")
@@ -40,9 +45,59 @@ pub fn manifest(stage_prefix: &str) -> String {
     format!("{stage_prefix}manifest.json")
 }
 
+/// `<stage prefix><task_id>/delivery-<number>`: the note of a worker that lived to the end of this delivery without a result.
+///
+/// The id of the task stands where outputs have the id of their attempt, so that the cleanup of losing attempts removes
+/// the notes too.
+pub fn delivery(stage_prefix: &str, task_id: Uuid, number: u32) -> String {
+    format!("{stage_prefix}{task_id}/delivery-{number}")
+}
+
+/// `<stage prefix><task_id>/part-<name>.json`: the manifest of a finished part of the work, written once.
+pub fn part(stage_prefix: &str, task_id: Uuid, name: &str) -> String {
+    format!("{stage_prefix}{task_id}/part-{name}.json")
+}
+
+/// `<stage prefix><task_id>/part-<name>-<attempt_id>-<number>`: a file of a part. The manifest names it.
+pub fn part_file(stage_prefix: &str, task_id: Uuid, name: &str, attempt_id: Uuid, number: usize) -> String {
+    format!("{stage_prefix}{task_id}/part-{name}-{attempt_id}-{number}")
+}
+
+/// The two folders of jobs' objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Folder {
+    /// `uploads/`: sources.
+    Uploads,
+    /// `outputs/`: results of stages.
+    Outputs,
+}
+
+/// The folder and the job id in a key; `None` for other objects.
+pub fn owner(key: &str) -> Option<(Folder, Uuid)> {
+    let (folder, rest) = key.split_once('/')?;
+    let folder = match folder {
+        "uploads" => Folder::Uploads,
+        "outputs" => Folder::Outputs,
+        _ => return None,
+    };
+    Some((folder, rest.split_once('/')?.0.parse().ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_names_its_owner() {
+        let id = Uuid::now_v7();
+        assert_eq!(owner(&source(id)), Some((Folder::Uploads, id)));
+        assert_eq!(owner(&tail(id, 5)), Some((Folder::Uploads, id)));
+        let output = output(&stage_prefix(id, Stage::Scale), Uuid::now_v7(), "720p.mp4");
+        assert_eq!(owner(&output), Some((Folder::Outputs, id)));
+        for other in ["probes/1", "models/x.bin", "uploads/a/source", "uploads", ""] {
+            assert_eq!(owner(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn an_output_names_its_attempt() {
@@ -50,5 +105,8 @@ mod tests {
         let prefix = stage_prefix(job, Stage::Scale);
         assert_eq!(attempt(&output(&prefix, id, "720p.mp4")), Some(id));
         assert_eq!(attempt(&manifest(&prefix)), None);
+        assert_eq!(attempt(&delivery(&prefix, id, 3)), Some(id));
+        assert_eq!(attempt(&part(&prefix, id, "x-0")), Some(id));
+        assert_eq!(attempt(&part_file(&prefix, id, "x-0", job, 1)), Some(id));
     }
 }

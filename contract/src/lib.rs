@@ -4,6 +4,7 @@
 //! version only optional fields are added, and a reader ignores the fields it does not know. The tests read and write
 //! one golden file for each message in `contract/wire/`.
 
+mod check;
 mod code;
 mod hex;
 pub mod keys;
@@ -12,28 +13,33 @@ mod media;
 mod merge_patch;
 mod named;
 mod options;
+mod output_file;
 mod progress;
 mod report;
 mod result;
+mod scope;
 mod stage;
 pub mod streams;
 mod task;
 mod timestamp;
 mod trace_parent;
 
+pub use check::MAX_DETAIL;
 pub use code::{FailureCode, SkipCode};
 pub use hex::hex;
-pub use language::{LANGUAGES, language_name};
-pub use media::{AudioTrack, MediaFacts, VideoTrack};
+pub use language::{LANGUAGES, language_code, language_name, whisper_code};
+pub use media::{AudioTrack, DropReason, MediaFacts, StreamFate, StreamKind, StreamReport, VideoTrack};
 pub use merge_patch::merge_patch;
 pub use options::{
     Codec, DetectOptions, JobOptions, Rendition, ScaleOptions, SubtitleFormat, SubtitleOptions,
 };
+pub use output_file::OutputFile;
 pub use progress::Progress;
 pub use report::{
     DetectReport, Language, LanguageProbability, LanguageWindow, RenditionReport, ScaleReport, SubtitleReport,
 };
 pub use result::{Outcome, Output, Success, TaskResult, Timings};
+pub use scope::Scope;
 pub use stage::{Lane, Stage};
 pub use task::{Source, Task, Work};
 pub use timestamp::Timestamp;

@@ -1,3 +1,4 @@
+use crate::{check::bounded, named::named};
 use serde::{Deserialize, Serialize};
 
 /// Properties of a media file, as probed.
@@ -9,10 +10,12 @@ pub struct MediaFacts {
     /// Duration in seconds.
     pub duration: f64,
     /// File size in bytes.
+    #[serde(serialize_with = "bounded::whole")]
     pub size: u64,
     /// Bit rate of all streams together, in bits per second.
+    #[serde(serialize_with = "bounded::whole")]
     pub bitrate: u64,
-    /// The first video stream; cover pictures do not count.
+    /// The video stream that is converted; cover pictures do not count.
     pub video: Option<VideoTrack>,
     /// All audio streams.
     pub audio: Vec<AudioTrack>,
@@ -53,4 +56,82 @@ pub struct AudioTrack {
     /// Language tag from the container, if any. It is often wrong, so language detection ignores it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
+}
+
+/// One stream of a source, and its fate in the renditions.
+///
+/// Chapters and closed captions are listed too. They are not separate streams: chapters have no index, and captions
+/// have the index of their video.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StreamReport {
+    /// Index of the stream in the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+    /// Kind of content.
+    pub kind: StreamKind,
+    /// Codec, by ffprobe's name; the container's tag if ffprobe does not know the codec.
+    pub codec: String,
+    /// Language tag from the container, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// Says if the renditions have the stream.
+    pub fate: StreamFate,
+    /// The reason why the renditions lack the stream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<DropReason>,
+}
+
+named! {
+    /// Kind of content of a stream.
+    pub enum StreamKind {
+        /// Moving or still pictures.
+        Video = "video",
+        /// Sound.
+        Audio = "audio",
+        /// Subtitles.
+        Subtitle = "subtitle",
+        /// Timecode, telemetry and other data.
+        Data = "data",
+        /// Attached files, such as fonts.
+        Attachment = "attachment",
+        /// Closed captions inside the video stream.
+        Captions = "captions",
+        /// Chapter marks.
+        Chapters = "chapters",
+    }
+}
+
+named! {
+    /// The fate of a stream in the renditions.
+    pub enum StreamFate {
+        /// Copied unchanged into every rendition.
+        Kept = "kept",
+        /// Encoded again.
+        Converted = "converted",
+        /// Absent from the renditions.
+        Dropped = "dropped",
+    }
+}
+
+named! {
+    /// The reason why the renditions lack a stream.
+    pub enum DropReason {
+        /// The codec is not accepted.
+        NotAccepted = "not_accepted",
+        /// No decoder is known for the codec.
+        NoDecoder = "no_decoder",
+        /// The stream is declared and has no content.
+        Empty = "empty",
+        /// The content cannot be decoded.
+        Undecodable = "undecodable",
+        /// The stream is a still picture, such as a cover.
+        Still = "still",
+        /// Another video stream is the film.
+        OtherVideo = "other_video",
+        /// Renditions have fewer audio tracks.
+        TooMany = "too_many",
+        /// Renditions have no content of this kind.
+        NotConverted = "not_converted",
+    }
 }

@@ -71,7 +71,8 @@ pub struct DetectOptions {
     pub duration: f64,
     /// Report the probability of every language instead of the five most likely.
     pub test_all_languages: bool,
-    /// ISO codes of the languages to choose from; empty means all.
+    /// ISO 639-1 codes of the languages to choose from; empty means all. ISO 639-2 and 639-3 codes and BCP 47 tags are accepted
+    /// too, and stored as these codes.
     #[cfg_attr(feature = "openapi", schema(schema_with = super::language::codes_schema))]
     pub expected_languages: Vec<String>,
 }
@@ -168,7 +169,8 @@ named! {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct SubtitleOptions {
-    /// ISO code of the spoken language, or `auto`. A code has priority over the detected language.
+    /// ISO 639-1 code of the spoken language, or `auto`. A code has priority over the detected language. ISO 639-2 and 639-3 codes
+    /// and BCP 47 tags are accepted too, and stored as this code.
     #[cfg_attr(feature = "openapi", schema(schema_with = super::language::code_or_auto_schema))]
     pub language: String,
     /// The files to write.

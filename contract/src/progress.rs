@@ -11,7 +11,7 @@ pub struct Progress {
     pub job_id: Uuid,
     /// The stage that runs.
     pub stage: Stage,
-    /// Delivery number of the task, from 1.
+    /// Number of the task's delivery, from 1. Failures, deaths of workers and hand-overs each cause another delivery.
     pub attempt: u32,
     /// Completed share, 0 to 1; it never decreases within an attempt.
     pub progress: f64,

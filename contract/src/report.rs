@@ -1,4 +1,4 @@
-use super::MediaFacts;
+use super::{MediaFacts, StreamReport, check::bounded};
 use serde::{Deserialize, Serialize};
 
 /// A language, with its ISO 639 code and English name.
@@ -24,7 +24,18 @@ pub struct DetectReport {
     /// The parts of the audio track that were analysed.
     pub windows: Vec<LanguageWindow>,
     /// Bytes of the source that were read.
+    #[serde(serialize_with = "bounded::whole")]
     pub bytes_read: u64,
+    /// Other languages that were heard in parts of the track, each with its highest probability in one part.
+    #[serde(default)]
+    pub other_languages: Vec<LanguageProbability>,
+    /// Index of the audio stream that was listened to, among all streams of the file.
+    pub track: Option<u32>,
+    /// Number of the only channel that was listened to, from 0; absent when all channels were mixed.
+    pub channel: Option<u32>,
+    /// Packets of the audio that could not be decoded, in the parts that were analysed.
+    #[serde(default, serialize_with = "bounded::whole")]
+    pub decode_errors: u64,
 }
 
 /// Probability of one language.
@@ -61,6 +72,12 @@ pub struct ScaleReport {
     pub media: MediaFacts,
     /// The renditions, largest first.
     pub renditions: Vec<RenditionReport>,
+    /// The streams of the source, at most 64, and their fate. Reports of earlier releases have none.
+    #[serde(default)]
+    pub streams: Vec<StreamReport>,
+    /// Number of damaged packets and frames of the source that were skipped or repaired.
+    #[serde(default, serialize_with = "bounded::whole")]
+    pub decode_errors: u64,
 }
 
 /// Properties of one rendition, as probed after it was written.
@@ -70,6 +87,7 @@ pub struct RenditionReport {
     /// Name of the output file.
     pub name: String,
     /// Size in bytes.
+    #[serde(serialize_with = "bounded::whole")]
     pub size: u64,
     /// Size divided by the size of the source.
     pub ratio: f64,
@@ -82,6 +100,7 @@ pub struct RenditionReport {
     /// Audio codec; absent when the source has no audio.
     pub audio_codec: Option<String>,
     /// Bit rate of all streams together, in bits per second.
+    #[serde(serialize_with = "bounded::whole")]
     pub bitrate: u64,
     /// Duration in seconds.
     pub duration: f64,
@@ -103,4 +122,14 @@ pub struct SubtitleReport {
     pub words: u32,
     /// Share of the cues that obey every caption rule, 0 to 1.
     pub rules_kept: f64,
+    /// Other languages that were heard in windows of the track, each with its highest probability in one window.
+    #[serde(default)]
+    pub other_languages: Vec<LanguageProbability>,
+    /// Index of the audio stream that was transcribed, among all streams of the file.
+    pub track: Option<u32>,
+    /// Number of the only channel that was listened to, from 0; absent when all channels were mixed.
+    pub channel: Option<u32>,
+    /// Packets of the audio that could not be decoded.
+    #[serde(default, serialize_with = "bounded::whole")]
+    pub decode_errors: u64,
 }

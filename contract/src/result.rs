@@ -1,4 +1,4 @@
-use super::{FailureCode, SkipCode, Stage};
+use super::{FailureCode, SkipCode, Stage, check::bounded};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ pub struct TaskResult {
     pub job_id: Uuid,
     /// The stage that ended.
     pub stage: Stage,
-    /// Delivery number of the task, from 1.
+    /// Number of the task's delivery, from 1. Failures, deaths of workers and hand-overs each cause another delivery.
     pub attempt: u32,
     /// Success, failure or skip.
     pub outcome: Outcome,
@@ -79,6 +79,7 @@ pub struct Output {
     /// Object key.
     pub key: String,
     /// Size in bytes.
+    #[serde(serialize_with = "bounded::whole")]
     pub size: u64,
     /// Lower-case hexadecimal SHA-256.
     pub sha256: String,

@@ -9,7 +9,8 @@ pub struct Task {
     pub task_id: Uuid,
     /// The job it belongs to.
     pub job_id: Uuid,
-    /// Number of deliveries after which the stage fails.
+    /// Number of attempts after which the stage fails: attempts that failed, and those in which the worker died. A task that
+    /// was handed over is no failed attempt.
     pub attempt_limit: u32,
     /// Time after which the result is no longer needed.
     #[serde(with = "time::serde::rfc3339")]

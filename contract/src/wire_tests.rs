@@ -1,6 +1,6 @@
 //! Reads and writes the golden files, which must not change. A field renamed by accident fails here.
 
-use super::{Progress, Task, TaskResult};
+use super::{Progress, Task, TaskResult, streams};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -12,6 +12,22 @@ fn check<T: Serialize + DeserializeOwned>(golden: &str) {
     let mut newer: Value = written;
     newer["added_later"] = Value::Bool(true);
     serde_json::from_value::<T>(newer).unwrap();
+}
+
+/// The messages of the previous release pass the checks of this one.
+#[test]
+fn messages_of_workers_pass_their_checks() {
+    for golden in [
+        include_str!("../wire/result-succeeded.json"),
+        include_str!("../wire/result-failed.json"),
+        include_str!("../wire/result-skipped.json"),
+    ] {
+        let result: TaskResult = serde_json::from_str(golden).unwrap();
+        let subject = streams::result(result.stage, result.task_id);
+        assert_eq!(result.belongs(&subject), Ok(()));
+        assert_eq!(result.belongs_to(result.job_id, result.stage), Ok(()));
+        assert_eq!(result.fits(), Ok(()));
+    }
 }
 
 #[test]

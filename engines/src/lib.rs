@@ -43,5 +43,5 @@ pub use find::{find_engine, find_model};
 pub use mongo::Mongo;
 pub use nats::{Nats, Users};
 pub use net::{free_port, http_get};
-pub use s3::S3;
+pub use s3::{Buckets, S3, S3Key, S3User};
 pub use shared::{Shared, shared};

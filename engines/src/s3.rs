@@ -1,12 +1,14 @@
+mod users;
+
+pub use users::{Buckets, S3Key, S3User};
+
+use self::users::Users;
 use crate::{
     Daemon, StartError, find_engine,
     net::{self, free_port, http_get},
 };
-use serde_json::json;
 use std::{
     fs,
-    io::{self, Read, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -16,7 +18,6 @@ const NAME: &str = "weed";
 const START: Duration = Duration::from_secs(60);
 /// Time before the server is killed. An orderly end takes 15 s, mostly sleep; killing it earlier loses no data.
 const STOP: Duration = Duration::from_secs(1);
-const ACCESS_KEY: &str = "vidp";
 
 /// A SeaweedFS server with its S3 gateway. Clients use only the gateway.
 #[derive(Debug)]
@@ -24,34 +25,40 @@ pub struct S3 {
     daemon: Daemon,
     dir: PathBuf,
     ports: Ports,
-    secret_key: String,
+    users: Users,
 }
 
 impl S3 {
     /// Starts the server on 127.0.0.1 with its data, configuration and log in `dir`; port 0 means a free one. Each
-    /// start creates a new secret key. Returns when the server can store objects.
+    /// start creates new secret keys. Returns when the server can store objects.
+    ///
+    /// For tests: the programs' users have their rights in buckets named `test-*`, and the API reads `films*`.
     ///
     /// # Errors
     ///
     /// The program is missing, the files cannot be written, or it did not come up within a minute.
     pub fn start(dir: &Path, port: u16) -> Result<S3, StartError> {
-        S3::start_logging(dir, port, &dir.join("weed.log"))
+        let buckets = Buckets {
+            own: "test-*".to_owned(),
+            sources: vec!["films*".to_owned()],
+        };
+        S3::start_for(dir, port, &dir.join("weed.log"), buckets)
     }
 
-    /// As [`S3::start`], with the log at `log`.
+    /// As [`S3::start`], with the log at `log` and users for these buckets.
     ///
     /// # Errors
     ///
     /// As [`S3::start`].
-    pub fn start_logging(dir: &Path, port: u16, log: &Path) -> Result<S3, StartError> {
-        let secret_key = new_secret().map_err(StartError::io(NAME))?;
+    pub fn start_for(dir: &Path, port: u16, log: &Path, buckets: Buckets) -> Result<S3, StartError> {
+        let users = Users::new(buckets).map_err(StartError::io(NAME))?;
         let ports = Ports::choose(port);
-        let daemon = launch(dir, &ports, &secret_key, log)?;
+        let daemon = launch(dir, &ports, &users, log)?;
         Ok(S3 {
             daemon,
             dir: dir.to_owned(),
             ports,
-            secret_key,
+            users,
         })
     }
 
@@ -62,7 +69,7 @@ impl S3 {
     /// As [`S3::start`].
     pub fn restart(&mut self) -> Result<(), StartError> {
         self.stop();
-        self.daemon = launch(&self.dir, &self.ports, &self.secret_key, self.daemon.log())?;
+        self.daemon = launch(&self.dir, &self.ports, &self.users, self.daemon.log())?;
         Ok(())
     }
 
@@ -71,14 +78,19 @@ impl S3 {
         format!("http://127.0.0.1:{}", self.ports.s3)
     }
 
-    /// The access key.
-    pub fn access_key(&self) -> &str {
-        ACCESS_KEY
+    /// The key of a program.
+    pub fn key(&self, user: S3User) -> &S3Key {
+        self.users.key(user)
     }
 
-    /// The secret key.
+    /// The operator's access key, which has all rights: for tests and tools, never for a program of VidP.
+    pub fn access_key(&self) -> &str {
+        &self.users.operator.access_key
+    }
+
+    /// The operator's secret key.
     pub fn secret_key(&self) -> &str {
-        &self.secret_key
+        &self.users.operator.secret_key
     }
 
     /// The port for clients.
@@ -119,7 +131,7 @@ impl Drop for S3 {
     }
 }
 
-fn launch(dir: &Path, ports: &Ports, secret_key: &str, log: &Path) -> Result<Daemon, StartError> {
+fn launch(dir: &Path, ports: &Ports, users: &Users, log: &Path) -> Result<Daemon, StartError> {
     let program = find_engine(NAME)?;
     let error = StartError::io(NAME);
     for (_, port) in ports.named() {
@@ -128,7 +140,7 @@ fn launch(dir: &Path, ports: &Ports, secret_key: &str, log: &Path) -> Result<Dae
     let data = dir.join("data");
     fs::create_dir_all(&data).map_err(&error)?;
     let config = dir.join("s3.json");
-    write_identity(&config, secret_key).map_err(&error)?;
+    users.write(&config).map_err(&error)?;
 
     let mut command = Command::new(program);
     command
@@ -138,6 +150,8 @@ fn launch(dir: &Path, ports: &Ports, secret_key: &str, log: &Path) -> Result<Dae
         .arg(flag("-s3.config=", &config))
         .args(ports.flags())
         .args(["-s3.port.iceberg=0", "-s3.port.lance=0"])
+        // The configuration has all users. Without this, they could call the interface for users and keys.
+        .arg("-s3.iam=false")
         .arg("-master.telemetry=false")
         // A single server needs no votes, and its stored list of peers has the port of an earlier run.
         .args(["-master.electionTimeout=1s", "-master.resumeState=false"])
@@ -208,26 +222,4 @@ fn flag(name: &str, path: &Path) -> std::ffi::OsString {
     let mut flag = std::ffi::OsString::from(name);
     flag.push(path);
     flag
-}
-
-/// Writes one identity with all permissions to a file that only its owner may read.
-fn write_identity(config: &Path, secret_key: &str) -> io::Result<()> {
-    let text = json!({"identities": [{
-        "name": "vidp",
-        "credentials": [{"accessKey": ACCESS_KEY, "secretKey": secret_key}],
-        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-    }]});
-    fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(config)?
-        .write_all(text.to_string().as_bytes())
-}
-
-fn new_secret() -> io::Result<String> {
-    let mut bytes = [0; 20];
-    fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

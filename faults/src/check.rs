@@ -182,7 +182,7 @@ async fn wait_until_empty(rig: &Rig) -> Result<()> {
     let started = Instant::now();
     loop {
         let metrics = rig.stack.queue.metrics().await?;
-        let waiting: u64 = metrics.depth.values().sum();
+        let waiting = metrics.depth();
         if waiting == 0 && metrics.stranded() == 0 {
             return Ok(());
         }
@@ -247,6 +247,10 @@ pub async fn garbage(rig: &Rig) -> Result<Vec<String>> {
         .flatten()
     {
         for file in std::fs::read_dir(folder.path()).into_iter().flatten().flatten() {
+            // A running worker holds the lock of its folder.
+            if file.file_name() == "lock" {
+                continue;
+            }
             found.push(format!(
                 "{} is a temporary file without a task",
                 file.path().display()

@@ -23,6 +23,9 @@ pub struct Sample {
 /// Name of the sample that needs much memory to decode.
 pub const LARGE: &str = "large";
 
+/// Name of the sample that is encoded in parts.
+pub const FILM: &str = "film";
+
 /// Makes the samples with ffmpeg. The speech is from the project's samples.
 ///
 /// The files are small, so that thousands of jobs can run.
@@ -36,6 +39,13 @@ pub fn make(folder: &Path) -> Result<Vec<Sample>> {
     let spoken = file(
         "spoken.mp4",
         &format!("-t 5 -i {voice} {tiny} -c:a aac -b:a 48k -map 1:v -map 0:a"),
+    )?;
+    let film = file(
+        "film.mp4",
+        &format!(
+            "-f lavfi -i sine=beep_factor=4:d=8 {} -crf 42 -g 20 -c:a aac -b:a 16k -ar 16000",
+            tiny.replace("d=1", "d=8")
+        ),
     )?;
     let sound = file("sound.m4a", &format!("-t 3 -i {voice} -c:a aac -b:a 48k"))?;
     // Long enough that a cut in the middle removes frames.
@@ -66,6 +76,14 @@ pub fn make(folder: &Path) -> Result<Vec<Sample>> {
             1.0,
             30,
             batch,
+            ("succeeded", vec![("scale", "")]),
+        ),
+        sample(
+            FILM,
+            film,
+            8.0,
+            2,
+            scale.clone(),
             ("succeeded", vec![("scale", "")]),
         ),
         sample(
@@ -106,7 +124,7 @@ pub fn make(folder: &Path) -> Result<Vec<Sample>> {
             0.0,
             20,
             scale.clone(),
-            ("failed", vec![("scale", "no_video_stream")]),
+            ("succeeded", vec![("scale", "no_video")]),
         ),
         // Weight 0: only the fault `memory` uploads it.
         sample(

@@ -102,8 +102,7 @@ impl Process {
 
     /// Waits until the service reports that it is ready.
     pub async fn until_ready(&self, limit: Duration) -> Result<()> {
-        let bind = self.environment.iter().find(|(name, _)| name == "VIDP_BIND");
-        let address = bind.context("the process has no VIDP_BIND")?.1.parse()?;
+        let address = self.bind().context("the process has no VIDP_BIND")?.parse()?;
         let ready = async {
             while service::healthcheck(address, true).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -112,6 +111,22 @@ impl Process {
         tokio::time::timeout(limit, ready)
             .await
             .with_context(|| format!("{} was not ready within {} s", self.name, limit.as_secs()))
+    }
+
+    fn bind(&self) -> Option<&str> {
+        let mut settings = self.environment.iter();
+        settings.find_map(|(name, value)| (name == "VIDP_BIND").then_some(value.as_str()))
+    }
+
+    /// True when this worker runs a task, according to its metrics.
+    pub async fn runs_a_task(&self, http: &reqwest::Client) -> bool {
+        let url = format!("http://{}/metrics", self.bind().unwrap_or_default());
+        let Ok(answer) = http.get(url).send().await else {
+            return false;
+        };
+        let text = answer.text().await.unwrap_or_default();
+        let mut lines = text.lines();
+        lines.any(|line| line.starts_with("vidp_tasks_running{") && !line.ends_with(" 0"))
     }
 
     /// Number of unexpected ends.

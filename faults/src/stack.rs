@@ -20,7 +20,7 @@ use vidp_common::{
     store::Store,
 };
 use vidp_contract::{Lane, Stage};
-use vidp_engines::{Mongo, Nats, S3, find_model, free_port};
+use vidp_engines::{Buckets, Mongo, Nats, S3, S3User, find_model, free_port};
 
 /// Maximum time until a service is ready, also on a busy machine.
 pub const READY_LIMIT: Duration = Duration::from_secs(60);
@@ -133,10 +133,14 @@ impl Stack {
         let logs = dir.join("logs");
         std::fs::create_dir_all(&logs)?;
         let disks = mounts.and_then(|()| Disks::make(dir));
+        let buckets = Buckets {
+            own: "vidp".to_owned(),
+            sources: Vec::new(),
+        };
         let engines = Engines {
             nats: Nats::start(&dir.join("nats"), 0)?,
             mongo: Mongo::start(&dir.join("mongo"), 0)?,
-            s3: S3::start(&dir.join("s3"), 0)?,
+            s3: S3::start_for(&dir.join("s3"), 0, &dir.join("s3/weed.log"), buckets)?,
         };
         let mut proxies = BTreeMap::new();
         for link in Link::ALL {
@@ -148,13 +152,14 @@ impl Stack {
             proxies.insert(link, Proxy::start(&[target]).await);
         }
         let port = |link: Link| proxies[&link].port;
-        let common = |nats, s3| {
+        let common = |nats, s3, user| {
+            let key = engines.s3.key(user);
             let value = |name: &str, value: &str| (name.to_owned(), value.to_owned());
             vec![
                 value("VIDP_NATS_URL", &format!("nats://127.0.0.1:{}", port(nats))),
                 value("VIDP_S3_ENDPOINT", &format!("http://127.0.0.1:{}", port(s3))),
-                value("VIDP_S3_ACCESS_KEY", engines.s3.access_key()),
-                value("VIDP_S3_SECRET_KEY", engines.s3.secret_key()),
+                value("VIDP_S3_ACCESS_KEY", &key.access_key),
+                value("VIDP_S3_SECRET_KEY", &key.secret_key),
                 value("VIDP_ACK_WAIT_SECONDS", &ACK_WAIT_SECONDS.to_string()),
                 value("VIDP_LOG_FILTER", "info,async_nats=warn,whisper_rs=warn"),
             ]
@@ -174,9 +179,10 @@ impl Stack {
         );
         let api = |port: u16| {
             with(
-                common(Link::ApiNats, Link::ApiS3),
+                common(Link::ApiNats, Link::ApiS3, S3User::Api),
                 &[
                     ("VIDP_BIND", format!("127.0.0.1:{port}")),
+                    ("VIDP_PROBE_BIND", "127.0.0.1:0".to_owned()),
                     ("VIDP_AUTH", "off".to_owned()),
                     ("VIDP_MONGODB_URL", mongo.clone()),
                     ("VIDP_SWEEP_SECONDS", "1".to_owned()),
@@ -196,21 +202,24 @@ impl Stack {
         };
         let (whisper, vad) = (model("ggml-base-q8_0.bin")?, model("silero-vad.bin")?);
         let mut workers = Vec::new();
-        for (name, program, role) in [
-            ("scale-1", "worker-scale", ""),
-            ("scale-2", "worker-scale", ""),
-            ("detect-1", "worker-lang", "detect"),
-            ("subtitle-1", "worker-lang", "subtitle"),
+        for (name, program, role, user) in [
+            ("scale-1", "worker-scale", "", S3User::Downscale),
+            ("scale-2", "worker-scale", "", S3User::Downscale),
+            ("detect-1", "worker-lang", "detect", S3User::Langscale),
+            ("subtitle-1", "worker-lang", "subtitle", S3User::Subtitle),
         ] {
             let mut environment = with(
-                common(Link::WorkerNats, Link::WorkerS3),
+                common(Link::WorkerNats, Link::WorkerS3, user),
                 &[
                     ("VIDP_BIND", format!("127.0.0.1:{}", free_port())),
                     ("VIDP_DRAIN_SECONDS", DRAIN_SECONDS.to_string()),
                     ("VIDP_SCRATCH_DIR", dir.join("scratch").display().to_string()),
                 ],
             );
-            if !role.is_empty() {
+            if role.is_empty() {
+                // The sample films have a few of these parts.
+                environment = with(environment, &[("VIDP_PART_SECONDS", "2".to_owned())]);
+            } else {
                 environment = with(
                     environment,
                     &[

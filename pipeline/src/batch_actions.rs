@@ -8,6 +8,7 @@ use std::time::Duration;
 use vidp_record::{
     batch::{Action, ActionKind, Batch},
     db::DbError,
+    job::Job,
     plan,
     time::{DateTime, after},
 };
@@ -37,21 +38,30 @@ pub async fn begin(pipeline: &Shared, batch: &mut Batch, kind: ActionKind) -> Re
 }
 
 /// Resumes a due action until it is complete or the process shuts down.
+///
+/// It visits each job once, also those that the action cannot change.
 pub async fn resume(pipeline: &Shared, mut batch: Batch) -> Result<()> {
+    let (mut last, is_complete) = (None, batch.complete);
     while let Some(action) = batch.action.clone() {
         let until = after(LEASE);
         if pipeline.shutdown.is_cancelled() || !pipeline.db.claim_action(&batch, until).await? {
             return Ok(());
         }
-        let jobs = pipeline.db.to_do(&batch, &action, ROUND).await?;
-        if jobs.is_empty() && batch.complete {
+        let jobs = pipeline.db.to_do(&batch, action.kind, last, ROUND).await?;
+        if jobs.is_empty() && is_complete {
             return Ok(pipeline.db.end_action(&batch, &action).await?);
         }
         for job in &jobs {
             let done = match action.kind {
                 ActionKind::Cancel => cancel::cancel(pipeline, job.id).await.map(drop),
                 ActionKind::Retry => {
-                    let change = |job: &mut _| plan::retried(job, pipeline.times(), DateTime::now());
+                    let (per_day, now) = (pipeline.settings.retries_per_day, DateTime::now());
+                    // A job that failed again after the request is not retried a second time.
+                    let change = |job: &mut Job| {
+                        job.stages_ended_at() <= Some(action.at)
+                            && plan::may_retry(job, per_day, now)
+                            && plan::retried(job, pipeline.times(), now)
+                    };
                     advance::update(pipeline, job.id, change).await.map(drop)
                 }
             };
@@ -60,12 +70,17 @@ pub async fn resume(pipeline: &Shared, mut batch: Batch) -> Result<()> {
                 Err(error) => return Err(error.into()),
             }
         }
-        // Read again: an incomplete batch may have new items, and a newer action may have replaced this one.
+        last = jobs.last().map(|job| job.id);
+        // Read again: a newer action may have replaced this one, and begins with the first job.
         batch = match pipeline.db.batch(&batch.tenant, batch.id).await {
             Err(DbError::NotFound) => return Ok(()),
             found => found?,
         };
+        if batch.action.as_ref().map(|newer| newer.at) != Some(action.at) {
+            last = None;
+        }
         if jobs.is_empty() {
+            // An incomplete batch may have new items: the sweeper begins again.
             return Ok(());
         }
     }

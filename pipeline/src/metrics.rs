@@ -32,6 +32,8 @@ pub enum Repair {
     Tidied,
     /// It announced a job's end that was not announced yet.
     Announced,
+    /// It created a stream or a consumer that had vanished.
+    Recreated,
 }
 
 /// Outcome of one try of a webhook delivery.
@@ -86,7 +88,7 @@ pub fn fetched(outcome: FetchOutcome) {
 }
 
 impl Repair {
-    const ALL: [Repair; 8] = [
+    const ALL: [Repair; 9] = [
         Repair::Republished,
         Repair::ResultApplied,
         Repair::Expired,
@@ -95,6 +97,7 @@ impl Repair {
         Repair::Deleted,
         Repair::Tidied,
         Repair::Announced,
+        Repair::Recreated,
     ];
 
     const fn as_str(self) -> &'static str {
@@ -107,6 +110,7 @@ impl Repair {
             Repair::Deleted => "deleted",
             Repair::Tidied => "tidied",
             Repair::Announced => "announced",
+            Repair::Recreated => "recreated",
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Publishes tasks and marks them as sent in the record.
 
 use crate::{Pipeline, quiet};
-use vidp_common::crash;
-use vidp_contract::Stage;
+use vidp_common::{crash, queue::QueueError};
+use vidp_contract::{Stage, Task};
 use vidp_record::{job::Job, plan};
 
 /// Publishes the tasks of these stages. A task that cannot be published stays pending, and the sweeper retries it.
@@ -18,10 +18,22 @@ pub(crate) async fn publish(pipeline: &Pipeline, job: &Job, stages: &[Stage]) {
     }
 }
 
-async fn publish_one(pipeline: &Pipeline, job: &Job, stage: Stage) -> anyhow::Result<()> {
+/// Queues the task of a stage again, made from the record. Returns false when the task is queued already.
+pub async fn requeue(pipeline: &Pipeline, job: &Job, stage: Stage) -> Result<bool, QueueError> {
+    match task(pipeline, job, stage) {
+        Some(task) => pipeline.queue.publish_task(job.lane, &task, &job.trace()).await,
+        None => Ok(false),
+    }
+}
+
+fn task(pipeline: &Pipeline, job: &Job, stage: Stage) -> Option<Task> {
     let settings = &pipeline.settings;
     let bucket = pipeline.store.bucket();
-    let Some(task) = plan::task(job, stage, bucket, settings.attempt_limit, settings.deadline) else {
+    plan::task(job, stage, bucket, settings.attempt_limit, settings.deadline)
+}
+
+async fn publish_one(pipeline: &Pipeline, job: &Job, stage: Stage) -> anyhow::Result<()> {
+    let Some(task) = task(pipeline, job, stage) else {
         return Ok(());
     };
     pipeline.queue.publish_task(job.lane, &task, &job.trace()).await?;

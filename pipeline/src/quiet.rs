@@ -9,7 +9,7 @@ use uuid::Uuid;
 use vidp_contract::Stage;
 use vidp_record::{
     db::{DbError, Updated},
-    job::{DispatchState, Job},
+    job::{DispatchState, Job, JobStatus},
     plan,
     time::DateTime,
 };
@@ -87,13 +87,29 @@ pub(crate) async fn renew_fetch(
     .await
 }
 
-/// Records the id of the multipart upload to which a client sends its parts.
+/// Records the id of the multipart upload to which a client sends its parts, unless one is recorded already.
 pub async fn opened_upload(pipeline: &Pipeline, job: Uuid, upload_id: &str) -> Result<Option<Job>, DbError> {
     change(pipeline, job, |job| {
-        let direct = job.direct.as_mut();
+        let open = job.status == JobStatus::Uploading;
+        let direct = job
+            .direct
+            .as_mut()
+            .filter(|direct| open && direct.upload_id.is_none());
         direct
             .map(|direct| direct.upload_id = Some(upload_id.to_owned()))
             .is_some()
+    })
+    .await
+}
+
+/// Records the size of a source before it is fetched.
+pub(crate) async fn announced(pipeline: &Pipeline, job: Uuid, size: i64) -> Result<Option<Job>, DbError> {
+    change(pipeline, job, |job| {
+        let larger = job.status == JobStatus::Uploading && job.source.size < size;
+        if larger {
+            job.source.size = size;
+        }
+        larger
     })
     .await
 }

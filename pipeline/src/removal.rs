@@ -11,8 +11,11 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use uuid::Uuid;
-use vidp_common::{crash, manifest};
-use vidp_contract::{Outcome, Stage, TaskResult, keys};
+use vidp_common::{
+    crash,
+    manifest::{self, Manifest},
+};
+use vidp_contract::{Outcome, Stage, keys};
 use vidp_record::{
     db::{DbError, Updated},
     job::Job,
@@ -23,16 +26,19 @@ use vidp_record::{
 /// Ends an abandoned upload and removes its bytes.
 pub async fn abandon(pipeline: &Shared, job: &Job) -> Result<()> {
     let change = |job: &mut Job| plan::abandoned(job, pipeline.times(), DateTime::now());
-    let unused = match advance::update(pipeline, job.id, change).await {
-        Ok(Updated::Changed(_)) | Err(DbError::NotFound) => true,
-        // The bytes are unused if the job was cancelled during the upload; a complete source belongs to the job.
-        Ok(Updated::Unchanged(job)) => job.status.is_terminal() && job.source.sha256.is_empty(),
-        Err(error) => return Err(error.into()),
-    };
-    if unused {
-        delete_upload(pipeline, job.id).await?;
+    match advance::update(pipeline, job.id, change).await {
+        Ok(Updated::Changed(_)) | Err(DbError::NotFound) => delete_upload(pipeline, job.id).await,
+        Ok(Updated::Unchanged(job)) => delete_unused(pipeline, &job).await,
+        Err(error) => Err(error.into()),
     }
-    Ok(())
+}
+
+/// Removes the bytes of a job that ended during its upload. A complete source belongs to its job.
+pub async fn delete_unused(pipeline: &Pipeline, job: &Job) -> Result<()> {
+    match job.status.is_terminal() && job.source.sha256.is_empty() {
+        true => delete_upload(pipeline, job.id).await,
+        false => Ok(()),
+    }
 }
 
 /// Deletes an ended job: first in the record by compare-and-set, then its objects. Returns false when the job runs.
@@ -136,8 +142,10 @@ async fn delete_losers(pipeline: &Pipeline, job: &Job) -> Result<()> {
     for (stage, state) in &job.stages {
         // Outputs in the record are never deleted, even if the manifest differs.
         retained.extend(state.outputs.iter().map(|output| output.key.clone()));
-        let winner = committed(pipeline, job, *stage).await?;
-        if let Some(Outcome::Succeeded(success)) = winner.map(|TaskResult { outcome, .. }| outcome) {
+        // An invalid manifest names no object.
+        if let Some(Manifest::Committed(winner)) = committed(pipeline, job, *stage).await?
+            && let Outcome::Succeeded(success) = winner.outcome
+        {
             retained.extend(success.outputs.into_iter().map(|output| output.key));
         }
     }
@@ -163,12 +171,8 @@ fn is_old(attempt: Uuid, age: Duration) -> bool {
         .is_ok_and(|found| found >= age)
 }
 
-/// Returns the committed result of a stage, as the result of its current task.
-pub(crate) async fn committed(pipeline: &Pipeline, job: &Job, stage: Stage) -> Result<Option<TaskResult>> {
-    manifest::read(
-        &pipeline.store,
-        &keys::stage_prefix(job.id, stage),
-        job.stages[&stage].task_id,
-    )
-    .await
+/// Returns the manifest of a stage, with its result as that of the current task.
+pub(crate) async fn committed(pipeline: &Pipeline, job: &Job, stage: Stage) -> Result<Option<Manifest>> {
+    let task_id = job.stages[&stage].task_id;
+    Ok(manifest::read(&pipeline.store, job.id, stage, task_id).await?)
 }

@@ -1,10 +1,13 @@
 //! Messages from workers: results, which are durable and applied exactly once, and progress, which may be lost.
 
-use crate::{Shared, advance};
+use crate::{
+    Shared, advance,
+    rejection::{Refusals, Refused, acknowledge, reject},
+};
 use anyhow::Result;
-use async_nats::jetstream::{AckKind, Message, consumer::PullConsumer};
+use async_nats::jetstream::Message;
 use futures_util::StreamExt;
-use std::time::Duration;
+use std::{sync::Mutex, time::Duration};
 use tracing::Instrument;
 use vidp_common::{LogOnce, crash, queue::Cancel, trace};
 use vidp_contract::{Progress, TaskResult, TraceParent, streams};
@@ -17,9 +20,11 @@ use vidp_record::{
 
 /// Maximum number of results in one pull. Each takes milliseconds, far less than its lease.
 const PULL_BATCH: usize = 64;
+/// Results that are applied at the same time.
+const CONCURRENT: usize = 8;
 /// Time that one pull waits for results.
 const PULL_WAIT: Duration = Duration::from_secs(2);
-/// Pause after a failure, and before the redelivery of a result that could not be applied.
+/// Pause after a failure.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Queue group of the replicas: each progress message is delivered to one replica.
 const PROGRESS_GROUP: &str = "vidp-api";
@@ -41,71 +46,81 @@ pub async fn follow_results(pipeline: Shared) {
 }
 
 async fn pull(pipeline: &Shared, outage: &mut LogOnce) -> Result<()> {
-    pipeline.queue.ensure().await?;
-    let consumer: PullConsumer = pipeline.queue.results_consumer().await?;
+    let consumer = pipeline.queue.results_consumer().await?;
     outage.recovered();
+    let refusals = Refusals::default();
     while !pipeline.shutdown.is_cancelled() {
-        let mut batch = consumer
+        let batch = consumer
             .batch()
             .max_messages(PULL_BATCH)
             .expires(PULL_WAIT)
             .messages()
             .await?;
-        while let Some(message) = batch.next().await {
-            apply(pipeline, message.map_err(anyhow::Error::from_boxed)?).await;
+        let failed = Mutex::new(None);
+        // A result that takes long delays no other. The order does not matter: every change is a compare-and-set.
+        let apply_all = batch.for_each_concurrent(CONCURRENT, |message| async {
+            match message {
+                Ok(message) => apply(pipeline, &refusals, message).await,
+                Err(error) => *failed.lock().expect("no holder panics") = Some(error),
+            }
+        });
+        apply_all.await;
+        if let Some(error) = failed.into_inner().expect("no holder panics") {
+            return Err(anyhow::Error::from_boxed(error));
         }
     }
     Ok(())
 }
 
 /// Applies one result, and acknowledges it once it is stored in MongoDB.
-async fn apply(pipeline: &Shared, message: Message) {
+///
+/// A result that does not belong to its subject or cannot be stored is moved to the dead stream. It is redelivered only
+/// while a dependency is down.
+async fn apply(pipeline: &Shared, refusals: &Refusals, message: Message) {
     crash::step("result.received");
-    let kind = match serde_json::from_slice::<TaskResult>(&message.payload) {
-        Ok(result) => {
-            let trace = trace::of_message(message.headers.as_ref())
-                .unwrap_or_else(|| TraceParent::of_job(result.job_id));
-            let (job, stage, attempt, trace_id) =
-                (result.job_id, result.stage, result.attempt, trace.trace_id());
-            let span =
-                tracing::info_span!("persist", otel.kind = "consumer", %job, %stage, attempt, trace_id);
-            trace::adopt(&trace, &span);
-            persist(pipeline, &result).instrument(span).await
-        }
-        Err(error) => match pipeline
-            .queue
-            .bury("results", &message, &format!("not a result: {error}"))
-            .await
-        {
-            Ok(()) => {
-                tracing::error!(subject = %message.subject, "an undecodable result was moved to the dead stream: {error}");
-                AckKind::Ack
-            }
-            Err(_) => AckKind::Nak(Some(RETRY_PAUSE)),
-        },
+    let result = match judge(&message) {
+        Ok(result) => result,
+        Err(refused) => return refusals.add(pipeline, message, refused).await,
     };
-    // After a lost acknowledgement the result is redelivered and changes nothing.
-    if let Err(error) = message.ack_with(kind).await {
-        tracing::debug!(%error, "a result was not acknowledged");
-    }
+    let trace =
+        trace::of_message(message.headers.as_ref()).unwrap_or_else(|| TraceParent::of_job(result.job_id));
+    let (job, stage, attempt, trace_id) = (result.job_id, result.stage, result.attempt, trace.trace_id());
+    let span = tracing::info_span!("persist", otel.kind = "consumer", %job, %stage, attempt, trace_id);
+    trace::adopt(&trace, &span);
+    let applied = persist(pipeline, &result, &message).instrument(span).await;
+    acknowledge(&message, applied).await;
     crash::step("result.acknowledged");
 }
 
-/// Stores a result in the record. Returns the acknowledgement for the broker.
-async fn persist(pipeline: &Shared, result: &TaskResult) -> AckKind {
+/// Decodes and checks a result.
+fn judge(message: &Message) -> Result<TaskResult, Refused> {
+    let foreign = |reason| Refused { stage: None, reason };
+    let result: TaskResult = serde_json::from_slice(&message.payload)
+        .map_err(|error| foreign(format!("not a result: {error}")))?;
+    result.belongs(&message.subject).map_err(foreign)?;
+    result.fits().map_err(|reason| Refused {
+        stage: Some((result.job_id, result.stage, result.task_id)),
+        reason,
+    })?;
+    Ok(result)
+}
+
+/// Stores a result in the record; fails while a dependency is down.
+async fn persist(pipeline: &Shared, result: &TaskResult, message: &Message) -> Result<()> {
     let change = |job: &mut Job| plan::finished(job, result, pipeline.times(), DateTime::now());
     match advance::update(pipeline, result.job_id, change).await {
         Ok(Updated::Changed(job)) => {
             crash::step("result.applied");
             tracing::info!(status = %job.status, "stage ended");
-            AckKind::Ack
+            Ok(())
         }
         // Late, repeated, for another task or for a deleted job: the record needs no change.
-        Ok(Updated::Unchanged(_)) | Err(DbError::NotFound) => AckKind::Ack,
-        Err(error) => {
-            tracing::warn!("a result could not be stored yet; it will be redelivered: {error}");
-            AckKind::Nak(Some(RETRY_PAUSE))
+        Ok(Updated::Unchanged(_)) | Err(DbError::NotFound) => Ok(()),
+        Err(error) if error.is_permanent() => {
+            let stage = (result.job_id, result.stage, result.task_id);
+            reject(pipeline, stage, message.into(), &error.to_string()).await
         }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -119,7 +134,9 @@ pub async fn follow_progress(pipeline: Shared) {
         {
             Ok(mut messages) => {
                 while let Some(message) = messages.next().await {
-                    if let Ok(progress) = serde_json::from_slice::<Progress>(&message.payload) {
+                    if let Ok(progress) = serde_json::from_slice::<Progress>(&message.payload)
+                        && progress.belongs(&message.subject)
+                    {
                         apply_progress(&pipeline, &progress).await;
                     }
                 }

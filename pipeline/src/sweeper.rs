@@ -6,12 +6,18 @@ use crate::{
     Pipeline, Shared, advance, batch_actions,
     metrics::{self, Repair},
     publish, quiet,
+    rejection::reject,
     removal::{self, abandon, committed},
     resumables, webhooks,
 };
 use anyhow::Result;
-use vidp_common::{LogOnce, crash};
-use vidp_contract::Stage;
+use uuid::Uuid;
+use vidp_common::{
+    LogOnce, crash,
+    manifest::Manifest,
+    queue::{Letter, StoredResult},
+};
+use vidp_contract::{Stage, TaskResult, streams};
 use vidp_record::{
     db::DbError,
     job::{DispatchState, Job},
@@ -138,15 +144,27 @@ async fn reconcile_stage(pipeline: &Shared, job: &Job, stage: Stage) -> Result<(
     let task_id = job.stages[&stage].task_id;
     let deadline = plan::task(&job, stage, "", 1, pipeline.settings.deadline).map(|task| task.deadline);
     let late = deadline.is_some_and(|deadline| time::OffsetDateTime::now_utc() > deadline);
-    let known = match pipeline.queue.stored_result(stage, task_id).await? {
-        Some(result) => Some(result),
+    let stored = pipeline.queue.stored_result(stage, task_id).await?;
+    // A worker may name another job in the result of its own task.
+    let stored = stored.filter(|stored| stored.result.job_id == job.id);
+    let known = match stored {
+        Some(StoredResult { result, letter }) => Some((result.fits().map(|()| result), letter)),
         None if pipeline.queue.holds_task(stage, job.lane, task_id).await? => {
             if !late {
                 return Ok(());
             }
             None
         }
-        None => committed(pipeline, &job, stage).await?,
+        None => committed(pipeline, &job, stage)
+            .await?
+            .map(|manifest| of_manifest(manifest, stage, task_id)),
+    };
+    crash::step("sweep.found");
+    let of_stage = (job.id, stage, task_id);
+    let (known, letter) = match known {
+        Some((Ok(result), letter)) => (Some(result), Some(letter)),
+        Some((Err(reason), letter)) => return reject(pipeline, of_stage, letter, &reason).await,
+        None => (None, None),
     };
     let change = |job: &mut Job| match &known {
         Some(result) => plan::finished(job, result, pipeline.times(), DateTime::now()),
@@ -161,9 +179,30 @@ async fn reconcile_stage(pipeline: &Shared, job: &Job, stage: Stage) -> Result<(
             (Repair::Lost, "published a lost task again")
         }
     };
-    crash::step("sweep.found");
     metrics::repaired(kind);
     tracing::warn!(job = %job.id, %stage, trace_id = job.trace().trace_id(), what);
-    advance::update(pipeline, job.id, change).await?;
-    Ok(())
+    match (advance::update(pipeline, job.id, change).await, letter) {
+        (Err(error), Some(letter)) if error.is_permanent() => {
+            reject(pipeline, of_stage, letter, &error.to_string()).await
+        }
+        (updated, _) => Ok(updated.map(drop)?),
+    }
+}
+
+/// The result in a manifest, or the reason why it is none; and the letter that buries it.
+fn of_manifest(manifest: Manifest, stage: Stage, task_id: Uuid) -> (Result<TaskResult, String>, Letter) {
+    let (result, bytes) = match manifest {
+        Manifest::Committed(result) => {
+            let bytes = serde_json::to_vec(&result).unwrap_or_default();
+            (Ok(result), bytes)
+        }
+        Manifest::Invalid { reason, bytes } => (Err(reason), bytes),
+    };
+    let letter = Letter {
+        subject: streams::result(stage, task_id),
+        payload: bytes.into(),
+        deliveries: None,
+        id: format!("manifest-{task_id}"),
+    };
+    (result, letter)
 }

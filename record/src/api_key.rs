@@ -3,36 +3,11 @@
 use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use utoipa::ToSchema;
 use uuid::Uuid;
+pub use vidp_contract::Scope;
 
-/// Permission of an API key. No scope includes another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-pub enum Scope {
-    /// Read the tenant's jobs and their outputs.
-    #[serde(rename = "jobs:read")]
-    JobsRead,
-    /// Create, change and delete the tenant's jobs.
-    #[serde(rename = "jobs:write")]
-    JobsWrite,
-    /// Operate the server, for every tenant.
-    #[serde(rename = "admin")]
-    Admin,
-}
-
-impl Scope {
-    /// All scopes.
-    pub const ALL: [Scope; 3] = [Scope::JobsRead, Scope::JobsWrite, Scope::Admin];
-
-    /// Returns the name in documents and problems.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Scope::JobsRead => "jobs:read",
-            Scope::JobsWrite => "jobs:write",
-            Scope::Admin => "admin",
-        }
-    }
-}
+/// Version of the meaning of [`Key::scopes`]. Before version 2, the scopes of jobs covered webhooks too.
+pub const SCOPES_VERSION: u8 = 2;
 
 /// A stored API key, without its secret. MongoDB, collection `keys`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -44,8 +19,11 @@ pub struct Key {
     pub name: String,
     /// The tenant whose jobs the key gives access to.
     pub tenant: String,
-    /// Granted scopes.
+    /// Scopes as they were chosen; [`Key::granted`] has those that count.
     pub scopes: BTreeSet<Scope>,
+    /// The [`SCOPES_VERSION`] in which they were chosen; missing in documents of earlier releases.
+    #[serde(default)]
+    pub scopes_version: u8,
     /// HMAC-SHA-256 of the key's text.
     pub hash: String,
     /// Time of creation.
@@ -61,6 +39,22 @@ pub struct Key {
 }
 
 impl Key {
+    /// Returns the granted scopes. A key of an earlier release keeps the webhooks that its scopes covered.
+    pub fn granted(&self) -> BTreeSet<Scope> {
+        let mut granted = self.scopes.clone();
+        if self.scopes_version < SCOPES_VERSION {
+            for (jobs, webhooks) in [
+                (Scope::JobsRead, Scope::WebhooksRead),
+                (Scope::JobsWrite, Scope::WebhooksWrite),
+            ] {
+                if self.scopes.contains(&jobs) {
+                    granted.insert(webhooks);
+                }
+            }
+        }
+        granted
+    }
+
     /// Returns true when the key is neither revoked nor expired.
     pub fn is_live(&self) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|at| at > DateTime::now())

@@ -100,7 +100,7 @@ pub struct ItemError {
 pub struct Action {
     /// The requested action.
     pub kind: ActionKind,
-    /// Time of the request. A retry skips jobs that changed later.
+    /// Time of the request. A retry skips jobs that ended later.
     pub at: DateTime,
     /// End of the claim: from then on another replica may resume the action.
     pub next_at: DateTime,

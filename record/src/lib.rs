@@ -5,6 +5,7 @@
 //! * [`db`]: the only code that reads and writes MongoDB. [`changes`]: its change stream. [`missed`]: changes that a
 //!   listener missed.
 //! * [`view`]: a job as clients see it, over HTTP, in events and in webhooks.
+//! * [`search`]: the form of texts for searches.
 //! * [`tenant`], [`time`]: small shared definitions.
 //!
 //! This crate does not use HTTP, NATS or S3. To add a field to a document, give it `#[serde(default)]`, so that
@@ -18,6 +19,7 @@ pub mod job;
 pub mod missed;
 pub mod plan;
 pub mod resumable;
+pub mod search;
 pub mod source;
 pub mod tenant;
 pub mod time;

@@ -17,6 +17,9 @@ pub struct Resumable {
     pub id: Uuid,
     /// Owner of the upload.
     pub tenant: String,
+    /// Id of the API key that created the upload; `None` without keys, and in documents of earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
     /// Result of the upload: a job, or a part of one.
     pub kind: Kind,
     /// Progress of the upload session.

@@ -1,6 +1,7 @@
 //! The source of a job: the uploaded or fetched file, and how it arrives.
 
 use mongodb::bson::DateTime;
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use url::Url;
@@ -92,8 +93,24 @@ impl Reference {
             Reference::Object { key, .. } => key.rsplit('/').next().unwrap_or_default().to_owned(),
             Reference::Url { url } => Url::parse(url)
                 .ok()
-                .and_then(|url| Some(url.path_segments()?.next_back()?.to_owned()))
+                .and_then(|url| {
+                    let last = url.path_segments()?.next_back()?;
+                    Some(percent_decode_str(last).decode_utf8_lossy().into_owned())
+                })
                 .unwrap_or_default(),
+        }
+    }
+}
+
+impl Reference {
+    /// Returns the reference for people and programs other than the fetcher: without the query and the fragment of a URL,
+    /// which may hold a secret, as in a presigned URL.
+    pub fn without_query(&self) -> Reference {
+        match self {
+            Reference::Url { .. } => Reference::Url {
+                url: self.to_string(),
+            },
+            object => object.clone(),
         }
     }
 }
@@ -102,7 +119,6 @@ impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reference::Object { bucket, key } => write!(f, "{bucket}/{key}"),
-            // Query and fragment are left out: they may hold a secret, as in a presigned URL.
             Reference::Url { url } => f.write_str(url.split(['?', '#']).next().unwrap_or_default()),
         }
     }
@@ -119,9 +135,13 @@ pub struct Pieces {
     pub hashes: Vec<String>,
 }
 
-/// Cleans a content type from a client or server for use in headers and the record.
+/// Cleans a content type from a client or server for use in headers and the record. Parameters that are too long are omitted.
 pub fn plain_type(content_type: &str) -> String {
-    content_type
+    let whole = match content_type.len() <= MAX_TYPE {
+        true => content_type,
+        false => content_type.split(';').next().unwrap_or_default(),
+    };
+    whole
         .chars()
         .filter(char::is_ascii_graphic)
         .take(MAX_TYPE)
@@ -161,6 +181,19 @@ mod tests {
     }
 
     #[test]
+    fn content_types_are_plain() {
+        let check = |text: &str, expected: &str| assert_eq!(plain_type(text), expected, "{text:?}");
+        check("video/mp4", "video/mp4");
+        check(
+            "video/webm; codecs=\"vp8, opus\"",
+            "video/webm;codecs=\"vp8,opus\"",
+        );
+        check("video/mp4\r\nx: y", "video/mp4x:y");
+        check(&format!("video/mp4; title={}", "a".repeat(100)), "video/mp4");
+        check(&"a".repeat(101), &"a".repeat(100));
+    }
+
+    #[test]
     fn a_reference_is_one_of_two() {
         let read = |text: &str| serde_json::from_str::<Reference>(text).ok();
         let object = read(r#"{"bucket": "films", "key": "a/b.mp4"}"#).unwrap();
@@ -173,6 +206,8 @@ mod tests {
             (url.file_name(), url.to_string()),
             ("b.mp4".into(), "https://example.com/a/b.mp4".into())
         );
+        let named = read(r#"{"url": "https://example.com/%E4%BC%91%E6%97%A5%201.mp4"}"#).unwrap();
+        assert_eq!(named.file_name(), "休日 1.mp4");
         assert_eq!(read(r#"{"url": "https://example.com/a", "key": "b"}"#), None);
         assert_eq!(read(r#"{"bucket": "films"}"#), None);
     }

@@ -48,7 +48,7 @@ pub struct JobView<'a> {
 #[schema(as = Source)]
 struct SourceView<'a> {
     filename: &'a str,
-    /// Bytes; 0 while the upload runs.
+    /// Bytes. While the upload runs: the announced size, or 0.
     #[schema(minimum = 0)]
     size: i64,
     /// SHA-256 in lower-case hexadecimal; empty while the upload runs.
@@ -56,10 +56,10 @@ struct SourceView<'a> {
     content_type: &'a str,
     /// Facts about the media; set once a stage has probed the file.
     media: Option<&'a MediaFacts>,
-    /// Location from which the source was fetched; absent for an upload.
+    /// Location from which the source was fetched, without the query of a URL; absent for an upload.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    reference: Option<&'a Reference>,
+    reference: Option<Reference>,
 }
 
 /// One stage of a job.
@@ -67,7 +67,8 @@ struct SourceView<'a> {
 #[schema(as = StageState)]
 struct StageView<'a> {
     status: StageStatus,
-    /// Number of deliveries to workers so far.
+    /// How often a worker has started the stage so far. A hand-over by a worker that was stopped starts it again, and is no
+    /// failed attempt.
     attempt: u32,
     /// Completed share, 0 to 1.
     #[schema(minimum = 0, maximum = 1)]
@@ -138,7 +139,7 @@ pub fn job(job: &Job) -> JobView<'_> {
             sha256: &job.source.sha256,
             content_type: &job.source.content_type,
             media: job.source.media.as_ref(),
-            reference: job.source.reference.as_ref(),
+            reference: job.source.reference.as_ref().map(Reference::without_query),
         },
         options: &job.options,
         lane: job.lane,

@@ -7,7 +7,7 @@ import pathlib
 import time
 import urllib.request
 
-from bench.tools import BenchError, binary, environment, run, say, start, stop
+from bench.tools import BINARIES, BenchError, binary, environment, run, say, start, stop
 
 START = 120
 OVER = {"succeeded", "partial", "failed", "cancelled"}
@@ -16,14 +16,15 @@ OVER = {"succeeded", "partial", "failed", "cancelled"}
 class System:
     """Runs during the `with` block, and stops even when the block raises."""
 
-    def __init__(self, folder, max_upload_mb):
+    def __init__(self, folder, max_upload_mb, binaries=BINARIES):
         self.folder = folder
+        self.vidp = binary("vidp", binaries)
         self.max_upload_mb = max_upload_mb
 
     def __enter__(self):
         say("starting the system")
         log = self.folder / "up.log"
-        command = [binary("vidp"), "up", "--api-port", "0", "--data-dir", self.folder]
+        command = [self.vidp, "up", "--api-port", "0", "--data-dir", self.folder]
         with open(log, "w") as out:
             settings = environment(VIDP_MAX_UPLOAD_MB=str(self.max_upload_mb))
             self.process = start(command, stdout=out, stderr=out, env=settings)
@@ -53,7 +54,7 @@ class System:
         return pid
 
     def submit_command(self, file, *options):
-        return [binary("vidp"), "submit", file, "--server", self.url, "--json", *options]
+        return [self.vidp, "submit", file, "--server", self.url, "--json", *options]
 
     def submit(self, file, *options):
         """Uploads with `vidp submit`; returns the job's id."""

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -86,8 +87,8 @@ def ffmpeg(*args):
     run(["ffmpeg", "-v", "error", "-nostdin", "-y", *args])
 
 
-def binary(name):
-    path = BINARIES / name
+def binary(name, folder=BINARIES):
+    path = folder / name
     if not path.is_file():
         raise BenchError(f"{path} is missing: run `make bench`, which builds it")
     return path
@@ -96,7 +97,7 @@ def binary(name):
 def venv():
     """The Python that has the tools to compare with; installs them first when they are missing."""
     try:
-        return environments.make(VENV, REQUIREMENTS)
+        return environments.make(VENV, REQUIREMENTS, "--require-hashes")
     except SystemExit as stopped:
         # The comparisons without these tools still run.
         raise BenchError(str(stopped)) from None
@@ -104,7 +105,7 @@ def venv():
 
 def versions():
     """Versions of the measured tools, for the head of the table."""
-    pins = dict(line.split("==") for line in REQUIREMENTS.read_text().splitlines() if line and not line.startswith("#"))
+    pins = dict(re.findall(r"^([\w-]+)==([\w.]+)", REQUIREMENTS.read_text(), re.MULTILINE))
     return {
         "ffmpeg": run(["ffmpeg", "-version"]).split()[2],
         **{name: pins[name] for name in ("faster-whisper", "ctranslate2", "awscli")},

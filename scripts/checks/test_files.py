@@ -10,7 +10,7 @@ from .compose import names as compose_names
 from .compose.variables import FILE, SAMPLE
 from .deployed import alerts, metrics
 from .source import documents, lint
-from .tree import Tree
+from .tree import Tree, run
 
 
 class Files(Complaints):
@@ -30,6 +30,7 @@ class Files(Complaints):
         cases = [
             (service(lambda s: main(s).update(imagee="x")), "imagee"),
             (service(lambda s: s["nats"].update(image="nats:latest")), "not pinned"),
+            (service(lambda s: s["mongodb"].update(image="mongo:8.0.26")), "not pinned by a digest"),
             (service(lambda s: s["nats"].pop("healthcheck")), "healthcheck"),
             (service(lambda s: main(s).pop("deploy")), "limits.memory"),
             (service(lambda s: main(s)["environment"].update(VIDP_SLOT="1")), "`worker-scale --help` does not know it"),
@@ -67,6 +68,36 @@ class Files(Complaints):
             problems = "\n".join(lint.check(Tree(root)))
         for expected in ('duplication of key "a"', "DL3007", "DL3003", "(sh -n)"):
             self.assertIn(expected, problems)
+
+    def test_minio(self):
+        """The start script creates each user with its own policy, and shows no secret key in a command line."""
+        users = {"API": "api", "LANGSCALE": "langscale", "DOWNSCALE": "downscale", "SUBTITLE": "subtitle"}
+        environment = {"MINIO_ROOT_USER": "root-user", "MINIO_ROOT_PASSWORD": "root-password"}
+        for name, user in users.items():
+            environment |= {f"S3_{name}_ACCESS_KEY": f"{user}-access", f"S3_{name}_SECRET_KEY": f"{user}-secret"}
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            # The first call fails, as it does while the server starts.
+            mc = f'#!/bin/sh\n[ -e {root}/up ] || {{ : > {root}/up; exit 1; }}\necho "$@" >> {root}/calls\n' \
+                f'case $* in *" user add "*) cat >> {root}/input;; esac\n'  # fmt: skip
+            server = f'#!/bin/sh\nenv > {root}/environment\necho "$@" > {root}/server\n' \
+                f'until [ "$(grep -c attach {root}/calls)" = 4 ]; do sleep 0.1; done\n'  # fmt: skip
+            for name, text in (("mc", mc), ("silo", server), ("sleep", "#!/bin/sh\nexec /bin/sleep 0.1\n")):
+                (root / name).write_text(text)
+                (root / name).chmod(0o755)
+            command = ["sh", SOUND.root / "deploy/s3/minio.sh", "server", "/data"]
+            path = {"PATH": f"{root}:/usr/bin:/bin"}
+            code, said = run(command, env={**environment, **path}, timeout=30)
+            self.assertEqual(code, 0, said)
+            calls, given = (root / "calls").read_text(), (root / "environment").read_text()
+            self.assertEqual((root / "server").read_text(), "server /data\n")
+            self.assertEqual((root / "input").read_text(), "".join(f"{u}-access\n{u}-secret\n" for u in users.values()))
+            for user in users.values():
+                self.assertIn(f"admin policy create vidp vidp-{user} {SOUND.root}/deploy/s3/{user}.json\n", calls)
+                self.assertIn(f"admin policy attach vidp vidp-{user} --user {user}-access\n", calls)
+                self.assertNotIn(f"{user}-secret", calls + given)
+            code, said = run(command, env={**environment, **path, "S3_API_SECRET_KEY": "replace-me"}, timeout=30)
+            self.assertEqual((code, "has no key" in said), (1, True), said)
 
     def test_alerts(self):
         (document,) = SOUND.yaml(alerts.find(SOUND, "alerts.yml"))

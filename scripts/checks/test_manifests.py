@@ -2,8 +2,11 @@
 
 import functools
 
+import yaml
+
 from .broken import SOUND, Broken, Complaints
-from .deployed import adapter, broker, build, copies, hardening, names, network, references, scaling, schemas
+from .compose.variables import FILE
+from .deployed import adapter, broker, build, copies, hardening, names, network, references, scaling, schemas, store
 from .tree import kinds, pods
 
 
@@ -63,6 +66,7 @@ class Manifests(Complaints):
             (container(image="vidp/worker:0.1.0"), "no target worker"),
             (container(image="vidp/worker-scale:0.0.9"), "is not 0.1.0"),
             (container(image="nats"), "not pinned by a tag"),
+            (container(image="mongo:8.0.26"), "not pinned by a digest"),
             (container(command=["/bin/worker-scale"]), "is not in the image"),
             (container(args=["--slot=1"]), "--slot=1"),
             (container(ports=[{"name": "http", "containerPort": 8001}]), "listens on 8003"),
@@ -71,6 +75,7 @@ class Manifests(Complaints):
                 container(livenessProbe={"exec": {"command": ["/usr/local/bin/worker-scale", "health"]}}),
                 "has no such command",
             ),
+            (lambda t: t.pod("vidp-main")[1]["livenessProbe"]["httpGet"].update(port=8000), "has its probes on 8001"),
             (lambda t: t.one("ConfigMap", "vidp-config")["data"].update(VIDP_SLOT="1"), "VIDP_SLOT"),
         ]
         for change, expected in cases:
@@ -82,6 +87,25 @@ class Manifests(Complaints):
                 tree.one("Ingress")["metadata"]["annotations"][prefix + note] = value
 
             self.assertFound(names.check, proxy, f"{prefix}{note}")
+        for published, expected in (
+            (["/"], "/ready is published"),
+            (["/api", "/web", "/docs"], "/files is not published"),
+            (["/web", "/docs", "/files"], "/api/v1/jobs is not published"),
+        ):
+
+            def paths(tree, published=published):
+                http = tree.one("Ingress")["spec"]["rules"][0]["http"]
+                http["paths"] = [{**http["paths"][0], "path": path, "pathType": "Prefix"} for path in published]
+
+            self.assertFound(names.check, paths, expected)
+        for guide, before, after, expected in (
+            ("docs/kubernetes.md", "PathPrefix, value: /files", "PathPrefix, value: /file", "/files is not published"),
+            ("docs/kubernetes.md", "Exact, value: /health", "Exact, value: /ready", "/ready is published"),
+            ("docs/kubernetes.md", "Exact, value: / }", "PathPrefix, value: / }", "/ready is published"),
+            ("docs/compose.md", "location / {", "location /api {", "nginx 1: /files is not published"),
+            ("docs/compose.md", "location /vidp/ {", "location /vidp/api/ {", "nginx 2: /files is not published"),
+        ):
+            self.assertFound(names.check, lambda t, g=guide, b=before, a=after: t.replace(g, b, a), guide, expected)
 
     def test_references(self):
         def key(tree, kind="secretKeyRef", name="vidp-secrets"):
@@ -207,6 +231,69 @@ class Manifests(Complaints):
                 tree.one("NetworkPolicy", name)["spec"][peer].append({})
 
         self.assertFound(network.check, open_to_workers, "langscale reaches mongodb:27017")
+
+        def managed(cidr, name="managed"):
+            def change(tree):
+                policies = kinds(tree.builds["k8s/overlays/managed"], "NetworkPolicy")
+                (policy,) = [one for one in policies if one["metadata"]["name"] == name]
+                policy["spec"]["egress"][0]["to"] = [{"ipBlock": {"cidr": cidr}}]
+
+            return change
+
+        for cidr in ("0.0.0.0/0", "10.0.0.0/8", "172.16.0.0/12", "169.254.169.0/24", "::/0"):
+            self.assertFound(network.check, managed(cidr), f"managed: egress leads out of the cluster: ['{cidr}']")
+        self.assertFound(network.check, managed("0.0.0.0/0", "managed-mongodb"), "leads out of the cluster")
+
+    def test_store(self):
+        def policy(name, old, new):
+            return lambda tree: tree.replace(f"deploy/s3/{name}.json", old, new)
+
+        def secret(name, key, of="downscale"):
+            reference = {"valueFrom": {"secretKeyRef": {"name": "vidp-secrets", "key": key}}}
+            return lambda tree: tree.environment(name, reference, of)
+
+        def compose(old, new):
+            def change(tree):
+                document = yaml.safe_load(SOUND.text(FILE).replace(old, new))
+                tree.yaml = lambda path: [document] if path == FILE else SOUND.yaml(path)
+
+            return change
+
+        def one(old, new):
+            return policy("downscale", old, new)
+
+        def root(tree):
+            ((_, template),) = pods([tree.one("StatefulSet", "minio")])
+            (user,) = [one for one in template["spec"]["containers"][0]["env"] if one["name"] == "MINIO_ROOT_USER"]
+            user["valueFrom"]["secretKeyRef"]["key"] = "s3-downscale-access-key"
+
+        key, outputs = "VIDP_S3_SECRET_KEY", "vidp/outputs/????????-????-????-????-????????????/scale/*"
+        cases = [
+            (secret("VIDP_S3_ACCESS_KEY", "minio-root-user"), "downscale: VIDP_S3_ACCESS_KEY: the operator's key"),
+            (root, "k8s: Deployment/downscale: downscale: VIDP_S3_ACCESS_KEY: the operator's key"),
+            (secret("MINIO_ROOT_PASSWORD", "x"), "downscale: MINIO_ROOT_PASSWORD: the operator's key"),
+            (
+                secret(key, "s3-api-secret-key"),
+                "downscale and Deployment/vidp-main: vidp-main: VIDP_S3_SECRET_KEY: the same",
+            ),
+            (lambda t: t.environment(key, {"value": ""}), "expected both VIDP_S3_ACCESS_KEY and"),
+            (compose(f"{key}: ${{S3_API", f"{key}: ${{S3_SUBTITLE"), "services.api and services.subtitle"),
+            (compose(f"{key}: ${{S3_API_SECRET_KEY", f"{key}: ${{MINIO_ROOT_PASSWORD"), "services.api: VIDP_S3_SECRET"),
+            (one("s3:GetObject", "s3:DeleteObject"), "downscale.json: s3:DeleteObject: a worker neither lists"),
+            (one("s3:GetObject", "s3:ListBucket"), "downscale.json: s3:ListBucket: a worker neither lists"),
+            (one("s3:GetObject", "s3:*"), "downscale.json: s3:*: not an action"),
+            (one("vidp/probes/scale", "vidp/probes/*"), "['arn:aws:s3:::vidp/probes/*']: a worker writes only"),
+            (
+                one(f'["arn:aws:s3:::{outputs}', '["arn:aws:s3:::vidp/outputs/*'),
+                "vidp/outputs/*']: a worker writes only",
+            ),
+            (policy("api", "vidp/uploads/*", "other/uploads/*"), "api.json: arn:aws:s3:::other/uploads/*: expected"),
+            (policy("api", "vidp/uploads/*", "vidp/*"), "api.json: arn:aws:s3:::vidp/*: expected a prefix"),
+            (policy("api", "Allow", "Deny"), "api.json: a statement may only allow"),
+            (lambda t: t.one("ConfigMap", "vidp-config")["data"].update(VIDP_S3_BUCKET="films"), "arn:aws:s3:::films"),
+        ]
+        for change, expected in cases:
+            self.assertFound(store.check, change, expected)
 
     def test_scaling(self):
         def trigger(**fields):

@@ -4,7 +4,7 @@ import pathlib
 import tempfile
 import unittest
 
-from .source import citations, deny, javascript, layers, prose, python, ruff, rust, script, typos, words
+from .source import citations, deny, javascript, layers, prose, python, ruff, rust, script, typos, vendored, words
 from .tree import ROOT, Tree
 
 
@@ -46,6 +46,19 @@ class Citations(unittest.TestCase):
                 "docs/x.md: one_two_three_five: no such test or function",
             ],
         )
+
+
+class Vendored(unittest.TestCase):
+    def test_changed(self):
+        path = "web/vendor/tus.min.js"
+
+        class Changed(Tree):
+            def data(self, name):
+                return super().data(name) + (b";" if name == path else b"")
+
+        self.assertEqual(list(vendored.check(Tree())), [])
+        (problem,) = vendored.check(Changed())
+        self.assertIn(f"{path}: its SHA-256 ", problem)
 
 
 class Layers(unittest.TestCase):

@@ -60,6 +60,9 @@ class Tree:
     def text(self, path):
         return (self.root / path).read_text()
 
+    def data(self, path):
+        return (self.root / path).read_bytes()
+
     def exists(self, path):
         return (self.root / path).exists()
 

@@ -38,6 +38,7 @@ CHECKS = [
     the_list.a_search_stays_live,
     the_list.a_running_job_is_cancelled_and_retried,
     the_list.a_job_is_deleted_after_a_confirmation,
+    the_list.a_question_is_asked_again_at_once,
     the_list.a_deleted_job_stays_away,
     the_list.a_stage_without_workers_is_shown,
     job_page.a_rendition_plays_with_captions,

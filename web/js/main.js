@@ -34,7 +34,7 @@ function useAddress() {
 function Top() {
   useStore(key);
   return html`<header class="top">
-  <a class="brand" href="#/"><img src="/web/favicon.svg" alt="" width="28" height="28" />VidP</a>
+  <a class="brand" href="#/"><img src="web/favicon.svg" alt="" width="28" height="28" />VidP</a>
   <${Connection} />
   <nav aria-label=${t('nav.title')}>
     ${
@@ -42,7 +42,7 @@ function Top() {
       html`<button type="button" class="quiet small"
       onClick=${() => key.forget()}>${t('key.forget')}</button>`
     }
-    <a href="/docs">${t('nav.docs')}</a>
+    <a href="docs">${t('nav.docs')}</a>
     <label class="language"><span class="hidden">${t('nav.language')}</span>
       <${Select} value=${language()} onChoose=${choose} options=${Object.entries(LANGUAGES)} />
     </label>

@@ -36,10 +36,11 @@ async fn detect(engine: Arc<Engine>, file: &Path) -> Result<Value, TaskError> {
 
 async fn subtitle(engine: Arc<Engine>, file: &Path, started: Instant) -> Result<Value, TaskError> {
     let (options, cancel) = (SubtitleOptions::default(), CancellationToken::new());
-    let transcript = subtitle::transcribe(engine, Input::File(file), &options, |_, _| {}, &cancel).await?;
+    let captioned = subtitle::transcribe(engine, Input::File(file), &options, |_, _| {}, &cancel).await?;
     let seconds = started.elapsed().as_secs_f64();
+    let (report, _) = subtitle::caption(&captioned, &options);
+    let transcript = captioned.transcript;
     let words = transcript.segments.iter().flat_map(|segment| &segment.words);
-    let (report, _) = subtitle::caption(&transcript, &options);
     Ok(json!({
         "language": transcript.language,
         "duration": transcript.duration,

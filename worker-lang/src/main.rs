@@ -12,6 +12,7 @@ use worker_lang::{
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    service::hide_memory()?;
     let mut config = Config::parse();
     let (stage, port) = (config.role.stage(), config.role.port());
     if let Some(Command::Service(ServiceCommand::Healthcheck { ready })) = config.command {

@@ -1,7 +1,8 @@
 //! The `subtitle` stage: makes captions and a transcript.
 
 use crate::{
-    audio::{chunk::seconds, track::Track},
+    audio::{chunk::seconds, decoder::Sound, mix::Mixer, track::Track},
+    listen::{Silent, Source, feed, search},
     model::{
         engine::{Engine, task_error},
         whisper::WINDOW_SECONDS,
@@ -13,20 +14,19 @@ use crate::{
     },
     transcribe::{self, Settings},
 };
-use anyhow::Context;
-use std::{iter, sync::Arc, time::Instant};
-use tokio::sync::mpsc;
+use std::{sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
-use vidp_contract::{FailureCode, Language, SkipCode, SubtitleOptions, SubtitleReport, Work, language_name};
+use vidp_contract::{
+    FailureCode, Language, OutputFile, SkipCode, SubtitleOptions, SubtitleReport, Work, language_code,
+    language_name,
+};
 use vidp_worker::{
     Attempt, TaskError,
-    ffmpeg::{self, Input, MediaError, Probe},
+    ffmpeg::{self, AudioDetails, Input, MediaError, Probe},
 };
 
 /// Progress, 0 to 1, when the transcription is done. Storing the outputs is the rest.
 const TRANSCRIBED: f64 = 0.95;
-/// Decoded blocks that may wait for the model, so that decoding and transcription run at the same time.
-const MAX_QUEUED_BLOCKS: usize = 2;
 
 /// Runs an attempt of a `subtitle` task.
 ///
@@ -44,19 +44,33 @@ pub async fn run(engine: Arc<Engine>, attempt: Arc<Attempt>) -> Result<SubtitleR
         let attempt = attempt.clone();
         move |share: f64, speed| attempt.progress("transcribe", share * TRANSCRIBED, Some(speed))
     };
-    let transcript = transcribe(engine, Input::File(&source), options, progress, &attempt.cancel).await?;
+    let captioned = transcribe(engine, Input::File(&source), options, progress, &attempt.cancel).await?;
     attempt.progress("store", TRANSCRIBED, None);
-    let (report, cues) = caption(&transcript, options);
+    let (report, cues) = caption(&captioned, options);
+    let transcript = &captioned.transcript;
     for format in &options.formats {
-        let document = write(*format, text_language(&transcript, options), &transcript, &cues);
-        let path = attempt.scratch.join(document.name);
-        tokio::fs::write(&path, document.text).await?;
-        attempt.put(document.name, &path, document.content_type).await?;
+        let file = OutputFile::subtitle(*format);
+        let text = write(*format, text_language(transcript, options), transcript, &cues);
+        let path = attempt.scratch.join(&*file.name);
+        tokio::fs::write(&path, text).await?;
+        attempt.put(&file, &path).await?;
     }
     Ok(report)
 }
 
-/// Transcribes the first audio track of the input.
+/// A transcript, and the sound that it is of.
+#[derive(Debug)]
+pub(crate) struct Captioned {
+    /// The text.
+    pub(crate) transcript: Transcript,
+    /// Index of the stream in the file.
+    track: u32,
+    /// Number of the only channel that was listened to.
+    channel: Option<u32>,
+    decode_errors: u64,
+}
+
+/// Transcribes the first audio track of the input, or the track or channel with speech when the first has none.
 ///
 /// `progress` receives the share that is done, 0 to 1, and the speed in seconds of media per second. The model's thread
 /// calls it.
@@ -66,52 +80,74 @@ pub(crate) async fn transcribe(
     options: &SubtitleOptions,
     progress: impl Fn(f64, f64) + Send + Sync + 'static,
     cancel: &CancellationToken,
-) -> Result<Transcript, TaskError> {
+) -> Result<Captioned, TaskError> {
     let probe = ffmpeg::probe(&engine.tools, input, &engine.limits, cancel).await?;
     let Some(audio) = probe.audio.first() else {
         return Err(TaskError::Skip(SkipCode::NoAudio));
     };
-    let track = Track {
-        tools: &engine.tools,
-        limits: &engine.limits,
-        input,
-        stream: audio.index,
+    let progress = Arc::new(progress);
+    let listen = async |source: Source| {
+        let track = source.track(&engine, input);
+        transcribe_track(&engine, track, &probe, options, progress.clone(), cancel).await
     };
+    let mut source = Source::mix(audio);
+    let mut heard = listen(source).await?;
+    if heard.transcript.is_none() {
+        let silent = Some(heard.silent);
+        let Some(found) = search(&engine, input, &probe, silent, cancel).await? else {
+            return Err(TaskError::Skip(SkipCode::NoSpeech));
+        };
+        (source, heard) = (found, listen(found).await?);
+    }
+    Ok(Captioned {
+        transcript: heard.transcript.ok_or(TaskError::Skip(SkipCode::NoSpeech))?,
+        track: source.audio.index,
+        channel: source.channel(),
+        decode_errors: heard.decode_errors,
+    })
+}
+
+/// A track that was transcribed.
+struct Heard {
+    transcript: Option<Transcript>,
+    silent: Silent,
+    decode_errors: u64,
+}
+
+/// Transcribes one track. It has no transcript when it has no speech.
+async fn transcribe_track(
+    engine: &Arc<Engine>,
+    track: Track<'_>,
+    probe: &Probe,
+    options: &SubtitleOptions,
+    progress: Arc<impl Fn(f64, f64) + Send + Sync + 'static>,
+    cancel: &CancellationToken,
+) -> Result<Heard, TaskError> {
     let duration = probe.facts.duration;
-    // The guard stops the model when this function returns, for example because the audio is damaged.
-    let stop = cancel.child_token();
-    let _stop_on_return = stop.clone().drop_guard();
-    let settings = settings(&engine, options, duration);
+    let settings = settings(engine, options, duration);
     let vad = engine.vad().map_err(task_error)?;
-    let (blocks, mut waiting) = mpsc::channel::<Vec<f32>>(MAX_QUEUED_BLOCKS);
     let (whisper, started) = (engine.whisper.clone(), Instant::now());
-    let span = tracing::info_span!("process", program = "whisper");
-    let model = tokio::task::spawn_blocking(move || {
-        let _in_span = span.entered();
+    let mut mixer = Mixer::new(track.ear);
+    let work = move |blocks: &mut dyn Iterator<Item = Sound>, stop: &CancellationToken| {
         let done = |seconds: f64| {
             progress(
                 (seconds / duration.max(0.1)).min(1.0),
                 seconds / started.elapsed().as_secs_f64(),
             )
         };
-        let blocks = iter::from_fn(|| waiting.blocking_recv());
-        transcribe::transcribe(&whisper, vad, &settings, blocks, done, &stop)
-    });
-    let work = async {
-        let samples = track.stream(duration, blocks, cancel).await?;
-        let transcript = model
-            .await
-            .context("the speech model's thread ended unexpectedly");
-        let transcript = transcript.flatten().map_err(task_error)?;
-        check_complete(&probe, seconds(samples))?;
-        Ok::<_, TaskError>(transcript)
+        let blocks = blocks.map(|sound| mixer.mix(sound));
+        let transcript = transcribe::transcribe(&whisper, vad, &settings, blocks, done, stop)?;
+        Ok((transcript, mixer.distinct()))
     };
-    // A step of a large model may take long, so a cancellation does not wait for its end.
-    let transcript = tokio::select! {
-        done = work => done?,
-        () = cancel.cancelled() => return Err(TaskError::Cancelled),
-    };
-    transcript.ok_or(TaskError::Skip(SkipCode::NoSpeech))
+    let ((transcript, distinct), decoded) = feed(&track, duration, cancel, work).await?;
+    check_complete(track.audio, probe, seconds(decoded.frames))?;
+    Ok(Heard {
+        transcript,
+        silent: Silent {
+            distinct: distinct || track.is_mixed_by_ffmpeg(),
+        },
+        decode_errors: decoded.decode_errors,
+    })
 }
 
 /// Divides the task's threads among lanes.
@@ -122,17 +158,21 @@ fn settings(engine: &Engine, options: &SubtitleOptions, duration: f64) -> Settin
     let windows = (duration / WINDOW_SECONDS).ceil().max(1.0) as usize;
     let lanes = engine.threads.min(windows);
     Settings {
-        language: (options.language != "auto").then(|| options.language.clone()),
+        language: language_code(&options.language).map(str::to_owned),
         translate: options.translate,
         lanes,
         threads: (engine.idle_threads() / lanes).max(1),
     }
 }
 
-/// Refuses a track with much less decoded audio than the file states.
-fn check_complete(probe: &Probe, decoded: f64) -> Result<(), MediaError> {
-    let required = match probe.audio.first().and_then(|audio| audio.duration) {
-        Some(stated) => stated * 0.98 - 2.0,
+/// Refuses a track that ends much earlier than the file states. `decoded` is its end in seconds from the file's start.
+fn check_complete(audio: &AudioDetails, probe: &Probe, decoded: f64) -> Result<(), MediaError> {
+    if audio.duration.is_none() && decoded == 0.0 {
+        // The track is declared and has no packets.
+        return Ok(());
+    }
+    let required = match audio.duration {
+        Some(stated) => stated * 0.98 - 2.0 + (audio.start - probe.start).max(0.0),
         // The container's duration may be the duration of the picture.
         None => probe.facts.duration * 0.5 - 2.0,
     };
@@ -146,7 +186,8 @@ fn check_complete(probe: &Probe, decoded: f64) -> Result<(), MediaError> {
 }
 
 /// Makes the captions and the report of the stage.
-pub(crate) fn caption(transcript: &Transcript, options: &SubtitleOptions) -> (SubtitleReport, Vec<Cue>) {
+pub(crate) fn caption(captioned: &Captioned, options: &SubtitleOptions) -> (SubtitleReport, Vec<Cue>) {
+    let transcript = &captioned.transcript;
     let words: Vec<Word> = transcript
         .segments
         .iter()
@@ -166,6 +207,10 @@ pub(crate) fn caption(transcript: &Transcript, options: &SubtitleOptions) -> (Su
         cues: count(cues.len()),
         words: count(words.len()),
         rules_kept: rules_kept(&cues, &rules),
+        other_languages: transcript.other_languages.clone(),
+        track: Some(captioned.track),
+        channel: captioned.channel,
+        decode_errors: captioned.decode_errors,
     };
     (report, cues)
 }

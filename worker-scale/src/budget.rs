@@ -1,6 +1,5 @@
 //! Size limits and bitrates of renditions. Pure.
 
-use crate::ladder::Rung;
 use vidp_contract::ScaleOptions;
 use vidp_worker::ffmpeg::Probe;
 
@@ -22,13 +21,15 @@ pub(crate) struct Budget {
     pub(crate) audio: u64,
 }
 
-/// Limit of a rendition's size in bytes, if it has one.
-///
-/// The limits are the caller's `max_size_mb` and, for a rendition with the source's picture size, the source's bytes.
-pub(crate) fn max_bytes(probe: &Probe, rung: &Rung, options: &ScaleOptions) -> Option<u64> {
-    let requested = options.max_size_mb.map(|mb| (mb * 1e6) as u64);
-    let source = rung.full_size.then_some(probe.facts.size);
-    requested.into_iter().chain(source).min()
+/// Limit of a rendition's size in bytes: the source's bytes, and the caller's `max_size_mb`.
+pub(crate) fn max_bytes(probe: &Probe, options: &ScaleOptions) -> u64 {
+    let source = probe.facts.size;
+    requested_bytes(options).map_or(source, |requested| requested.min(source))
+}
+
+/// The caller's limit of a rendition's size in bytes.
+pub(crate) fn requested_bytes(options: &ScaleOptions) -> Option<u64> {
+    options.max_size_mb.map(|mb| (mb * 1e6) as u64)
 }
 
 /// Bits per second of each audio track: never more than the source's best track has.
@@ -81,7 +82,12 @@ mod tests {
     fn probe(duration: f64, size: u64, tracks: usize) -> Probe {
         let track = AudioDetails {
             index: 1,
+            codec: "aac".into(),
+            channels: 2,
+            layout: Some("stereo".into()),
+            sample_rate: 48_000,
             bitrate: Some(96_000),
+            start: 0.0,
             duration: None,
             language: None,
         };
@@ -96,8 +102,10 @@ mod tests {
             },
             video: None::<VideoDetails>,
             audio: vec![track; tracks],
+            video_fault: None,
             streams: 1 + tracks,
-            bytes_read: 0,
+            listed: Vec::new(),
+            start: 0.0,
         }
     }
 
@@ -130,18 +138,15 @@ mod tests {
     #[test]
     fn bounds() {
         let probe = probe(10.0, 5_000_000, 1);
-        let mut rung = crate::ladder::ladder(640, 360, &[])[0].clone();
-        let check = |rung: &Rung, max_size_mb, expected| {
+        let check = |max_size_mb, expected| {
             let options = ScaleOptions {
                 max_size_mb,
                 ..ScaleOptions::default()
             };
-            assert_eq!(max_bytes(&probe, rung, &options), expected);
+            assert_eq!(max_bytes(&probe, &options), expected);
         };
-        check(&rung, None, Some(5_000_000));
-        check(&rung, Some(9.0), Some(5_000_000));
-        check(&rung, Some(1.5), Some(1_500_000));
-        rung.full_size = false;
-        check(&rung, None, None);
+        check(None, 5_000_000);
+        check(Some(9.0), 5_000_000);
+        check(Some(1.5), 1_500_000);
     }
 }

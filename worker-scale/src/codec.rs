@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use vidp_contract::Codec;
+use vidp_worker::ffmpeg::{AudioDetails, TICKS, stereo_filter};
 
 /// Rate control of a video stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,26 @@ pub(crate) enum Pass {
     Second,
 }
 
+/// Largest width and height of any encoder in pixels. It is the limit of x264 and SVT-AV1.
+const MAX_SIDE: u32 = 16_384;
+/// Largest height of SVT-AV1 in pixels.
+const MAX_AV1_HEIGHT: u32 = 8704;
+
+/// The size nearest to `width` and `height` that the encoder accepts; the picture is padded to it.
+pub(crate) fn fit(codec: Codec, width: u32, height: u32) -> (u32, u32) {
+    let least = match codec {
+        Codec::H264 | Codec::Vp9 => 2,
+        Codec::H265 => 16,
+        Codec::Av1 => 64,
+    };
+    let highest = if codec == Codec::Av1 {
+        MAX_AV1_HEIGHT
+    } else {
+        MAX_SIDE
+    };
+    (width.clamp(least, MAX_SIDE), height.clamp(least, highest))
+}
+
 /// Arguments of one video stream.
 ///
 /// `preset` applies to H.264 and H.265. `statistics` is the file that two passes share; `fps` is frames per second.
@@ -51,7 +72,10 @@ pub(crate) fn video(
     }
     let mut args = match codec {
         Codec::H264 => words(&format!("-c:v libx264 -preset {preset}")),
-        Codec::H265 => words(&format!("-c:v libx265 -preset {preset} -tag:v hvc1")),
+        // libx265 obeys forced key frames only as IDR frames.
+        Codec::H265 => words(&format!(
+            "-c:v libx265 -preset {preset} -tag:v hvc1 -forced-idr 1"
+        )),
         // SVT-AV1 ignores forced key frames, so `-g` sets the GOP length.
         Codec::Av1 => words(&format!(
             "-c:v libsvtav1 -preset 8 -g {:.0}",
@@ -59,8 +83,11 @@ pub(crate) fn video(
         )),
         Codec::Vp9 => words("-c:v libvpx-vp9 -deadline good -cpu-used 5 -row-mt 1"),
     };
-    // Frames keep their timestamps; no frame is repeated to fill a constant rate.
-    args.extend(words("-fps_mode vfr -force_key_frames expr:gte(t,n_forced*2)"));
+    // Frames keep their timestamps; no frame is repeated to fill a constant rate. Without a time base of its own, the
+    // encoder rounds them to the guessed rate, and frames with equal times are lost.
+    args.extend(words(&format!(
+        "-fps_mode vfr -enc_time_base 1:{TICKS} -force_key_frames expr:gte(t,n_forced*2)"
+    )));
     match (codec, rate) {
         // For libvpx-vp9, bitrate 0 selects constant quality without a ceiling, and any other bitrate is the ceiling.
         (Codec::Vp9, Rate::Quality { crf, ceiling }) => {
@@ -112,15 +139,30 @@ pub(crate) fn has_two_passes(codec: Codec) -> bool {
     codec != Codec::Av1
 }
 
-/// Arguments of all audio streams: stereo at 48 kHz, which every player supports, with silence in gaps.
-pub(crate) fn audio(codec: Codec, bitrate: u64) -> Vec<String> {
+/// Sample rate of all audio streams in Hz.
+const RATE: u32 = 48_000;
+
+/// Arguments of all audio streams, made from `tracks`: stereo at 48 kHz, which every player supports.
+///
+/// A track that begins late gets silence before its start where `is_late` says so, and keeps its start time otherwise.
+pub(crate) fn audio(
+    codec: Codec,
+    bitrate: u64,
+    tracks: &[AudioDetails],
+    is_late: impl Fn(&AudioDetails) -> bool,
+) -> Vec<String> {
     let encoder = match codec {
         Codec::H264 | Codec::H265 => "aac",
         Codec::Av1 | Codec::Vp9 => "libopus",
     };
-    words(&format!(
-        "-c:a {encoder} -b:a {bitrate} -ac 2 -ar 48000 -af aresample=async=1:first_pts=0"
-    ))
+    let mut args = words(&format!("-c:a {encoder} -b:a {bitrate} -ac 2 -ar {RATE}"));
+    for (k, track) in tracks.iter().enumerate() {
+        args.extend([
+            format!("-filter:a:{k}"),
+            stereo_filter(track, RATE, is_late(track)),
+        ]);
+    }
+    args
 }
 
 /// ffprobe's name of the video codec.
@@ -133,15 +175,6 @@ pub(crate) fn video_name(codec: Codec) -> &'static str {
     }
 }
 
-/// Media type of a rendition.
-pub(crate) fn content_type(codec: Codec) -> &'static str {
-    if codec == Codec::Vp9 {
-        "video/webm"
-    } else {
-        "video/mp4"
-    }
-}
-
 fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
@@ -151,11 +184,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn sizes_that_encoders_accept() {
+        assert_eq!(fit(Codec::H264, 8, 2), (8, 2));
+        assert_eq!(fit(Codec::H265, 8, 400), (16, 400));
+        assert_eq!(fit(Codec::Av1, 4000, 2), (4000, 64));
+        assert_eq!(fit(Codec::Av1, 100, 20_000), (100, 8704));
+        assert_eq!(fit(Codec::Vp9, 20_000, 100), (16_384, 100));
+    }
+
+    #[test]
     fn arguments() {
         let check = |codec, rate: Rate, pass, expected: &str| {
             let got = video(codec, &rate, pass, "veryfast", Path::new("/s/a:b"), 29.97).join(" ");
             assert_eq!(
-                got.replace("-fps_mode vfr -force_key_frames expr:gte(t,n_forced*2)", "KEY"),
+                got.replace(
+                    "-fps_mode vfr -enc_time_base 1:120000 -force_key_frames expr:gte(t,n_forced*2)",
+                    "KEY"
+                ),
                 expected
             );
         };
@@ -182,7 +227,7 @@ mod tests {
             Codec::H265,
             Rate::Average(1000),
             Pass::First,
-            "-c:v libx265 -preset veryfast -tag:v hvc1 KEY -b:v 1000 -x265-params log-level=error:pass=1:stats=/s/a\\:b",
+            "-c:v libx265 -preset veryfast -tag:v hvc1 -forced-idr 1 KEY -b:v 1000 -x265-params log-level=error:pass=1:stats=/s/a\\:b",
         );
         check(
             Codec::Av1,

@@ -7,9 +7,14 @@ use crate::{
     job::{Job, Target},
     ladder::Rung,
 };
-use std::ffi::OsString;
+use std::{ffi::OsString, path::PathBuf};
 use vidp_contract::Codec;
-use vidp_worker::ffmpeg::{Input, MediaError};
+use vidp_worker::ffmpeg::{AudioDetails, Input, MediaError};
+
+/// Seconds after the start of the file from which a track begins late. Less is the delay of an encoder.
+const MIN_LATE_SECONDS: f64 = 0.05;
+/// Containers of broadcasts.
+const BROADCAST_CONTAINERS: &[&str] = &["mpegts", "mpeg"];
 
 impl Job<'_> {
     /// All arguments of one ffmpeg run. They reproduce the run when they are given to ffmpeg by hand.
@@ -29,7 +34,10 @@ impl Job<'_> {
             .map(|target| target.rung.clone())
             .collect();
         if !encoded.is_empty() {
-            args.extend(["-filter_complex".into(), graph(track, details, &encoded).into()]);
+            args.extend([
+                "-filter_complex".into(),
+                graph(track, details, &encoded, None).into(),
+            ]);
         }
         let mut pads = 0..;
         for target in targets {
@@ -38,7 +46,7 @@ impl Job<'_> {
             } else {
                 format!("[v{}]", pads.next().unwrap_or(0))
             };
-            let statistics = self.folder.join(format!("{}.pass", target.rung.label));
+            let statistics = self.folder.join(format!("{}.pass", target.rung.short_side));
             args.extend(["-map".into(), video.into()]);
             let fps = frame_rate(track);
             let preset = &self.settings.x264_preset;
@@ -46,13 +54,13 @@ impl Job<'_> {
             args.extend(video.into_iter().map(OsString::from));
             args.extend(self.audio_args(target, pass));
             args.extend(["-map_metadata", "-1", "-map_chapters", "-1"].map(OsString::from));
-            args.extend(self.container_args(target, pass));
+            args.extend(self.container_args(pass, self.path(&target.rung)));
         }
         Ok(args)
     }
 
     /// Maps the decodable audio tracks with their languages, at most [`MAX_TRACKS`], the default track first.
-    fn audio_args(&self, target: &Target, pass: Pass) -> Vec<OsString> {
+    pub(crate) fn audio_args(&self, target: &Target, pass: Pass) -> Vec<OsString> {
         let tracks = &self.probe.audio[..self.probe.audio.len().min(MAX_TRACKS)];
         let mut args: Vec<String> = Vec::new();
         for (k, track) in tracks.iter().enumerate() {
@@ -66,14 +74,24 @@ impl Job<'_> {
             // Copying them avoids the cost of encoding.
             args.extend(["-c:a".into(), "copy".into()]);
         } else if !tracks.is_empty() {
-            args.extend(codec::audio(self.options.codec, target.audio));
+            args.extend(codec::audio(self.options.codec, target.audio, tracks, |track| {
+                self.is_filled(track)
+            }));
         }
         args.into_iter().map(OsString::from).collect()
     }
 
-    /// The output format and file; the first of two passes writes no file.
-    fn container_args(&self, target: &Target, pass: Pass) -> Vec<OsString> {
-        let path = self.path(&target.rung).into();
+    /// True when a track gets silence before its start, for players that ignore start times.
+    ///
+    /// A broadcast is not filled up: its layout may change, and ffmpeg would fill up again.
+    fn is_filled(&self, track: &AudioDetails) -> bool {
+        let container = self.probe.facts.container.as_str();
+        track.start - self.probe.start > MIN_LATE_SECONDS && !BROADCAST_CONTAINERS.contains(&container)
+    }
+
+    /// The output format and the file at `path`; the first of two passes writes no file.
+    pub(crate) fn container_args(&self, pass: Pass, path: PathBuf) -> Vec<OsString> {
+        let path = path.into();
         match (pass, self.options.codec) {
             (Pass::First, _) => vec!["-f".into(), "null".into(), "-".into()],
             (_, Codec::Vp9) => vec!["-f".into(), "webm".into(), path],

@@ -3,15 +3,16 @@
 use crate::{
     budget,
     codec::{self, Pass, Rate},
-    job::{Job, OnProgress, Rendition, Target},
+    job::{Encoded, Job, OnProgress, Rendition, Target},
     ladder::ladder,
-    verify::verify,
+    parts,
+    read_back::read_back,
+    tracks::undecodable,
 };
-use futures_util::future::try_join_all;
 use std::cmp::Reverse;
 use vidp_common::process::Limits;
 use vidp_contract::FailureCode;
-use vidp_worker::ffmpeg::{self, Input, MediaError, process_limits};
+use vidp_worker::ffmpeg::{self, MediaError, process_limits};
 
 /// Rounds of encoding at most. A rendition that is too large after the last round fails or is accepted.
 const MAX_ROUNDS: usize = 4;
@@ -20,71 +21,159 @@ const MAX_BYTES_PER_SECOND: f64 = 50e6;
 
 /// Makes every rendition of the ladder, largest first. Each one is probed and complete.
 ///
+/// An audio track that cannot be decoded is left out.
+///
 /// # Errors
-/// `no_video_stream`; `damaged_media` when the source cannot be decoded to its end; `media_too_long` when it cannot
-/// fit into `max_size_mb`.
-pub async fn encode(job: &Job<'_>, on_progress: OnProgress) -> Result<Vec<Rendition>, MediaError> {
-    let (track, _) = job.video()?;
-    let rungs = ladder(track.width, track.height, &job.options.renditions);
-    let mut targets = rungs
-        .into_iter()
-        .map(|rung| job.first_target(rung))
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut finished = Vec::new();
-    for round in 1..=MAX_ROUNDS {
-        let renditions = job.make(&targets, &on_progress).await?;
-        let mut again = Vec::new();
-        for (rendition, target) in renditions.into_iter().zip(targets) {
-            let size = rendition.facts.size;
-            let exceeded =
-                budget::max_bytes(job.probe, &target.rung, job.options).filter(|limit| size > *limit);
-            match exceeded {
-                Some(limit) if round < MAX_ROUNDS => again.push(job.smaller_target(target, size, limit)),
-                Some(_) => finished.push(job.accept_large(rendition)?),
-                None => finished.push(rendition),
-            }
-        }
-        targets = again;
-        if targets.is_empty() {
-            break;
-        }
-        tracing::info!(
-            round,
-            again = targets.len(),
-            "renditions exceed their size limit; encoding them again"
-        );
+/// `no_video_stream`; `unsupported_media` when the picture has a codec that is not accepted; `media_too_large` when the
+/// renditions do not fit into the job's space; `damaged_media` when the source cannot be decoded to its end;
+/// `media_too_long` when it cannot fit into `max_size_mb`.
+pub async fn encode(job: &Job<'_>, on_progress: OnProgress) -> Result<Encoded, MediaError> {
+    let refused = match job.encode(&on_progress).await {
+        Err(error) if is_refusal(&error) => error,
+        done => return done,
+    };
+    let undecodable = match job.video() {
+        Ok(_) => undecodable(job).await?,
+        Err(_) => Vec::new(),
+    };
+    if undecodable.is_empty() {
+        return Err(refused);
     }
-    finished.sort_by_key(|rendition| Reverse(rendition.rung.width.min(rendition.rung.height)));
-    Ok(finished)
+    tracing::info!(
+        ?undecodable,
+        "encoding again without audio tracks that cannot be decoded"
+    );
+    let mut probe = job.probe.clone();
+    probe.audio.retain(|track| !undecodable.contains(&track.index));
+    let encoded = Job {
+        probe: &probe,
+        ..*job
+    }
+    .encode(&on_progress)
+    .await?;
+    Ok(Encoded {
+        undecodable,
+        ..encoded
+    })
+}
+
+/// True when a part of the source may be the reason, which the renditions can do without.
+fn is_refusal(error: &MediaError) -> bool {
+    let codes = [FailureCode::DamagedMedia, FailureCode::UnsupportedMedia];
+    matches!(error, MediaError::Media { code, .. } if codes.contains(code))
 }
 
 impl Job<'_> {
-    /// Runs one round: encodes all targets in one or two ffmpeg runs, then probes and verifies each file.
-    async fn make(&self, targets: &[Target], on_progress: &OnProgress) -> Result<Vec<Rendition>, MediaError> {
+    /// Encodes all rungs, and again those that are too large.
+    async fn encode(&self, on_progress: &OnProgress) -> Result<Encoded, MediaError> {
+        let (track, _) = self.video()?;
+        let rungs = ladder(
+            track.width,
+            track.height,
+            &self.options.renditions,
+            self.options.codec,
+        );
+        // The files of all rungs fit into the space together, whatever the encoder makes of the source.
+        let file_size = self.space / rungs.len().max(1) as u64;
+        let mut targets = rungs
+            .into_iter()
+            .map(|rung| self.first_target(rung))
+            .collect::<Result<Vec<_>, _>>()?;
+        let (mut finished, mut decode_errors, mut is_copy, mut in_parts) = (Vec::new(), 0, true, 0);
+        // The targets of the round before, in the order of `targets`.
+        let mut larger: Vec<Target> = Vec::new();
+        for round in 1..=MAX_ROUNDS {
+            let mut is_last = round == MAX_ROUNDS;
+            let (errors, renditions) = match parts::make(self, &targets, file_size, on_progress).await? {
+                Some(made) => {
+                    in_parts = made.parts;
+                    (made.decode_errors, made.renditions)
+                }
+                None => {
+                    let errors = match self.make(&targets, file_size, on_progress).await {
+                        // The encoder cannot make a tiny picture even smaller.
+                        Err(error) if round > 1 && is_refusal(&error) => {
+                            (targets, is_last) = (std::mem::take(&mut larger), true);
+                            self.make(&targets, file_size, on_progress).await?
+                        }
+                        made => made?,
+                    };
+                    (errors, read_back(self, &targets).await?)
+                }
+            };
+            decode_errors = decode_errors.max(errors);
+            larger.clear();
+            let mut again = Vec::new();
+            for (rendition, target) in renditions.into_iter().zip(targets) {
+                let (size, limit) = (rendition.facts.size, budget::max_bytes(self.probe, self.options));
+                if size > limit && !is_last {
+                    larger.push(target.clone());
+                    again.push(self.smaller_target(target, size, limit));
+                    continue;
+                }
+                is_copy &= target.rate == Rate::Copy;
+                finished.push(if size > limit {
+                    self.accept_large(rendition)?
+                } else {
+                    rendition
+                });
+            }
+            targets = again;
+            if targets.is_empty() {
+                break;
+            }
+            tracing::info!(
+                round,
+                again = targets.len(),
+                "renditions exceed their size limit; encoding them again"
+            );
+        }
+        finished
+            .sort_by_key(|rendition: &Rendition| Reverse(rendition.rung.width.min(rendition.rung.height)));
+        Ok(Encoded {
+            renditions: finished,
+            undecodable: Vec::new(),
+            is_copy,
+            parts: in_parts,
+            decode_errors,
+        })
+    }
+
+    /// Runs one round: encodes all targets in one or two ffmpeg runs. Returns the number of decode errors.
+    async fn make(
+        &self,
+        targets: &[Target],
+        file_size: u64,
+        on_progress: &OnProgress,
+    ) -> Result<u64, MediaError> {
         let averages = targets
             .iter()
             .all(|target| matches!(target.rate, Rate::Average(_)));
         if averages && codec::has_two_passes(self.options.codec) {
-            self.run(targets, Pass::First, on_progress, 0.0, 0.4).await?;
-            self.run(targets, Pass::Second, on_progress, 0.4, 0.6).await?;
+            self.run(targets, Pass::First, file_size, on_progress, 0.0, 0.4)
+                .await?;
+            self.run(targets, Pass::Second, file_size, on_progress, 0.4, 0.6)
+                .await
         } else {
-            self.run(targets, Pass::Only, on_progress, 0.0, 1.0).await?;
+            self.run(targets, Pass::Only, file_size, on_progress, 0.0, 1.0)
+                .await
         }
-        try_join_all(targets.iter().map(|target| self.read_back(target))).await
     }
 
-    /// Runs ffmpeg once. The run covers `share` of the round's progress, beginning at `from`.
+    /// Runs ffmpeg once, which may write `file_size` bytes to each file. The run covers `share` of the round's progress,
+    /// beginning at `from`. Returns the number of decode errors.
     async fn run(
         &self,
         targets: &[Target],
         pass: Pass,
+        file_size: u64,
         on_progress: &OnProgress,
         from: f64,
         share: f64,
-    ) -> Result<(), MediaError> {
+    ) -> Result<u64, MediaError> {
         let seconds = self.probe.facts.duration;
         let limits = Limits {
-            file_size: (64 << 20) + (seconds * MAX_BYTES_PER_SECOND) as u64,
+            file_size: file_size.min((64 << 20) + (seconds * MAX_BYTES_PER_SECOND) as u64),
             ..process_limits(seconds)
         };
         let on_progress = on_progress.clone();
@@ -94,32 +183,15 @@ impl Job<'_> {
         };
         let args = self.args(targets, pass)?;
         tracing::debug!(?args, "ffmpeg");
-        ffmpeg::run(&self.settings.tools, args, limits, self.cancel, report)
-            .await
-            .map_err(MediaError::decoding)
-    }
-
-    /// Probes the file of a target and verifies it against the source.
-    async fn read_back(&self, target: &Target) -> Result<Rendition, MediaError> {
-        let path = self.path(&target.rung);
-        let tools = &self.settings.tools;
-        let probed = ffmpeg::probe(tools, Input::File(&path), &self.settings.limits, self.cancel).await;
-        let made = match probed {
-            // The file has a header only, because ffmpeg could decode nothing.
-            Err(MediaError::Media { .. }) => {
-                return Err(MediaError::media(
-                    FailureCode::DamagedMedia,
-                    "the video cannot be decoded",
-                ));
-            }
-            probed => probed?,
-        };
-        verify(self, &target.rung, &made).await?;
-        Ok(Rendition {
-            rung: target.rung.clone(),
-            name: target.rung.file_name(self.options.codec),
-            path,
-            facts: made.facts,
-        })
+        ffmpeg::run(
+            &self.settings.tools,
+            args,
+            limits,
+            &self.access(),
+            self.cancel,
+            report,
+        )
+        .await
+        .map_err(MediaError::decoding)
     }
 }

@@ -2,31 +2,58 @@
 
 use crate::ladder::Rung;
 use vidp_contract::VideoTrack;
-use vidp_worker::ffmpeg::VideoDetails;
+use vidp_worker::ffmpeg::{TICKS, VideoDetails};
 
 /// Frames per second of a rendition at most.
 const MAX_FPS: f64 = 60.0;
 /// Short side in pixels from which untagged video is assumed to have the colour matrix of HD.
 const HD_SHORT_SIDE: u32 = 720;
 
+/// The part of a film that a graph passes, in ticks of the file's clock. Needs `-copyts`.
+#[derive(Clone, Debug)]
+pub(crate) struct Cut {
+    /// The first time that passes; `None` for all from the beginning.
+    pub(crate) start: Option<i64>,
+    /// The first time that does not pass; `None` for all to the end.
+    pub(crate) end: Option<i64>,
+    /// The time that becomes 0.
+    pub(crate) origin: i64,
+}
+
+impl Cut {
+    /// The filters. Times are whole ticks, so that each picture passes in exactly one part.
+    fn filters(&self) -> String {
+        let bound = |name: &str, time: Option<i64>| time.map(|time| format!("{name}={time}"));
+        let bounds: Vec<String> = [bound("start_pts", self.start), bound("end_pts", self.end)]
+            .into_iter()
+            .flatten()
+            .collect();
+        let origin = self.origin;
+        format!("settb=1/{TICKS},trim={},setpts=PTS-({origin})", bounds.join(":"))
+    }
+}
+
 /// Value of `-filter_complex` with one output pad `[v0]`, `[v1]` … per rung, largest first.
 ///
 /// ffmpeg rotates the picture upright before the first filter. Each rung is scaled from the rung above it, which is
 /// cheaper than scaling from the source and looks the same.
-pub(crate) fn graph(track: &VideoTrack, details: &VideoDetails, rungs: &[Rung]) -> String {
+///
+/// With `cut` only a part of the film passes. Filters that need neighbouring pictures come before it.
+pub(crate) fn graph(track: &VideoTrack, details: &VideoDetails, rungs: &[Rung], cut: Option<&Cut>) -> String {
     let mut steps = Vec::new();
-    if track.interlaced {
-        steps.push("bwdif=mode=send_frame".to_owned());
+    if let Some(filter) = deinterlace(track) {
+        steps.push(filter.to_owned());
     }
     if frame_rate(track) < track.fps {
         steps.push(format!("fps={}", frame_rate(track)));
     }
+    steps.extend(cut.map(Cut::filters));
     let first = &rungs[0];
-    let resize = format!("scale={}:{}:flags=bicubic", first.width, first.height);
+    let (resize, bars) = fit(first.width, first.height);
     // Tone mapping is the most expensive step, so it runs after the first scaling and not on the source.
     match (&details.transfer, untagged(track, details)) {
         (Some(transfer), _) if track.hdr => {
-            steps.push(resize);
+            steps.extend([resize, bars]);
             steps.push(to_sdr(
                 transfer,
                 details.matrix.as_deref(),
@@ -39,14 +66,14 @@ pub(crate) fn graph(track: &VideoTrack, details: &VideoDetails, rungs: &[Rung]) 
             } else {
                 ""
             };
-            steps.push(format!("{resize}:out_range=tv{full_matrix}"));
+            steps.extend([format!("{resize}:out_range=tv{full_matrix}"), bars]);
             // Players guess untagged colours from the picture size, which is wrong for HD scaled down to SD. The
             // tags are therefore explicit.
             steps.push(format!(
                 "setparams=colorspace={matrix}:color_primaries={matrix}:color_trc={matrix}"
             ));
         }
-        _ => steps.push(format!("{resize}:out_range=tv")),
+        _ => steps.extend([format!("{resize}:out_range=tv"), bars]),
     }
     steps.push("setsar=1,format=yuv420p".to_owned());
 
@@ -57,6 +84,47 @@ pub(crate) fn graph(track: &VideoTrack, details: &VideoDetails, rungs: &[Rung]) 
         graph += &format!(",split=2[v{k}][s{k}];[s{k}]scale={width}:{height}:flags=bicubic,setsar=1");
     }
     graph + &format!("[v{last}]")
+}
+
+/// Filters that scale a picture into `width` and `height`, and that put bars beside it where it does not fill them.
+///
+/// Both look at each frame, because its size and aspect ratio may change, for example when a phone is turned during a
+/// call. The picture fills the size when its sides would differ by less than 2 pixels: sides are rounded to even
+/// numbers.
+fn fit(width: u32, height: u32) -> (String, String) {
+    // Absurd pixel aspect ratios do not count, as in the probe.
+    let aspect = "if(between(sar,1/4,4),dar,a)";
+    let fills = format!("lt(abs({width}/{aspect}-{height}),2)+lt(abs({height}*{aspect}-{width}),2)");
+    let side =
+        |whole: u32, scaled: String| format!("'if({fills},{whole},max(2,min({whole},2*round({scaled}/2))))'");
+    let scaled_width = side(width, format!("{height}*{aspect}"));
+    let scaled_height = side(height, format!("{width}/{aspect}"));
+    (
+        format!("scale={scaled_width}:{scaled_height}:eval=frame:flags=bicubic"),
+        format!("pad={width}:{height}:-1:-1:eval=frame"),
+    )
+}
+
+/// Codecs that mark each interlaced frame, whatever the header states.
+const MARKING_CODECS: [&str; 7] = [
+    "h264",
+    "hevc",
+    "mpeg1video",
+    "mpeg2video",
+    "mpeg4",
+    "vc1",
+    "dvvideo",
+];
+
+/// The filter that removes the combs of interlaced frames, if the codec can have such frames.
+///
+/// With `deint=interlaced` other frames pass unchanged and without cost.
+fn deinterlace(track: &VideoTrack) -> Option<&'static str> {
+    if MARKING_CODECS.contains(&track.codec.as_str()) {
+        Some("bwdif=mode=send_frame:deint=interlaced")
+    } else {
+        track.interlaced.then_some("bwdif=mode=send_frame")
+    }
 }
 
 /// Frames per second of the renditions.
@@ -98,11 +166,14 @@ fn to_sdr(transfer: &str, matrix: Option<&str>, primaries: Option<&str>) -> Stri
 mod tests {
     use super::*;
     use crate::ladder::ladder;
-    use vidp_contract::Rendition::{P144, P360, P720};
+    use vidp_contract::{
+        Codec,
+        Rendition::{P144, P360, P720},
+    };
 
     fn source(width: u32, height: u32) -> (VideoTrack, VideoDetails) {
         let track = VideoTrack {
-            codec: "h264".into(),
+            codec: "vp9".into(),
             width,
             height,
             fps: 25.0,
@@ -117,8 +188,10 @@ mod tests {
             height,
             pixel_aspect: 1.0,
             bitrate: None,
+            start: 0.0,
             duration: None,
             frames: None,
+            field_order: None,
             transfer: None,
             primaries: None,
             matrix: Some("bt709".into()),
@@ -130,15 +203,15 @@ mod tests {
     fn each_rung_comes_from_the_one_above() {
         let (track, details) = source(1920, 1080);
         let check = |asked: &[_], expected: &str| {
-            assert_eq!(graph(&track, &details, &ladder(1920, 1080, asked)), expected);
+            let (resize, bars) = fit(1280, 720);
+            let first = format!("[0:1]{resize}:out_range=tv,{bars},setsar=1,format=yuv420p");
+            let ladder = ladder(1920, 1080, asked, Codec::H264);
+            assert_eq!(graph(&track, &details, &ladder, None), first + expected);
         };
-        check(
-            &[P720],
-            "[0:1]scale=1280:720:flags=bicubic:out_range=tv,setsar=1,format=yuv420p[v0]",
-        );
+        check(&[P720], "[v0]");
         check(
             &[P720, P360, P144],
-            "[0:1]scale=1280:720:flags=bicubic:out_range=tv,setsar=1,format=yuv420p,\
+            ",\
              split=2[v0][s0];[s0]scale=640:360:flags=bicubic,setsar=1,\
              split=2[v1][s1];[s1]scale=256:144:flags=bicubic,setsar=1[v2]",
         );
@@ -149,18 +222,23 @@ mod tests {
         let check = |change: fn(&mut VideoTrack, &mut VideoDetails), expected: &str| {
             let (mut track, mut details) = source(640, 360);
             change(&mut track, &mut details);
-            let graph = graph(&track, &details, &ladder(640, 360, &[P360]));
+            let graph = graph(&track, &details, &ladder(640, 360, &[P360], Codec::H264), None);
             assert!(graph.contains(expected), "{graph}");
         };
+        check(|_, _| {}, "[0:1]scale");
         check(
             |track, _| track.interlaced = true,
             "[0:1]bwdif=mode=send_frame,scale",
+        );
+        check(
+            |track, _| track.codec = "mpeg4".into(),
+            "[0:1]bwdif=mode=send_frame:deint=interlaced,scale",
         );
         check(|track, _| track.fps = 120.0, "[0:1]fps=60,scale");
         check(|_, details| details.matrix = None, "colorspace=smpte170m");
         check(
             |_, details| details.matrix = Some("gbr".into()),
-            "out_color_matrix=bt709,setparams=colorspace=bt709",
+            "out_color_matrix=bt709,pad=640:360:-1:-1:eval=frame,setparams=colorspace=bt709",
         );
         check(
             |track, details| {

@@ -6,6 +6,8 @@ use std::fmt::Write;
 const MAX_TILES: u32 = 100;
 /// Tiles in a row at most.
 const MAX_COLUMNS: u32 = 10;
+/// Share of an interval that the last tile covers at least. A shorter rest belongs to the tile before.
+const MIN_SHARE: f64 = 0.1;
 /// Seconds between tiles at least. Key frames have this distance.
 const MIN_INTERVAL: f64 = 2.0;
 /// Pixels of a tile's width. A picture that would be higher than [`MAX_HEIGHT`] gets a smaller width.
@@ -34,7 +36,7 @@ impl Grid {
     /// The grid for media of `duration` seconds whose picture has this width and height.
     pub(crate) fn new(duration: f64, picture: (u32, u32)) -> Grid {
         let interval = (duration / f64::from(MAX_TILES)).max(MIN_INTERVAL);
-        let tiles = ((duration / interval).ceil() as u32).clamp(1, MAX_TILES);
+        let tiles = ((duration / interval - MIN_SHARE).ceil() as u32).clamp(1, MAX_TILES);
         let columns = tiles.min(MAX_COLUMNS);
         let aspect = f64::from(picture.0) / f64::from(picture.1);
         let even = |pixels: f64| ((pixels / 2.0).round() as u32 * 2).max(2);
@@ -102,6 +104,7 @@ mod tests {
             );
         };
         check(0.5, (640, 360), (1, 1, 1, 2.0, (160, 90)));
+        check(4.04, (640, 360), (2, 2, 1, 2.0, (160, 90)));
         check(9.0, (640, 360), (5, 5, 1, 2.0, (160, 90)));
         check(61.0, (640, 480), (31, 10, 4, 2.0, (160, 120)));
         check(7200.0, (360, 640), (100, 10, 10, 72.0, (160, 284)));

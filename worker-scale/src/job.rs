@@ -6,8 +6,12 @@ use std::{
     sync::Arc,
 };
 use tokio_util::sync::CancellationToken;
-use vidp_contract::{FailureCode, MediaFacts, ScaleOptions, VideoTrack};
-use vidp_worker::ffmpeg::{MediaError, Probe, VideoDetails};
+use vidp_common::process::Access;
+use vidp_contract::{FailureCode, MediaFacts, OutputFile, ScaleOptions, VideoTrack};
+use vidp_worker::{
+    Attempt,
+    ffmpeg::{MediaError, Probe, VideoDetails},
+};
 
 /// One source to encode, with its options and the worker's settings.
 pub struct Job<'a> {
@@ -21,20 +25,43 @@ pub struct Job<'a> {
     pub options: &'a ScaleOptions,
     /// Folder that receives the renditions.
     pub folder: &'a Path,
+    /// Bytes that the renditions may have together.
+    pub space: u64,
     /// Stops the running ffmpeg process when it is cancelled.
     pub cancel: &'a CancellationToken,
+    /// Stores finished parts of a long film, so that the next attempt can use them. `None` stores none.
+    pub attempt: Option<&'a Attempt>,
 }
 
 /// A finished and verified rendition.
 pub struct Rendition {
     /// The rung of the ladder that it fills.
     pub rung: Rung,
-    /// Name of the output, for example `720p.mp4`.
-    pub name: String,
+    /// The output, for example `720p.mp4`.
+    pub file: OutputFile,
     /// Path of the file.
     pub path: PathBuf,
     /// Facts that ffprobe reads from the file.
     pub facts: MediaFacts,
+    /// Seconds from the start of the file to the end of its picture. The sound may be longer.
+    pub picture_end: f64,
+    /// True when the picture has a key frame every 2 s. A copied picture has those of its source, and SVT-AV1 counts
+    /// frames instead of seconds.
+    pub regular_keys: bool,
+}
+
+/// The finished renditions of a source.
+pub struct Encoded {
+    /// Every rendition of the ladder, largest first.
+    pub renditions: Vec<Rendition>,
+    /// Indices of audio streams that cannot be decoded; the renditions lack them.
+    pub undecodable: Vec<u32>,
+    /// True when every rendition has the picture of the source unchanged.
+    pub is_copy: bool,
+    /// Number of parts in which the film was encoded; 0 for one piece.
+    pub parts: usize,
+    /// Number of packets and frames of the source that ffmpeg skipped or repaired.
+    pub decode_errors: u64,
 }
 
 /// Progress callback: the share of the encoding that is done, 0 to 1, and the speed in seconds of media per second.
@@ -55,15 +82,23 @@ impl Job<'_> {
     /// The source's video stream.
     ///
     /// # Errors
-    /// `no_video_stream` when the source has none.
+    /// `no_video_stream` when the source has none; the fault of one that cannot be decoded.
     pub(crate) fn video(&self) -> Result<(&VideoTrack, &VideoDetails), MediaError> {
         let missing = || MediaError::media(FailureCode::NoVideoStream, "the file has no video stream");
+        if let Some((code, detail)) = &self.probe.video_fault {
+            return Err(MediaError::media(*code, detail));
+        }
         let track = self.probe.facts.video.as_ref().ok_or_else(missing)?;
         Ok((track, self.probe.video.as_ref().ok_or_else(missing)?))
     }
 
+    /// Files that an encode needs: the source, and the folder for renditions and the statistics of two passes.
+    pub(crate) fn access(&self) -> Access {
+        Access::reading(self.source).and_writing(self.folder)
+    }
+
     /// Path of the output file for a rung.
     pub(crate) fn path(&self, rung: &Rung) -> PathBuf {
-        self.folder.join(rung.file_name(self.options.codec))
+        self.folder.join(&*rung.file(self.options.codec).name)
     }
 }

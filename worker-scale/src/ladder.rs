@@ -1,12 +1,13 @@
 //! Selects the renditions of a picture. Pure.
 
-use vidp_contract::{Codec, Rendition};
+use crate::codec;
+use vidp_contract::{Codec, OutputFile, Rendition};
 
 /// One rendition of the ladder. Both sides are even.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rung {
-    /// Short side as a label, for example `720p`.
-    pub label: String,
+    /// Short side in pixels, which names the rendition.
+    pub short_side: u32,
     /// Width in pixels.
     pub width: u32,
     /// Height in pixels.
@@ -16,20 +17,20 @@ pub struct Rung {
 }
 
 impl Rung {
-    fn new(label: String, (width, height): (u32, u32), source: (u32, u32)) -> Rung {
+    fn new(short_side: u32, (width, height): (u32, u32), source: (u32, u32), codec: Codec) -> Rung {
         let full_size = (width, height) == (even(source.0), even(source.1));
+        let (width, height) = codec::fit(codec, width, height);
         Rung {
-            label,
+            short_side,
             width,
             height,
             full_size,
         }
     }
 
-    /// Name of the output, for example `720p.mp4`.
-    pub(crate) fn file_name(&self, codec: Codec) -> String {
-        let extension = if codec == Codec::Vp9 { "webm" } else { "mp4" };
-        format!("{}.{extension}", self.label)
+    /// The output, for example `720p.mp4`.
+    pub(crate) fn file(&self, codec: Codec) -> OutputFile {
+        OutputFile::rendition(self.short_side, codec)
     }
 }
 
@@ -38,8 +39,9 @@ impl Rung {
 /// `width` and `height` are the size of the displayed source: upright, with square pixels. Rungs are measured by the
 /// short side, so portrait and landscape videos get the same ladder. The picture is never enlarged. When every
 /// requested rung is larger than the source, the ladder has one rung of the source's size, labelled by that size (for
-/// example `180p`), because a file named `360p` should have 360 lines.
-pub(crate) fn ladder(width: u32, height: u32, requested: &[Rendition]) -> Vec<Rung> {
+/// example `180p`), because a file named `360p` should have 360 lines. A size that the encoder of `codec` does not accept
+/// becomes the nearest one, in which the picture stands between bars.
+pub(crate) fn ladder(width: u32, height: u32, requested: &[Rendition], codec: Codec) -> Vec<Rung> {
     let source = (width, height);
     let short_side = width.min(height);
     let mut sides: Vec<u32> = requested
@@ -51,8 +53,7 @@ pub(crate) fn ladder(width: u32, height: u32, requested: &[Rendition]) -> Vec<Ru
     sides.dedup();
     if sides.is_empty() {
         let (width, height) = (even(width), even(height));
-        let label = format!("{}p", width.min(height));
-        return vec![Rung::new(label, (width, height), source)];
+        return vec![Rung::new(width.min(height), (width, height), source, codec)];
     }
     sides
         .into_iter()
@@ -64,7 +65,7 @@ pub(crate) fn ladder(width: u32, height: u32, requested: &[Rendition]) -> Vec<Ru
             } else {
                 (scaled(width), side)
             };
-            Rung::new(format!("{side}p"), size, source)
+            Rung::new(side, size, source, codec)
         })
         .collect()
 }
@@ -86,12 +87,12 @@ mod tests {
     #[test]
     fn rungs() {
         let check = |width, height, asked: &[Rendition], expected: &str| {
-            let got: Vec<String> = ladder(width, height, asked)
+            let got: Vec<String> = ladder(width, height, asked, Codec::H264)
                 .into_iter()
                 .map(|r| {
                     format!(
-                        "{} {}x{}{}",
-                        r.label,
+                        "{}p {}x{}{}",
+                        r.short_side,
                         r.width,
                         r.height,
                         if r.full_size { "!" } else { "" }
@@ -119,9 +120,15 @@ mod tests {
     }
 
     #[test]
+    fn small_pictures_are_padded_for_the_encoder() {
+        let rung = &ladder(40, 30, &[P144], Codec::Av1)[0];
+        assert_eq!((rung.short_side, rung.width, rung.height), (30, 64, 64));
+    }
+
+    #[test]
     fn names() {
-        let rung = &ladder(640, 360, &[P360])[0];
-        assert_eq!(rung.file_name(Codec::H264), "360p.mp4");
-        assert_eq!(rung.file_name(Codec::Vp9), "360p.webm");
+        let rung = &ladder(640, 360, &[P360], Codec::H264)[0];
+        assert_eq!(rung.file(Codec::H264).name, "360p.mp4");
+        assert_eq!(rung.file(Codec::Vp9).name, "360p.webm");
     }
 }

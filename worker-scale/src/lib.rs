@@ -1,7 +1,7 @@
 //! The `scale` stage: renditions, a poster and a storyboard of a video.
 //!
-//! [`scale()`] runs these steps: probe, `ladder`, [`encode()`], `verify`, [`preview`], store. The modules `ladder`,
-//! `graph`, `codec`, `budget` and `grid` are pure; `command` builds ffmpeg's arguments from them.
+//! [`scale()`] runs these steps: probe, `ladder`, [`encode()`], `verify`, [`preview`], store. A long film is encoded in `parts`. The modules `ladder`,
+//! `graph`, `codec`, `budget`, `grid` and `verify` are pure; `command` builds ffmpeg's arguments from them.
 
 mod budget;
 mod codec;
@@ -12,13 +12,18 @@ mod graph;
 mod grid;
 mod job;
 mod ladder;
+mod parts;
 pub mod preview;
+mod read_back;
 mod scale;
+mod source;
 mod targets;
+mod tracks;
 mod verify;
 
 pub use config::{Config, Settings};
 pub use encode::encode;
-pub use job::{Job, OnProgress, Rendition};
+pub use job::{Encoded, Job, OnProgress, Rendition};
 pub use ladder::Rung;
 pub use scale::scale;
+pub use source::{describe, report};

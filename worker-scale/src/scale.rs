@@ -1,19 +1,16 @@
 //! Handler of the stage: runs a task and stores its outputs.
 
 use crate::{
-    codec,
     config::Settings,
     encode::encode,
     job::{Job, Rendition},
     preview,
+    source::{self, describe},
 };
 use futures_util::future::try_join_all;
 use std::{path::Path, sync::Arc};
-use vidp_contract::{FailureCode, MediaFacts, RenditionReport, ScaleReport, Work};
-use vidp_worker::{
-    Attempt, TaskError,
-    ffmpeg::{self, Input},
-};
+use vidp_contract::{FailureCode, MediaFacts, OutputFile, RenditionReport, ScaleReport, SkipCode, Work};
+use vidp_worker::{Attempt, TaskError};
 
 /// Progress, 0 to 1, when the source has been fetched.
 const FETCHED: f64 = 0.1;
@@ -23,7 +20,7 @@ const ENCODED: f64 = 0.9;
 /// Makes the renditions, poster and storyboard of the task's video and stores them.
 ///
 /// # Errors
-/// Those of [`encode()`], of the previews and of the object store.
+/// Those of [`encode()`], of the previews and of the object store. A file with sound alone is skipped.
 pub async fn scale(attempt: Arc<Attempt>, settings: Arc<Settings>) -> Result<ScaleReport, TaskError> {
     let Work::Scale(options) = &attempt.task.work else {
         return Err(TaskError::fail(
@@ -31,37 +28,41 @@ pub async fn scale(attempt: Arc<Attempt>, settings: Arc<Settings>) -> Result<Sca
             "the task is not a scale task",
         ));
     };
-    let source = attempt.fetch_source().await?;
+    let file = attempt.fetch_source().await?;
     attempt.progress("probe", FETCHED, None);
-    let input = Input::File(&source);
-    let probe = ffmpeg::probe(&settings.tools, input, &settings.limits, &attempt.cancel).await?;
+    let probe = describe(&settings, &file, &attempt.cancel).await?;
+    if probe.facts.video.is_none() {
+        return Err(TaskError::Skip(SkipCode::NoVideo));
+    }
 
     attempt.progress("encode", FETCHED, None);
     let job = Job {
         settings: &settings,
-        source: &source,
+        source: &file,
         probe: &probe,
         options,
         folder: &attempt.scratch,
+        space: settings.space(&attempt.scratch, probe.facts.size),
         cancel: &attempt.cancel,
+        attempt: Some(&attempt),
     };
     let reporter = attempt.clone();
     let on_progress = move |share: f64, speed: f64| {
         reporter.progress("encode", FETCHED + (ENCODED - FETCHED) * share, Some(speed));
     };
-    let renditions = encode(&job, Arc::new(on_progress)).await?;
+    let encoded = encode(&job, Arc::new(on_progress)).await?;
+    let renditions = &encoded.renditions;
 
     attempt.progress("store", ENCODED, None);
-    let content_type = codec::content_type(options.codec);
-    let store = renditions
-        .iter()
-        .map(|r| attempt.put(&r.name, &r.path, content_type));
-    tokio::try_join!(try_join_all(store), previews(&attempt, &settings, &renditions))?;
+    let store = renditions.iter().map(|r| attempt.put(&r.file, &r.path));
+    tokio::try_join!(try_join_all(store), previews(&attempt, &settings, renditions))?;
     Ok(ScaleReport {
         renditions: renditions
             .iter()
-            .map(|rendition| report(rendition, &probe.facts))
+            .map(|rendition| rendition_report(rendition, &probe.facts))
             .collect(),
+        streams: source::report(&probe, &encoded),
+        decode_errors: encoded.decode_errors,
         media: probe.facts,
     })
 }
@@ -74,21 +75,21 @@ async fn previews(attempt: &Attempt, settings: &Settings, renditions: &[Renditio
     let folder: &Path = &attempt.scratch;
     let poster = async {
         let image = preview::poster(settings, largest, folder, &attempt.cancel).await?;
-        attempt.put("poster.jpg", &image, "image/jpeg").await
+        attempt.put(&OutputFile::POSTER, &image).await
     };
     let storyboard = async {
         let (image, vtt) = preview::storyboard(settings, smallest, folder, &attempt.cancel).await?;
-        attempt.put("storyboard.jpg", &image, "image/jpeg").await?;
-        attempt.put("storyboard.vtt", &vtt, "text/vtt").await
+        attempt.put(&OutputFile::STORYBOARD, &image).await?;
+        attempt.put(&OutputFile::STORYBOARD_TIMES, &vtt).await
     };
     tokio::try_join!(poster, storyboard)?;
     Ok(())
 }
 
-fn report(rendition: &Rendition, source: &MediaFacts) -> RenditionReport {
+fn rendition_report(rendition: &Rendition, source: &MediaFacts) -> RenditionReport {
     let facts = &rendition.facts;
     RenditionReport {
-        name: rendition.name.clone(),
+        name: rendition.file.name.to_string(),
         size: facts.size,
         ratio: facts.size as f64 / source.size.max(1) as f64,
         width: rendition.rung.width,

@@ -19,9 +19,11 @@ impl Job<'_> {
     /// # Errors
     /// `media_too_long` when `max_size_mb` cannot hold the media.
     pub(crate) fn first_target(&self, rung: Rung) -> Result<Target, MediaError> {
-        if self.options.max_size_mb.is_some() {
-            let limit = budget::max_bytes(self.probe, &rung, self.options).unwrap_or(u64::MAX);
-            let budget = budget::split(self.probe, limit).ok_or_else(|| self.cannot_fit())?;
+        if let Some(requested) = budget::requested_bytes(self.options) {
+            // A tiny source may have fewer bytes than any rendition. Then the caller's limit alone counts.
+            let budget = budget::split(self.probe, budget::max_bytes(self.probe, self.options))
+                .or_else(|| budget::split(self.probe, requested))
+                .ok_or_else(|| self.cannot_fit())?;
             return Ok(Target {
                 rung,
                 rate: Rate::Average(budget.video),

@@ -1,34 +1,43 @@
-//! Verifies that a rendition is complete. ffmpeg's exit code does not show this: it is 0 even after half a file.
+//! Verifies that a rendition is complete. ffmpeg's exit code does not show this: it is 0 even after half a file. Pure.
 
-use crate::{budget::MAX_TRACKS, job::Job, ladder::Rung};
-use vidp_contract::FailureCode;
-use vidp_worker::ffmpeg::{self, Input, MediaError, Probe};
+use crate::{budget::MAX_TRACKS, graph::frame_rate, ladder::Rung};
+use vidp_worker::ffmpeg::Probe;
 
-/// Containers that store no duration. ffprobe estimates it from the first and last timestamps, which jump in
-/// recordings that were cut or joined.
-const ESTIMATED_CONTAINERS: &[&str] = &["mpegts", "mpeg"];
+/// The reason why a rendition does not hold all of its source.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Shortfall {
+    /// The file has no picture.
+    NoPicture,
+    /// The picture has a size that was not asked for.
+    Size,
+    /// An audio track is missing.
+    Sound,
+    /// The rendition ends before the source. The values are seconds.
+    Short { found: f64, expected: f64 },
+    /// More than a fifth of the frames is missing.
+    Frames { found: u64, expected: u64 },
+}
 
-/// Checks a rendition against its source: streams, size in pixels, and duration within max(0.5 s, 1 %).
+/// Compares a rendition with its source: streams, size in pixels, frames, and duration within max(0.5 s, 1 %).
 ///
-/// # Errors
-/// `damaged_media` when the source ended early.
-pub(crate) async fn verify(job: &Job<'_>, rung: &Rung, made: &Probe) -> Result<(), MediaError> {
-    let source = job.probe;
-    let size = made.facts.video.as_ref().map(|video| (video.width, video.height));
-    let tracks = source.audio.len().min(MAX_TRACKS);
-    if size != Some((rung.width, rung.height)) || made.audio.len() != tracks || made.facts.size == 0 {
-        tracing::warn!(?rung, ?made, "the rendition lacks streams or has a wrong size");
-        return Err(damaged("some of its streams cannot be decoded".to_owned()));
-    }
-    let (Some(video), Some(made_video)) = (&source.video, &made.video) else {
-        return Ok(());
+/// A rendition may be longer than the source declares.
+pub(crate) fn shortfall(source: &Probe, rung: &Rung, made: &Probe) -> Option<Shortfall> {
+    let (Some(video), Some(made_video), Some(shown)) = (&source.video, &made.video, &made.facts.video) else {
+        return Some(Shortfall::NoPicture);
     };
+    if made.facts.size == 0 {
+        return Some(Shortfall::NoPicture);
+    }
+    if (shown.width, shown.height) != (rung.width, rung.height) {
+        return Some(Shortfall::Size);
+    }
+    if made.audio.len() != source.audio.len().min(MAX_TRACKS) {
+        return Some(Shortfall::Sound);
+    }
     // A still picture at the end is one long frame, whose duration encoders do not preserve. The number of frames
     // is compared instead.
-    let all_frames = matches!(
-        (video.frames, made_video.frames),
-        (Some(expected), Some(found)) if found * 100 >= expected * 99
-    );
+    let frames = video.frames.zip(made_video.frames);
+    let all_frames = frames.is_some_and(|(expected, found)| found * 100 >= expected * 99);
     let picture = video
         .duration
         .filter(|_| !all_frames)
@@ -38,56 +47,27 @@ pub(crate) async fn verify(job: &Job<'_>, rung: &Rung, made: &Probe) -> Result<(
         .iter()
         .zip(&made.audio)
         .filter_map(|(expected, found)| Some((expected.duration?, found.duration)));
-    for (expected, found) in picture.into_iter().chain(sound) {
-        if found.is_some_and(|found| found < expected - tolerance(expected)) && !is_estimated(source) {
-            return Err(incomplete(found.unwrap_or(0.0), expected));
+    let whole = (!all_frames || !source.audio.is_empty())
+        .then_some((source.facts.duration, Some(made.facts.duration)));
+    for (expected, found) in picture.into_iter().chain(sound).chain(whole) {
+        if let Some(found) = found.filter(|found| *found < expected - tolerance(expected)) {
+            return Some(Shortfall::Short { found, expected });
         }
     }
-    let expected = expected_duration(source);
-    let found = made.facts.duration;
-    if (found - expected).abs() <= tolerance(expected) || (all_frames && source.audio.is_empty()) {
-        return Ok(());
-    }
-    if is_estimated(source) {
-        let (tools, limits) = (&job.settings.tools, &job.settings.limits);
-        let measured = ffmpeg::measure(tools, Input::File(job.source), limits, job.cancel).await?;
-        if (found - measured).abs() <= tolerance(measured) {
-            return Ok(());
+    match frames {
+        Some((expected, found)) if keeps_every_frame(source) && found * 5 < expected * 4 => {
+            Some(Shortfall::Frames { found, expected })
         }
+        _ => None,
     }
-    Err(incomplete(found, expected))
 }
 
-/// Seconds that a rendition should have.
-///
-/// This is the longest stream that the rendition contains, or the container's duration when a stream states none.
-/// Other streams do not count: subtitles may last longer than the picture.
-fn expected_duration(source: &Probe) -> f64 {
-    let video = source.video.iter().map(|video| video.duration);
-    let audio = source.audio.iter().take(MAX_TRACKS).map(|track| track.duration);
-    let longest = video
-        .chain(audio)
-        .try_fold(0.0, |longest: f64, duration| Some(longest.max(duration?)));
-    longest
-        .filter(|longest| *longest > 0.0)
-        .unwrap_or(source.facts.duration)
+/// True when a rendition has one frame for each frame of the source.
+pub(crate) fn keeps_every_frame(source: &Probe) -> bool {
+    let track = source.facts.video.as_ref();
+    track.is_some_and(|track| !track.interlaced && frame_rate(track) >= track.fps)
 }
 
 fn tolerance(seconds: f64) -> f64 {
     (seconds / 100.0).max(0.5)
-}
-
-fn is_estimated(source: &Probe) -> bool {
-    ESTIMATED_CONTAINERS.contains(&source.facts.container.as_str())
-}
-
-fn incomplete(found: f64, expected: f64) -> MediaError {
-    damaged(format!("only {found:.1} s of {expected:.1} s can be decoded"))
-}
-
-fn damaged(reason: String) -> MediaError {
-    MediaError::media(
-        FailureCode::DamagedMedia,
-        format!("the file is damaged: {reason}"),
-    )
 }

@@ -5,12 +5,16 @@ use super::{
     commit,
     delivery::{Delivery, End, Worker},
     lease::Lease,
+    tally::{Ended, Tally},
 };
 use async_nats::jetstream::{AckKind, Message};
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
-use vidp_common::metrics;
-use vidp_contract::{FailureCode, Outcome, TaskResult, Timings};
+use vidp_common::{crash, metrics};
+use vidp_contract::{Outcome, TaskResult, Timings};
+
+/// Time limit of a note about the end of a delivery. A stopping worker has 4 s for the hand-over as a whole.
+const NOTE_LIMIT: Duration = Duration::from_secs(1);
 
 impl<H, F, R> Worker<H>
 where
@@ -25,49 +29,81 @@ where
         let end = if lease.holds() { end } else { End::Lost };
         match end {
             End::Result(result) => self.publish(delivery, result).await,
-            End::Retry(error) if delivery.number >= delivery.task.attempt_limit => {
-                tracing::error!("attempts exhausted: {error:#}");
-                if let Err(error) = self
-                    .queue
-                    .bury(self.stage.as_str(), message, &format!("{error:#}"))
-                    .await
-                {
-                    tracing::warn!("the task could not be copied to the dead stream: {error}");
-                }
-                metrics::buried(self.stage);
-                let outcome = Outcome::Failed {
-                    code: FailureCode::AttemptsExhausted,
-                    detail: format!("none of {} attempts succeeded", delivery.number),
-                };
-                self.publish(delivery, self.result(delivery, outcome, Timings::default()))
-                    .await;
-            }
-            End::Retry(error) => {
-                tracing::warn!("the attempt failed and will be retried: {error:#}");
-                metrics::task_ended(self.stage, "retried", "");
-                // While the store is down or full, the next attempts would fail too and use up the limit.
-                let check = async || Ok(self.store.honours_conditional_writes().await.map(drop)?);
-                let kind = match self.retry_store(delivery, check).await {
-                    Ok(()) => AckKind::Nak(Some(retry_delay(delivery.number))),
-                    Err(End::HandOver) => AckKind::Nak(None),
-                    Err(_) => return,
-                };
-                lease.end(kind).await;
-            }
-            End::HandOver => {
-                tracing::info!("the task was handed over");
-                metrics::task_ended(self.stage, "retried", "");
-                lease.end(AckKind::Nak(None)).await;
-            }
+            End::Retry(error) => self.fail(delivery, message, error).await,
+            End::HandOver => self.hand_over(delivery).await,
             End::Cancelled => {
                 tracing::info!("the task was cancelled");
                 metrics::task_ended(self.stage, "cancelled", "");
                 lease.end(AckKind::Term).await;
             }
-            End::Lost => {
-                tracing::warn!("the lease was lost; the attempt was stopped");
-                metrics::task_ended(self.stage, "abandoned", "");
+            End::Lost => self.abandon(delivery).await,
+        }
+    }
+
+    /// Ends a failed attempt: gives the task back, or fails its stage when this was the last attempt.
+    async fn fail(&self, delivery: &Delivery, message: &Message, error: anyhow::Error) {
+        let (task, number) = (&delivery.task, delivery.number);
+        // While the store is down or full, the next attempts would fail too and use up the limit: this waits for it.
+        let used = async || {
+            Ended::Failed.note(&self.store, task, number).await?;
+            let tally = match number < task.attempt_limit {
+                true => Tally::default(),
+                false => Tally::read(&self.store, task, number).await?,
+            };
+            Ok(tally.failure(task.attempt_limit))
+        };
+        let (code, detail) = match self.retry_store(delivery, used).await {
+            Ok(Some(failure)) => failure,
+            Ok(None) => {
+                tracing::warn!("the attempt failed and will be retried: {error:#}");
+                metrics::task_ended(self.stage, "retried", "");
+                return delivery.lease.end(AckKind::Nak(Some(retry_delay(number)))).await;
             }
+            Err(End::HandOver) => return self.hand_over(delivery).await,
+            Err(_) => return self.abandon(delivery).await,
+        };
+        tracing::error!("attempts exhausted: {error:#}");
+        if let Err(error) = self
+            .queue
+            .bury(self.stage.as_str(), message, &format!("{error:#}"))
+            .await
+        {
+            tracing::warn!("the task could not be copied to the dead stream: {error}");
+        }
+        metrics::buried(self.stage);
+        let outcome = Outcome::Failed { code, detail };
+        self.publish(delivery, self.result(delivery, outcome, Timings::default()))
+            .await;
+    }
+
+    /// Gives the task to another worker, because this one stops.
+    ///
+    /// The note comes first: once the broker has the answer, the next worker may read the notes. Without the store it is
+    /// missing, and the hand-over counts as an attempt.
+    async fn hand_over(&self, delivery: &Delivery) {
+        self.note(delivery, Ended::HandedOver).await;
+        crash::step("handover.noted");
+        tracing::info!("the task was handed over");
+        metrics::task_ended(self.stage, "handed_over", "");
+        delivery.lease.end(AckKind::Nak(None)).await;
+    }
+
+    /// Ends an attempt without an answer: another worker may have the task.
+    async fn abandon(&self, delivery: &Delivery) {
+        tracing::warn!("the lease was lost; the attempt was stopped");
+        metrics::task_ended(self.stage, "abandoned", "");
+        self.note(delivery, Ended::Failed).await;
+    }
+
+    /// Leaves a note about the end of this delivery, if the store answers in time.
+    async fn note(&self, delivery: &Delivery, ended: Ended) {
+        let note = ended.note(&self.store, &delivery.task, delivery.number);
+        let noted = tokio::time::timeout(NOTE_LIMIT, note).await;
+        if !matches!(noted, Ok(Ok(()))) {
+            tracing::warn!(
+                end = ended.as_str(),
+                "the end of the attempt could not be noted and counts as a death"
+            );
         }
     }
 
@@ -75,8 +111,7 @@ where
     async fn publish(&self, delivery: &Delivery, result: TaskResult) {
         let (outcome, code, timings) = (result.outcome.name(), result.outcome.code(), result.timings);
         if !commit::publish(&self.queue, &delivery.lease, &delivery.trace, result).await {
-            tracing::warn!("the lease was lost before the result was stored");
-            return metrics::task_ended(self.stage, "abandoned", "");
+            return self.abandon(delivery).await;
         }
         metrics::task_ended(self.stage, outcome, code);
         let Timings {

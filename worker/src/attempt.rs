@@ -1,9 +1,11 @@
 //! The interface of a handler: the attempt that it receives, and the errors that it returns.
 
+use super::tally::Tally;
 use parking_lot::Mutex;
 use std::{
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    sync::atomic::AtomicBool,
+    time::Instant,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -11,9 +13,9 @@ use tracing::Instrument;
 use uuid::Uuid;
 use vidp_common::{
     crash,
-    store::{Store, StoreError},
+    store::{Ranges, Store, StoreError},
 };
-use vidp_contract::{FailureCode, Output, Progress, SkipCode, Task, Timings, keys};
+use vidp_contract::{FailureCode, Output, OutputFile, Progress, SkipCode, Task, Timings, keys};
 
 /// Reason why a handler did not succeed. The handler decides, and the loop acts.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +75,7 @@ impl From<StoreError> for TaskError {
 pub struct Attempt {
     /// The task to work on.
     pub task: Task,
-    /// Delivery number of the task, from 1.
+    /// Number of the task's delivery, from 1. Failures, deaths of workers and hand-overs each cause another delivery.
     pub number: u32,
     /// Id of this attempt, which is part of the keys of its outputs.
     pub id: Uuid,
@@ -86,6 +88,8 @@ pub struct Attempt {
     pub(super) progress: watch::Sender<Progress>,
     pub(super) outputs: Mutex<Vec<Output>>,
     pub(super) timings: Mutex<Timings>,
+    /// True when this attempt has left the note that it finished a part.
+    pub(super) has_advanced: AtomicBool,
 }
 
 impl Attempt {
@@ -111,11 +115,11 @@ impl Attempt {
             .download(&source.key, &path, source.size, &source.sha256)
             .instrument(tracing::info_span!("fetch", bytes = source.size));
         match self.until_cancelled(download).await {
-            // The network may cause it once. A second attempt with the same result confirms it.
+            // This machine or the network may cause it once. A second attempt with the same result confirms it.
             Err(TaskError::Fail {
                 code: FailureCode::SourceCorrupt,
                 detail,
-            }) if self.number == 1 => return Err(TaskError::Retry(anyhow::anyhow!(detail))),
+            }) if self.is_first().await? => return Err(TaskError::Retry(anyhow::anyhow!(detail))),
             downloaded => downloaded?,
         }
         self.add_time(|timings| timings.fetch += started.elapsed().as_secs_f64());
@@ -123,13 +127,23 @@ impl Attempt {
         Ok(path)
     }
 
-    /// A URL with which a child program can read ranges of the source for the duration `valid`.
-    pub async fn source_url(&self, valid: Duration) -> Result<String, TaskError> {
-        Ok(self.store.presign(&self.task.source.key, valid).await?)
+    /// True when no attempt before this one failed. Hand-overs do not count.
+    async fn is_first(&self) -> Result<bool, TaskError> {
+        Ok(Tally::read(&self.store, &self.task, self.number - 1)
+            .await?
+            .used()
+            == 0)
     }
 
-    /// Stores a finished file as the output `name`, which is one of the fixed names of the stage.
-    pub async fn put(&self, name: &str, path: &Path, content_type: &str) -> Result<Output, TaskError> {
+    /// Serves ranges of the source to a child program. [`Ranges::check`] tells afterwards whether it got all it asked for.
+    pub fn source_ranges(&self) -> Result<Ranges, TaskError> {
+        let source = &self.task.source;
+        Ok(Ranges::start(&self.store, &source.key, source.size)?)
+    }
+
+    /// Stores a finished file as an output of the stage.
+    pub async fn put(&self, file: &OutputFile, path: &Path) -> Result<Output, TaskError> {
+        let (name, content_type) = (file.name.as_ref(), file.content_type);
         let started = Instant::now();
         let key = keys::output(&self.task.output_prefix, self.id, name);
         let stored = self

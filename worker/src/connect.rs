@@ -26,7 +26,7 @@ pub(super) async fn connect(
     loop {
         let attempt = async {
             queue.lane_consumer(stage, Lane::Interactive).await?;
-            anyhow::Ok(store.honours_conditional_writes().await?)
+            anyhow::Ok(store.honours_conditional_writes(stage).await?)
         };
         match attempt.await {
             Ok(true) => return Ok(true),

@@ -4,6 +4,7 @@ use super::{
     attempt::{Attempt, TaskError},
     commit,
     lease::Lease,
+    tally::Tally,
 };
 use async_nats::jetstream::Message;
 use serde::Serialize;
@@ -19,7 +20,7 @@ use tracing::Instrument;
 use vidp_common::{
     LogOnce, crash, manifest, metrics,
     queue::{Cancel, Queue},
-    store::Store,
+    store::{Store, StoreError},
     trace,
 };
 use vidp_contract::{FailureCode, Outcome, Stage, Task, TaskResult, Timings, TraceParent};
@@ -46,7 +47,7 @@ pub(super) struct Worker<H> {
 /// One delivery of a task.
 pub(super) struct Delivery {
     pub(super) task: Task,
-    /// Delivery number of the task, from 1.
+    /// Number of the task's delivery, from 1.
     pub(super) number: u32,
     /// Seconds between the publication and this delivery.
     pub(super) queued: f64,
@@ -109,9 +110,6 @@ where
     /// Runs the task unless its result is known already, and answers the broker.
     async fn work(&self, delivery: &Delivery, message: &Message) {
         let _running = metrics::Running::start(self.stage);
-        if delivery.number > 1 {
-            metrics::redelivered(self.stage);
-        }
         let end = match self.retry_store(delivery, || self.before_work(delivery)).await {
             Ok(Some(result)) => End::Result(result),
             Ok(None) => match self.attempt(delivery).await {
@@ -130,13 +128,24 @@ where
     /// The result of a task that needs no work: it was done before, its attempts are used up, or its deadline has passed.
     async fn before_work(&self, delivery: &Delivery) -> anyhow::Result<Option<TaskResult>> {
         let Delivery { task, number, .. } = delivery;
-        if let Some(result) = manifest::read(&self.store, &task.output_prefix, task.task_id).await? {
-            return Ok(Some(result));
+        let found = match manifest::read(&self.store, task.job_id, self.stage, task.task_id).await {
+            // AWS S3 answers so for a missing object, because a worker may not list.
+            Err(StoreError::Denied { .. }) => None,
+            read => read?,
+        };
+        let is_invalid = match found.map(commit::adopt) {
+            Some(Some(result)) => return Ok(Some(result)),
+            invalid => invalid.is_some(),
+        };
+        let earlier = Tally::read(&self.store, task, number - 1).await?;
+        if let Some(ended) = earlier.last {
+            tracing::info!(before = ended.as_str(), "the task was delivered again");
+            metrics::redelivered(self.stage, ended.as_str());
         }
-        // An attempt that fails answers with its reason. These did not answer, because their workers died.
-        let (code, detail) = if *number > task.attempt_limit {
-            let detail = format!("the worker died in each of {} attempts", task.attempt_limit);
-            (FailureCode::WorkerDied, detail)
+        let (code, detail) = if is_invalid {
+            (FailureCode::Internal, commit::INVALID.to_owned())
+        } else if let Some(failure) = earlier.failure(task.attempt_limit) {
+            failure
         } else if OffsetDateTime::now_utc() > task.deadline {
             (
                 FailureCode::TimedOut,
@@ -215,7 +224,7 @@ fn decode(stage: Stage, message: &Message) -> Result<(Task, u32, f64), String> {
     let info = message
         .info()
         .map_err(|error| format!("no delivery information: {error}"))?;
-    let number = u32::try_from(info.delivered).unwrap_or(u32::MAX);
+    let number = u32::try_from(info.delivered.max(1)).unwrap_or(u32::MAX);
     let queued = (OffsetDateTime::now_utc() - info.published)
         .as_seconds_f64()
         .max(0.0);

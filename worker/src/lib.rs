@@ -5,6 +5,7 @@
 //! * `lanes`: chooses the lane of the next task.
 //! * `lease`: heartbeats, and the final answer to the broker.
 //! * `delivery`: one delivered message, from decoding to its end; `answer`: the answer to the broker.
+//! * `tally`: counts how the earlier deliveries of a task ended.
 //! * `run`: runs the handler until it ends or must stop.
 //! * `attempt`: the interface of a handler.
 //! * `commit`: commits a finished attempt as the result of its stage, once.
@@ -20,14 +21,17 @@ pub mod ffmpeg;
 mod fuzz;
 mod lanes;
 mod lease;
+mod parts;
 mod pull;
 mod run;
 mod scratch;
+mod tally;
 
 pub use attempt::{Attempt, TaskError};
 
 use anyhow::Result;
 use delivery::Worker;
+use scratch::Scratch;
 use serde::Serialize;
 use std::{
     sync::{Arc, atomic::AtomicBool},
@@ -39,13 +43,11 @@ use vidp_common::{
     config::WorkerConfig,
     metrics,
     queue::Queue,
-    service::{self, Pulse},
+    service::{self, Connections, Pulse},
     store::Store,
 };
 use vidp_contract::Stage;
 
-/// Maximum number of connections to the probes; kubelet and Prometheus need two.
-const MAX_PROBES: usize = 64;
 /// Time without a beat after which the worker counts as dead. The pull loop beats about every second, and an outage of
 /// the broker delays it by a few timeouts.
 const PULSE_LIMIT: Duration = Duration::from_secs(30);
@@ -79,14 +81,19 @@ where
 {
     config.validate()?;
     let name = format!("{}-{}", hostname(), std::process::id());
-    let scratch = scratch::prepare(&config.scratch_dir, stage)?;
+    let scratch = Scratch::prepare(&config.scratch_dir, stage)?;
     let recorder = metrics::install(&[])?;
     metrics::describe_worker(stage, config.slots);
     let (pulse, ready) = (Pulse::new(PULSE_LIMIT), Arc::new(AtomicBool::new(false)));
-    let listener = service::bind(config.address(port)).await?;
+    let listener = service::bind("VIDP_BIND", config.address(port)).await?;
     let probes = service::probes(pulse.clone(), ready.clone(), recorder);
     let stop_probes = CancellationToken::new();
-    let server = tokio::spawn(service::serve(listener, probes, MAX_PROBES, stop_probes.clone()));
+    let server = tokio::spawn(service::serve(
+        listener,
+        probes,
+        Connections::PROBES,
+        stop_probes.clone(),
+    ));
 
     let queue = Queue::connect(&config.nats, &format!("worker-{stage}")).await?;
     let store = Store::new(&config.s3);
@@ -97,7 +104,7 @@ where
             name,
             queue,
             store,
-            scratch: scratch.clone(),
+            scratch: scratch.path.clone(),
             task_timeout: config.task_timeout(),
             ack_wait: config.nats.ack_wait(),
             cancels: broadcast::channel(1024).0,
@@ -106,7 +113,7 @@ where
         });
         pull::run(worker, &config, &shutdown, &pulse, &ready).await;
     }
-    scratch::remove(&scratch);
+    scratch.remove();
     stop_probes.cancel();
     server.await?;
     Ok(())

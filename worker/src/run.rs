@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use parking_lot::Mutex;
 use serde::Serialize;
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
@@ -16,7 +16,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::Instrument;
 use uuid::Uuid;
 use vidp_common::queue::Queue;
-use vidp_contract::{FailureCode, Outcome, Progress, Success, Timings};
+use vidp_contract::{FailureCode, MAX_DETAIL, Outcome, Progress, Success, Timings};
 
 /// Minimum interval between two progress messages.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -32,7 +32,10 @@ where
     /// Runs the handler once, in a scratch folder that is removed afterwards.
     pub(super) async fn attempt(&self, delivery: &Delivery) -> End {
         let task = &delivery.task;
-        let scratch = match tempfile::tempdir_in(&self.scratch) {
+        // A program that cleans the disk may have removed the folder of an idle worker.
+        let scratch =
+            std::fs::create_dir_all(&self.scratch).and_then(|()| tempfile::tempdir_in(&self.scratch));
+        let scratch = match scratch {
             Ok(folder) => folder,
             Err(error) => return End::Retry(anyhow!(error).context("scratch folder")),
         };
@@ -56,6 +59,7 @@ where
             store: self.store.clone(),
             progress,
             outputs: Mutex::default(),
+            has_advanced: AtomicBool::default(),
             timings: Mutex::new(Timings {
                 queued: delivery.queued,
                 ..Timings::default()
@@ -115,7 +119,11 @@ fn outcome<R: Serialize>(
             outputs.sort_by(|a, b| a.name.cmp(&b.name));
             Outcome::Succeeded(Success { outputs, report })
         }
-        Ok(Err(TaskError::Fail { code, detail })) => Outcome::Failed { code, detail },
+        Ok(Err(TaskError::Fail { code, detail })) => Outcome::Failed {
+            code,
+            // A character has at most 4 bytes.
+            detail: detail.chars().take(MAX_DETAIL / 4).collect(),
+        },
         Ok(Err(TaskError::Skip(code))) => Outcome::Skipped { code },
         Ok(Err(TaskError::Retry(error))) => return Err(error),
         Ok(Err(TaskError::Cancelled)) => {

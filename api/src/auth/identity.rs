@@ -1,6 +1,6 @@
 //! The caller of a request: its tenant and its scopes.
 
-use crate::http::problem::Problem;
+use crate::http::problem::{Code, Problem};
 use axum::{extract::FromRequestParts, http::request::Parts};
 use std::collections::BTreeSet;
 use vidp_record::{api_key::Scope, tenant::LOCAL_TENANT};
@@ -17,6 +17,24 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// True if the key has the scope.
+    pub(crate) fn has(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+
+    /// Fails with 403 if the key has none of the scopes.
+    pub(crate) fn require(&self, scopes: &[Scope]) -> Result<(), Problem> {
+        if scopes.iter().any(|scope| self.has(*scope)) {
+            return Ok(());
+        }
+        let names: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
+        let detail = format!(
+            "this request requires a key with the scope {}",
+            names.join(" or ")
+        );
+        Err(Problem::new(Code::InsufficientScope, detail))
+    }
+
     /// The caller of every request when authentication is off.
     pub(crate) fn local() -> Self {
         Caller {

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     config::ApiConfig,
     http::problem::{Code, Problem},
+    limits::Stranger,
 };
 use anyhow::{Context, Result};
 use parking_lot::{Mutex, MutexGuard};
@@ -24,14 +25,20 @@ use vidp_record::{
 
 /// Lifetime of a cached key: every replica refuses a revoked key after this time at the latest.
 const CACHE_LIFE: Duration = Duration::from_secs(10);
+/// Time for which the id of a key stays known after its last read. A known key may be read again when its client's address has
+/// too many failures.
+const KNOWN_LIFE: Duration = Duration::from_secs(3600);
 /// Precision of the recorded last use.
 const LAST_USE_PRECISION: Duration = Duration::from_secs(60);
 
 /// Checks keys. Keys that were read are cached for 10 s, so that a busy client does not cause a query per request.
 pub(crate) struct Keys {
     hasher: Option<Hasher>,
+    /// The secret in `VIDP_KEY_SECRET_PREVIOUS`.
+    previous: Option<Hasher>,
     /// The key of the setting `VIDP_ADMIN_KEY`, which creates the first keys.
     bootstrap: Option<Token>,
+    /// Keys and the times of their last read.
     cache: Mutex<HashMap<Uuid, (Key, Instant)>>,
 }
 
@@ -43,11 +50,13 @@ impl Keys {
     pub(crate) fn new(config: &ApiConfig) -> Result<Keys> {
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let hasher = given(&config.key_secret).map(|secret| Hasher::new(&secret));
+        let previous = given(&config.key_secret_previous).map(|secret| Hasher::new(&secret));
         let bootstrap = given(&config.admin_key).map(|key| {
             Token::parse(&key).context("VIDP_ADMIN_KEY does not have the format vidp_<32 hex digits>_<48 hex digits>; generate one with `echo vidp_$(openssl rand -hex 16)_$(openssl rand -hex 24)`")
         });
         Ok(Keys {
             hasher: hasher.transpose()?,
+            previous: previous.transpose()?,
             bootstrap: bootstrap.transpose()?,
             cache: Mutex::default(),
         })
@@ -75,15 +84,26 @@ impl Keys {
         (read.elapsed() < CACHE_LIFE).then(|| key.clone())
     }
 
+    fn is_known(&self, id: Uuid) -> bool {
+        self.cache().contains_key(&id)
+    }
+
     fn remember(&self, key: &Key) {
         let mut cache = self.cache();
-        cache.retain(|_, (_, read)| read.elapsed() < CACHE_LIFE);
+        cache.retain(|_, (_, read)| read.elapsed() < KNOWN_LIFE);
         cache.insert(key.id, (key.clone(), Instant::now()));
     }
 }
 
 /// Identifies the caller by the text of its key; 401 when the key is unknown, revoked or expired.
-pub(crate) async fn caller(keys: &Keys, pipeline: &Shared, text: &str) -> Result<Caller, Problem> {
+///
+/// A key that this process does not know counts as a failure before it is read; 429 when `stranger` has too many.
+pub(crate) async fn caller(
+    keys: &Keys,
+    pipeline: &Shared,
+    text: &str,
+    stranger: &mut Stranger<'_>,
+) -> Result<Caller, Problem> {
     let token = Token::parse(text).ok_or_else(invalid)?;
     let hasher = keys.hasher()?;
     if let Some(bootstrap) = &keys.bootstrap
@@ -97,10 +117,22 @@ pub(crate) async fn caller(keys: &Keys, pipeline: &Shared, text: &str) -> Result
     }
     let key = match keys.fresh(token.id) {
         Some(key) => key,
-        None => read(keys, pipeline, token.id).await?,
+        None => {
+            if !keys.is_known(token.id) {
+                stranger.count()?;
+            }
+            read(keys, pipeline, token.id).await?
+        }
     };
     if !hasher.matches(&token, &key.hash) {
-        return Err(invalid());
+        if !keys
+            .previous
+            .as_ref()
+            .is_some_and(|previous| previous.matches(&token, &key.hash))
+        {
+            return Err(invalid());
+        }
+        rehash(keys, pipeline, &key, hasher.hash(&token));
     }
     // Only a caller that knows the secret learns the reason.
     if key.revoked_at.is_some() {
@@ -111,9 +143,9 @@ pub(crate) async fn caller(keys: &Keys, pipeline: &Shared, text: &str) -> Result
     }
     note_use(keys, pipeline, &key);
     Ok(Caller {
+        scopes: key.granted(),
         tenant: key.tenant,
         key_id: Some(key.id.to_string()),
-        scopes: key.scopes,
     })
 }
 
@@ -136,6 +168,20 @@ fn note_use(keys: &Keys, pipeline: &Shared, key: &Key) {
     pipeline.tasks.clone().spawn(async move {
         if let Err(error) = pipeline.db.key_used(id, now).await {
             tracing::debug!(key = %id, %error, "the use of a key was not recorded");
+        }
+    });
+}
+
+/// Replaces the hash under the previous secret in the background.
+fn rehash(keys: &Keys, pipeline: &Shared, key: &Key, hash: String) {
+    let (pipeline, id, old) = (pipeline.clone(), key.id, key.hash.clone());
+    if let Some((cached, _)) = keys.cache().get_mut(&id) {
+        cached.hash.clone_from(&hash);
+    }
+    pipeline.tasks.clone().spawn(async move {
+        match pipeline.db.rehash_key(id, &old, &hash).await {
+            Ok(()) => tracing::info!(key = %id, "a key was hashed with the new secret"),
+            Err(error) => tracing::warn!(key = %id, "a key could not be hashed with the new secret; its next use retries: {error}"),
         }
     });
 }

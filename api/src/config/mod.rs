@@ -2,14 +2,18 @@
 
 mod sources;
 
-pub use sources::Allowed;
+pub(crate) use sources::Allowed;
 
 use anyhow::{Result, ensure};
 use axum::http::HeaderValue;
 use clap::{Parser, ValueEnum};
 use ipnet::IpNet;
 use std::{net::SocketAddr, time::Duration};
-use vidp_common::config::{self, LogConfig, NatsConfig, S3Config, ServiceCommand};
+use vidp_common::{
+    config::{self, LogConfig, NatsConfig, S3Config, ServiceCommand},
+    service::Connections,
+};
+use vidp_pipeline::{outbound::Networks, quota::Limits};
 
 /// Shortest accepted `VIDP_KEY_SECRET`, in characters.
 const MIN_SECRET: usize = 32;
@@ -39,15 +43,29 @@ pub struct ApiConfig {
     /// Address to listen on
     #[arg(long, env = "VIDP_BIND", default_value = "0.0.0.0:8000")]
     pub bind: SocketAddr,
+    /// Address of `/health`, `/ready` and `/metrics` for probes and Prometheus, which clients cannot occupy
+    #[arg(long, env = "VIDP_PROBE_BIND", default_value = "0.0.0.0:8001")]
+    pub probe_bind: SocketAddr,
     /// Authentication: `keys` requires an API key; `off` accepts every request, for use on a single machine
     #[arg(long, env = "VIDP_AUTH", value_enum, default_value = "keys")]
     pub auth: AuthMode,
     /// Accept `VIDP_AUTH=off` on an address that other machines can reach
     #[arg(long, env = "VIDP_AUTH_OFF_BEYOND_LOOPBACK")]
     pub auth_off_beyond_loopback: bool,
-    /// Secret that hashes API keys: at least 32 characters, the same in every replica
+    /// Host names, besides those of the own machine, under which a server with `VIDP_AUTH=off` answers, for example vidp-main
+    #[arg(long, env = "VIDP_ALLOWED_HOSTS", value_delimiter = ',')]
+    pub allowed_hosts: Vec<String>,
+    /// Secret that hashes API keys and encrypts webhook secrets: at least 32 characters, the same in every replica
     #[arg(long, env = "VIDP_KEY_SECRET", default_value = "", hide_env_values = true)]
     pub key_secret: String,
+    /// The secret before the last change: keys hashed with it stay valid, and are hashed again at their next use; empty means none
+    #[arg(
+        long,
+        env = "VIDP_KEY_SECRET_PREVIOUS",
+        default_value = "",
+        hide_env_values = true
+    )]
+    pub key_secret_previous: String,
     /// Key with the scope admin that creates the first keys: `vidp_<32 hex digits>_<48 hex digits>`; empty means no such key
     #[arg(long, env = "VIDP_ADMIN_KEY", default_value = "", hide_env_values = true)]
     pub admin_key: String,
@@ -63,10 +81,22 @@ pub struct ApiConfig {
     /// Open jobs per tenant: those that have not ended; 0 means no limit
     #[arg(long, env = "VIDP_OPEN_JOBS_PER_TENANT", default_value_t = 20_000)]
     pub open_jobs_per_tenant: u64,
-    /// Size in GB (1,000,000,000 bytes) of the sources of a tenant's open jobs; 0 means no limit
+    /// Size in GB (1,000,000,000 bytes) of the sources of a tenant's open jobs, with announced ones; 0 means no limit
     #[arg(long, env = "VIDP_OPEN_GB_PER_TENANT", default_value_t = 0)]
     pub open_gb_per_tenant: u64,
-    /// Concurrent connections; further ones wait
+    /// Size in GB of all of a tenant's files: sources, outputs and unfinished uploads, until they expire; 0 means no limit
+    #[arg(long, env = "VIDP_STORED_GB_PER_TENANT", default_value_t = 0)]
+    pub stored_gb_per_tenant: u64,
+    /// Open event streams, long polls and downloads per key, counted by each replica; 0 means no limit
+    #[arg(long, env = "VIDP_STREAMS_PER_KEY", default_value_t = 64)]
+    pub streams_per_key: usize,
+    /// Open event streams, long polls and downloads per tenant, counted by each replica; 0 means no limit
+    #[arg(long, env = "VIDP_STREAMS_PER_TENANT", default_value_t = 128)]
+    pub streams_per_tenant: usize,
+    /// Seconds after which a connection is closed when its client takes nothing of an answer
+    #[arg(long, env = "VIDP_WRITE_TIMEOUT_SECONDS", default_value_t = 60)]
+    pub write_timeout_seconds: u64,
+    /// Concurrent connections of clients; further ones wait
     #[arg(long, env = "VIDP_MAX_CONNECTIONS", default_value_t = 4096)]
     pub max_connections: usize,
     /// Networks of proxies whose X-Forwarded-For is trusted, for example 10.0.0.0/8
@@ -89,10 +119,10 @@ pub struct ApiConfig {
     /// Largest upload in MB (1,000,000 bytes)
     #[arg(long, env = "VIDP_MAX_UPLOAD_MB", default_value_t = 500)]
     pub max_upload_mb: u64,
-    /// Minimum rate of an upload in KiB per second, measured over 30 seconds
+    /// Minimum rate of an upload, and of a source that the server fetches, in KiB per second, measured over 30 seconds
     #[arg(long, env = "VIDP_MIN_UPLOAD_KIB_PER_SECOND", default_value_t = 4)]
     pub min_upload_kib_per_second: u64,
-    /// Deliveries of a task before its stage fails
+    /// Failed attempts of a task, and deaths of its workers, before its stage fails
     #[arg(long, env = "VIDP_ATTEMPT_LIMIT", default_value_t = 5)]
     pub attempt_limit: u32,
     /// Hours that a stage may wait and run before it fails as timed out
@@ -116,6 +146,9 @@ pub struct ApiConfig {
     /// Networks that clients' URLs may reach although they are not public, for example `10.1.0.0/16,fd00::/8`
     #[arg(long, env = "VIDP_OUTBOUND_ALLOW", value_delimiter = ',')]
     pub outbound_allow: Vec<ipnet::IpNet>,
+    /// Networks that clients' URLs may not reach although they are public, for example the NAT64 prefix of your own network
+    #[arg(long, env = "VIDP_OUTBOUND_DENY", value_delimiter = ',')]
+    pub outbound_deny: Vec<ipnet::IpNet>,
     /// Address of the object store in presigned URLs for clients; `VIDP_S3_ENDPOINT` by default
     #[arg(long, env = "VIDP_S3_PUBLIC_ENDPOINT", default_value = "")]
     pub s3_public_endpoint: String,
@@ -129,7 +162,7 @@ pub struct ApiConfig {
     /// Accept https URLs as sources
     #[arg(long, env = "VIDP_FETCH_URLS")]
     pub fetch_urls: bool,
-    /// Concurrent fetches of sources
+    /// Concurrent fetches of sources, and as many concurrent checks of finished uploads; a tenant gets at most half of each
     #[arg(long, env = "VIDP_FETCHES", default_value_t = 4)]
     pub fetches: usize,
     /// Seconds without an event before an event stream sends a comment, which keeps proxies from closing it
@@ -143,6 +176,13 @@ pub struct ApiConfig {
         default_value = "5,300,1800,7200,18000,36000,50400,72000,86400"
     )]
     pub webhook_retry_seconds: Vec<u64>,
+    /// Messages to webhooks that are stored per tenant, pending ones and those of the log; beyond it the oldest are removed; 0
+    /// means no limit
+    #[arg(long, env = "VIDP_WEBHOOK_MESSAGES_PER_TENANT", default_value_t = 20_000)]
+    pub webhook_messages_per_tenant: u64,
+    /// Retries of a job within a day; 0 means no limit
+    #[arg(long, env = "VIDP_RETRIES_PER_DAY", default_value_t = 50)]
+    pub retries_per_day: u32,
     /// Command to run instead of the server
     #[command(subcommand)]
     pub command: Option<ServiceCommand>,
@@ -167,11 +207,16 @@ impl ApiConfig {
         self.s3.validate()?;
         config::no_placeholder("VIDP_MONGODB_URL", &self.mongodb_url)?;
         config::no_placeholder("VIDP_KEY_SECRET", &self.key_secret)?;
+        config::no_placeholder("VIDP_KEY_SECRET_PREVIOUS", &self.key_secret_previous)?;
         config::no_placeholder("VIDP_ADMIN_KEY", &self.admin_key)?;
         ensure!(
             self.auth == AuthMode::Off || self.key_secret.len() >= MIN_SECRET,
             "VIDP_KEY_SECRET must have at least {MIN_SECRET} characters: generate one with `openssl rand -hex 32`, or set \
              VIDP_AUTH=off on a single machine to run without keys"
+        );
+        ensure!(
+            self.key_secret_previous.is_empty() || self.key_secret_previous != self.key_secret,
+            "VIDP_KEY_SECRET_PREVIOUS equals VIDP_KEY_SECRET; remove it, or set it to the secret before the change"
         );
         ensure!(
             self.auth == AuthMode::Keys || self.bind.ip().is_loopback() || self.auth_off_beyond_loopback,
@@ -190,6 +235,10 @@ impl ApiConfig {
         ensure!(
             self.max_connections > 0,
             "VIDP_MAX_CONNECTIONS is 0, so no client could connect; set it to 1 or more"
+        );
+        ensure!(
+            self.write_timeout_seconds > 0,
+            "VIDP_WRITE_TIMEOUT_SECONDS is 0, so every answer would be cut off; set it to 1 or more"
         );
         ensure!(
             self.cors_origins.iter().all(|origin| origin != "*"),
@@ -232,9 +281,46 @@ impl ApiConfig {
         Ok(())
     }
 
+    /// Limits of the connections of clients.
+    pub fn connections(&self) -> Connections {
+        Connections {
+            max: self.max_connections,
+            write_timeout: Duration::from_secs(self.write_timeout_seconds),
+        }
+    }
+
+    /// Networks that clients' URLs may reach or not.
+    pub fn outbound(&self) -> Networks {
+        Networks {
+            allow: self.outbound_allow.clone(),
+            deny: self.outbound_deny.clone(),
+        }
+    }
+
     /// Largest upload in bytes.
     pub fn max_upload(&self) -> u64 {
         self.max_upload_mb.saturating_mul(1_000_000)
+    }
+
+    /// Limits of each tenant. Without API keys there are no tenants to limit.
+    pub fn quotas(&self) -> Limits {
+        let bytes = |gigabytes: u64| gigabytes.saturating_mul(1_000_000_000);
+        match self.auth {
+            AuthMode::Off => Limits::default(),
+            AuthMode::Keys => Limits {
+                open_jobs: self.open_jobs_per_tenant,
+                open_bytes: bytes(self.open_gb_per_tenant),
+                stored_bytes: bytes(self.stored_gb_per_tenant),
+            },
+        }
+    }
+
+    /// Concurrent fetches of one tenant: half of all, or all when there is only one tenant.
+    pub fn fetches_per_tenant(&self) -> usize {
+        match self.auth {
+            AuthMode::Keys => self.fetches.div_ceil(2),
+            AuthMode::Off => self.fetches,
+        }
     }
 
     /// Lifetime of an upload that arrives in several requests.

@@ -16,12 +16,18 @@ pub struct Allowed {
 impl FromStr for Allowed {
     type Err = anyhow::Error;
 
-    /// Parses `bucket` or `bucket/prefix`; fails without a bucket.
+    /// Parses `bucket` or `bucket/prefix`; fails without a bucket, and when one tenant's prefix could begin with another's.
     fn from_str(text: &str) -> Result<Self> {
         let (bucket, prefix) = text.trim().split_once('/').unwrap_or((text.trim(), ""));
         ensure!(
             !bucket.is_empty(),
             "the name of the bucket is missing; expected `bucket` or `bucket/prefix`"
+        );
+        ensure!(
+            prefix
+                .rsplit_once(TENANT)
+                .is_none_or(|(_, rest)| rest.contains('/')),
+            "without a slash after {TENANT}, the tenant `acme` could read the files of `acme2`; write {text}/"
         );
         Ok(Allowed {
             bucket: bucket.to_owned(),
@@ -58,6 +64,9 @@ mod tests {
         check("films/{tenant}/", "acme/a.mp4", true);
         check("films/{tenant}/", "acme2/a.mp4", false);
         check("other", "a.mp4", false);
-        assert!("/in".parse::<Allowed>().is_err());
+        check("films/{tenant}-in/", "acme-in/a.mp4", true);
+        for refused in ["/in", "films/{tenant}", "films/in/{tenant}-"] {
+            assert!(refused.parse::<Allowed>().is_err(), "{refused}");
+        }
     }
 }

@@ -5,7 +5,10 @@
 
 use crate::{
     config::ApiConfig,
-    http::problem::{Code, Problem},
+    http::{
+        etag::ETag,
+        problem::{Code, Problem},
+    },
     state::AppState,
 };
 use axum::{
@@ -21,7 +24,7 @@ use sha2::{Digest, Sha256};
 use std::{borrow::Cow, sync::Arc};
 use tower_http::compression::CompressionLayer;
 use url::Url;
-use vidp_contract::{Codec, FailureCode, JobOptions, Lane, Rendition, SkipCode, Stage, SubtitleFormat, hex};
+use vidp_contract::{Codec, FailureCode, JobOptions, Lane, Rendition, SkipCode, Stage, SubtitleFormat};
 
 /// The generated module's path below `/web/`.
 const CONTRACT: &str = "js/contract.js";
@@ -65,18 +68,15 @@ fn answer(config: &ApiConfig, headers: &HeaderMap, path: &str) -> Response {
         return Problem::new(Code::NotFound, "there is no resource at this address").into_response();
     };
     // Weak, because compression changes the bytes that are sent.
-    let tag = format!("W/\"{}\"", &hex(&asset.sha256)[..16]);
+    let tag = ETag::of_sha256(&asset.sha256).weak();
     // A 304 carries the policy too: browsers apply the headers of the latest answer to the stored page.
     let policy = policy(&config.public_s3().s3_endpoint);
     let common = [
-        (header::ETAG, tag.as_str()),
         (header::CACHE_CONTROL, "no-cache"),
         (header::CONTENT_SECURITY_POLICY, &policy),
     ];
-    if headers
-        .get(header::IF_NONE_MATCH)
-        .is_some_and(|known| known == tag.as_str())
-    {
+    let common = ([(header::ETAG, tag.value())], common);
+    if tag.is_known(headers) {
         return (StatusCode::NOT_MODIFIED, common).into_response();
     }
     let content_type = [(header::CONTENT_TYPE, asset.content_type)];

@@ -27,7 +27,7 @@ pub(crate) fn read(
         );
         return Ok(Err(([("accept-patch", TYPE)], problem).into_response()));
     }
-    match body::json(sent)? {
+    match body::parse(sent)? {
         Value::Object(patch) => Ok(Ok(patch)),
         _ => Err(Problem::invalid("expected a JSON object")),
     }

@@ -23,6 +23,11 @@ pub(crate) fn check(config: &ApiConfig, tenant: &str, reference: &Reference) -> 
                 "source: an object key in {bucket} must have 1 to {MAX_LENGTH} bytes"
             )))
         }
+        Reference::Object { key, .. } if key.split('/').any(|segment| ["", ".", ".."].contains(&segment)) => {
+            Err(Problem::invalid(
+                "source: an object key must have no empty segments, `.` or `..`, which a store may resolve",
+            ))
+        }
         Reference::Object { bucket, key } => {
             let mut allowed = config.source_buckets.iter();
             match allowed.any(|allowed| allowed.holds(tenant, bucket, key)) {
@@ -42,8 +47,41 @@ pub(crate) fn check(config: &ApiConfig, tenant: &str, reference: &Reference) -> 
                     "source: must be a URL of at most {MAX_LENGTH} bytes"
                 )));
             };
-            outbound::check(&parsed, &config.outbound_allow)
+            outbound::check(&parsed, &config.outbound())
                 .or_else(|refused| refuse(format!("source: {refused}")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[test]
+    fn a_key_names_one_object_below_the_prefix() {
+        let config = ApiConfig::parse_from(["vidp-api", "--source-buckets=films/{tenant}/"]);
+        let check = |key: &str, expected: Option<Code>| {
+            let reference = Reference::Object {
+                bucket: "films".to_owned(),
+                key: key.to_owned(),
+            };
+            let refused = super::check(&config, "acme", &reference).err();
+            assert_eq!(refused.map(|problem| problem.code()), expected, "{key}");
+        };
+        check("acme/a.mp4", None);
+        check("acme/..a/b..mp4", None);
+        check("acme2/a.mp4", Some(Code::SourceNotAllowed));
+        for key in [
+            "",
+            "acme/../acme2/a.mp4",
+            "acme/./a.mp4",
+            "acme//a.mp4",
+            "acme/a/..",
+            "/acme/a.mp4",
+            "acme/",
+        ] {
+            check(key, Some(Code::InvalidRequest));
         }
     }
 }

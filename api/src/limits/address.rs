@@ -1,6 +1,6 @@
 //! The address of a client, also behind trusted proxies.
 
-use axum::{extract::Request, http::HeaderMap};
+use axum::http::{Extensions, HeaderMap};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use vidp_common::service::Peer;
@@ -9,9 +9,9 @@ const FORWARDED: &str = "x-forwarded-for";
 
 /// The client's address: that of the peer, or the one that trusted proxies forwarded. `None` for a request without a
 /// connection, as in tests.
-pub(crate) fn of_client(request: &Request, trusted: &[IpNet]) -> Option<IpAddr> {
-    let Peer(peer) = request.extensions().get::<Peer>()?;
-    Some(forwarded_for(peer.ip(), request.headers(), trusted))
+pub(crate) fn of_client(request: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
+    let Peer(peer) = request.get::<Peer>()?;
+    Some(forwarded_for(peer.ip(), headers, trusted))
 }
 
 /// Reads `X-Forwarded-For` from its end. Each proxy appends the address that it received the request from, and only

@@ -44,14 +44,22 @@ impl<K: Hash + Eq + Clone> Rate<K> {
 
     /// Counts a request; `None` without a limit.
     pub(crate) fn take(&self, key: &K) -> Option<Allowance> {
+        self.take_many(key, 1)
+    }
+
+    /// Counts a request that costs as much as `count` requests, at most the whole quota; `None` without a limit.
+    pub(crate) fn take_many(&self, key: &K, count: u32) -> Option<Allowance> {
         let (limit, limiter) = self.limit.as_ref()?;
         if self.requests.fetch_add(1, Ordering::Relaxed) % CLEANUP_INTERVAL == CLEANUP_INTERVAL - 1 {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
-        let (remaining, wait) = match limiter.check_key(key) {
-            Ok(state) => (state.remaining_burst_capacity(), None),
-            Err(until) => (0, Some(until.wait_time_from(DefaultClock::default().now()))),
+        let count = NonZeroU32::new(count)?.min(*limit);
+        let (remaining, wait) = match limiter.check_key_n(key, count) {
+            Ok(Ok(state)) => (state.remaining_burst_capacity(), None),
+            Ok(Err(until)) => (0, Some(until.wait_time_from(DefaultClock::default().now()))),
+            // Impossible: the count is at most the quota.
+            Err(_) => (0, Some(Duration::from_secs(WINDOW_SECONDS.into()))),
         };
         Some(Allowance {
             limit: limit.get(),
@@ -138,6 +146,16 @@ mod tests {
             wait > Duration::from_secs(18) && wait <= Duration::from_secs(20),
             "{wait:?}"
         );
+    }
+
+    #[test]
+    fn an_expensive_request_costs_several() {
+        let rate = Rate::per_minute(25);
+        let search = || rate.take_many(&1, 10).unwrap().is_used_up();
+        assert_eq!([search(), search(), search()], [false, false, true]);
+        assert!(!rate.take(&1).unwrap().is_used_up());
+        // A cost above the whole quota is the whole quota.
+        assert!(!Rate::per_minute(5).take_many(&1, 10).unwrap().is_used_up());
     }
 
     #[test]

@@ -23,15 +23,16 @@ pub(crate) fn at(
     (schemas, paths, methods)
 }
 
-/// Builds the document of groups of routes, each with its required scope. Fails when an annotation is wrong.
-pub(crate) fn document(groups: impl IntoIterator<Item = (Option<Scope>, OpenApi)>) -> Result<Value> {
+/// Builds the document of groups of routes, each with the scopes of which it requires one. Fails when an annotation is
+/// wrong.
+pub(crate) fn document(groups: impl IntoIterator<Item = (&'static [Scope], OpenApi)>) -> Result<Value> {
     let examples: Map<String, Value> = serde_json::from_str(include_str!("examples.json"))?;
     let (mut paths, mut schemas) = (Map::new(), parts::schemas()?);
-    for (scope, group) in groups {
+    for (scopes, group) in groups {
         let mut group = serde_json::to_value(group)?;
         for (url, item) in object(&mut group["paths"])? {
             for (method, operation) in object(item)? {
-                operation::complete(operation, scope, &examples)
+                operation::complete(operation, scopes, &examples)
                     .with_context(|| format!("{method} {url}"))?;
                 let known = paths.entry(url).or_insert(Value::Object(Map::new()));
                 known[method.as_str()] = operation.take();

@@ -20,11 +20,7 @@ const WITH_KEY: &[Code] = &[
 ];
 
 /// Completes an operation. Fails when it names an unknown problem code.
-pub(crate) fn complete(
-    operation: &mut Value,
-    scope: Option<Scope>,
-    examples: &Map<String, Value>,
-) -> Result<()> {
+pub(crate) fn complete(operation: &mut Value, scopes: &[Scope], examples: &Map<String, Value>) -> Result<()> {
     let own = object(operation)?.shift_remove(PROBLEMS).unwrap_or(json!([]));
     remove_full_stop(&mut operation["summary"]);
     let mut codes = ALWAYS.to_vec();
@@ -32,9 +28,10 @@ pub(crate) fn complete(
         let code = Code::ALL.iter().find(|code| code.as_str() == name);
         codes.push(*code.with_context(|| format!("{name:?} is not a problem code"))?);
     }
-    if let Some(scope) = scope {
+    if !scopes.is_empty() {
         codes.extend(WITH_KEY);
-        operation["security"] = json!([{ "key": [scope.as_str()] }]);
+        let keys = scopes.iter().map(|scope| json!({ "key": [scope.as_str()] }));
+        operation["security"] = keys.collect();
     }
     // Each code once, in the order of the list.
     let codes = Code::ALL.iter().filter(|code| codes.contains(code));

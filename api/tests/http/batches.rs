@@ -4,17 +4,25 @@ use crate::{
     harness::{Rig, until},
     uploads::references::put,
 };
+use bson::doc;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 use uuid::Uuid;
 use vidp_contract::{FailureCode, Lane, Outcome, Stage};
+use vidp_record::time::{DateTime, after};
 
 /// An API, and a bucket from which it may read sources.
 async fn with_bucket() -> (Rig, String) {
+    with_bucket_and(&[]).await
+}
+
+/// The same, with additional settings.
+async fn with_bucket_and(more: &[(&'static str, String)]) -> (Rig, String) {
     let bucket = format!("films-{}", Uuid::now_v7().simple());
-    let rig = Rig::with(&[("VIDP_SOURCE_BUCKETS", format!("{bucket}/in/"))]).await;
+    let allowed = ("VIDP_SOURCE_BUCKETS", format!("{bucket}/in/"));
+    let rig = Rig::with(&[&[allowed], more].concat()).await;
     let films = rig.store.beside(&bucket);
     films.ensure_bucket().await.unwrap();
     put(&rig, &films, "in/film.mp4", b"a film").await;
@@ -159,6 +167,48 @@ async fn what_fails_again_is_left_and_a_dead_process_is_followed() {
     assert_eq!(done().await["seconds_left"], 0.0);
 }
 
+/// The sweeper claims ended jobs to tidy up, and a claim counts as an update of the document.
+#[tokio::test]
+async fn a_retry_reaches_jobs_that_the_sweeper_has_touched_since() {
+    let (mut rig, bucket) = with_bucket().await;
+    let items = vec![json!({ "source": { "bucket": bucket, "key": "in/film.mp4" } }); 2];
+    let body = json!({ "options": { "stages": ["scale"] }, "items": items });
+    let (_, batch) = rig.batch("application/json", "", body.to_string()).await;
+    let id = batch["id"].as_str().unwrap().to_owned();
+    until(async || rig.get_batch(&id).await["jobs"]["queued"] == 2).await;
+    assert_eq!(rig.act(&id, "cancel").await, StatusCode::ACCEPTED);
+    until(async || rig.get_batch(&id).await["action"].is_null()).await;
+    rig.kill_api();
+    let (now, later) = (DateTime::now(), after(Duration::from_secs(60)));
+    let retry = doc! { "kind": "retry", "at": now, "next_at": now };
+    rig.stored("batches", Some(doc! { "$set": { "action": retry } }))
+        .await;
+    rig.stored("jobs", Some(doc! { "$set": { "updated_at": later } }))
+        .await;
+    rig.start_api().await;
+    until(async || rig.get_batch(&id).await["jobs"]["queued"] == 2).await;
+}
+
+#[tokio::test]
+async fn a_retry_leaves_jobs_that_were_retried_too_often() {
+    let (rig, bucket) = with_bucket_and(&[("VIDP_RETRIES_PER_DAY", "1".to_owned())]).await;
+    let items = vec![json!({ "source": { "bucket": bucket, "key": "in/film.mp4" } }); 3];
+    let body = json!({ "options": { "stages": ["scale"] }, "items": items });
+    let (_, batch) = rig.batch("application/json", "", body.to_string()).await;
+    let id = batch["id"].as_str().unwrap().to_owned();
+    let act = async |action: &str, status: &str| {
+        assert_eq!(rig.act(&id, action).await, StatusCode::ACCEPTED);
+        until(async || rig.get_batch(&id).await["action"].is_null()).await;
+        until(async || rig.get_batch(&id).await["jobs"][status] == 3).await;
+    };
+    until(async || rig.get_batch(&id).await["jobs"]["queued"] == 3).await;
+    act("cancel", "cancelled").await;
+    act("retry", "queued").await;
+    act("cancel", "cancelled").await;
+    // The action ends, although it changes nothing.
+    act("retry", "cancelled").await;
+}
+
 #[tokio::test]
 async fn bad_batches_get_clear_problems() {
     let (rig, _) = with_bucket().await;
@@ -226,7 +276,7 @@ async fn a_batch_that_is_sent_again_makes_nothing_again() {
     let lines: Vec<_> = (0..450).map(line).collect();
     // The client dies in the middle of the body: the first two hundred items are stored, and the rest is not.
     let half = format!(
-        "POST /api/v1/batches HTTP/1.1\r\nhost: vidp\r\ncontent-type: application/x-ndjson\r\n\
+        "POST /api/v1/batches HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-ndjson\r\n\
          idempotency-key: films\r\ncontent-length: {}\r\n\r\n{}",
         lines.concat().len(),
         lines[..300].concat()

@@ -3,6 +3,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use vidp_record::webhook::Vault;
 
 impl Guarded {
     /// The response of the API at `url` to a list of jobs with this key.
@@ -115,6 +116,8 @@ async fn wrong_requests_for_keys_say_what_is_wrong() {
         (json!({ "name": "a", "scopes": [] }), "scopes"),
         (json!({ "name": "a", "scopes": ["jobs:all"] }), "jobs:all"),
         (json!({ "name": "a", "tenant": "../b" }), "tenant"),
+        (json!({ "name": "a", "tenant": "." }), "tenant"),
+        (json!({ "name": "a", "tenant": ".." }), "tenant"),
         (
             json!({ "name": "a", "expires_at": "2020-01-01T00:00:00Z" }),
             "expires_at",
@@ -130,4 +133,87 @@ async fn wrong_requests_for_keys_say_what_is_wrong() {
     for path in ["keys/nothing", "keys/01890000-0000-7000-8000-000000000000"] {
         assert_eq!(rig.admin("DELETE", path, None).await.0, StatusCode::NOT_FOUND);
     }
+}
+
+#[tokio::test]
+async fn keys_and_webhook_secrets_survive_a_new_server_secret() {
+    let mut rig = Guarded::new().await;
+    let (used, unused) = (
+        rig.key("acme", &["jobs:read"]).await,
+        rig.key("acme", &["jobs:read"]).await,
+    );
+    let hooks = rig.key("acme", &["webhooks:write"]).await;
+    let url = format!("{}/api/v1/webhooks", rig.rig.url);
+    let hook = json!({ "url": "https://example.com/" });
+    let made = rig
+        .rig
+        .http
+        .post(url)
+        .bearer_auth(&hooks)
+        .json(&hook)
+        .send()
+        .await
+        .unwrap();
+    let made: Value = made.json().await.unwrap();
+    let webhook = made["id"].as_str().unwrap().parse().unwrap();
+
+    let old = rig.rig.setting("VIDP_KEY_SECRET").to_owned();
+    let new = "another secret that only the tests use";
+    rig.rig.stop_api();
+    rig.rig.set_env("VIDP_KEY_SECRET", Some(new));
+    rig.rig.set_env("VIDP_KEY_SECRET_PREVIOUS", Some(&old));
+    rig.rig.start_api().await;
+    let before = rig.rig.stored("keys", None).await;
+    assert!(rig.is_good(&used).await);
+    let hash = |documents: &[bson::Document]| {
+        let key = documents
+            .iter()
+            .find(|key| used[5..].starts_with(&key.get_str("_id").unwrap().replace('-', "")));
+        key.unwrap().get_str("hash").unwrap().to_owned()
+    };
+    until(async || hash(&rig.rig.stored("keys", None).await) != hash(&before)).await;
+    // The secrets of webhooks are encrypted again without a use.
+    let vault = Vault::new(new, "");
+    let secret = async || {
+        let hooks = rig.rig.stored("webhooks", None).await;
+        let secrets = hooks[0].get_array("secrets").unwrap();
+        let stored = secrets[0]
+            .as_document()
+            .unwrap()
+            .get_str("key")
+            .unwrap()
+            .to_owned();
+        vault.open(webhook, &stored)
+    };
+    until(async || secret().await.as_deref() == made["secret"].as_str()).await;
+
+    rig.rig.stop_api();
+    rig.rig.set_env("VIDP_KEY_SECRET_PREVIOUS", None);
+    rig.rig.start_api().await;
+    assert!(rig.is_good(&used).await);
+    assert_eq!(
+        rig.try_key(&rig.rig.url, &unused).await.0,
+        StatusCode::UNAUTHORIZED
+    );
+}
+
+#[tokio::test]
+async fn a_key_of_an_earlier_release_keeps_its_webhooks() {
+    let rig = Guarded::new().await;
+    let both = ["jobs:read", "jobs:write"];
+    let key = rig.key("acme", &both).await;
+    let (_, list) = rig.admin("GET", "keys", None).await;
+    assert_eq!(list["data"][0]["scopes"], json!(both));
+    let url = format!("{}/api/v1/webhooks", rig.rig.url);
+    let webhooks = async |key: &str| {
+        let answer = rig.rig.http.get(&url).bearer_auth(key).send().await.unwrap();
+        answer.status()
+    };
+    assert_eq!(webhooks(&key).await, StatusCode::FORBIDDEN);
+    let earlier = bson::doc! { "$unset": { "scopes_version": "" } };
+    rig.rig.stored("keys", Some(earlier)).await;
+    until(async || webhooks(&key).await == StatusCode::OK).await;
+    let (_, list) = rig.admin("GET", "keys", None).await;
+    let all = ["jobs:read", "jobs:write", "webhooks:read", "webhooks:write"];
+    assert_eq!(list["data"][0]["scopes"], json!(all));
 }

@@ -3,20 +3,25 @@
 
 mod access;
 mod batches;
-mod dead_letters;
+mod bounds;
+mod browser;
 mod events;
 mod harness;
 mod jobs;
 mod keys;
 mod limits;
+mod messages;
 mod metrics;
 mod old_documents;
 mod outages;
 mod outputs;
 mod patch;
 mod processing;
-mod publishing;
+mod quotas;
 mod repeats;
 mod schema;
+mod standards;
+mod turns;
 mod uploads;
+mod vanished;
 mod webhooks;

@@ -74,11 +74,11 @@ async fn metrics_follow_a_job_and_are_nan_in_an_outage() {
 #[tokio::test]
 async fn the_health_check_reports_the_state_of_the_service() {
     let mut rig = Rig::new().await;
-    let address = rig.url.trim_start_matches("http://").to_owned();
+    let address = rig.probes.trim_start_matches("http://").to_owned();
     let healthcheck = |more: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vidp-api"));
         let done = command
-            .env("VIDP_BIND", &address)
+            .env("VIDP_PROBE_BIND", &address)
             .arg("healthcheck")
             .args(more)
             .output()
@@ -109,6 +109,7 @@ fn the_secrets_of_the_sample_files_are_refused() {
         let done = command
             .env(name, value)
             .env("VIDP_BIND", "127.0.0.1:0")
+            .env("VIDP_PROBE_BIND", "127.0.0.1:0")
             .output()
             .unwrap();
         let error = String::from_utf8_lossy(&done.stderr);

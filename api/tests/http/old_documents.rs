@@ -102,6 +102,19 @@ impl Documents {
             let collection = database.collection::<Document>(collection);
             collection.insert_many(documents).await.unwrap();
         }
+        for collection in ["jobs", "batches"] {
+            let drop = doc! { "dropIndexes": collection, "index": "*" };
+            database.run_command(drop).await.unwrap();
+        }
+        // The previous release had these, whose fields are those of today's with another condition.
+        for (collection, key, of) in [
+            ("jobs", "direct.expires_at", "direct"),
+            ("batches", "action.next_at", "action"),
+        ] {
+            let old = doc! { "name": format!("{key}_1"), "key": { key: 1 }, "partialFilterExpression": { of: { "$exists": true } } };
+            let create = doc! { "createIndexes": collection, "indexes": [old] };
+            database.run_command(create).await.unwrap();
+        }
         db
     }
 }
@@ -357,7 +370,9 @@ impl Upgraded {
             until(async || self.get(&path).await.status() == StatusCode::NOT_FOUND).await;
         }
         let deleted = doc! { "_id": self.id("deleted") };
-        until(async || self.db.jobs().find_one(deleted.clone()).await.unwrap().is_none()).await;
+        #[expect(clippy::disallowed_methods, reason = "a test")]
+        let gone = async || self.db.jobs().find_one(deleted.clone()).await.unwrap().is_none();
+        until(gone).await;
     }
 
     /// The cancellation of the batch, of which one job was done, reaches the others.

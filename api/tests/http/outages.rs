@@ -1,8 +1,8 @@
-use crate::harness::{Rig, own_mongo, until};
+use crate::harness::{Rig, own_mongo};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use vidp_contract::{Outcome, Stage, Success, keys};
-use vidp_engines::{Mongo, Nats, S3};
+use vidp_engines::{Mongo, Nats, S3, S3User};
 
 async fn check_unavailable(answer: reqwest::Response) {
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -33,7 +33,8 @@ async fn without_the_broker_uploads_are_accepted_and_run_later() {
     // The broker also loses its store. The record has everything.
     std::fs::remove_dir_all(rig.folder.path().join("nats")).unwrap();
     rig.nats = Nats::start(&rig.folder.path().join("nats"), rig.nats.port()).unwrap();
-    until(async || rig.queue.ensure().await.is_ok()).await;
+    // The API creates its streams and consumers again.
+    rig.ready().await;
     let scale = rig.pull(Stage::Scale).await;
     rig.succeed(&scale, json!({})).await;
     rig.until_job(job["id"].as_str().unwrap(), |job| job["status"] == "succeeded")
@@ -91,10 +92,11 @@ async fn without_the_database_requests_are_refused_politely() {
 async fn without_the_store_uploads_are_refused_politely() {
     let folder = tempfile::tempdir().unwrap();
     let mut s3 = S3::start(&folder.path().join("s3"), 0).unwrap();
+    let key = s3.key(S3User::Api).clone();
     let keys = [
         ("VIDP_S3_ENDPOINT", s3.endpoint()),
-        ("VIDP_S3_ACCESS_KEY", s3.access_key().to_owned()),
-        ("VIDP_S3_SECRET_KEY", s3.secret_key().to_owned()),
+        ("VIDP_S3_ACCESS_KEY", key.access_key),
+        ("VIDP_S3_SECRET_KEY", key.secret_key),
     ];
     let mut rig = Rig::with(&keys).await;
     let job = rig.submit(&json!({ "stages": ["scale"] })).await;

@@ -72,12 +72,12 @@ async fn outputs_are_served_whole_and_in_part() {
     let list: serde_json::Value = list.json().await.unwrap();
     assert_eq!(
         (&list["data"][0]["name"], &list["data"][0]["stage"]),
-        (&json!("out.bin"), &json!("scale"))
+        (&json!("720p.mp4"), &json!("scale"))
     );
     for name in [
         "scale/other",
-        "detect/out.bin",
-        "burn/out.bin",
+        "detect/720p.mp4",
+        "burn/720p.mp4",
         "scale/..%2f..%2fmanifest.json",
     ] {
         let missing = rig
@@ -108,12 +108,12 @@ async fn a_link_downloads_without_a_key_under_a_plain_name() {
     };
     let read = rig
         .http
-        .get(format!("{}/{id}/outputs/scale/out.bin", rig.jobs_url()));
+        .get(format!("{}/{id}/outputs/scale/720p.mp4", rig.jobs_url()));
     assert_eq!(
         read.send().await.unwrap().headers()["content-disposition"],
-        "inline; filename=\"clip-out.bin\""
+        "inline; filename=\"clip-720p.mp4\""
     );
-    let (status, body) = link("out.bin/link?seconds=60").await;
+    let (status, body) = link("720p.mp4/link?seconds=60").await;
     assert_eq!(status, 200, "{body}");
     let url = body["url"].as_str().unwrap();
     let answer = reqwest::get(url).await.unwrap();
@@ -123,13 +123,13 @@ async fn a_link_downloads_without_a_key_under_a_plain_name() {
             &answer.headers()["content-type"]
         ),
         (
-            &"attachment; filename=\"clip-out.bin\"".parse().unwrap(),
+            &"attachment; filename=\"clip-720p.mp4\"".parse().unwrap(),
             &"video/mp4".parse().unwrap()
         )
     );
     assert_eq!(answer.bytes().await.unwrap(), "0123456789");
-    let forged = url.replace("out.bin", "out.bix");
+    let forged = url.replace("720p.mp4", "720p.mp5");
     assert!(reqwest::get(forged).await.unwrap().status().is_client_error());
-    assert_eq!(link("out.bin/link?seconds=0").await.0, 400);
-    assert_eq!(link("other.bin/link").await.0, 404);
+    assert_eq!(link("720p.mp4/link?seconds=0").await.0, 400);
+    assert_eq!(link("other.mp4/link").await.0, 404);
 }

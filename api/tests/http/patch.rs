@@ -99,7 +99,7 @@ async fn a_job_is_kept_as_long_as_its_client_wants_and_no_longer() {
     patch(&rig, id, &json!({ "expires_at": "2020-01-01T00:00:00Z" }), &[]).await;
     let metrics = async || {
         rig.http
-            .get(format!("{}/metrics", rig.url))
+            .get(format!("{}/metrics", rig.probes))
             .send()
             .await
             .unwrap()

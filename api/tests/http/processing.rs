@@ -67,9 +67,6 @@ async fn the_first_vidps_endpoints_are_views_of_jobs() {
         ),
         (&json!("succeeded"), &json!("fr"), &json!(0.97), &json!(1.0))
     );
-    let output = format!("{}{}", rig.url, video["outputs"][0]["url"].as_str().unwrap());
-    let bytes = rig.http.get(output).send().await.unwrap().bytes().await.unwrap();
-    assert_eq!(bytes.as_ref(), b"0123456789");
 
     // Each kind lists its own jobs.
     let fields = [
@@ -93,6 +90,14 @@ async fn the_first_vidps_endpoints_are_views_of_jobs() {
     assert_eq!(get(&rig, "subtitles").await.1["data"], json!([]));
     let wrong = format!("compression/{id}");
     assert_eq!(get(&rig, &wrong).await.0, StatusCode::NOT_FOUND);
+
+    rig.succeed(&scale, json!({})).await;
+    let small = small["video_id"].as_str().unwrap();
+    rig.until_job(small, |job| job["status"] == "succeeded").await;
+    let (_, small) = get(&rig, &format!("compression/{small}")).await;
+    let output = format!("{}{}", rig.url, small["outputs"][0]["url"].as_str().unwrap());
+    let bytes = rig.http.get(output).send().await.unwrap().bytes().await.unwrap();
+    assert_eq!(bytes.as_ref(), b"0123456789");
 
     let fields = [("language", "fr"), ("video_file", "bytes")];
     let all: Value = post(&rig, "process-video", &fields).await.json().await.unwrap();

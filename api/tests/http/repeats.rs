@@ -96,7 +96,7 @@ async fn a_key_is_free_again_when_its_upload_came_to_nothing() {
     // The client closes the connection.
     let begun = |rig: &Rig| {
         let mut client = std::net::TcpStream::connect(rig.url.trim_start_matches("http://")).unwrap();
-        let head = "POST /api/v1/jobs HTTP/1.1\r\nhost: x\r\ncontent-type: video/mp4\r\nidempotency-key: \"again\"\r\ncontent-length: 9\r\n\r\nbyt";
+        let head = "POST /api/v1/jobs HTTP/1.1\r\nhost: localhost\r\ncontent-type: video/mp4\r\nidempotency-key: \"again\"\r\ncontent-length: 9\r\n\r\nbyt";
         client.write_all(head.as_bytes()).unwrap();
         client
     };

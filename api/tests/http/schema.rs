@@ -16,7 +16,14 @@ async fn every_answer_is_as_the_document_says() {
         ("VIDP_FAILED_KEYS_PER_MINUTE", "0".to_owned()),
     ])
     .await;
-    let key = rig.key("acme", &["jobs:read", "jobs:write", "admin"]).await;
+    let scopes = [
+        "jobs:read",
+        "jobs:write",
+        "webhooks:read",
+        "webhooks:write",
+        "admin",
+    ];
+    let key = rig.key("acme", &scopes).await;
     let folder = tempfile::tempdir().unwrap();
     let run = python("schemathesis-venv")
         .args(["-m", "schemathesis.cli", "--config-file"])

@@ -1,4 +1,5 @@
-use crate::harness::{LIMIT, Rig, clients, python, until};
+use crate::harness::{Guarded, LIMIT, Rig, clients, python, until};
+use bson::{Document, doc};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use std::{process::Stdio, time::Duration};
@@ -317,7 +318,7 @@ async fn what_would_reach_inside_or_makes_no_sense_is_refused() {
     until(async || newest().await["attempts"][0]["error"].is_string()).await;
     assert_eq!(
         newest().await["attempts"][0]["error"],
-        "localhost is not a public address"
+        "localhost does not resolve to a public address"
     );
     for patch in [
         json!({ "url": "http://127.0.0.1:1/" }),
@@ -371,4 +372,82 @@ async fn no_end_of_a_job_is_missed_when_the_api_dies() {
         );
         assert!(receiver.is_silent().await, "{step}: delivered once");
     }
+}
+
+#[tokio::test]
+async fn a_tenant_has_twenty_webhooks_also_when_they_are_created_together() {
+    let rig = Rig::new().await;
+    let create = async |number: usize| {
+        let hook = json!({ "url": format!("https://example.com/{number}") });
+        ask(&rig, Method::POST, "", hook).await.status()
+    };
+    let statuses = futures_util::future::join_all((0..60).map(create)).await;
+    assert!(
+        statuses
+            .iter()
+            .all(|status| [StatusCode::CREATED, StatusCode::CONFLICT].contains(status)),
+        "{statuses:?}"
+    );
+    let list = call(&rig, Method::GET, "", json!({})).await;
+    let stored = list["data"].as_array().unwrap().len();
+    let created = statuses
+        .iter()
+        .filter(|status| **status == StatusCode::CREATED)
+        .count();
+    assert!(
+        stored <= 20 && stored == created,
+        "{stored} webhooks, {created} created"
+    );
+}
+
+#[tokio::test]
+async fn secrets_are_encrypted_in_the_record() {
+    let rig = Guarded::with(&[("VIDP_OUTBOUND_ALLOW", "127.0.0.1/32".to_owned())]).await;
+    let scopes = ["jobs:read", "jobs:write", "webhooks:read", "webhooks:write"];
+    let key = rig.key("acme", &scopes).await;
+    let rig = rig.rig.with_key(&key);
+    let mut receiver = Receiver::start(free_port(), "204").await;
+    let hook = call(&rig, Method::POST, "", json!({ "url": receiver.url })).await;
+    receiver.trust(&hook["secret"]).await;
+    let stored = async |change: Option<Document>| {
+        let hooks = rig.stored("webhooks", change).await;
+        let secrets = hooks[0].get_array("secrets").unwrap();
+        secrets[0]
+            .as_document()
+            .unwrap()
+            .get_str("key")
+            .unwrap()
+            .to_owned()
+    };
+    assert!(
+        stored(None).await.starts_with("sealed:"),
+        "{}",
+        stored(None).await
+    );
+    run_job(&rig, true).await;
+    assert_eq!(receiver.next().await["verified"], json!([true]));
+
+    // A secret that an earlier release stored signs, and is encrypted at the next change.
+    let plain = hook["secret"].as_str().unwrap();
+    assert_eq!(
+        stored(Some(doc! { "$set": { "secrets.0.key": plain } })).await,
+        plain
+    );
+    run_job(&rig, true).await;
+    assert_eq!(receiver.next().await["verified"], json!([true]));
+    let path = format!("/{}", hook["id"].as_str().unwrap());
+    call(&rig, Method::PATCH, &path, json!({ "description": "mine" })).await;
+    assert!(stored(None).await.starts_with("sealed:"));
+    run_job(&rig, true).await;
+    assert_eq!(receiver.next().await["verified"], json!([true]));
+
+    // A secret that cannot be read signs nothing, and the message is not sent.
+    let other = doc! { "$set": { "secrets.0.key": "sealed:1:AAAA" } };
+    stored(Some(other)).await;
+    run_job(&rig, true).await;
+    let log = format!("{path}/deliveries");
+    let newest = async || call(&rig, Method::GET, &log, json!({})).await["data"][0].clone();
+    until(async || newest().await["attempts"][0]["error"].is_string()).await;
+    let error = newest().await["attempts"][0]["error"].clone();
+    assert_eq!(error, "no secret of the webhook can be read: rotate it");
 }

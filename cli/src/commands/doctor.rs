@@ -1,5 +1,7 @@
 //! `vidp doctor`: checks what `vidp up` needs, and says how to fix what is missing.
 
+mod machine;
+
 use super::model;
 use crate::{
     server::{Server, readable_by_others},
@@ -49,6 +51,9 @@ use Finding::{Fail, Good, Warn};
 /// Runs `vidp doctor`: prints a line per check. The exit code is 1 when `vidp up` would fail.
 pub async fn run(doctor: Doctor) -> Result<ExitCode> {
     let findings = [
+        ("kernel", kernel()),
+        ("Landlock", landlock()),
+        ("processor", processor()),
         ("nats-server", engine("nats-server", "--version", "VIDP_NATS_URL")),
         ("mongod", engine("mongod", "--version", "VIDP_MONGODB_URL")),
         ("weed (S3)", engine("weed", "version", "VIDP_S3_ENDPOINT")),
@@ -78,6 +83,34 @@ pub async fn run(doctor: Doctor) -> Result<ExitCode> {
         }
     }
     Ok(code)
+}
+
+fn kernel() -> Finding {
+    let kernel = machine::kernel();
+    match machine::has_seccomp() {
+        true => Good(format!("{kernel}, with seccomp")),
+        false => Warn(format!(
+            "{kernel} has no seccomp: programs that read files may make any system call"
+        )),
+    }
+}
+
+fn landlock() -> Finding {
+    let version = machine::landlock();
+    let text = version.map_or_else(|| "none".to_owned(), |version| format!("version {version}"));
+    match machine::missing(version) {
+        None => Good(format!(
+            "{text}: programs that read files reach their own files alone"
+        )),
+        Some(missing) => Warn(format!("{text}: {missing}")),
+    }
+}
+
+fn processor() -> Finding {
+    match machine::has_avx2() {
+        true => Good("has AVX2".to_owned()),
+        false => Fail("has no AVX2, which the speech engine needs (x86-64-v3)".to_owned()),
+    }
 }
 
 fn engine(name: &str, version: &str, variable: &str) -> Finding {

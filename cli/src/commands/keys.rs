@@ -1,5 +1,6 @@
 //! `vidp keys`: API keys, for operators. Each command needs an API key with the scope `admin`.
 
+use super::options::named;
 use crate::{
     client::path_segment,
     server::Server,
@@ -12,6 +13,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use vidp_contract::Scope;
 
 const PATH: &str = "/api/v1/keys";
 const COLUMNS: [(&str, usize); 7] = [
@@ -77,8 +79,8 @@ pub struct Create {
     #[arg(long, default_value = "local")]
     tenant: String,
     /// Scopes of the key
-    #[arg(long, value_delimiter = ',', default_value = "jobs:read,jobs:write", value_parser = ["jobs:read", "jobs:write", "admin"])]
-    scopes: Vec<String>,
+    #[arg(long, value_delimiter = ',', default_values_t = Scope::DEFAULT, value_parser = named::<Scope>(Scope::ALL.map(Scope::as_str)))]
+    scopes: Vec<Scope>,
     /// Days until the key expires; without it, the key does not expire
     #[arg(long, value_parser = clap::value_parser!(i64).range(1..=36_500))]
     expires_days: Option<i64>,

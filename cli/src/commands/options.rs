@@ -25,7 +25,7 @@ pub struct Options {
         value_parser = named::<SubtitleFormat>(SubtitleFormat::ALL.map(SubtitleFormat::as_str))
     )]
     pub subtitles: Vec<SubtitleFormat>,
-    /// Spoken language if known, for example fr
+    /// Spoken language if known, for example fr or pt-BR
     #[arg(long)]
     pub language: Option<String>,
     /// Write English subtitles for any spoken language
@@ -49,7 +49,7 @@ pub struct Options {
 }
 
 /// Parses a value of the contract by its name; `--help` lists the names.
-fn named<T>(names: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
+pub(super) fn named<T>(names: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
 where
     T: FromStr<Err = String> + Clone + Send + Sync + 'static,
 {

@@ -49,14 +49,8 @@ async fn an_imported_file_is_the_model_of_a_system() {
     command.args(["--json", "--scale-workers=0", "--subtitle-workers=0", "--model"]);
     command.arg(&path);
     let stack = Stack::start_as(&data, command);
-    let pid = &stack.service("detect-1")["pid"];
-    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap();
-    let setting = format!("VIDP_WHISPER_MODEL={}", path.display());
-    assert!(
-        environment
-            .split(|byte| *byte == 0)
-            .any(|one| one == setting.as_bytes())
-    );
+    let worker = fs::read_to_string(data.join("logs/detect-1.log")).unwrap();
+    assert!(worker.contains(&format!("model={}", path.display())), "{worker}");
     let job = stack
         .run(&sample("speech/es.ogg"), &json!({ "stages": ["detect"] }))
         .await;

@@ -170,8 +170,14 @@ async fn prometheus_reads_the_queue_metrics() {
 
 /// A Prometheus that scrapes the API and the detect worker every second.
 fn prometheus(folder: &Path, stack: &Stack) -> (Daemon, String) {
-    let host = |url: &Value| url.as_str().unwrap().trim_start_matches("http://").to_owned();
-    let targets = ["api", "detect-1"].map(|name| host(&stack.service(name)["url"]));
+    let targets = ["api", "detect-1"].map(|name| {
+        let service = stack.service(name);
+        let url = service["metrics"].as_str().unwrap();
+        let host = url
+            .strip_prefix("http://")
+            .and_then(|url| url.strip_suffix("/metrics"));
+        host.unwrap().to_owned()
+    });
     let config = json!({
         "global": { "scrape_interval": "1s" },
         "scrape_configs": [{ "job_name": "vidp", "static_configs": [{ "targets": targets }] }],

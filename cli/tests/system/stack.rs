@@ -175,8 +175,15 @@ impl Stack {
 
     /// Number of tasks in progress in a worker, by its own metrics.
     pub(crate) async fn running(&self, service: &str) -> f64 {
-        let url = format!("{}/metrics", self.service(service)["url"].as_str().unwrap());
-        let text = http().get(url).send().await.unwrap().text().await.unwrap();
+        let service = self.service(service);
+        let text = http()
+            .get(service["metrics"].as_str().unwrap())
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
         let line = text
             .lines()
             .find(|line| line.starts_with("vidp_tasks_running"))

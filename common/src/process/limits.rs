@@ -11,6 +11,4 @@ pub struct Limits {
     pub memory: u64,
     /// Maximum size in bytes of each file that the child writes.
     pub file_size: u64,
-    /// Allows connections to other machines, for an input that is a URL.
-    pub network: bool,
 }

@@ -22,7 +22,7 @@ impl Tail {
     }
 
     pub(super) fn text(self) -> String {
-        self.0.into_iter().collect::<Vec<_>>().join(" | ")
+        self.0.into_iter().collect::<Vec<_>>().join("\n")
     }
 }
 

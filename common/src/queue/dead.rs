@@ -1,6 +1,7 @@
 //! The dead stream: messages that could not be processed, each with the reason.
 
 use super::{
+    bury::MAX_REASON,
     connection::Queue,
     error::{CALL_TIMEOUT, QueueError, failed, timely},
 };
@@ -8,17 +9,25 @@ use async_nats::{
     HeaderMap,
     header::NATS_MESSAGE_ID,
     jetstream::{
-        Message,
         message::StreamMessage,
         stream::{DeleteMessageErrorKind, RawMessageErrorKind},
     },
 };
 use bytes::Bytes;
 use time::OffsetDateTime;
-use vidp_contract::streams;
+use vidp_contract::{Lane, Task, TaskResult, streams};
 
-/// Maximum length of the reason of a dead message, in characters.
-const MAX_REASON: usize = 500;
+/// The queue of messages that the API could not process.
+pub const RESULTS_QUEUE: &str = "results";
+
+/// The message of a dead letter.
+#[derive(Clone, Debug)]
+pub enum Original {
+    /// A task.
+    Task(Task),
+    /// A result.
+    Result(TaskResult),
+}
 
 /// A message of the dead stream.
 #[derive(Clone, Debug)]
@@ -40,14 +49,32 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
-    /// The original subject, if a consumer reads it; only then can the message be sent there again.
-    pub fn home(&self) -> Option<&str> {
-        let home = |subject: &&str| {
-            ["vidp.tasks.", "vidp.results."]
-                .iter()
-                .any(|one| subject.starts_with(one))
-        };
-        self.subject.as_deref().filter(home)
+    /// The message, if it can be processed: a task of the queue's own stage, or a result that passes its checks.
+    ///
+    /// A worker chooses the headers and the payload of its dead messages, but the broker accepts them for the queue of
+    /// its stage only.
+    ///
+    /// # Errors
+    /// The reason why it cannot.
+    pub fn original(&self) -> Result<Original, String> {
+        let subject = self.subject.as_deref().unwrap_or_default();
+        if self.queue == RESULTS_QUEUE {
+            let result: TaskResult = serde_json::from_slice(&self.payload)
+                .map_err(|error| format!("the message is not a result: {error}"))?;
+            result.belongs(subject).and_then(|()| result.fits())?;
+            return Ok(Original::Result(result));
+        }
+        let task: Task = serde_json::from_slice(&self.payload)
+            .map_err(|error| format!("the message is not a task: {error}"))?;
+        let stage = task.work.stage();
+        let is_own = |lane: &Lane| streams::task(stage, *lane, task.task_id) == subject;
+        match self.queue == stage.as_str() && Lane::ALL.iter().any(is_own) {
+            true => Ok(Original::Task(task)),
+            false => Err(format!(
+                "a task of {stage} in the queue {} with the subject {subject:?}",
+                self.queue
+            )),
+        }
     }
 
     fn read(message: StreamMessage) -> DeadLetter {
@@ -57,7 +84,9 @@ impl DeadLetter {
             at: message.time,
             queue: message.subject.rsplit('.').next().unwrap_or_default().to_owned(),
             subject: header(streams::DEAD_SUBJECT_HEADER),
-            reason: header(streams::DEAD_REASON_HEADER).unwrap_or_default(),
+            reason: header(streams::DEAD_REASON_HEADER)
+                .map(|reason| reason.chars().take(MAX_REASON).collect())
+                .unwrap_or_default(),
             deliveries: header(streams::DEAD_DELIVERIES_HEADER).and_then(|text| text.parse().ok()),
             payload: message.payload,
         }
@@ -65,36 +94,6 @@ impl DeadLetter {
 }
 
 impl Queue {
-    /// Copies a message to the dead stream, with the reason; `queue` is a stage or `results`.
-    ///
-    /// The caller ends the original.
-    pub async fn bury(&self, queue: &str, message: &Message, reason: &str) -> Result<(), QueueError> {
-        let mut headers = HeaderMap::new();
-        // A header value must be one line, and the message must not exceed the size limit of the broker.
-        let reason: String = reason
-            .replace(['\r', '\n'], " ")
-            .chars()
-            .take(MAX_REASON)
-            .collect();
-        headers.insert(streams::DEAD_REASON_HEADER, reason.as_str());
-        headers.insert(streams::DEAD_SUBJECT_HEADER, message.subject.as_str());
-        if let Ok(info) = message.info() {
-            headers.insert(
-                streams::DEAD_DELIVERIES_HEADER,
-                info.delivered.to_string().as_str(),
-            );
-        }
-        let subject = streams::dead(queue);
-        match self
-            .publish(subject.clone(), headers.clone(), message.payload.clone())
-            .await
-        {
-            // Moved without its payload: otherwise it would stay in the queue for ever.
-            Err(error) if error.is_too_large() => self.publish(subject, headers, Bytes::new()).await,
-            published => published,
-        }
-    }
-
     /// At most `limit` dead messages after the sequence number `behind`, oldest first.
     pub async fn dead_letters(&self, behind: u64, limit: usize) -> Result<Vec<DeadLetter>, QueueError> {
         let (mut found, mut last) = (Vec::new(), behind);
@@ -125,23 +124,16 @@ impl Queue {
         }
     }
 
-    /// Sends a dead message back to its original subject, and then removes it from the dead stream.
+    /// Sends a result in the dead stream back to the results, and then removes it from the dead stream.
     ///
-    /// This order loses no message. A concurrent call does not send a second copy, because both use the same message
-    /// id. Returns false when the task is queued already.
-    ///
-    /// # Panics
-    /// Panics when the message has no [`DeadLetter::home`].
-    pub async fn redrive(&self, letter: &DeadLetter) -> Result<bool, QueueError> {
-        let home = letter.home().expect("a consumer reads the subject").to_owned();
+    /// `result` is the letter's [`original`](DeadLetter::original), whose checks it has passed. This order loses no
+    /// message. A concurrent call does not send a second copy, because both use the same message id.
+    pub async fn resend(&self, letter: &DeadLetter, result: &TaskResult) -> Result<(), QueueError> {
         let mut headers = HeaderMap::new();
         headers.insert(NATS_MESSAGE_ID, format!("dead-{}", letter.sequence).as_str());
-        match self.publish(home, headers, letter.payload.clone()).await {
-            Err(error) if error.is_already_stored() => return Ok(false),
-            sent => sent?,
-        }
-        self.discard(letter.sequence).await?;
-        Ok(true)
+        let subject = streams::result(result.stage, result.task_id);
+        self.publish(subject, headers, letter.payload.clone()).await?;
+        self.discard(letter.sequence).await.map(drop)
     }
 
     /// Removes a dead message. False when it does not exist.

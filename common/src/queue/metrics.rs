@@ -1,19 +1,28 @@
-//! Metrics of the broker: depths of the queues and sizes of the streams.
+//! Metrics of the broker: loads of the queues, sizes of the streams, and what is missing or was changed.
 
 use super::{
     connection::Queue,
-    error::{QueueError, timely},
+    error::{QueueError, failed, timely},
+    problem::QueueProblem,
 };
+use async_nats::jetstream::{
+    consumer,
+    context::{ConsumerInfoErrorKind, GetStreamErrorKind},
+    stream,
+};
+use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
 use vidp_contract::{Lane, Stage, streams};
 
-/// Depths of the queues and sizes of the streams, read at nearly the same moment.
+/// Loads of the queues and sizes of the streams, read at nearly the same moment.
 #[derive(Clone, Debug, Default)]
 pub struct QueueMetrics {
-    /// Waiting and running tasks in each lane of each stage: the queue depth, which KEDA calls lag.
-    pub depth: BTreeMap<(Stage, Lane), u64>,
-    /// The streams by name.
+    /// The load of each lane of each stage; none for a lane whose consumer is missing.
+    pub loads: BTreeMap<(Stage, Lane), Load>,
+    /// The streams by name; none for a missing one.
     pub streams: BTreeMap<&'static str, StreamMetrics>,
+    /// The streams and consumers that are missing, paused or changed.
+    pub problems: Vec<QueueProblem>,
 }
 
 /// Tasks in one lane of a stage, and its idle workers.
@@ -49,54 +58,119 @@ pub struct StreamMetrics {
 }
 
 impl QueueMetrics {
+    /// Waiting and running tasks of all lanes.
+    pub fn depth(&self) -> u64 {
+        self.loads.values().map(Load::depth).sum()
+    }
+
     /// Number of tasks that no consumer will deliver: stored tasks minus the sum of the depths.
     ///
     /// The counts are read one after the other, so that a difference for a moment is normal. A lasting one is a fault.
     pub fn stranded(&self) -> u64 {
-        let held = self.depth.values().sum();
         let stored = self.streams.get(streams::TASKS).map_or(0, |tasks| tasks.messages);
-        stored.saturating_sub(held)
+        stored.saturating_sub(self.depth())
+    }
+}
+
+impl From<&consumer::Info> for Load {
+    fn from(info: &consumer::Info) -> Load {
+        Load {
+            waiting: info.num_pending,
+            running: info.num_ack_pending as u64,
+            idle: info.num_waiting as u64,
+        }
+    }
+}
+
+impl From<&stream::Info> for StreamMetrics {
+    fn from(info: &stream::Info) -> StreamMetrics {
+        StreamMetrics {
+            messages: info.state.messages,
+            bytes: info.state.bytes,
+            max_bytes: info.config.max_bytes,
+        }
     }
 }
 
 impl Queue {
-    /// Waiting and running tasks of one lane, and its idle workers.
-    pub async fn load(&self, stage: Stage, lane: Lane) -> Result<Load, QueueError> {
-        let stream = self.stream(streams::TASKS).await?;
-        let info = timely("consumer", stream.consumer_info(streams::consumer(stage, lane))).await?;
-        Ok(Load {
-            waiting: info.num_pending,
-            running: info.num_ack_pending as u64,
-            idle: info.num_waiting as u64,
-        })
-    }
-
-    /// Waiting and running tasks of one lane: the queue depth.
+    /// Waiting and running tasks of one lane: the queue depth. Fails when its consumer is missing.
     pub async fn depth(&self, stage: Stage, lane: Lane) -> Result<u64, QueueError> {
-        Ok(self.load(stage, lane).await?.depth())
+        let name = streams::consumer(stage, lane);
+        let info = self.consumer_info(streams::TASKS, &name).await?;
+        let info = info.ok_or_else(|| failed("consumer")(format!("{name} does not exist")))?;
+        Ok(Load::from(&info).depth())
     }
 
     /// Reads all metrics of the broker with about ten requests.
     pub async fn metrics(&self) -> Result<QueueMetrics, QueueError> {
         let mut metrics = QueueMetrics::default();
-        for name in streams::ALL {
-            let stream = timely("stream", self.jetstream.get_stream(name)).await?;
-            let info = stream.cached_info();
-            let (state, max_bytes) = (&info.state, info.config.max_bytes);
-            let stream = StreamMetrics {
-                messages: state.messages,
-                bytes: state.bytes,
-                max_bytes,
+        // The streams first: a task that is queued meanwhile is not stranded.
+        let infos = self.stream_configs().map(|config| async move {
+            Ok::<_, QueueError>((self.stream_info(&config.name).await?, config))
+        });
+        for (info, config) in try_join_all(infos).await? {
+            let name = streams::ALL
+                .into_iter()
+                .find(|name| *name == config.name)
+                .expect("every stream is listed");
+            let problem = match &info {
+                Some(info) => QueueProblem::of_stream(&info.config, &config),
+                None => Some(QueueProblem::missing("stream", name)),
             };
-            metrics.streams.insert(name, stream);
+            metrics.problems.extend(problem);
+            metrics
+                .streams
+                .extend(info.map(|info| (name, StreamMetrics::from(&info))));
         }
-        for stage in Stage::ALL {
-            for lane in Lane::ALL {
-                metrics
-                    .depth
-                    .insert((stage, lane), self.depth(stage, lane).await?);
-            }
+        let infos = self.consumer_configs().map(|(stream, lane, config)| async move {
+            let name = config.durable_name.clone().unwrap_or_default();
+            Ok::<_, QueueError>((self.consumer_info(stream, &name).await?, lane, name, config))
+        });
+        for (info, lane, name, config) in try_join_all(infos).await? {
+            let problem = match &info {
+                Some(info) => QueueProblem::of_consumer(info, &config),
+                None => Some(QueueProblem::missing("consumer", &name)),
+            };
+            metrics.problems.extend(problem);
+            metrics
+                .loads
+                .extend(lane.zip(info).map(|(lane, info)| (lane, Load::from(&info))));
         }
         Ok(metrics)
     }
+
+    /// The state of a stream; `None` when it does not exist.
+    pub(super) async fn stream_info(&self, name: &str) -> Result<Option<stream::Info>, QueueError> {
+        let get = async {
+            match self.jetstream.get_stream(name).await {
+                Ok(stream) => Ok(Some(stream.cached_info().clone())),
+                Err(error) if is_no_stream(&error.kind()) => Ok(None),
+                Err(error) => Err(error),
+            }
+        };
+        timely("stream", get).await
+    }
+
+    /// The state of a consumer; `None` when it or its stream does not exist.
+    pub(super) async fn consumer_info(
+        &self,
+        stream: &str,
+        name: &str,
+    ) -> Result<Option<consumer::Info>, QueueError> {
+        let stream = self.stream(stream).await?;
+        let get = async {
+            use ConsumerInfoErrorKind::{NotFound, StreamNotFound};
+            match stream.consumer_info(name).await {
+                Ok(info) => Ok(Some(info)),
+                Err(error) if matches!(error.kind(), NotFound | StreamNotFound) => Ok(None),
+                Err(error) => Err(error),
+            }
+        };
+        timely("consumer", get).await
+    }
+}
+
+fn is_no_stream(error: &GetStreamErrorKind) -> bool {
+    use async_nats::jetstream::ErrorCode;
+    matches!(error, GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }

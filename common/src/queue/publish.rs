@@ -12,16 +12,21 @@ use tracing::Instrument;
 use vidp_contract::{Lane, Progress, Task, TaskResult, TraceParent, streams};
 
 impl Queue {
-    /// Queues a task; `trace` is its cause. Succeeds without a second copy when the task is queued already.
-    pub async fn publish_task(&self, lane: Lane, task: &Task, trace: &TraceParent) -> Result<(), QueueError> {
+    /// Queues a task; `trace` is its cause. Returns false, without a second copy, when the task is queued already.
+    pub async fn publish_task(
+        &self,
+        lane: Lane,
+        task: &Task,
+        trace: &TraceParent,
+    ) -> Result<bool, QueueError> {
         let stage = task.work.stage();
         let span = tracing::info_span!("publish", otel.kind = "producer", %stage, job = %task.job_id);
         trace::adopt(trace, &span);
         let subject = streams::task(stage, lane, task.task_id);
         let publish = self.publish(subject, trace::headers(trace, &span), encode(task));
         match publish.instrument(span).await {
-            Err(error) if error.is_already_stored() => Ok(()),
-            other => other,
+            Err(error) if error.is_already_stored() => Ok(false),
+            other => other.map(|()| true),
         }
     }
 
@@ -48,7 +53,7 @@ impl Queue {
         };
         match tokio::time::timeout(CALL_TIMEOUT, publish()).await {
             Ok(Err(error)) if error.kind() == PublishErrorKind::StreamNotFound => {
-                self.ensure().await?;
+                self.restore().await?;
                 timely("publish", publish()).await
             }
             Ok(published) => published.map_err(failed("publish")),

@@ -50,7 +50,29 @@ impl Queue {
         ]
     }
 
-    pub(super) fn consumer_config(&self, name: &str, filter: String) -> pull::Config {
+    /// Every durable consumer: its stream, its lane (the API's consumer of results has none), and its settings.
+    pub(super) fn consumer_configs(
+        &self,
+    ) -> impl Iterator<Item = (&'static str, Option<(Stage, Lane)>, pull::Config)> {
+        let lanes = Stage::ALL
+            .into_iter()
+            .flat_map(|stage| Lane::ALL.map(|lane| (stage, lane)));
+        let tasks = lanes.map(|(stage, lane)| {
+            let (name, filter) = (
+                streams::consumer(stage, lane),
+                streams::lane_subjects(stage, lane),
+            );
+            (
+                streams::TASKS,
+                Some((stage, lane)),
+                self.consumer_config(&name, filter),
+            )
+        });
+        let results = self.consumer_config(streams::API_CONSUMER, streams::RESULT_SUBJECTS.to_owned());
+        tasks.chain([(streams::RESULTS, None, results)])
+    }
+
+    fn consumer_config(&self, name: &str, filter: String) -> pull::Config {
         pull::Config {
             durable_name: Some(name.to_owned()),
             filter_subject: filter,

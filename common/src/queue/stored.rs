@@ -1,13 +1,22 @@
 //! Look-up and removal of stored messages.
 
 use super::{
+    bury::Letter,
     connection::Queue,
     error::{CALL_TIMEOUT, QueueError, failed, timely},
 };
-use async_nats::jetstream::stream::LastRawMessageErrorKind;
-use bytes::Bytes;
+use async_nats::jetstream::{message::StreamMessage, stream::LastRawMessageErrorKind};
 use uuid::Uuid;
 use vidp_contract::{Lane, Stage, TaskResult, streams};
+
+/// A result in the stream, and the letter that buries it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredResult {
+    /// The result.
+    pub result: TaskResult,
+    /// Its message.
+    pub letter: Letter,
+}
 
 impl Queue {
     /// True while the task waits in the stream or runs.
@@ -17,17 +26,34 @@ impl Queue {
     }
 
     /// The result of a task, if the stream still has one: for [`streams::RESULTS_AGE`] after its publication.
-    pub async fn stored_result(&self, stage: Stage, task_id: Uuid) -> Result<Option<TaskResult>, QueueError> {
-        let payload = self
-            .last(streams::RESULTS, &streams::result(stage, task_id))
-            .await?;
-        Ok(payload.and_then(|payload| serde_json::from_slice(&payload).ok()))
+    ///
+    /// A message that is no result of this task counts as none; the consumer of results buries it.
+    pub async fn stored_result(
+        &self,
+        stage: Stage,
+        task_id: Uuid,
+    ) -> Result<Option<StoredResult>, QueueError> {
+        let subject = streams::result(stage, task_id);
+        let Some(message) = self.last(streams::RESULTS, &subject).await? else {
+            return Ok(None);
+        };
+        let result = serde_json::from_slice::<TaskResult>(&message.payload).ok();
+        let result = result.filter(|result| result.belongs(&subject).is_ok());
+        Ok(result.map(|result| StoredResult {
+            result,
+            letter: Letter {
+                id: Letter::id(streams::RESULTS, message.sequence),
+                subject,
+                payload: message.payload,
+                deliveries: None,
+            },
+        }))
     }
 
-    async fn last(&self, stream: &str, subject: &str) -> Result<Option<Bytes>, QueueError> {
+    async fn last(&self, stream: &str, subject: &str) -> Result<Option<StreamMessage>, QueueError> {
         let stream = self.stream(stream).await?;
         match tokio::time::timeout(CALL_TIMEOUT, stream.get_last_raw_message_by_subject(subject)).await {
-            Ok(Ok(message)) => Ok(Some(message.payload)),
+            Ok(Ok(message)) => Ok(Some(message)),
             Ok(Err(error)) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(None),
             Ok(Err(error)) => Err(failed("look-up")(error)),
             Err(_) => Err(failed("look-up")("no answer in time")),

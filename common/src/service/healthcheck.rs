@@ -56,13 +56,13 @@ async fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::{bind, serve};
+    use crate::service::{Connections, bind, serve};
     use axum::{Router, http::StatusCode, routing};
     use tokio_util::sync::CancellationToken;
 
     #[tokio::test]
     async fn tells_a_well_service_from_an_unready_and_an_absent_one() {
-        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let listener = bind("VIDP_BIND", "127.0.0.1:0".parse().unwrap()).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let router = Router::new()
             .route("/health", routing::get(async || "healthy"))
@@ -71,7 +71,7 @@ mod tests {
                 routing::get(async || (StatusCode::SERVICE_UNAVAILABLE, "not ready")),
             );
         let stop = CancellationToken::new();
-        let server = tokio::spawn(serve(listener, router, 8, stop.clone()));
+        let server = tokio::spawn(serve(listener, router, Connections::PROBES, stop.clone()));
         let everywhere = SocketAddr::from(([0, 0, 0, 0], port));
         healthcheck(everywhere, false).await.unwrap();
         let error = healthcheck(everywhere, true).await.unwrap_err().to_string();

@@ -3,6 +3,7 @@
 
 mod healthcheck;
 mod linger;
+mod write_timeout;
 
 pub use healthcheck::healthcheck;
 
@@ -16,6 +17,8 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use linger::Lingering;
+use rustix::process::DumpableBehavior;
+use socket2::SockRef;
 use std::{
     net::SocketAddr,
     sync::{
@@ -31,39 +34,66 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+use write_timeout::WriteTimeout;
 
 /// Time limit for the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time limit for open requests after the shutdown signal.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Hides the memory and the environment of this process, which hold secrets, from other processes of its user.
+///
+/// Call it before anything else. Child programs read files of strangers under the same user; without this call one could
+/// open `/proc/<pid>/environ` or `/proc/<pid>/mem`. The price: no core dump, and a debugger needs root.
+pub fn hide_memory() -> Result<()> {
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .context("prctl(PR_SET_DUMPABLE) failed: the secrets of this process would be readable")
+}
+
 /// The client address of a connection, which [`serve`] adds to each request as an extension.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
-/// Listens on an address. The error names the address.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
+/// Largest head of a request, and most bytes of an answer that wait in the process for one slow client. The longest URL
+/// has 64 KiB.
+const MAX_BUFFER: usize = 128 << 10;
+
+/// Limits of a listener's connections.
+#[derive(Clone, Copy, Debug)]
+pub struct Connections {
+    /// Concurrent connections; further ones wait until others end.
+    pub max: usize,
+    /// Time after which a connection is closed when its client takes nothing of an answer.
+    pub write_timeout: Duration,
+}
+
+impl Connections {
+    /// For the listener of probes and metrics: the kubelet and Prometheus need two connections.
+    pub const PROBES: Connections = Connections {
+        max: 64,
+        write_timeout: Duration::from_secs(10),
+    };
+}
+
+/// Listens on the address of a setting. The error names both.
+pub async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address}: is another program using the port? (VIDP_BIND)")
+        format!("cannot listen on {address}: is another program using the port? ({setting})")
     })
 }
 
 /// Serves until `shutdown`, then waits for open requests, within a time limit.
 ///
-/// Connections beyond `max_connections` wait until others end. `axum::serve` has no timeout for the head of a request,
-/// so that a client that never completes one would keep its connection for ever. hyper's server has one.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    max_connections: usize,
-    shutdown: CancellationToken,
-) {
+/// `axum::serve` has no timeout for the head of a request, so that a client that never completes one would keep its
+/// connection for ever. hyper's server has one.
+pub async fn serve(listener: TcpListener, router: Router, limits: Connections, shutdown: CancellationToken) {
     let mut server = http1::Builder::new();
     server
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT);
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_BUFFER);
     let graceful = GracefulShutdown::new();
-    let connections = Arc::new(Semaphore::new(max_connections));
+    let connections = Arc::new(Semaphore::new(limits.max));
     let accept = async || {
         let permit = connections.clone().acquire_owned().await.expect("never closed");
         let (stream, peer) = listener.accept().await?;
@@ -83,17 +113,19 @@ pub async fn serve(
             () = shutdown.cancelled() => break,
         };
         let _ = stream.set_nodelay(true);
+        // The kernel gives up a client that disappeared while an answer was on its way.
+        let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(limits.write_timeout));
         let service = router.clone().map_request(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
             request
         });
         let service = TowerToHyperService::new(service);
-        let connection = server.serve_connection(TokioIo::new(Lingering::new(stream)), service);
+        let stream = WriteTimeout::new(Lingering::new(stream, permit), limits.write_timeout);
+        let connection = server.serve_connection(TokioIo::new(stream), service);
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
             // A client that disconnects is not an error.
             let _ = watched.await;
-            drop(permit);
         });
     }
     drop(listener);

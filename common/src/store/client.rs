@@ -99,9 +99,15 @@ impl Store {
             .bucket(&self.bucket)
             .customize()
             .config_override(quick);
-        head.send()
-            .await
-            .map(drop)
-            .map_err(refused("bucket", &self.bucket))
+        let found = head.send().await.map_err(refused("bucket", &self.bucket));
+        found.map(drop).map_err(|error| match error {
+            // An outage: no object is missing.
+            StoreError::Missing { key } => StoreError::Refused {
+                what: "bucket",
+                key,
+                detail: "it does not exist".to_owned(),
+            },
+            other => other,
+        })
     }
 }

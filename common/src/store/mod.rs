@@ -7,6 +7,7 @@ mod multipart;
 mod objects;
 mod parts;
 mod presign;
+mod ranges;
 mod transfer;
 mod uploads;
 
@@ -15,3 +16,4 @@ pub use error::StoreError;
 pub use multipart::Multipart;
 pub use objects::{PutIfAbsent, Stored};
 pub use parts::{Parts, part_size};
+pub use ranges::Ranges;

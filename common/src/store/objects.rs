@@ -7,8 +7,7 @@ use super::{
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
-use vidp_contract::hex;
+use vidp_contract::{Stage, hex, keys};
 
 /// Metadata entry with the SHA-256 of a small object, in lower-case hexadecimal.
 const SHA256: &str = "sha256";
@@ -52,21 +51,14 @@ impl Store {
         }
     }
 
-    /// Tests that the server honours `If-None-Match: *`, with a temporary object.
+    /// Tests that the server accepts a write and honours `If-None-Match: *`, with the object of this stage for tests.
     ///
     /// This condition is the fence that stops two workers from committing the same stage. Some servers ignore it and
-    /// answer 200.
-    pub async fn honours_conditional_writes(&self) -> Result<bool, StoreError> {
-        let key = format!("probes/{}", Uuid::now_v7());
-        let twice = async {
-            self.put_if_absent(&key, b"first".to_vec()).await?;
-            self.put_if_absent(&key, b"second".to_vec()).await
-        };
-        // Deleted even after an error: workers call this during an outage, and must not leave objects behind.
-        let (second, deleted) = (twice.await, self.delete(&key).await);
-        let second = second?;
-        deleted?;
-        Ok(second == PutIfAbsent::Exists)
+    /// answer 200. The object remains, and the next test overwrites it: a worker has no right to delete.
+    pub async fn honours_conditional_writes(&self, stage: Stage) -> Result<bool, StoreError> {
+        let key = keys::probe(stage);
+        self.put(&key, Bytes::from_static(b"first")).await?;
+        Ok(self.put_if_absent(&key, b"second".to_vec()).await? == PutIfAbsent::Exists)
     }
 
     /// Stores a small object; replaces an existing one.
@@ -85,7 +77,21 @@ impl Store {
     /// Compares the bytes with the hash in the object's metadata, if present: the content may decide which objects are
     /// deleted.
     pub async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read_at_most(key, u64::MAX).await
+    }
+
+    /// Reads a small object as [`read`](Self::read) does.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`] when it has more than `limit` bytes, before they are received.
+    pub async fn read_at_most(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
         match self.get(key, None).await {
+            Ok(object) if object.content_length().unwrap_or(0).max(0).cast_unsigned() > limit => {
+                Err(StoreError::TooLarge {
+                    key: key.to_owned(),
+                    limit,
+                })
+            }
             Ok(object) => {
                 let stored = object
                     .metadata()

@@ -15,13 +15,6 @@ impl Store {
         Ok(request.map_err(refused("presign", key))?.uri().to_owned())
     }
 
-    /// A URL that accepts a PUT of the whole object without credentials for the duration `valid`. It is a secret.
-    pub async fn presign_put(&self, key: &str, valid: Duration) -> Result<String, StoreError> {
-        let put = self.client.put_object().bucket(&self.bucket).key(key);
-        let request = put.presigned(validity(key, valid)?).await;
-        Ok(request.map_err(refused("presign", key))?.uri().to_owned())
-    }
-
     /// A URL that downloads the object with this `Content-Disposition` (RFC 6266). It is a secret.
     pub async fn presign_download(
         &self,
@@ -41,12 +34,16 @@ impl Store {
         Ok(request.map_err(refused("presign", key))?.uri().to_owned())
     }
 
-    /// A URL for one part of a multipart upload, numbered from 1.
+    /// A URL for one part of a multipart upload, numbered from 1, of exactly `size` bytes.
+    ///
+    /// The length is signed: the store refuses a PUT with another `Content-Length`. The URL is dead once the upload is
+    /// completed or aborted.
     pub async fn presign_part(
         &self,
         key: &str,
         upload_id: &str,
         number: i32,
+        size: u64,
         valid: Duration,
     ) -> Result<String, StoreError> {
         let part = self
@@ -55,7 +52,8 @@ impl Store {
             .bucket(&self.bucket)
             .key(key)
             .upload_id(upload_id)
-            .part_number(number);
+            .part_number(number)
+            .content_length(size.cast_signed());
         let request = part.presigned(validity(key, valid)?).await;
         Ok(request.map_err(refused("presign", key))?.uri().to_owned())
     }

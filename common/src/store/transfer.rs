@@ -80,25 +80,28 @@ impl Store {
     }
 
     async fn download_once(&self, key: &str, path: &Path, size: u64, sha256: &str) -> Result<(), StoreError> {
+        let in_file = |error| file_error(path, error);
         let mut body = self.get(key, None).await?.body;
-        let mut file = File::create(path)
-            .await
-            .map_err(|error| file_error(path, error))?;
-        let mut hash = Sha256::new();
-        let mut found = 0;
-        while let Some(bytes) = body.next().await {
-            let bytes = bytes.map_err(|error| StoreError::Refused {
-                what: "get",
-                key: key.to_owned(),
-                detail: error.to_string(),
-            })?;
-            hash.update(&bytes);
-            found += bytes.len() as u64;
-            file.write_all(&bytes)
-                .await
-                .map_err(|error| file_error(path, error))?;
+        let mut file = File::create(path).await.map_err(in_file)?;
+        let (mut hash, mut found) = (Sha256::new(), 0);
+        let copied = async {
+            while let Some(bytes) = body.next().await {
+                let bytes = bytes.map_err(|error| StoreError::Refused {
+                    what: "get",
+                    key: key.to_owned(),
+                    detail: error.to_string(),
+                })?;
+                hash.update(&bytes);
+                found += bytes.len() as u64;
+                file.write_all(&bytes).await.map_err(in_file)?;
+            }
+            Ok(())
         }
-        file.flush().await.map_err(|error| file_error(path, error))?;
+        .await;
+        // tokio writes in the background. After an error, a write that is still in progress must not reach the file of
+        // the next try.
+        let flushed = file.flush().await.map_err(in_file);
+        copied.and(flushed)?;
         let hash = hex(&hash.finalize());
         if found != size || hash != sha256 {
             return Err(StoreError::Corrupt {

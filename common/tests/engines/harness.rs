@@ -4,6 +4,7 @@ use clap::Parser;
 use std::time::Duration;
 use uuid::Uuid;
 use vidp_common::{config::S3Config, store::Store};
+use vidp_engines::S3User;
 
 #[derive(Parser)]
 struct Cli {
@@ -43,6 +44,18 @@ impl Rig {
             config,
             folder: tempfile::tempdir().unwrap(),
         }
+    }
+}
+
+impl Rig {
+    /// A client of this bucket with the rights of a program.
+    pub(crate) fn client(&self, user: S3User) -> Store {
+        let key = vidp_engines::shared().s3.key(user);
+        Store::new(&S3Config {
+            s3_access_key: key.access_key.clone(),
+            s3_secret_key: key.secret_key.clone(),
+            ..self.config.clone()
+        })
     }
 }
 

@@ -1,4 +1,6 @@
 //! The store against a real S3 server.
 
 mod harness;
+mod ranges;
+mod rights;
 mod store;

@@ -1,13 +1,14 @@
-//! Messages that are published more than once, and messages that cannot be parsed.
+//! Messages that are published more than once, and messages that cannot be applied.
 
 use super::fault::Scene;
 use anyhow::{Result, ensure};
 use async_nats::jetstream;
 use futures_util::StreamExt;
+use serde_json::json;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 use uuid::Uuid;
-use vidp_contract::{Stage, streams};
+use vidp_contract::{Outcome, Stage, Success, TaskResult, Timings, streams};
 
 /// Records tasks and results, publishes each twice more, and makes the API read all results again.
 ///
@@ -48,7 +49,7 @@ pub(super) async fn echo(scene: &mut Scene<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Publishes messages that cannot be parsed: each must be moved to the dead stream, without delaying other messages.
+/// Publishes messages that cannot be parsed or stored, or belong to another task: each must be moved to the dead stream, without delaying other messages.
 pub(super) async fn foreign(scene: &mut Scene<'_>) -> Result<()> {
     let stack = &scene.rig.stack;
     let context = jetstream::new(stack.queue.client().clone());
@@ -64,11 +65,33 @@ pub(super) async fn foreign(scene: &mut Scene<'_>) -> Result<()> {
             sent += 2;
         }
     }
+    for stage in Stage::ALL {
+        let report = json!({ "bytes_read": u64::MAX });
+        let result = TaskResult {
+            task_id: Uuid::now_v7(),
+            job_id: Uuid::now_v7(),
+            stage,
+            attempt: 1,
+            outcome: Outcome::Succeeded(Success {
+                outputs: Vec::new(),
+                report: report.as_object().cloned().unwrap_or_default(),
+            }),
+            timings: Timings::default(),
+            worker: "faults".to_owned(),
+        };
+        let payload = serde_json::to_vec(&result)?;
+        // The first cannot be stored, and the second belongs to another task.
+        for task_id in [result.task_id, Uuid::now_v7()] {
+            let subject = streams::result(stage, task_id);
+            context.publish(subject, payload.clone().into()).await?.await?;
+            sent += 1;
+        }
+    }
     let started = Instant::now();
     while dead(scene).await? < before + sent {
         ensure!(
             started.elapsed() < Duration::from_secs(30),
-            "{sent} messages that cannot be parsed were published, and {} arrived in the dead stream",
+            "{sent} messages that cannot be applied were published, and {} arrived in the dead stream",
             dead(scene).await? - before
         );
         sleep(Duration::from_millis(200)).await;

@@ -31,6 +31,7 @@ faults! {
     "worker-kill" true: "a random worker gets SIGKILL every second or two" = services::worker_kill,
     "worker-freeze" true: "a worker is stopped for three leases and then continued" = services::worker_freeze,
     "worker-term" true: "a worker gets SIGTERM during a task, hands it over and exits with 0" = services::worker_term,
+    "worker-evict" false: "both workers of a stage get SIGTERM eight times during one task, without time to finish it" = services::worker_evict,
     "api-kill" true: "the API gets SIGKILL while clients upload" = services::api_kill,
     "api-kill-upload" true: "the API gets SIGKILL at 0, 25, 50, 75 and 99 % of an upload" = services::api_kill_upload,
     "long-task" false: "a task runs for ten leases" = services::long_task,

@@ -16,6 +16,13 @@ use tokio::{io::AsyncWriteExt, net::TcpStream, time::sleep};
 /// Time between a load balancer's last connection to a server and the server's SIGTERM.
 const DEREGISTRATION_DELAY: Duration = Duration::from_millis(500);
 
+/// Deliveries of one task that `worker_evict` waits for. `VIDP_ATTEMPT_LIMIT` is 5.
+const EVICTIONS: i64 = 8;
+/// Seconds that a source takes on the slow link of `worker_evict`.
+const SLOW_DOWNLOAD: usize = 60;
+/// Time limit of `worker_evict`: on a busy machine each new worker takes its time.
+const EVICTION_LIMIT: Duration = Duration::from_secs(300);
+
 /// A random time between `from` and `to` milliseconds.
 fn between(scene: &mut Scene<'_>, from: u64, to: u64) -> Duration {
     Duration::from_millis(scene.random.u64(from..to))
@@ -72,6 +79,47 @@ pub(super) async fn worker_term(scene: &mut Scene<'_>) -> Result<()> {
             "{} took {took:?} to hand its tasks over",
             worker.name
         );
+    }
+    Ok(())
+}
+
+/// Evicts both workers of `scale` politely during a task, more often than an attempt may fail: the task must still succeed.
+pub(super) async fn worker_evict(scene: &mut Scene<'_>) -> Result<()> {
+    let (rig, stack) = (scene.rig, &scene.rig.stack);
+    // No worker lives long enough to download its source.
+    let rate = rig.samples[0].bytes.len() / SLOW_DOWNLOAD;
+    stack.wire(Link::WorkerS3, Wire::Slow(rate));
+    let started = Instant::now();
+    let mut evicted = 0;
+    while evicted < EVICTIONS {
+        let open = |history: &&History| history.end.is_none();
+        let latest = rig
+            .watch
+            .jobs()
+            .values()
+            .filter(open)
+            .map(History::max_attempt)
+            .max();
+        if latest.unwrap_or(0) <= evicted {
+            ensure!(
+                started.elapsed() < EVICTION_LIMIT,
+                "a task was handed over only {evicted} times within {EVICTION_LIMIT:?}"
+            );
+            sleep(Duration::from_millis(100)).await;
+            continue;
+        }
+        evicted = latest.unwrap_or(0);
+        for worker in &stack.workers[..2] {
+            let status = worker
+                .stop(Duration::from_secs(10))
+                .context("the process is not running")?;
+            ensure!(status.success(), "{} ended with {status}", worker.name);
+        }
+        for worker in &stack.workers[..2] {
+            worker.launch(&[("VIDP_DRAIN_SECONDS", "0")])?;
+            // Before that, SIGTERM would kill it.
+            worker.until_ready(READY_LIMIT).await?;
+        }
     }
     Ok(())
 }

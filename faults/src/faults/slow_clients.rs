@@ -24,7 +24,7 @@ pub(super) async fn slow_clients(scene: &mut Scene<'_>) -> Result<()> {
             let (head, piece, pause) = if client < HEAD_CLIENTS {
                 ("GET /health HTTP/1.1\r\nX-Slow: ", "a".to_owned(), 5)
             } else {
-                let head = "POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: video/mp4\r\nContent-Length: 10000000\r\n\r\n";
+                let head = "POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: video/mp4\r\nContent-Length: 10000000\r\n\r\n";
                 (head, "a".repeat(1024), 1)
             };
             stream.write_all(head.as_bytes()).await?;

@@ -1,7 +1,11 @@
 //! A crash at each numbered step of the commit sequences.
 
 use super::fault::Scene;
-use crate::stack::READY_LIMIT;
+use crate::{
+    media,
+    proxy::Wire,
+    stack::{Link, READY_LIMIT},
+};
 use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -15,10 +19,12 @@ const STEP_LIMIT: Duration = Duration::from_secs(30);
 pub(super) async fn each(scene: &mut Scene<'_>) -> Result<()> {
     let stack = &scene.rig.stack;
     for step in crash::STEPS {
-        let worker = step.starts_with("delivery.") || step.starts_with("commit.");
+        let worker = ["delivery.", "part.", "commit.", "handover."]
+            .iter()
+            .any(|part| step.starts_with(part));
         let process = if worker { &stack.workers[0] } else { &stack.api };
         let before = process.crashes();
-        process.launch(&[("VIDP_CRASH_AT", step)])?;
+        process.launch(&[("VIDP_CRASH_AT", step), ("VIDP_DRAIN_SECONDS", "0")])?;
         if !worker {
             until_listening(scene).await;
         }
@@ -80,6 +86,23 @@ async fn provoke(scene: &mut Scene<'_>, step: &str) -> Result<()> {
                 }
                 sleep(Duration::from_secs(2)).await;
             }
+        }
+        "handover.noted" => {
+            let worker = &stack.workers[0];
+            stack.wire(Link::WorkerS3, Wire::Slow(rig.samples[0].bytes.len() / 10));
+            let _ = scene.load.upload(rig, 0).await;
+            // An idle worker hands nothing over: it would end without reaching the step.
+            if worker.runs_a_task(&stack.http).await {
+                worker.signal(libc::SIGTERM);
+                sleep(Duration::from_secs(1)).await;
+            }
+            stack.open_all_wires();
+        }
+        _ if step.starts_with("part.") => {
+            let film = media::index_of(&rig.samples, media::FILM);
+            let _ = scene.load.upload(rig, film).await;
+            // A film takes a while, and a queue of many films would outlast the fault.
+            sleep(Duration::from_secs(3)).await;
         }
         _ if step.starts_with("resumable.") => {
             let _ = scene.load.upload_resumably(rig, 0).await;

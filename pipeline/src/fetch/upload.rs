@@ -1,6 +1,6 @@
 //! Sources that the client has uploaded to the object store.
 
-use super::store::{is_wanted, not_stored, store};
+use super::store::{is_wanted, not_stored, store, too_large};
 use crate::{Pipeline, part_hashes::Check};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream::try_unfold};
@@ -14,24 +14,28 @@ use vidp_record::{
     source::{Pieces, SourceState},
 };
 
-/// Reads a source that is already at the job's key, for its hash.
+/// Reads a source that is already at the job's key, for its hash. Stops as soon as it is larger than it may be.
 pub(super) async fn in_place(pipeline: &Pipeline, job: &Job) -> Result<SourceState, Failed> {
+    let (announced, max) = (
+        job.source.size.max(0).cast_unsigned(),
+        pipeline.settings.max_source(),
+    );
     let mut bytes = Box::pin(read(pipeline.store.clone(), job.id, job.source.parts.first().cloned()).await?);
     let (mut hash, mut size) = (Sha256::new(), 0);
     while let Some(piece) = bytes.try_next().await? {
         hash.update(&piece);
-        size += piece.len() as i64;
+        size += piece.len() as u64;
+        if size > max {
+            return Err(too_large(pipeline));
+        }
     }
-    if job.source.size > 0 && job.source.size != size {
-        let detail = format!(
-            "the source has {size} bytes, not {} as announced",
-            job.source.size
-        );
+    if announced > 0 && announced != size {
+        let detail = format!("the source has {size} bytes, not {announced} as announced");
         return Err(Failed::permanent(FailureCode::SourceCorrupt, detail));
     }
     let source = SourceState {
         parts: Vec::new(),
-        size,
+        size: size.cast_signed(),
         sha256: hex(&hash.finalize()),
         ..job.source.clone()
     };

@@ -47,29 +47,58 @@ const NOT_PUBLIC_V6: [Ipv6Net; 4] = [
     v6(0x3fff, 0, 20),
 ];
 
-/// Returns true when the server may connect to an address that a client chose: a public one, or one in `allowed`.
-pub fn may_connect(address: IpAddr, allowed: &[IpNet]) -> bool {
+/// Networks of the settings, which differ from the public Internet.
+#[derive(Clone, Debug, Default)]
+pub struct Networks {
+    /// Permitted although they are not public.
+    pub allow: Vec<IpNet>,
+    /// Refused although they are public, such as a NAT64 prefix of the operator's own. Stronger than `allow`.
+    pub deny: Vec<IpNet>,
+}
+
+impl Networks {
+    /// Returns true for an address that is permitted although it is not public.
+    pub(super) fn is_allowed(&self, address: IpAddr) -> bool {
+        self.allow.iter().any(|net| net.contains(&address)) && !self.is_denied(address)
+    }
+
+    fn is_denied(&self, address: IpAddr) -> bool {
+        self.deny.iter().any(|net| net.contains(&address))
+    }
+}
+
+/// Returns true when the server may connect to an address that a client chose: a public one, or one that the settings
+/// allow.
+pub fn may_connect(address: IpAddr, networks: &Networks) -> bool {
     let public = match address {
         IpAddr::V4(address) => !NOT_PUBLIC_V4.iter().any(|net| net.contains(&address)),
         IpAddr::V6(address) => {
             GLOBAL_V6.contains(&address) && !NOT_PUBLIC_V6.iter().any(|net| net.contains(&address))
         }
     };
-    public || allowed.iter().any(|net| net.contains(&address))
+    (public && !networks.is_denied(address)) || networks.is_allowed(address)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn allowed() -> [IpNet; 2] {
-        ["127.0.0.1/32", "fd00:1::/32"].map(|net| net.parse().unwrap())
+    fn networks() -> Networks {
+        let nets = |nets: [&str; 2]| nets.map(|net| net.parse().unwrap()).into();
+        Networks {
+            allow: nets(["127.0.0.1/32", "fd00:1::/32"]),
+            deny: nets(["2a00:64::/96", "fd00:1:2::/48"]),
+        }
     }
 
     #[test]
     fn only_public_addresses_are_connected_to() {
         let check = |address: &str, expected: bool| {
-            assert_eq!(may_connect(address.parse().unwrap(), &[]), expected, "{address}");
+            assert_eq!(
+                may_connect(address.parse().unwrap(), &Networks::default()),
+                expected,
+                "{address}"
+            );
         };
         for public in [
             "1.1.1.1",
@@ -135,16 +164,21 @@ mod tests {
             ("fec0::1", "site-local"),
             ("ff02::1", "multicast"),
         ] {
-            assert!(!may_connect(address.parse().unwrap(), &[]), "{address}: {what}");
+            let none = Networks::default();
+            assert!(!may_connect(address.parse().unwrap(), &none), "{address}: {what}");
         }
         for (address, expected) in [
             ("127.0.0.1", true),
             ("127.0.0.2", false),
             ("fd00:1::9", true),
             ("fd00:2::9", false),
+            ("2a00:1450::1", true),
+            // NAT64 for 10.0.0.1.
+            ("2a00:64::a00:1", false),
+            ("fd00:1:2::9", false),
         ] {
             assert_eq!(
-                may_connect(address.parse().unwrap(), &allowed()),
+                may_connect(address.parse().unwrap(), &networks()),
                 expected,
                 "{address}"
             );

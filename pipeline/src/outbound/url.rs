@@ -1,12 +1,12 @@
 //! Checks of a URL before its name is resolved.
 
-use super::address::may_connect;
-use ipnet::IpNet;
+use super::address::{Networks, may_connect};
 use reqwest::Url;
 use std::net::IpAddr;
 
 /// Maximum number of redirects.
 pub(super) const MAX_REDIRECTS: usize = 5;
+
 /// Reason why a client's URL is refused.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Refused {
@@ -19,16 +19,20 @@ pub enum Refused {
     /// The address is neither public nor allowed by the settings.
     #[error("{0} is not a public address")]
     Address(String),
+    /// The name does not exist, or none of its addresses is permitted. The two are not told apart, because the difference
+    /// would show which internal names exist.
+    #[error("{0} does not resolve to a public address")]
+    Name(String),
     /// The server redirected too often.
     #[error("more than {MAX_REDIRECTS} redirects")]
     Redirects,
 }
 
 /// Checks a URL's scheme, credentials and literal address; names are checked when they are resolved.
-pub fn check(url: &Url, allowed: &[IpNet]) -> Result<(), Refused> {
+pub fn check(url: &Url, networks: &Networks) -> Result<(), Refused> {
     let host = url.host_str().unwrap_or_default();
     let literal = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
-    let trusted = literal.is_some_and(|address| allowed.iter().any(|net| net.contains(&address)));
+    let trusted = literal.is_some_and(|address| networks.is_allowed(address));
     if url.scheme() != "https" && !(url.scheme() == "http" && trusted) {
         return Err(Refused::Scheme);
     }
@@ -36,7 +40,7 @@ pub fn check(url: &Url, allowed: &[IpNet]) -> Result<(), Refused> {
         return Err(Refused::Credentials);
     }
     match literal {
-        Some(address) if !may_connect(address, allowed) => Err(Refused::Address(host.to_owned())),
+        Some(address) if !may_connect(address, networks) => Err(Refused::Address(host.to_owned())),
         _ => Ok(()),
     }
 }
@@ -45,8 +49,13 @@ pub fn check(url: &Url, allowed: &[IpNet]) -> Result<(), Refused> {
 mod tests {
     use super::*;
 
-    fn allowed() -> [IpNet; 2] {
-        ["127.0.0.1/32", "fd00:1::/32"].map(|net| net.parse().unwrap())
+    fn networks() -> Networks {
+        Networks {
+            allow: ["127.0.0.1/32", "fd00:1::/32"]
+                .map(|net| net.parse().unwrap())
+                .into(),
+            deny: vec!["2a00:64::/96".parse().unwrap()],
+        }
     }
 
     #[test]
@@ -70,6 +79,7 @@ mod tests {
             ("https://0177.0.0.2/", address("127.0.0.2")),
             ("https://１２７.0.0.2/", address("127.0.0.2")),
             ("https://[::1]/", address("[::1]")),
+            ("https://[2a00:64::a00:1]/", address("[2a00:64::a00:1]")),
             ("https://[::ffff:10.0.0.1]/", address("[::ffff:a00:1]")),
             // Allowed by the settings.
             ("https://127.0.0.1/", Ok(())),
@@ -77,7 +87,7 @@ mod tests {
             ("http://[fd00:1::2]/", Ok(())),
             ("http://localhost/", Err(Refused::Scheme)),
         ] {
-            assert_eq!(check(&Url::parse(url).unwrap(), &allowed()), expected, "{url}");
+            assert_eq!(check(&Url::parse(url).unwrap(), &networks()), expected, "{url}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{Shared, metrics, outbound};
 use reqwest::{Client, StatusCode, Url};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use vidp_record::{
     db::{DbError, Next},
     time::{DateTime, after},
@@ -32,7 +32,10 @@ pub(super) async fn attempt(pipeline: &Shared, client: &Client, delivery: &Deliv
         true => send(pipeline, client, &webhook, delivery).await,
         false => Err("the webhook is disabled".to_owned()),
     };
-    let status = answer.as_ref().ok().copied();
+    let status = answer.as_ref().ok().map(|answer| answer.status);
+    let asked = answer
+        .as_ref()
+        .map_or(Duration::ZERO, |answer| answer.retry_after);
     let tried = Attempt {
         at,
         status: status.map(|status| i32::from(status.as_u16())),
@@ -40,7 +43,7 @@ pub(super) async fn attempt(pipeline: &Shared, client: &Client, delivery: &Deliv
         milliseconds: i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX),
     };
     let schedule = &pipeline.settings.webhook_retry_seconds;
-    let retry = pause(schedule, delivery.attempt, fastrand::f64()).filter(|_| webhook.enabled);
+    let retry = pause(schedule, delivery.attempt, asked, fastrand::f64()).filter(|_| webhook.enabled);
     let (next, outcome) = match status {
         Some(status) if status.is_success() => (
             Next::End(DeliveryState::Delivered, after(LOG_RETENTION)),
@@ -76,30 +79,42 @@ pub(super) async fn attempt(pipeline: &Shared, client: &Client, delivery: &Deliv
     Ok(())
 }
 
-/// Sends the request. Returns the answer's status, or an explanation for the webhook's owner.
+/// What matters of a receiver's answer.
+struct Answer {
+    status: StatusCode,
+    /// Pause that the receiver asks for before the next try.
+    retry_after: Duration,
+}
+
+/// Sends the request. Returns the answer, or an explanation for the webhook's owner.
 async fn send(
     pipeline: &Shared,
     client: &Client,
     webhook: &Webhook,
     delivery: &Delivery,
-) -> Result<StatusCode, String> {
+) -> Result<Answer, String> {
+    let body = delivery.body.as_ref().ok_or("the message is no longer stored")?;
     let url = Url::parse(&webhook.url).map_err(|error| error.to_string())?;
     // Checked again, because the settings may have changed since the registration.
-    outbound::check(&url, &pipeline.settings.outbound_allow).map_err(|error| error.to_string())?;
+    outbound::check(&url, &pipeline.settings.outbound).map_err(|error| error.to_string())?;
     let timestamp = DateTime::now().timestamp_millis() / 1000;
+    let signatures = webhook.signatures(&delivery.message_id, timestamp, body);
+    if signatures.is_empty() {
+        return Err("no secret of the webhook can be read: rotate it".to_owned());
+    }
     let request = client
         .post(url)
         .header("content-type", "application/json")
         .header("webhook-id", &delivery.message_id)
         .header("webhook-timestamp", timestamp)
-        .header(
-            "webhook-signature",
-            webhook.signatures(&delivery.message_id, timestamp, &delivery.body),
-        )
-        .body(delivery.body.clone());
+        .header("webhook-signature", signatures)
+        .body(body.clone());
     match request.send().await {
-        // The body is not read, because only the status matters.
-        Ok(answer) => Ok(answer.status()),
+        // The body is not read, because only the head matters.
+        Ok(answer) => Ok(Answer {
+            status: answer.status(),
+            retry_after: outbound::retry_after(answer.headers(), SystemTime::now()),
+        }),
         Err(error) => Err(match outbound::refusal(&error) {
             Some(refused) => refused.to_string(),
             None if error.is_timeout() => format!("no answer within {} s", TIME_LIMIT.as_secs()),

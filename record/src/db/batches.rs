@@ -5,7 +5,7 @@ use crate::{
     batch::{Action, ActionKind, Batch},
     job::{Job, JobStatus},
 };
-use futures_util::TryStreamExt;
+use async_recursion::async_recursion as boxed;
 use mongodb::{
     Collection, IndexModel,
     bson::{self, DateTime, Document, doc},
@@ -31,20 +31,22 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::Duplicate`] when the tenant has a batch with the same idempotency key.
+    #[boxed]
     pub async fn insert_batch(&self, batch: &Batch) -> Result<(), DbError> {
         let key = batch.idempotency_key.as_deref();
         self.insert_new(self.batches(), batch.clone(), key).await
     }
 
     /// Returns the batch with a client's idempotency key.
+    #[boxed]
     pub async fn batch_with_key(&self, tenant: &str, key: &str) -> Result<Batch, DbError> {
-        let batches = self.batches();
         let query = doc! { "tenant": tenant, "idempotency_key": key };
-        let found = self.run(async move { batches.find_one(query).await }).await?;
+        let found = self.find_first(self.batches(), query).await?;
         found.ok_or(DbError::NotFound)
     }
 
     /// Clears the expired idempotency key of a batch.
+    #[boxed]
     pub async fn release_batch_key(&self, batch: &Batch) -> Result<(), DbError> {
         let same = doc! { "_id": batch.id.to_string(), "idempotency_key": &batch.idempotency_key };
         self.update_batch(
@@ -56,6 +58,7 @@ impl Db {
     }
 
     /// Stores the changed fields of a batch. Only the creating request calls this.
+    #[boxed]
     pub async fn put_batch(&self, batch: &Batch) -> Result<(), DbError> {
         let (batches, batch) = (self.batches(), batch.clone());
         self.run(async move {
@@ -70,16 +73,18 @@ impl Db {
     }
 
     /// Returns a tenant's batch.
+    #[boxed]
     pub async fn batch(&self, tenant: &str, id: Uuid) -> Result<Batch, DbError> {
-        let batches = self.batches();
         let query = doc! { "_id": id.to_string(), "tenant": tenant };
-        let found = self.run(async move { batches.find_one(query).await }).await?;
+        let found = self.find_first(self.batches(), query).await?;
         found.ok_or(DbError::NotFound)
     }
 
     /// Stores new jobs together. Existing ones are left unchanged.
-    pub async fn insert_all(&self, new: Vec<Job>) -> Result<(), DbError> {
+    #[boxed]
+    pub async fn insert_all(&self, mut new: Vec<Job>) -> Result<(), DbError> {
         let jobs = self.jobs();
+        new.iter_mut().for_each(Job::derive);
         let stored = self.run(async move { jobs.insert_many(new).ordered(false).await.map(drop) });
         match stored.await.map_err(DbError::or_duplicate) {
             Err(DbError::Duplicate) => Ok(()),
@@ -88,6 +93,7 @@ impl Db {
     }
 
     /// Counts the jobs of a batch by status, and those that ended after `since`.
+    #[boxed]
     pub async fn counts(&self, batch: &Batch, since: DateTime) -> Result<Counts, DbError> {
         let ended = JobStatus::TERMINAL.map(JobStatus::as_str).to_vec();
         let recent = doc! { "$and": [
@@ -102,10 +108,7 @@ impl Db {
                 "recent": { "$sum": { "$cond": [recent, 1_i64, 0_i64] } },
             } },
         ];
-        let jobs = self.jobs();
-        let found: Vec<Document> = self
-            .run(async move { jobs.aggregate(count).await?.try_collect().await })
-            .await?;
+        let found = self.aggregate(self.jobs(), count.into()).await?;
         let mut counts = Counts::default();
         for group in found {
             let number = |name| group.get_i64(name).unwrap_or(0).cast_unsigned();
@@ -119,6 +122,7 @@ impl Db {
     }
 
     /// Stores an action on all jobs of a batch.
+    #[boxed]
     pub async fn begin_action(&self, batch: &Batch, action: &Action) -> Result<(), DbError> {
         let action = bson::serialize_to_bson(action).map_err(mongodb::error::Error::custom)?;
         self.update_batch(
@@ -130,6 +134,7 @@ impl Db {
     }
 
     /// Claims the action of a batch until `until`. Returns false when another replica holds it.
+    #[boxed]
     pub async fn claim_action(&self, batch: &Batch, until: DateTime) -> Result<bool, DbError> {
         let next_at = batch.action.as_ref().map(|action| action.next_at);
         let due = doc! { "_id": batch.id.to_string(), "action.next_at": next_at };
@@ -138,6 +143,7 @@ impl Db {
     }
 
     /// Clears a completed action, unless a newer one has replaced it.
+    #[boxed]
     pub async fn end_action(&self, batch: &Batch, action: &Action) -> Result<(), DbError> {
         let same = doc! { "_id": batch.id.to_string(), "action.at": action.at };
         self.update_batch(same, doc! { "$unset": { "action": "" } })
@@ -146,16 +152,23 @@ impl Db {
     }
 
     /// Returns batches whose action is unclaimed or whose claim has expired.
+    #[boxed]
     pub async fn actions_due(&self, now: DateTime) -> Result<Vec<Batch>, DbError> {
-        let batches = self.batches();
         let query = doc! { "action.next_at": { "$lte": now } };
-        self.run(async move { batches.find(query).await?.try_collect().await })
-            .await
+        self.find_all(self.batches(), query, doc! {}, 0).await
     }
 
-    /// Returns jobs of a batch that the action has not processed yet.
-    pub async fn to_do(&self, batch: &Batch, action: &Action, limit: i64) -> Result<Vec<Job>, DbError> {
-        let statuses = match action.kind {
+    /// Returns jobs of a batch with a status that the action changes, in the order of their ids, from the one that follows
+    /// `after`.
+    #[boxed]
+    pub async fn to_do(
+        &self,
+        batch: &Batch,
+        kind: ActionKind,
+        after: Option<Uuid>,
+        limit: i64,
+    ) -> Result<Vec<Job>, DbError> {
+        let statuses = match kind {
             ActionKind::Cancel => JobStatus::OPEN.to_vec(),
             ActionKind::Retry => vec![JobStatus::Failed, JobStatus::Partial, JobStatus::Cancelled],
         };
@@ -166,10 +179,7 @@ impl Db {
             "status": { "$in": statuses },
             "deleted_at": null,
         };
-        // A job that failed again after the request is not retried a second time.
-        if action.kind == ActionKind::Retry {
-            query.insert("updated_at", doc! { "$lt": action.at });
-        }
+        query.extend(after.map(|id| ("_id".to_owned(), doc! { "$gt": id.to_string() }.into())));
         self.find(query, doc! { "_id": 1 }, limit).await
     }
 
@@ -186,7 +196,10 @@ impl Db {
 
 /// The indexes of the queries above.
 pub(super) fn indexes() -> Vec<IndexModel> {
-    let partial = IndexOptions::builder().partial_filter_expression(doc! { "action": { "$exists": true } });
+    // MongoDB uses a partial index only if the query contains the index's condition.
+    let due = IndexOptions::builder()
+        .name("actions_due".to_owned())
+        .partial_filter_expression(doc! { "action.next_at": { "$exists": true } });
     let ttl = IndexOptions::builder().expire_after(Duration::ZERO);
     let index = |keys, options| IndexModel::builder().keys(keys).options(options).build();
     let keyed = doc! { "idempotency_key": { "$type": "string" } };
@@ -195,7 +208,7 @@ pub(super) fn indexes() -> Vec<IndexModel> {
         .partial_filter_expression(keyed);
     vec![
         index(doc! { "tenant": 1, "idempotency_key": 1 }, unique.build()),
-        index(doc! { "action.next_at": 1 }, partial.build()),
+        index(doc! { "action.next_at": 1 }, due.build()),
         index(doc! { "expires_at": 1 }, ttl.build()),
     ]
 }

@@ -1,8 +1,11 @@
 //! The connection to MongoDB, and the execution of single operations.
 
+use crate::webhook::Vault;
+use async_recursion::async_recursion as boxed;
 use mongodb::{
     Client, Collection, Database, IndexModel,
     bson::doc,
+    error::{ErrorKind, WriteFailure},
     options::{Acknowledgment, ClientOptions, WriteConcern},
 };
 use serde::Serialize;
@@ -17,8 +20,20 @@ use std::{
 /// Time limit of an operation. It is longer than the driver's server selection, so that the driver's error is reported.
 const OPERATION_LIMIT: Duration = Duration::from_secs(10);
 
+/// Time after which MongoDB ends a read. Shorter than the time limit of an operation, after which the API no longer waits
+/// for the answer: a read without a limit would continue.
+pub(super) const MAX_TIME: Duration = Duration::from_secs(5);
+
 /// MongoDB's error code for a duplicate value in a unique index.
 const DUPLICATE_KEY: i32 = 11000;
+/// MongoDB's error code `MaxTimeMSExpired`.
+const MAX_TIME_EXPIRED: i32 = 50;
+
+/// MongoDB's error code for a document that is too large for a message.
+const TOO_LARGE: i32 = 10334;
+/// MongoDB's error codes for a document that it refuses: nested too deep, invalid BSON, too large as a message, too large
+/// after an update.
+const UNSTORABLE: [i32; 5] = [15, 22, TOO_LARGE, 17419, 17420];
 
 /// Error of an operation on MongoDB.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +47,15 @@ pub enum DbError {
     /// A stored document does not have the shape that this release reads. A retry does not help.
     #[error("a stored document cannot be decoded: {0}")]
     Undecodable(mongodb::error::Error),
+    /// The document cannot be stored: a value has no place in BSON, or the document is too large. A retry does not help.
+    #[error("the document cannot be stored: {0}")]
+    Unstorable(mongodb::error::Error),
+    /// MongoDB ended a read at its time limit.
+    #[error("the read took longer than {} s", MAX_TIME.as_secs())]
+    TooLong,
+    /// The secret of a webhook could not be encrypted.
+    #[error("a secret cannot be encrypted: {0}")]
+    Unsealed(getrandom::Error),
     /// Any other error of the driver.
     #[error(transparent)]
     Driver(mongodb::error::Error),
@@ -45,11 +69,13 @@ pub enum DbError {
 pub struct Db {
     database: Database,
     indexed: Arc<AtomicBool>,
+    vault: Vault,
 }
 
 impl Db {
     /// Creates a client without connecting. Writes are confirmed by a majority with their journal, so that they survive
     /// a failover.
+    #[boxed]
     pub async fn connect(url: &str, database: &str) -> anyhow::Result<Db> {
         let mut options = ClientOptions::parse(url).await?;
         options.app_name = Some("vidp-api".to_owned());
@@ -64,7 +90,18 @@ impl Db {
         Ok(Db {
             database,
             indexed: Arc::default(),
+            vault: Vault::default(),
         })
+    }
+
+    /// Encrypts the secrets of webhooks with this vault.
+    pub fn with_vault(self, vault: Vault) -> Db {
+        Db { vault, ..self }
+    }
+
+    /// Returns the vault of the secrets of webhooks.
+    pub(super) fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// Records that every index exists.
@@ -133,6 +170,7 @@ impl Db {
     }
 
     /// Checks that MongoDB answers and accepts writes.
+    #[boxed]
     pub async fn ping(&self) -> Result<(), DbError> {
         let admin = self.database.client().database("admin");
         self.run(async move {
@@ -148,14 +186,21 @@ impl Db {
 
 impl From<mongodb::error::Error> for DbError {
     fn from(error: mongodb::error::Error) -> Self {
-        match *error.kind {
-            mongodb::error::ErrorKind::BsonDeserialization(_) => DbError::Undecodable(error),
+        match &*error.kind {
+            ErrorKind::BsonDeserialization(_) => DbError::Undecodable(error),
+            ErrorKind::Command(command) if command.code == MAX_TIME_EXPIRED => DbError::TooLong,
+            _ if is_unstorable(&error) => DbError::Unstorable(error),
             _ => DbError::Driver(error),
         }
     }
 }
 
 impl DbError {
+    /// True when a retry fails too, because of the document.
+    pub fn is_permanent(&self) -> bool {
+        matches!(self, DbError::Undecodable(_) | DbError::Unstorable(_))
+    }
+
     /// Converts to [`DbError::Duplicate`] when duplicates are the only error.
     pub(super) fn or_duplicate(self) -> DbError {
         match self {
@@ -165,9 +210,19 @@ impl DbError {
     }
 }
 
+/// Returns true when a document was refused because of its content.
+fn is_unstorable(error: &mongodb::error::Error) -> bool {
+    match &*error.kind {
+        ErrorKind::BsonSerialization(_) | ErrorKind::Bson(_) => true,
+        ErrorKind::Write(WriteFailure::WriteError(error)) => UNSTORABLE.contains(&error.code),
+        // Other codes of a command also mean a wrong request, such as a resume token that cannot be decoded.
+        ErrorKind::Command(error) => error.code == TOO_LARGE,
+        _ => false,
+    }
+}
+
 /// Returns true when a write failed only because of duplicate values; the other documents of an insert are stored.
 fn is_duplicate(error: &mongodb::error::Error) -> bool {
-    use mongodb::error::{ErrorKind, WriteFailure};
     match &*error.kind {
         ErrorKind::Write(WriteFailure::WriteError(error)) => error.code == DUPLICATE_KEY,
         ErrorKind::InsertMany(error) => {

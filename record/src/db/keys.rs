@@ -2,7 +2,7 @@
 
 use super::client::{Db, DbError};
 use crate::api_key::Key;
-use futures_util::TryStreamExt;
+use async_recursion::async_recursion as boxed;
 use mongodb::{
     Collection, IndexModel,
     bson::{DateTime, Document, doc},
@@ -21,6 +21,7 @@ pub(super) fn indexes() -> Vec<IndexModel> {
 
 impl Db {
     /// Stores a new key.
+    #[boxed]
     pub async fn insert_key(&self, key: &Key) -> Result<(), DbError> {
         let (keys, key) = (self.all_keys(), key.clone());
         self.run(async move { keys.insert_one(key).await.map(drop) })
@@ -28,21 +29,23 @@ impl Db {
     }
 
     /// Returns a key in any state.
+    #[boxed]
     pub async fn key(&self, id: Uuid) -> Result<Option<Key>, DbError> {
         self.one_key(doc! { "_id": id.to_string() }).await
     }
 
     /// Returns the key that this key replaced in a rotation.
+    #[boxed]
     pub async fn predecessor(&self, id: Uuid) -> Result<Option<Key>, DbError> {
         self.one_key(doc! { "replaced_by": id.to_string() }).await
     }
 
     async fn one_key(&self, query: Document) -> Result<Option<Key>, DbError> {
-        let keys = self.all_keys();
-        self.run(async move { keys.find_one(query).await }).await
+        self.find_first(self.all_keys(), query).await
     }
 
     /// Returns the keys of one tenant or of all, newest first, starting after the key `before`.
+    #[boxed]
     pub async fn keys(
         &self,
         tenant: Option<String>,
@@ -56,15 +59,12 @@ impl Db {
         if let Some(before) = before {
             query.insert("_id", doc! { "$lt": before.to_string() });
         }
-        let keys = self.all_keys();
-        let find = async move {
-            let found = keys.find(query).sort(doc! { "_id": -1 }).limit(limit).await?;
-            found.try_collect().await
-        };
-        self.run(find).await
+        self.find_all(self.all_keys(), query, doc! { "_id": -1 }, limit)
+            .await
     }
 
     /// Revokes a key. A revoked key is left unchanged.
+    #[boxed]
     pub async fn revoke_key(&self, id: Uuid, now: DateTime) -> Result<(), DbError> {
         let live = doc! { "_id": id.to_string(), "revoked_at": null };
         self.change_key(live, doc! { "$set": { "revoked_at": now } })
@@ -74,6 +74,7 @@ impl Db {
 
     /// Records that another key replaces a live one, which stays valid until `ends`. Returns false when it was replaced
     /// or revoked in the meantime.
+    #[boxed]
     pub async fn replace_key(&self, id: Uuid, by: Uuid, ends: DateTime) -> Result<bool, DbError> {
         let live = doc! { "_id": id.to_string(), "revoked_at": null, "replaced_by": null };
         let set = doc! { "replaced_by": by.to_string(), "expires_at": ends };
@@ -81,9 +82,19 @@ impl Db {
     }
 
     /// Records a use of the key.
+    #[boxed]
     pub async fn key_used(&self, id: Uuid, now: DateTime) -> Result<(), DbError> {
         let key = doc! { "_id": id.to_string() };
         self.change_key(key, doc! { "$max": { "last_used_at": now } })
+            .await
+            .map(drop)
+    }
+
+    /// Replaces the hash of a key, unless another request was first.
+    #[boxed]
+    pub async fn rehash_key(&self, id: Uuid, old: &str, new: &str) -> Result<(), DbError> {
+        let before = doc! { "_id": id.to_string(), "hash": old };
+        self.change_key(before, doc! { "$set": { "hash": new } })
             .await
             .map(drop)
     }

@@ -5,7 +5,7 @@
 use super::client::{Db, DbError};
 use super::open::Open;
 use crate::resumable::{Resumable, UploadState};
-use futures_util::TryStreamExt;
+use async_recursion::async_recursion as boxed;
 use mongodb::{
     Collection, IndexModel,
     bson::{DateTime, Document, doc},
@@ -18,6 +18,7 @@ pub(super) const NAME: &str = "files";
 
 impl Db {
     /// Stores a new upload.
+    #[boxed]
     pub async fn insert_resumable(&self, upload: &Resumable) -> Result<(), DbError> {
         let (files, upload) = (self.files(), upload.clone());
         self.run(async move { files.insert_one(upload).await.map(drop) })
@@ -25,6 +26,7 @@ impl Db {
     }
 
     /// Records the id of the multipart upload. Returns false when one is recorded already.
+    #[boxed]
     pub async fn opened_resumable(&self, upload: &Resumable) -> Result<bool, DbError> {
         let new = doc! { "_id": upload.id.to_string(), "upload_id": "" };
         self.update_file(new, doc! { "$set": { "upload_id": &upload.upload_id } })
@@ -32,22 +34,32 @@ impl Db {
     }
 
     /// Returns a tenant's upload, unless it was removed.
+    #[boxed]
     pub async fn resumable(&self, tenant: &str, id: Uuid) -> Result<Resumable, DbError> {
         let query =
             doc! { "_id": id.to_string(), "tenant": tenant, "state": { "$ne": UploadState::Gone.as_str() } };
-        let files = self.files();
-        let found = self.run(async move { files.find_one(query).await }).await?;
+        let found = self.find_first(self.files(), query).await?;
         found.ok_or(DbError::NotFound)
     }
 
+    /// Returns a tenant's uploads with these ids in any order, except removed ones.
+    #[boxed]
+    pub async fn resumables_of(&self, tenant: &str, ids: &[Uuid]) -> Result<Vec<Resumable>, DbError> {
+        let ids: Vec<_> = ids.iter().map(Uuid::to_string).collect();
+        let query =
+            doc! { "_id": { "$in": ids }, "tenant": tenant, "state": { "$ne": UploadState::Gone.as_str() } };
+        self.find_all(self.files(), query, doc! {}, 0).await
+    }
+
     /// Returns an upload of any tenant, unless it was removed.
+    #[boxed]
     pub async fn find_resumable(&self, id: Uuid) -> Result<Option<Resumable>, DbError> {
         let query = doc! { "_id": id.to_string(), "state": { "$ne": UploadState::Gone.as_str() } };
-        let files = self.files();
-        self.run(async move { files.find_one(query).await }).await
+        self.find_first(self.files(), query).await
     }
 
     /// Claims an open upload whose offset is `offset`. Returns `None` when it has another state or offset.
+    #[boxed]
     pub async fn claim_resumable(&self, id: Uuid, offset: i64) -> Result<Option<Resumable>, DbError> {
         let query = doc! { "_id": id.to_string(), "state": UploadState::Open.as_str(), "offset": offset };
         let files = self.files();
@@ -61,6 +73,7 @@ impl Db {
     }
 
     /// Records the new offset and the `hashes` of the new parts. Returns false when the claim was lost.
+    #[boxed]
     pub async fn advance_resumable(&self, upload: &Resumable, hashes: Vec<String>) -> Result<bool, DbError> {
         let held =
             doc! { "_id": upload.id.to_string(), "state": UploadState::Open.as_str(), "claim": upload.claim };
@@ -79,6 +92,7 @@ impl Db {
     }
 
     /// Records that the object and the job exist. Returns false when the upload is not complete.
+    #[boxed]
     pub async fn done_resumable(&self, id: Uuid) -> Result<bool, DbError> {
         let complete = doc! { "_id": id.to_string(), "state": UploadState::Complete.as_str() };
         let done = doc! { "$set": { "state": UploadState::Done.as_str() }, "$unset": { "finish_at": "" } };
@@ -86,6 +100,7 @@ impl Db {
     }
 
     /// Hides an upload from clients, so that the sweeper removes it. Returns false when its state has changed.
+    #[boxed]
     pub async fn gone_resumable(&self, upload: &Resumable) -> Result<bool, DbError> {
         let same = doc! { "_id": upload.id.to_string(), "state": upload.state.as_str() };
         let set = doc! { "state": UploadState::Gone.as_str(), "expires_at": DateTime::now() };
@@ -94,6 +109,7 @@ impl Db {
     }
 
     /// Removes the document of an upload.
+    #[boxed]
     pub async fn remove_resumable(&self, id: Uuid) -> Result<(), DbError> {
         let (files, id) = (self.files(), doc! { "_id": id.to_string() });
         self.run(async move { files.delete_one(id).await.map(drop) })
@@ -101,25 +117,29 @@ impl Db {
     }
 
     /// Returns uploads that the sweeper must finish or remove.
+    #[boxed]
     pub async fn resumables_due(&self, now: DateTime, limit: i64) -> Result<Vec<Resumable>, DbError> {
         let due = doc! { "$or": [
             { "finish_at": { "$lte": now } },
             { "expires_at": { "$lte": now }, "state": { "$ne": UploadState::Complete.as_str() } },
         ] };
-        let files = self.files();
-        self.run(async move { files.find(due).limit(limit).await?.try_collect().await })
-            .await
+        self.find_all(self.files(), due, doc! {}, limit).await
     }
 
-    /// Counts a tenant's open uploads and their stored bytes.
-    pub async fn open_resumables(&self, tenant: &str) -> Result<Open, DbError> {
-        let count = [
-            doc! { "$match": { "tenant": tenant, "state": UploadState::Open.as_str() } },
-            doc! { "$group": { "_id": null, "jobs": { "$sum": 1_i64 }, "bytes": { "$sum": "$offset" } } },
+    /// Counts a tenant's uploads and their announced bytes. A finished upload counts until its bytes belong to a job.
+    pub(super) async fn open_resumables(&self, tenant: &str) -> Result<Open, DbError> {
+        let unfinished = [UploadState::Open, UploadState::Complete].map(UploadState::as_str);
+        let done = UploadState::Done.as_str();
+        let waiting = [
+            doc! { "state": { "$in": unfinished.to_vec() } },
+            doc! { "state": done, "kind": "partial" },
         ];
-        let files = self.files();
-        let counted = self.run(async move { files.aggregate(count).await?.try_next().await });
-        Ok(Open::read(counted.await?))
+        let count = [
+            doc! { "$match": { "tenant": tenant, "$or": waiting.to_vec() } },
+            doc! { "$group": { "_id": null, "jobs": { "$sum": 1_i64 }, "bytes": { "$sum": "$size" } } },
+        ];
+        let counted = self.aggregate(self.files(), count.into()).await?;
+        Ok(Open::read(counted.into_iter().next()))
     }
 
     async fn update_file(&self, filter: Document, change: Document) -> Result<bool, DbError> {

@@ -6,6 +6,7 @@ use super::{
     status::JobStatus,
 };
 use crate::{
+    search::fold,
     source::{Direct, Fetch, SourceState},
     tenant::LOCAL_TENANT,
 };
@@ -36,6 +37,12 @@ pub struct Job {
     pub stages: BTreeMap<Stage, StageState>,
     /// The source file.
     pub source: SourceState,
+    /// Bytes that count for the tenant's quota: [`Job::holding`] at the last change. Its index makes their sum cheap.
+    #[serde(default)]
+    pub held: i64,
+    /// The file name and the client's own id in the form for searches ([`fold`]). Documents of earlier releases have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub search: Vec<String>,
     /// Present while the source is still to be fetched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fetch: Option<Fetch>,
@@ -67,6 +74,9 @@ pub struct Job {
     /// Outbox entry for webhooks: set when the job ends, cleared when the deliveries are stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announcement: Option<Announcement>,
+    /// Count of recent retries; absent before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<Retries>,
     /// Time at which the sweeper deletes the job and its objects; set when the job ends.
     pub expires_at: Option<DateTime>,
     /// Time of the cleanup of losing attempts' objects; set when the job ends.
@@ -77,6 +87,15 @@ pub struct Job {
     /// The document stays for some minutes as a tombstone, so that objects of a late worker are deleted too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<DateTime>,
+}
+
+/// Retries of a job within a day.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Retries {
+    /// Time of the first retry that is counted.
+    pub since: DateTime,
+    /// Number of retries since then.
+    pub count: u32,
 }
 
 fn local_tenant() -> String {
@@ -108,6 +127,8 @@ impl Job {
                 content_type,
                 ..SourceState::default()
             },
+            held: 0,
+            search: Vec::new(),
             fetch: None,
             direct: None,
             lane: options.lane,
@@ -121,12 +142,45 @@ impl Job {
             created_at: now,
             updated_at: now,
             announcement: None,
+            retries: None,
             expires_at: None,
             tidy_at: None,
             deleted_at: None,
         };
         job.set_options(options);
         job
+    }
+
+    /// Returns when the last of the job's stages ended. Internal claims on an ended job do not change it.
+    pub fn stages_ended_at(&self) -> Option<DateTime> {
+        self.stages.values().filter_map(|stage| stage.finished_at).max()
+    }
+
+    /// Sets the fields that only queries read, from the others. Call it before each write.
+    pub(crate) fn derive(&mut self) {
+        self.held = self.holding();
+        let texts = [Some(&self.source.filename), self.external_id.as_ref()];
+        self.search = texts.into_iter().flatten().map(|text| fold(text)).collect();
+    }
+
+    /// Returns the bytes that the job has in the object store, or has announced: its source and its outputs.
+    ///
+    /// A job that ended without a source has none, and a deleted job has nothing.
+    pub fn holding(&self) -> i64 {
+        if self.deleted_at.is_some() {
+            return 0;
+        }
+        let has_source = self.status == JobStatus::Uploading || !self.source.sha256.is_empty();
+        let announced = self.direct.as_ref().map_or(0, |direct| direct.size);
+        let source = if has_source {
+            self.source.size.max(announced)
+        } else {
+            0
+        };
+        let outputs = self.stages.values().flat_map(|stage| &stage.outputs);
+        outputs.fold(source, |bytes, output| {
+            bytes.saturating_add(i64::try_from(output.size).unwrap_or(i64::MAX))
+        })
     }
 
     /// Returns true when the source's bytes are already at the job's key and need only be read.

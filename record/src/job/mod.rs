@@ -6,7 +6,7 @@ mod revision;
 mod stage;
 mod status;
 
-pub use document::Job;
+pub use document::{Job, Retries};
 pub use event::{Announcement, EventKind, LastEvent};
 pub use stage::{Dispatch, DispatchState, StageError, StageState};
 pub use status::{JobStatus, StageStatus};

@@ -8,10 +8,11 @@ use super::{
 use mongodb::bson::DateTime;
 
 impl Job {
-    /// Increments the revision, and sets [`Job::event`] when the change is visible to clients.
+    /// Increments the revision, renews the fields for queries, and sets [`Job::event`] when the change is visible to clients.
     pub fn revise(&mut self, before: &Job, now: DateTime) {
         self.rev = before.rev + 1;
         self.updated_at = now;
+        self.derive();
         if let Some(kind) = self.visible_change(before) {
             self.event = LastEvent { rev: self.rev, kind };
         }

@@ -16,7 +16,8 @@ pub struct StageState {
     /// Id of the only task that may change this stage. A retry creates a new one.
     #[serde(with = "uuid::serde::hyphenated")]
     pub task_id: Uuid,
-    /// Number of the latest delivery of the task, from 1; 0 before the first.
+    /// Number of the latest delivery of the task, from 1; 0 before the first. Failures, deaths of workers and hand-overs each
+    /// cause another delivery.
     pub attempt: u32,
     /// Completed share, 0 to 1.
     pub progress: f64,

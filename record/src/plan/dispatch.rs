@@ -6,7 +6,7 @@ use super::{
     times::Times,
 };
 use crate::{
-    job::{Dispatch, DispatchState, Job, StageState, StageStatus},
+    job::{Dispatch, DispatchState, Job, StageError, StageState, StageStatus},
     time::later,
 };
 use mongodb::bson::DateTime;
@@ -69,10 +69,29 @@ pub fn lost(job: &mut Job, stage: Stage, task_id: Uuid, now: DateTime) -> bool {
 
 /// Fails a stage whose deadline has passed. Workers refuse its task from then on.
 pub fn expired(job: &mut Job, stage: Stage, task_id: Uuid, times: Times, now: DateTime) -> bool {
+    let error = error(FailureCode::TimedOut.as_str(), "the job waited past its deadline");
+    fail(job, (stage, task_id), error, times, now)
+}
+
+/// Fails a stage whose result cannot be stored.
+pub fn rejected(job: &mut Job, stage: Stage, task_id: Uuid, times: Times, now: DateTime) -> bool {
+    let error = error(
+        FailureCode::Internal.as_str(),
+        "the result of the stage is invalid",
+    );
+    fail(job, (stage, task_id), error, times, now)
+}
+
+fn fail(
+    job: &mut Job,
+    (stage, task_id): (Stage, Uuid),
+    error: StageError,
+    times: Times,
+    now: DateTime,
+) -> bool {
     let Some(state) = current(job, stage, task_id) else {
         return false;
     };
-    let error = error(FailureCode::TimedOut.as_str(), "the job waited past its deadline");
     end(state, StageStatus::Failed, Some(error), now);
     settle(job, times, now);
     true

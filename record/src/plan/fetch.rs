@@ -31,8 +31,13 @@ pub enum Failed {
         detail: String,
     },
     /// A retry may succeed.
-    #[error("{0}")]
-    Transient(String),
+    #[error("{detail}")]
+    Transient {
+        /// Explanation in one sentence.
+        detail: String,
+        /// Shortest pause before the retry.
+        pause: Duration,
+    },
 }
 
 impl Failed {
@@ -44,7 +49,13 @@ impl Failed {
 
     /// Creates an error after which a retry may succeed.
     pub fn transient(why: impl std::fmt::Display) -> Self {
-        Failed::Transient(why.to_string())
+        Failed::busy(why, Duration::ZERO)
+    }
+
+    /// Creates an error after which a retry may succeed, but not before this pause.
+    pub fn busy(why: impl std::fmt::Display, pause: Duration) -> Self {
+        let detail = why.to_string();
+        Failed::Transient { detail, pause }
     }
 }
 
@@ -71,18 +82,20 @@ pub fn renew(job: &mut Job, lease: Duration, now: DateTime) -> bool {
     fetch.map(|fetch| fetch.next_at = later(now, lease)).is_some()
 }
 
-/// Records a failed try. Schedules a retry after the backoff, or fails the job.
+/// Records a failed try. Schedules a retry after the backoff, or after the longer pause that the server asked for, or fails the
+/// job.
 pub fn failed(job: &mut Job, failed: &Failed, times: Times, now: DateTime) -> bool {
     let Some(fetch) = waiting(job) else {
         return false;
     };
     let tries = fetch.tries;
     let (code, detail) = match failed {
-        Failed::Transient(_) if tries < MAX_TRIES => {
-            fetch.next_at = later(now, FIRST_BACKOFF * 2_u32.pow(tries.saturating_sub(1)));
+        Failed::Transient { pause, .. } if tries < MAX_TRIES => {
+            let backoff = FIRST_BACKOFF * 2_u32.pow(tries.saturating_sub(1));
+            fetch.next_at = later(now, backoff.max(*pause));
             return true;
         }
-        Failed::Transient(detail) => (FailureCode::SourceMissing, detail),
+        Failed::Transient { detail, .. } => (FailureCode::SourceMissing, detail),
         Failed::Final { code, detail } => (*code, detail),
     };
     for stage in job.stages.values_mut() {
@@ -149,7 +162,7 @@ mod tests {
     fn what_may_pass_is_tried_again_and_then_fails() {
         let mut now = DateTime::from_millis(1_000_000);
         let mut job = job(now);
-        let broken = Failed::Transient("it broke off".into());
+        let broken = Failed::transient("it broke off");
         for tries in 1..=MAX_TRIES {
             assert!(claim(&mut job, LEASE, now), "{tries}");
             assert!(failed(&mut job, &broken, times(), now));
@@ -160,6 +173,22 @@ mod tests {
         let stage = job.stages.values().next().unwrap();
         assert_eq!(stage.error.as_ref().unwrap().code, "source_missing");
         assert!(job.fetch.is_none() && job.expires_at.is_some());
+    }
+
+    #[test]
+    fn a_server_may_ask_for_a_longer_pause() {
+        let now = DateTime::from_millis(1_000_000);
+        let mut job = job(now);
+        let pauses = [(0, 5), (60, 60), (1, 20), (40, 40), (80, 80)];
+        let mut at = now;
+        for (asked, expected) in pauses {
+            assert!(claim(&mut job, LEASE, at));
+            let busy = Failed::busy("the server is busy", Duration::from_secs(asked));
+            assert!(failed(&mut job, &busy, times(), at));
+            let next = job.fetch.as_ref().unwrap().next_at;
+            assert_eq!(next, later(at, Duration::from_secs(expected)));
+            at = next;
+        }
     }
 
     #[test]

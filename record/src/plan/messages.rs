@@ -47,6 +47,10 @@ pub fn progressed(job: &mut Job, message: &Progress, times: Times, now: DateTime
 
 /// Applies the result of a stage.
 pub fn finished(job: &mut Job, message: &TaskResult, times: Times, now: DateTime) -> bool {
+    // The checks of a result bind its outputs to the job that it names.
+    if message.job_id != job.id {
+        return false;
+    }
     let Some(state) = current(job, message.stage, message.task_id) else {
         return false;
     };

@@ -8,21 +8,25 @@ mod ended;
 pub mod fetch;
 mod messages;
 mod requests;
+mod retries;
 mod settle;
 mod stage;
 mod task;
 mod times;
 mod upload;
 
-pub use dispatch::{claim_stage, due, expired, lost, newly_due, sent};
+pub use dispatch::{claim_stage, due, expired, lost, newly_due, rejected, sent};
 pub use ended::{claim_announcement, claim_cleanup, cleaned_up};
 pub use messages::{finished, progressed};
 pub use requests::{cancelled, deleted, retried, set_retention};
+pub use retries::{may_retry, seconds_to_retry};
 pub use task::task;
 pub use times::Times;
 pub use upload::{abandoned, uploaded};
 
 #[cfg(test)]
 mod interleavings;
+#[cfg(test)]
+mod storable;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! Requests of clients.
 
 use super::{
+    retries,
     settle::{expiry, settle},
     stage::{end, error},
     times::Times,
@@ -55,6 +56,7 @@ pub fn retried(job: &mut Job, times: Times, now: DateTime) -> bool {
     job.fetch = to_fetch.then(|| Fetch::new(now));
     job.expires_at = None;
     job.tidy_at = None;
+    retries::count(job, now);
     settle(job, times, now);
     true
 }
@@ -81,7 +83,7 @@ pub fn set_retention(
     job.options.retention_days = days;
     job.options.expires_at = until;
     if job.status.is_terminal() {
-        let ended = job.stages.values().filter_map(|stage| stage.finished_at).max();
+        let ended = job.stages_ended_at();
         job.expires_at = Some(expiry(job, ended.unwrap_or(now), times));
     }
 }

@@ -22,6 +22,11 @@ pub(super) fn settle(job: &mut Job, times: Times, now: DateTime) {
         begin_waiting(job, now);
     }
     let status = overall(job);
+    // The client of a direct upload can still send bytes to the store, until the cleanup ends the upload there.
+    let cleanup = match job.direct {
+        Some(_) => Duration::ZERO,
+        None => times.tidy,
+    };
     if status.is_terminal() {
         job.fetch = None;
         job.direct = None;
@@ -33,7 +38,7 @@ pub(super) fn settle(job: &mut Job, times: Times, now: DateTime) {
     if status.is_terminal() && job.expires_at.is_none() {
         let expires_at = expiry(job, now, times);
         job.expires_at = Some(expires_at);
-        job.tidy_at = Some(later(now, times.tidy).min(expires_at));
+        job.tidy_at = Some(later(now, cleanup).min(expires_at));
         job.announcement = Some(Announcement {
             id: Uuid::now_v7(),
             status,

@@ -41,6 +41,7 @@ pub(super) fn skip(state: &mut StageState, code: SkipCode, now: DateTime) {
     let detail = match code {
         SkipCode::NoAudio => "the file has no audio track",
         SkipCode::NoSpeech => "the audio track contains no speech",
+        SkipCode::NoVideo => "the file has no video to scale",
     };
     end(
         state,
@@ -53,9 +54,7 @@ pub(super) fn skip(state: &mut StageState, code: SkipCode, now: DateTime) {
 /// Returns the reason why a stage was skipped.
 pub(super) fn skip_code(state: &StageState) -> Option<SkipCode> {
     let code = &state.error.as_ref()?.code;
-    [SkipCode::NoAudio, SkipCode::NoSpeech]
-        .into_iter()
-        .find(|known| known.as_str() == code)
+    SkipCode::ALL.into_iter().find(|known| known.as_str() == code)
 }
 
 /// Creates the error of a stage.

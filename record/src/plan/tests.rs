@@ -140,6 +140,11 @@ fn terminal_states_absorb() {
     let mut job = job(&[Stage::Scale]);
     let message = result(&job, Stage::Scale, OK());
     let late = progress(&job, Stage::Scale, 1, 0.9);
+    let foreign = TaskResult {
+        job_id: Uuid::now_v7(),
+        ..message.clone()
+    };
+    assert!(!finished(&mut job, &foreign, TIMES, at(1)));
     assert!(finished(&mut job, &message, TIMES, at(1)));
     let before = serde_json::to_value(&job).unwrap();
     let bad = TaskResult {
@@ -240,6 +245,21 @@ fn a_retry_gets_a_new_task_and_leaves_the_rest() {
     assert_eq!(job.status, JobStatus::Cancelled);
     assert!(retried(&mut job, TIMES, at(5)));
     assert_eq!(stages_due(&job), [Stage::Scale]);
+}
+
+#[test]
+fn retries_are_counted_by_the_day() {
+    let mut job = job(&[Stage::Scale]);
+    let hour = |hour: i64| at(hour * 3600);
+    for count in 0..3 {
+        assert!(may_retry(&job, 3, hour(count)));
+        assert!(cancelled(&mut job, TIMES, hour(count)) && retried(&mut job, TIMES, hour(count)));
+    }
+    assert!(!may_retry(&job, 3, hour(3)) && may_retry(&job, 4, hour(3)) && may_retry(&job, 0, hour(3)));
+    assert_eq!(seconds_to_retry(&job, hour(3)), 21 * 3600);
+    assert!(may_retry(&job, 3, hour(24)));
+    assert!(cancelled(&mut job, TIMES, hour(24)) && retried(&mut job, TIMES, hour(24)));
+    assert_eq!(job.retries.unwrap().count, 1);
 }
 
 #[test]

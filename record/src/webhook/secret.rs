@@ -18,7 +18,7 @@ const NEW_KEY_BYTES: usize = 32;
 /// A secret that signs messages.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Secret {
-    /// `whsec_` and base64.
+    /// `whsec_` and base64. In the record: as [`Vault`](super::Vault) encrypts it.
     pub key: String,
     /// End of validity; set when a newer secret replaces this one.
     pub expires_at: Option<DateTime>,

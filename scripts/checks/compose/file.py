@@ -7,7 +7,7 @@ import re
 import jsonschema
 
 from .. import programs
-from ..deployed.names import OURS
+from ..deployed.names import OURS, unpinned
 from ..tree import ENGINES
 from . import names
 from .variables import FILE, SECRET, VARIABLE, environment, filled, interpolated, sample
@@ -77,10 +77,9 @@ def hidden(service):
 
 
 def bounded(service, image, one_shot, probed, images):
-    last = image.rpartition("/")[2]
-    if ":" not in last or last.endswith((":latest", ":")):
-        yield f"image: {image or 'none'}: not pinned by a tag"
     ours = OURS.match(image)
+    if not ours and (problem := unpinned(image)):
+        yield f"image: {problem}"
     in_image = ours and "HEALTHCHECK" in images.get(ours.group(1), ("", ""))[1]
     health = service.get("healthcheck") or {}
     if probed and (health.get("disable") or not (health.get("test") or in_image)):

@@ -6,7 +6,7 @@ from ..tree import kinds
 
 # Compose mounts a file; Kubernetes has the text in a ConfigMap under the same name. `kubectl apply -f` cannot generate
 # a ConfigMap from a file, so the repository has two copies.
-FOLDERS = ("deploy/nats", "deploy/mongodb")
+FOLDERS = ("deploy/nats", "deploy/mongodb", "deploy/s3")
 # The configurations of one server and of three servers differ.
 OWN = {"deploy/nats/nats.conf"}
 

@@ -4,9 +4,12 @@ import re
 
 from .. import programs
 from ..tree import containers, kinds, pods, title
+from . import published
 from .settings import environment, unread
 
 OURS = re.compile(r"^(?:[\w.:-]+/)*?vidp/([\w-]+):([\w.-]+)$")
+# docs/decisions/0006-images.md says why these have no digest.
+BY_TAG = {"nats:2.15.1-alpine"}
 # The C and Rust run-time reads these, so that `--help` does not list them.
 RUNTIME_VARIABLES = {"TMPDIR", "RUST_BACKTRACE", "MALLOC_ARENA_MAX", "TZ"}
 PATHS = {"/health", "/ready"}
@@ -31,6 +34,7 @@ def check(tree):
         yield from unread(build, documents)
         for document in kinds(documents, "Ingress"):
             yield from (f"{build}: {title(document)}: {problem}" for problem in uploads(documents, document))
+    yield from published.check(tree)
     for target in sorted(set(images) - seen - {"cli"}):
         yield f"k8s: no container runs vidp/{target}, which the Dockerfile builds"
 
@@ -44,10 +48,20 @@ def ours(image, images, version):
         return None, f"{image}: the tag is not {version}, the version in Cargo.toml"
     if found:
         return found.group(1), None
-    last = image.rpartition("/")[2]
-    if ":" not in last or last.endswith(":latest"):
-        return None, f"{image}: not pinned by a tag"
+    if problem := unpinned(image):
+        return None, problem
     return None, f"{image}: an image of VidP is named vidp/<target>:<tag>" if "vidp" in image else None
+
+
+def unpinned(image):
+    """The problem of another project's image whose content may change."""
+    name, _, digest = image.partition("@")
+    last = name.rpartition("/")[2]
+    if ":" not in last or last.endswith((":latest", ":")):
+        return f"{image or 'none'}: not pinned by a tag"
+    if not re.fullmatch("sha256:[0-9a-f]{64}", digest) and image not in BY_TAG:
+        return f"{image}: not pinned by a digest"
+    return None
 
 
 def one(tree, where, documents, container, name):
@@ -109,12 +123,14 @@ def ports(tree, where, container, program, values):
     declared = {entry.get("name"): entry["containerPort"] for entry in container.get("ports", [])}
     if port not in declared.values():
         yield f"{where}: ports: {program.name} listens on {port}; declared are {list(declared.values())}"
+    if option := program.env.get("VIDP_PROBE_BIND"):
+        port = int((values.get("VIDP_PROBE_BIND") or option.default).rpartition(":")[2])
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         asked = container.get(probe, {})
         if "httpGet" in asked:
             to = asked["httpGet"]
             if declared.get(to["port"], to["port"]) != port:
-                yield f"{where}: {probe}: asks port {to['port']}; {program.name} listens on {port}"
+                yield f"{where}: {probe}: asks port {to['port']}; {program.name} has its probes on {port}"
             if to.get("path") not in PATHS:
                 yield f"{where}: {probe}: {program.name} serves {' and '.join(sorted(PATHS))}, not {to.get('path')}"
         if "exec" in asked:

@@ -19,7 +19,8 @@ INSIDE = {
 OUTSIDE = {
     ("ingress-nginx/", "vidp-main", 8000), ("ingress-nginx/", "acme-solver", 8089),
     ("keda/", "nats", 8222), ("monitoring/", "nats", 8222),
-    *(("monitoring/", name, port) for name, port in SERVICES.items()),
+    # The API has its metrics on a port of their own.
+    *(("monitoring/", name, 8001 if name == "vidp-main" else port) for name, port in SERVICES.items()),
 }  # fmt: skip
 STRANGER = "default/"
 PRIVATE = [
@@ -29,6 +30,9 @@ PRIVATE = [
         *("::1/128", "fc00::/7", "fe80::/10"),
     )
 ]
+# The prefix of the widest range of a managed store, by the version of IP.
+NARROW = {4: 16, 6: 32}
+METADATA = [ipaddress.ip_network("169.254.0.0/16"), ipaddress.ip_network("fe80::/10")]
 # cert-manager runs this pod during an order. No manifest has it, but the policies must allow it.
 SOLVER = {
     "metadata": {"labels": {"acme.cert-manager.io/http01-solver": "true"}},
@@ -105,17 +109,24 @@ def on_port(ports, port):
 
 
 def anywhere(policies, found):
-    """With the stores inside the cluster, only the API may leave it: to public addresses, for webhooks."""
-    if "nats" not in found:
-        return
+    """Only the API may leave the cluster: to public addresses, for webhooks. Managed stores have their ranges."""
     for policy in policies:
         name, spec = policy["metadata"]["name"], policy["spec"]
         for rule in spec.get("egress") or []:
             blocks = [one["ipBlock"] for one in rule.get("to") or [] if "ipBlock" in one]
-            out = [one for one in blocks if not one["cidr"].endswith(("/32", "/128"))]
-            if rule.get("to") and (not out or (name == "api" and all(public(one) for one in out) and https(rule))):
+            out = [one["cidr"] for one in blocks if not one["cidr"].endswith(("/32", "/128"))]
+            if not {"nats", "mongodb", "minio"} <= set(found):
+                out = [cidr for cidr in out if not endpoints(cidr)]
+            if rule.get("to") and (not out or (name == "api" and all(public(one) for one in blocks) and https(rule))):
                 continue
-            yield f"NetworkPolicy/{name}: egress leads out of the cluster: {[one['cidr'] for one in out] or 'anywhere'}"
+            yield f"NetworkPolicy/{name}: egress leads out of the cluster: {out or 'anywhere'}"
+
+
+def endpoints(cidr):
+    """True for a range that a provider's service may have: no whole network, and no metadata service of a cloud."""
+    net = ipaddress.ip_network(cidr)
+    narrow = net.prefixlen >= NARROW[net.version]
+    return narrow and not any(net.version == one.version and net.overlaps(one) for one in METADATA)
 
 
 def public(block):

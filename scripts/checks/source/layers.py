@@ -14,13 +14,14 @@ from . import python, rust, script
 # Crate -> the crates of the workspace that it may depend on.
 ALLOWED = {
     "vidp-contract": set(),
+    "vidp-cmaf": set(),
     "vidp-common": {"vidp-contract"},
     "vidp-worker": {"vidp-common", "vidp-contract"},
     "vidp-record": {"vidp-contract"},
     "vidp-pipeline": {"vidp-record", "vidp-common", "vidp-contract"},
     "vidp-api": {"vidp-pipeline", "vidp-record", "vidp-common", "vidp-contract"},
     "worker-lang": {"vidp-worker", "vidp-common", "vidp-contract"},
-    "worker-scale": {"vidp-worker", "vidp-common", "vidp-contract"},
+    "worker-scale": {"vidp-worker", "vidp-common", "vidp-cmaf", "vidp-contract"},
     "vidp": {"vidp-contract", "vidp-engines"},
     "vidp-engines": set(),
     "vidp-faults": {"vidp-record", "vidp-common", "vidp-contract", "vidp-engines"},

@@ -4,6 +4,7 @@
 import { STAGES } from '../contract.js';
 import { api } from '../server/api.js';
 import { follow } from '../server/events.js';
+import { path } from '../server/paths.js';
 import { Store } from '../store.js';
 import { label, t } from '../text/i18n.js';
 import { announce } from '../ui/announce.js';
@@ -51,7 +52,7 @@ class Jobs extends Store {
 
   /** Starts to follow the server's events. */
   start() {
-    follow('/api/v1/events', {
+    follow(path('/api/v1/events'), {
       opened: async (resumed) => {
         if (!resumed) await this.#reset();
         else if (this.problem) await this.load();

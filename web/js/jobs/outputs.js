@@ -2,6 +2,7 @@
 
 import { api } from '../server/api.js';
 import { key } from '../server/key.js';
+import { path } from '../server/paths.js';
 import { t } from '../text/i18n.js';
 import { html, useEffect, useMemo, useState } from '../ui/dom.js';
 import { attempt, Icon } from '../ui/parts.js';
@@ -48,6 +49,6 @@ export function Download({ job, file }) {
     event.preventDefault();
     attempt(async () => location.assign(await api.address(file)));
   };
-  return html`<a class="button quiet small" href=${file.url} download=${name} onClick=${key.needed ? byLink : undefined}
+  return html`<a class="button quiet small" href=${path(file.url)} download=${name} onClick=${key.needed ? byLink : undefined}
     aria-label=${t('download.of', file.name)}><${Icon} name="download" />${t('download')}</a>`;
 }

@@ -1,8 +1,9 @@
 // Requests to the API. `docs/api.md` describes it.
 
 import { key } from './key.js';
+import { path } from './paths.js';
 
-const BASE = '/api/v1';
+const BASE = path('/api/v1');
 
 /** An error response (RFC 9457). Without a response, the code is `unreachable`. */
 export class Problem extends Error {
@@ -25,12 +26,12 @@ export class Problem extends Error {
 }
 
 /** Sends a request with the API key. On 401 it opens the key dialog, then sends the request again. */
-export async function request(path, init = {}) {
+export async function request(address, init = {}) {
   for (;;) {
     const authorization = key.headers();
     let response;
     try {
-      response = await fetch(path, { ...init, headers: { ...init.headers, ...authorization } });
+      response = await fetch(address, { ...init, headers: { ...init.headers, ...authorization } });
     } catch (error) {
       if (error.name === 'AbortError') throw error;
       throw new Problem({ code: 'unreachable' });
@@ -44,8 +45,8 @@ export async function request(path, init = {}) {
   }
 }
 
-const json = async (path, init) => (await request(BASE + path, init)).json();
-const post = (path) => json(path, { method: 'POST' });
+const json = async (route, init) => (await request(BASE + route, init)).json();
+const post = (route) => json(route, { method: 'POST' });
 
 export const api = {
   /** A page of jobs, newest first. */
@@ -57,16 +58,16 @@ export const api = {
   health: () => json('/processing/health'),
   languages: async () => (await json('/processing/supported-languages')).languages,
   /** The content of an output, as text. */
-  text: async (output) => (await request(output.url)).text(),
+  text: async (output) => (await request(path(output.url))).text(),
   /** The content of an output, as a blob. */
-  blob: async (output) => (await request(output.url)).blob(),
+  blob: async (output) => (await request(path(output.url))).blob(),
   /**
    * A URL of an output for elements that cannot send headers: the API's own URL, or a presigned URL of the object store
    * when the server requires a key.
    */
   async address(output) {
-    if (!key.needed) return output.url;
+    if (!key.needed) return path(output.url);
     // Six hours, in seconds: enough for a long video with a break.
-    return (await (await request(`${output.url}/link?seconds=21600`)).json()).url;
+    return (await (await request(`${path(output.url)}/link?seconds=21600`)).json()).url;
   },
 };

@@ -188,11 +188,16 @@ export default {
     'Tous les processus qui ont essayé cette tâche se sont arrêtés brutalement, sans doute faute de mémoire.',
   'todo.worker_died':
     'Relancez-la une fois. En cas de nouvel échec, envoyez une version plus petite ou prévenez l’exploitant.',
+  'code.handovers_exhausted':
+    'Les serveurs qui traitaient cette tâche ont été arrêtés, encore et encore, avant de pouvoir la terminer.',
+  'todo.handovers_exhausted':
+    'Relancez la tâche plus tard. En cas de nouvel échec, donnez son identifiant à l’exploitant.',
   'code.cancelled': 'La tâche a été annulée.',
   'todo.cancelled': 'Relancez-la pour exécuter les étapes restantes.',
   'code.internal': 'Une erreur interne s’est produite dans VidP.',
   'todo.internal': 'Relancez la tâche. En cas de nouvel échec, donnez son identifiant à l’exploitant.',
   'code.no_audio': 'Le fichier ne contient pas de son.',
+  'code.no_video': 'Le fichier contient du son mais pas de vidéo : il n’y a rien à redimensionner.',
   'code.no_speech': 'Le son ne contient pas de parole.',
   'code.unreachable': 'Le serveur ne répond pas.',
   'todo.unreachable': 'Vérifiez votre connexion, puis réessayez.',
@@ -214,6 +219,10 @@ export default {
   'todo.too_many_requests': 'Attendez une minute, puis réessayez.',
   'code.too_many_uploads': 'Trop d’envois en même temps.',
   'todo.too_many_uploads': 'Attendez que certains envois se terminent, puis reprenez.',
+  'code.too_many_streams': 'Trop de téléchargements et de pages ouvertes en même temps.',
+  'todo.too_many_streams': 'Fermez des pages, ou attendez que certains téléchargements se terminent.',
+  'code.too_many_retries': 'Cette tâche a été relancée trop souvent aujourd’hui.',
+  'todo.too_many_retries': 'Relancez-la demain, ou envoyez de nouveau le fichier.',
   'code.quota_exceeded': 'Votre compte a atteint sa limite de tâches en attente.',
   'todo.quota_exceeded': 'Attendez que certaines tâches se terminent, puis reprenez.',
 };

@@ -7,6 +7,8 @@ import { html, useEffect, useRef, useStore } from './dom.js';
 
 class Question extends Store {
   asked = null;
+  /** Counts the questions. Each number is the key of a new dialog. */
+  count = 0;
 }
 
 const question = new Question();
@@ -14,7 +16,8 @@ const question = new Question();
 /** Asks for confirmation. The promise resolves to `true` when the user confirms. */
 export function confirm(title, text, yes) {
   return new Promise((answer) => {
-    question.asked = { title, text, yes, answer };
+    question.count += 1;
+    question.asked = { number: question.count, title, text, yes, answer };
     question.changed();
   });
 }
@@ -24,8 +27,13 @@ function Dialog({ title, children, ...rest }) {
   const dialog = useRef();
   useEffect(() => {
     const before = document.activeElement;
-    dialog.current.showModal();
-    return () => before?.focus();
+    const element = dialog.current;
+    element.showModal();
+    return () => {
+      // The page below a modal dialog takes no focus.
+      element.close();
+      before?.focus();
+    };
   }, []);
   return html`<dialog ref=${dialog} aria-labelledby="dialog-title" ...${rest}>
     <h2 id="dialog-title">${title}</h2>
@@ -36,12 +44,13 @@ function Dialog({ title, children, ...rest }) {
 export function Confirmation() {
   const { asked } = useStore(question);
   if (!asked) return null;
+  // The browser reports a closed dialog later. The next question may have been asked by then, and it must stay.
   const close = (yes) => {
-    question.asked = null;
+    if (question.asked === asked) question.asked = null;
     question.changed();
     asked.answer(yes);
   };
-  return html`<${Dialog} title=${asked.title} onClose=${() => close(false)}>
+  return html`<${Dialog} key=${asked.number} title=${asked.title} onClose=${() => close(false)}>
     <p>${asked.text}</p>
     <div class="dialog-buttons">
       <button type="button" autofocus onClick=${() => close(false)}>${t('keep')}</button>
@@ -61,7 +70,8 @@ export function KeyDialog() {
   };
   // The dialog cannot be closed without a key, because the page can show nothing without one.
   const stay = (event) => event.preventDefault();
-  return html`<${Dialog} title=${t('key.title')} onCancel=${stay} onClose=${(event) => event.target.showModal()}>
+  const reopen = ({ target }) => target.isConnected && target.showModal();
+  return html`<${Dialog} title=${t('key.title')} onCancel=${stay} onClose=${reopen}>
     <form onSubmit=${enter}>
       <p>${t('key.why')}</p>
       <label for="api-key">${t('key.label')}</label>

@@ -3,13 +3,14 @@
 import { jobs } from '../jobs/known.js';
 import { Problem } from '../server/api.js';
 import { key } from '../server/key.js';
+import { path } from '../server/paths.js';
 import { Store } from '../store.js';
 import { t } from '../text/i18n.js';
 import { announce } from '../ui/announce.js';
 
 /** Uploads that run at the same time. */
 const PARALLEL_UPLOADS = 2;
-const ENDPOINT = '/files';
+const ENDPOINT = path('/api/v1/files');
 /** Pauses between retries, in milliseconds. After the last one, the user must press "resume". */
 const RETRY_DELAYS = [500, 2000, 5000, 10_000, 20_000];
 /** Weight of the latest sample in the average speed (exponential smoothing). */

@@ -9,7 +9,7 @@ const CUT_RANGE: f64 = 10.0;
 const QUIET_PROBABILITY: f32 = 0.35;
 
 /// Speech that waits for transcription. Positions are counted in chunks of [`CHUNK`] samples.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Packed {
     samples: Vec<f32>,
     /// Probability of speech in each chunk.
@@ -59,7 +59,7 @@ impl Packed {
             return self.waiting();
         }
         let loudness = |cut: usize| -> f32 { self.voices[cut - 2..cut + 2].iter().sum() };
-        let earliest = longest - chunks(CUT_RANGE);
+        let earliest = longest.saturating_sub(chunks(CUT_RANGE)).max(longest / 2);
         (earliest..=longest)
             .rev()
             .filter(|&cut| cut + 2 <= self.waiting())
@@ -113,6 +113,13 @@ impl Packed {
             let shift = self.shift(last);
             (tail + shift, end + shift)
         }
+    }
+
+    /// Start of the packed speech in the track, in seconds.
+    pub(crate) fn start(&self) -> f64 {
+        self.runs
+            .first()
+            .map_or(0.0, |run| time_of(run.source) - time_of(run.packed))
     }
 
     /// End of the packed speech in the track, in seconds.

@@ -3,7 +3,7 @@
 use super::{
     chunk::{CHUNK, chunks},
     pack::Packed,
-    speech::Segmenter,
+    speech::{SPEECH_PROBABILITY, Segmenter},
     vad::Vad,
 };
 use anyhow::Result;
@@ -18,6 +18,7 @@ pub(crate) struct Packer {
     /// Probability of speech in each chunk from `base` on.
     voices: Vec<f32>,
     base: usize,
+    voiced: bool,
     /// The speech that was found and not yet removed.
     pub(crate) packed: Packed,
 }
@@ -31,6 +32,7 @@ impl Packer {
             audio: Vec::new(),
             voices: Vec::new(),
             base: 0,
+            voiced: false,
             packed: Packed::default(),
         }
     }
@@ -41,6 +43,7 @@ impl Packer {
         self.audio.extend_from_slice(block);
         for voice in voices {
             self.voices.push(voice);
+            self.voiced |= voice >= SPEECH_PROBABILITY;
             let range = self.segmenter.push(voice);
             self.pack(range);
         }
@@ -60,6 +63,11 @@ impl Packer {
     /// Seconds of speech found until now.
     pub(crate) fn speech_seconds(&self) -> f64 {
         self.segmenter.speech_seconds()
+    }
+
+    /// True when anything resembled speech until now, however short.
+    pub(crate) fn has_voice(&self) -> bool {
+        self.voiced
     }
 
     fn pack(&mut self, range: Option<Range<usize>>) {

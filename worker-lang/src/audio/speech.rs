@@ -4,11 +4,14 @@ use super::chunk::{CHUNK, seconds};
 use std::ops::Range;
 
 /// Probability from which a chunk is speech.
-const SPEECH_PROBABILITY: f32 = 0.5;
+pub(super) const SPEECH_PROBABILITY: f32 = 0.5;
 /// Probability below which speech may have ended. Silero's rule also has a distance of 0.15 between the two.
 const SILENCE_PROBABILITY: f32 = 0.35;
 /// Speech chunks (about 250 ms) of a sound at least. Shorter sounds are clicks.
 const MIN_SPEECH_CHUNKS: usize = 8;
+
+/// Seconds of speech in a track at least. Less is a shout, or a sound that resembles speech.
+pub(crate) const MIN_SPEECH: f64 = 0.5;
 
 /// Converts probabilities to runs of speech, one chunk at a time.
 ///

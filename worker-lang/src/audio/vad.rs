@@ -7,6 +7,8 @@ use whisper_rs::{WhisperVadContext, WhisperVadContextParams};
 
 /// Samples before a block that are detected again with it, so that the model's state is warm when the block begins.
 const WARM_UP: usize = 32 * CHUNK;
+/// Peak below which a block is silence (-78 dB). The noise of 16-bit dither is quieter, and no speech is.
+const SILENT_PEAK: f32 = 1.0 / 8192.0;
 
 /// A detector that receives consecutive blocks of one track.
 pub(crate) struct Vad {
@@ -44,10 +46,15 @@ impl Vad {
         }
         let warm = self.before.len() / CHUNK;
         self.before.extend_from_slice(block);
-        self.context
-            .detect_speech(&self.before)
-            .context("voice activity detection failed")?;
-        let probabilities = self.context.probabilities()[warm..].to_vec();
+        // Hours of silence take no time.
+        let probabilities = if block.iter().all(|sample| sample.abs() < SILENT_PEAK) {
+            vec![0.0; block.len().div_ceil(CHUNK)]
+        } else {
+            self.context
+                .detect_speech(&self.before)
+                .context("voice activity detection failed")?;
+            self.context.probabilities()[warm..].to_vec()
+        };
         let whole = self.before.len() / CHUNK * CHUNK;
         self.before.truncate(whole);
         self.before.drain(..whole.saturating_sub(WARM_UP));

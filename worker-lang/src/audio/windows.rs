@@ -1,11 +1,11 @@
 //! Chooses the windows of a track for language detection.
 
-use super::chunk::{CHUNK, seconds};
-
 /// Seconds of a window in a long track. Typical talk has 15 s of speech in this time.
 const WINDOW_LENGTH: f64 = 20.0;
 /// Longest track, in seconds, that is one window. It costs one start of ffmpeg and little more data than a window.
 const MAX_SINGLE_WINDOW: f64 = 32.0;
+/// Seconds by which the only window of a track exceeds the stated duration.
+const SPARE_SECONDS: f64 = 1.0;
 /// Windows at most, so that the cost does not grow with the track. They cover tracks up to 8 minutes completely.
 const MAX_WINDOWS: usize = 24;
 /// Share of a long track at its beginning and at its end without windows, because of logos, titles and credits.
@@ -25,9 +25,10 @@ pub(crate) struct Window {
 /// The first is in the middle, and each one is far from those before it.
 pub(crate) fn plan(duration: f64) -> Vec<Window> {
     if duration <= MAX_SINGLE_WINDOW {
+        // A track that ends within the spare second is known to have been heard to its end.
         return vec![Window {
             start: 0.0,
-            length: duration.max(seconds(CHUNK)),
+            length: duration.max(0.0) + SPARE_SECONDS,
         }];
     }
     let tiles = (duration / WINDOW_LENGTH).ceil() as usize;
@@ -87,7 +88,7 @@ mod tests {
             plan(12.0),
             [Window {
                 start: 0.0,
-                length: 12.0
+                length: 13.0
             }]
         );
         for duration in [33.0, 100.0, 299.0, 480.0] {

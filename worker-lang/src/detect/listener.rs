@@ -3,6 +3,7 @@
 use crate::{
     audio::{
         chunk::{CHUNK, RATE, chunks, seconds},
+        pack::Packed,
         packer::Packer,
         windows::Window,
     },
@@ -11,6 +12,7 @@ use crate::{
         whisper::{DETECT_SECONDS, Session},
     },
     text::language::Tally,
+    transcribe,
 };
 use anyhow::Result;
 use std::sync::Arc;
@@ -33,6 +35,7 @@ pub(super) struct Listener {
     tally: Tally,
     /// Seconds of speech to measure at most.
     max_seconds: f64,
+    voiced: bool,
 }
 
 impl Listener {
@@ -49,12 +52,23 @@ impl Listener {
             cancel: cancel.clone(),
             tally: Tally::among(expected),
             max_seconds,
+            voiced: false,
         }
     }
 
     /// The measurements until now.
     pub(super) fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// Share of the speech to measure that is measured, 0 to 1.
+    pub(super) fn share(&self) -> f64 {
+        (self.tally.seconds() / self.max_seconds).min(1.0)
+    }
+
+    /// True when anything in the windows resembled speech.
+    pub(super) fn has_voice(&self) -> bool {
+        self.voiced
     }
 
     /// True when no further window is necessary.
@@ -65,45 +79,100 @@ impl Listener {
     /// Measures the language of one window. It stops as soon as the result is sure.
     pub(super) fn listen(&mut self, window: Window, samples: &[f32]) -> Result<LanguageWindow> {
         let mut packer = Packer::new(self.engine.vad()?, MAX_PAUSE, MARGIN);
-        let mut window_tally = Tally::default();
+        let mut tally = Tally::default();
         let mut steps = samples.chunks(STEP_SAMPLES).peekable();
         while let Some(step) = steps.next() {
             packer.feed(step)?;
-            if steps.peek().is_none() {
+            let is_last = steps.peek().is_none();
+            if is_last {
                 packer.finish();
             }
-            while !self.is_done() {
-                let longest = DETECT_SECONDS.min(self.max_seconds - self.tally.seconds());
-                let waiting = packer.packed.waiting();
-                let length = waiting.min(chunks(longest));
-                if length == 0 || (length < chunks(longest) && steps.peek().is_some()) {
-                    break;
-                }
-                let session = match &mut self.session {
-                    Some(session) => session,
-                    none => none.insert(
-                        self.engine
-                            .whisper
-                            .session(self.engine.idle_threads(), &self.cancel)?,
-                    ),
-                };
-                let probabilities = session.languages(packer.packed.samples(length))?;
-                let spoken = packer.packed.spoken(0..length);
-                window_tally.add(&probabilities, spoken);
-                self.tally.add(&probabilities, spoken);
-                packer.packed.split_front(length);
+            while let Some(part) = self.measure(&mut packer, is_last)? {
+                tally.add(&part.probabilities, part.spoken);
             }
             if self.is_done() {
                 break;
             }
         }
-        let best = (window_tally.seconds() > 0.0).then(|| window_tally.best());
-        Ok(LanguageWindow {
-            start: window.start,
-            duration: seconds(samples.len()),
-            speech_seconds: packer.speech_seconds(),
-            language: best.map(|(code, _)| code.to_owned()),
-            probability: best.map(|(_, probability)| probability),
-        })
+        self.voiced |= packer.has_voice();
+        Ok(language_window(
+            window.start,
+            seconds(samples.len()),
+            packer.speech_seconds(),
+            &tally,
+        ))
+    }
+
+    /// Measures the speech of a whole track, as transcription finds it. Each measurement is a window of the result.
+    pub(super) fn follow(
+        &mut self,
+        blocks: &mut dyn Iterator<Item = Vec<f32>>,
+    ) -> Result<Vec<LanguageWindow>> {
+        let mut packer = Packer::new(self.engine.vad()?, transcribe::MAX_PAUSE, transcribe::MARGIN);
+        let mut windows = Vec::new();
+        let mut blocks = blocks.fuse();
+        while !self.is_done() {
+            let block = blocks.next();
+            match &block {
+                Some(block) => packer.feed(block)?,
+                None => packer.finish(),
+            }
+            while let Some(part) = self.measure(&mut packer, block.is_none())? {
+                let mut tally = Tally::default();
+                tally.add(&part.probabilities, part.spoken);
+                let (start, end) = (part.packed.start(), part.packed.end());
+                windows.push(language_window(start, end - start, part.spoken, &tally));
+            }
+            if block.is_none() {
+                break;
+            }
+        }
+        Ok(windows)
+    }
+
+    /// Measures the next part of the packed speech, at most [`DETECT_SECONDS`].
+    ///
+    /// Returns `None` when no measurement is necessary, or when more speech may follow: `is_last` says that none does.
+    fn measure(&mut self, packer: &mut Packer, is_last: bool) -> Result<Option<Part>> {
+        let longest = DETECT_SECONDS.min(self.max_seconds - self.tally.seconds());
+        let waiting = packer.packed.waiting();
+        if self.is_done() || waiting == 0 || (waiting < chunks(longest) && !is_last) {
+            return Ok(None);
+        }
+        let session = match &mut self.session {
+            Some(session) => session,
+            none => none.insert(
+                self.engine
+                    .whisper
+                    .session(self.engine.idle_threads(), &self.cancel)?,
+            ),
+        };
+        let packed = packer.packed.split_front(waiting.min(chunks(longest)));
+        let part = Part {
+            probabilities: session.languages(packed.samples(packed.waiting()))?,
+            spoken: packed.spoken(0..packed.waiting()),
+            packed,
+        };
+        self.tally.add(&part.probabilities, part.spoken);
+        Ok(Some(part))
+    }
+}
+
+/// Speech whose language was measured.
+struct Part {
+    probabilities: Vec<f64>,
+    /// Seconds of speech.
+    spoken: f64,
+    packed: Packed,
+}
+
+fn language_window(start: f64, duration: f64, speech_seconds: f64, tally: &Tally) -> LanguageWindow {
+    let best = (tally.seconds() > 0.0).then(|| tally.best());
+    LanguageWindow {
+        start,
+        duration,
+        speech_seconds,
+        language: best.map(|(code, _)| code.to_owned()),
+        probability: best.map(|(_, probability)| probability),
     }
 }

@@ -1,32 +1,32 @@
 //! The `detect` stage: detects the spoken language.
 
+mod fragments;
 mod listener;
+mod report;
 
 use crate::{
     audio::{
+        chunk::seconds,
+        decoder::Sound,
+        mix::Mixer,
+        speech::MIN_SPEECH,
         track::{Piece, Track},
         windows::{Window, plan},
     },
+    listen::{Silent, Source, feed, search},
     model::engine::{Engine, task_error},
-    text::language::Tally,
 };
 use anyhow::Context;
 use listener::Listener;
-use std::{sync::Arc, time::Duration};
+use report::{Listened, report};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-use vidp_contract::{
-    DetectOptions, DetectReport, FailureCode, Language, LanguageProbability, LanguageWindow, SkipCode, Work,
-    language_name,
-};
+use vidp_common::process;
+use vidp_contract::{DetectOptions, DetectReport, FailureCode, LanguageWindow, SkipCode, Work};
 use vidp_worker::{
     Attempt, TaskError,
-    ffmpeg::{self, Input},
+    ffmpeg::{self, AudioDetails, Input, MediaError, Probe},
 };
-
-/// Validity of the source's URL: longer than the stage can take.
-const URL_VALIDITY: Duration = Duration::from_secs(3600);
-/// Seconds of speech in all windows at least. Less is a shout, or a sound that resembles speech.
-const MIN_SPEECH: f64 = 0.5;
 
 /// Runs an attempt of a `detect` task.
 ///
@@ -39,14 +39,23 @@ pub async fn run(engine: Arc<Engine>, attempt: Arc<Attempt>) -> Result<DetectRep
             "the task is not a detect task",
         ));
     };
-    let url = attempt.source_url(URL_VALIDITY).await?;
     let progress = |share| attempt.progress("listen", share, None);
-    detect(engine, Input::Url(&url), options, progress, &attempt.cancel).await
+    // A child with a socket could connect to everything where ports cannot be limited, so it gets none.
+    if !process::can_limit_ports() || fragments::is_fragmented(&attempt).await? {
+        let source = attempt.fetch_source().await?;
+        return detect(engine, Input::File(&source), options, progress, &attempt.cancel).await;
+    }
+    let ranges = attempt.source_ranges()?;
+    let report = detect(engine, Input::Ranges(&ranges), options, progress, &attempt.cancel).await;
+    // ffmpeg takes a cut range for the end of the file, so its result does not count then.
+    ranges.check()?;
+    report
 }
 
-/// Measures windows of the input until the language is sure or `options.duration` seconds of speech are measured.
+/// Measures parts of the input until the language is sure or `options.duration` seconds of speech are measured.
 ///
-/// `progress` receives the share that is done, 0 to 1.
+/// Windows of the first track come first. When they have no speech, all of the file is searched. `progress` receives the
+/// share that is done, 0 to 1.
 pub(crate) async fn detect(
     engine: Arc<Engine>,
     input: Input<'_>,
@@ -59,45 +68,103 @@ pub(crate) async fn detect(
     let Some(audio) = probe.audio.first() else {
         return Err(TaskError::Skip(SkipCode::NoAudio));
     };
-    let track = Track {
-        tools: &engine.tools,
-        limits: &engine.limits,
-        input,
-        stream: audio.index,
-    };
-    let windows = plan(audio.duration.unwrap_or(probe.facts.duration));
-    let mut listener = Listener::new(
+    let listener = Listener::new(
         engine.clone(),
         &options.expected_languages,
         options.duration,
         cancel,
     );
-    let (mut measured, mut bytes_read, mut damage) = (Vec::new(), probe.bytes_read, None);
-    for (index, window) in windows.iter().enumerate() {
-        let piece = track.piece(window.start, window.length, cancel).await?;
-        bytes_read += piece.bytes_read;
-        if piece.samples.is_empty() {
-            damage = damage.or(piece.error);
-            continue;
-        }
-        let result;
-        (listener, result) = listen(listener, *window, piece).await?;
-        measured.push(result);
-        progress(
-            ((index + 1) as f64 / windows.len() as f64).max(listener.tally().seconds() / options.duration),
-        );
-        if listener.is_done() {
-            break;
-        }
+    let source = Source::mix(audio);
+    let windows = windows(audio, &probe);
+    let sampled = sample(listener, source.track(&engine, input), &windows, progress, cancel).await?;
+    let listened = |source: Source, measured, decode_errors| Listened {
+        measured,
+        track: source.audio.index,
+        channel: source.channel(),
+        decode_errors,
+        bytes_read: input.bytes_fetched(),
+    };
+    if sampled.listener.tally().seconds() >= MIN_SPEECH {
+        let listened = listened(source, sampled.measured, sampled.decode_errors);
+        return Ok(report(sampled.listener.tally(), options, listened));
     }
-    if listener.tally().seconds() < MIN_SPEECH {
-        return Err(match damage {
+    let Some(source) = search(&engine, input, &probe, sampled.silent, cancel).await? else {
+        return Err(match sampled.damage {
             // The undecodable part of the track may contain speech, so the result is not "no speech".
             Some(error) => error.into(),
             None => TaskError::Skip(SkipCode::NoSpeech),
         });
+    };
+    let mut listener = sampled.listener;
+    let track = source.track(&engine, input);
+    let mut mixer = Mixer::new(source.ear);
+    let work = move |blocks: &mut dyn Iterator<Item = Sound>, _: &CancellationToken| {
+        let measured = listener.follow(&mut blocks.map(|sound| mixer.mix(sound)))?;
+        Ok((listener, measured))
+    };
+    let ((listener, measured), decoded) = feed(&track, probe.facts.duration, cancel, work).await?;
+    let listened = listened(source, measured, decoded.decode_errors);
+    Ok(report(listener.tally(), options, listened))
+}
+
+/// Measurements of the windows of a track.
+struct Sampled {
+    listener: Listener,
+    measured: Vec<LanguageWindow>,
+    /// Present when the windows covered the whole track, and there was nothing like speech in it.
+    silent: Option<Silent>,
+    damage: Option<MediaError>,
+    decode_errors: u64,
+}
+
+/// The windows of a track, in seconds of the file.
+fn windows(audio: &AudioDetails, probe: &Probe) -> Vec<Window> {
+    let late = (audio.start - probe.start).max(0.0);
+    let duration = audio.duration.unwrap_or(probe.facts.duration - late);
+    let mut windows = plan(duration);
+    for window in &mut windows {
+        window.start += late;
     }
-    Ok(report(listener.tally(), options, measured, bytes_read))
+    windows
+}
+
+/// Listens to windows of a track until the language is sure.
+async fn sample(
+    listener: Listener,
+    track: Track<'_>,
+    windows: &[Window],
+    progress: impl Fn(f64),
+    cancel: &CancellationToken,
+) -> Result<Sampled, TaskError> {
+    let mut sampled = Sampled {
+        listener,
+        measured: Vec::new(),
+        silent: None,
+        damage: None,
+        decode_errors: 0,
+    };
+    for (index, window) in windows.iter().enumerate() {
+        let piece = track.piece(window.start, window.length, cancel).await?;
+        sampled.decode_errors += piece.decode_errors;
+        // A track that ends before its window was heard to its end.
+        let whole =
+            windows.len() == 1 && seconds(piece.samples.len()) < window.length && piece.error.is_none();
+        let distinct = piece.distinct;
+        if piece.samples.is_empty() {
+            sampled.damage = sampled.damage.or(piece.error);
+        } else {
+            let result;
+            (sampled.listener, result) = listen(sampled.listener, *window, piece).await?;
+            sampled.measured.push(result);
+        }
+        let listener = &sampled.listener;
+        sampled.silent = (whole && !listener.has_voice()).then_some(Silent { distinct });
+        progress(((index + 1) as f64 / windows.len() as f64).max(listener.share()));
+        if listener.is_done() {
+            break;
+        }
+    }
+    Ok(sampled)
 }
 
 /// Runs the model outside the threads of the async runtime.
@@ -115,37 +182,4 @@ async fn listen(
     done.context("the speech model's thread ended unexpectedly")
         .flatten()
         .map_err(task_error)
-}
-
-/// The report of the stage.
-fn report(
-    tally: &Tally,
-    options: &DetectOptions,
-    windows: Vec<LanguageWindow>,
-    bytes_read: u64,
-) -> DetectReport {
-    let ranked = tally.ranked();
-    let (code, confidence) = tally.best();
-    let listed = if options.test_all_languages {
-        ranked.len()
-    } else {
-        5
-    };
-    DetectReport {
-        language: Language {
-            code: code.to_owned(),
-            name: language_name(code).unwrap_or(code).to_owned(),
-        },
-        confidence,
-        probabilities: ranked
-            .into_iter()
-            .take(listed)
-            .map(|(code, probability)| LanguageProbability {
-                code: code.to_owned(),
-                probability,
-            })
-            .collect(),
-        windows,
-        bytes_read,
-    }
 }

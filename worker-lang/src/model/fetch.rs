@@ -63,6 +63,8 @@ async fn local(model: &Path, sha256: Option<&str>, worker: &WorkerConfig) -> Res
     let folder = worker.scratch_dir.join("models");
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     let cached = folder.join(sha256);
+    // Other workers and containers may share the folder: one downloads, the others wait. The lock ends with its process.
+    let _lock = lock(folder.join(format!("{sha256}.lock"))).await?;
     if hash(&cached).is_ok_and(|found| found == sha256) {
         return Ok(cached);
     }
@@ -70,12 +72,20 @@ async fn local(model: &Path, sha256: Option<&str>, worker: &WorkerConfig) -> Res
         s3_bucket: bucket.to_owned(),
         ..worker.s3.clone()
     });
-    // The temporary name contains the process id, because other workers may share the folder.
-    let partial = folder.join(format!("{sha256}-{}", std::process::id()));
+    let partial = folder.join(format!("{sha256}.partial"));
     download(&store, key, &partial, sha256).await?;
     fs::rename(&partial, &cached)?;
     tracing::info!(model = %model.display(), "model fetched");
     Ok(cached)
+}
+
+/// Waits for the lock of a file; it lasts until the file is closed.
+async fn lock(path: PathBuf) -> Result<File> {
+    let wait = move || {
+        let file = File::create(path)?;
+        file.lock().map(|()| file)
+    };
+    Ok(tokio::task::spawn_blocking(wait).await??)
 }
 
 /// Downloads an object to `path`, and retries while the store does not answer.
@@ -154,7 +164,10 @@ mod tests {
             .unwrap();
         let (model, sha256) = (Path::new("s3://models/whisper/base.bin"), stored.sha256.as_str());
 
-        let cached = local(model, Some(sha256), &worker).await.unwrap();
+        // Two workers that share the folder start at the same moment.
+        let fetch = || local(model, Some(sha256), &worker);
+        let (cached, again) = tokio::try_join!(fetch(), fetch()).unwrap();
+        assert_eq!(again, cached);
         assert_eq!(fs::read(&cached).unwrap(), b"a model");
         let check = async |model: &str, sha256, expected: &str| {
             let error = local(Path::new(model), sha256, &worker).await.unwrap_err();

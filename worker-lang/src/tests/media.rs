@@ -1,6 +1,13 @@
 //! Models, speech and other sounds for the tests.
 
-use crate::{audio::track::Track, config::EngineConfig, model::engine::Engine};
+use crate::{
+    audio::{
+        mix::{Ear, Mixer},
+        track::Track,
+    },
+    config::EngineConfig,
+    model::engine::Engine,
+};
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
@@ -8,14 +15,15 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
-};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use vidp_common::process::{self, Limits};
-use vidp_worker::ffmpeg::{Input, MediaLimits, Tools};
+use vidp_common::{
+    config::S3Config,
+    process::{self, Access, Limits},
+    store::{Ranges, Store},
+};
+use vidp_engines::S3;
+use vidp_worker::ffmpeg::{AudioDetails, Input, MediaLimits, Tools, probe};
 
 /// A media file. A file that the test made is removed when the value is dropped.
 pub(crate) struct Media {
@@ -39,12 +47,13 @@ impl Media {
             cpu: Duration::from_secs(120),
             memory: 4 << 30,
             file_size: 1 << 30,
-            network: false,
         };
         process::capture(
             Path::new("ffmpeg"),
             args,
             limits,
+            // Inputs of the arguments may be in the folder of another file.
+            &Access::reading(&root().join("samples")).and_writing(&std::env::temp_dir()),
             0,
             &CancellationToken::new(),
             |_| {},
@@ -55,6 +64,64 @@ impl Media {
             path,
             _folder: Some(folder),
         }
+    }
+
+    /// Makes a file with ffmpeg from arguments that are separated by spaces. `{en}` is the path of the English sample.
+    pub(crate) async fn of(args: &str, extension: &str) -> Media {
+        let path = |code| speech(code, "ogg").display().to_string();
+        let fill = |arg: &str| arg.replace("{en}", &path("en")).replace("{fr}", &path("fr"));
+        Media::make(&args.split_whitespace().map(fill).collect::<Vec<_>>(), extension).await
+    }
+
+    /// The bytes of two files, one after the other, as recorders of broadcasts write them.
+    pub(crate) fn followed_by(&self, next: &Media) -> Media {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(self.path.file_name().unwrap());
+        let bytes = [&self.path, &next.path].map(|path| std::fs::read(path).unwrap());
+        std::fs::write(&path, bytes.concat()).unwrap();
+        Media {
+            path,
+            _folder: Some(folder),
+        }
+    }
+
+    /// The same streams in another container.
+    pub(crate) async fn copied_to(&self, extension: &str) -> Media {
+        let input = self.path.as_os_str();
+        let args = [
+            OsStr::new("-i"),
+            input,
+            OsStr::new("-map"),
+            OsStr::new("0"),
+            OsStr::new("-c"),
+            OsStr::new("copy"),
+        ];
+        Media::make(&args, extension).await
+    }
+
+    /// The whole of an audio track as the stages hear it.
+    pub(crate) async fn heard(&self) -> Vec<f32> {
+        let (engine, never) = (engine(), CancellationToken::new());
+        let input = Input::File(&self.path);
+        let probe = probe(&engine.tools, input, &engine.limits, &never).await.unwrap();
+        let track = Track {
+            tools: &engine.tools,
+            limits: &engine.limits,
+            input,
+            audio: &probe.audio[0],
+            ear: Ear::Mix,
+        };
+        let (blocks, mut waiting) = mpsc::channel(1);
+        let mut mixer = Mixer::new(Ear::Mix);
+        let mut heard = Vec::new();
+        let reading = async {
+            while let Some(sound) = waiting.recv().await {
+                heard.extend(mixer.mix(sound));
+            }
+        };
+        let (decoded, ()) = tokio::join!(track.stream(probe.facts.duration, blocks, &never), reading);
+        assert_eq!(decoded.unwrap().frames, heard.len());
+        heard
     }
 }
 
@@ -88,7 +155,8 @@ pub(crate) async fn sound(code: &str, seconds: f64) -> Vec<f32> {
         tools: &engine.tools,
         limits: &engine.limits,
         input: Input::File(&media.path),
-        stream: 0,
+        audio: &AudioDetails::default(),
+        ear: Ear::Mix,
     };
     let piece = track
         .piece(0.0, seconds, &CancellationToken::new())
@@ -150,53 +218,35 @@ pub(crate) fn config() -> EngineConfig {
 pub(crate) fn engine() -> Arc<Engine> {
     static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(|| {
         let engine = Engine::load(&config(), 1);
-        Arc::new(engine.unwrap_or_else(|error| panic!("{error:#}\n`make setup` creates the models")))
+        Arc::new(engine.unwrap_or_else(|error| panic!("{error:#}\n`make models` creates the models")))
     });
     ENGINE.clone()
 }
 
-/// A web server for one file. It stops when the value is dropped.
-pub(crate) struct Server {
-    /// URL of the file.
-    pub(crate) url: String,
-    _tasks: JoinSet<()>,
+/// A store with a file as the object `source`, and its ranges.
+pub(crate) struct Served {
+    pub(crate) ranges: Ranges,
+    /// The server; a test may stop it.
+    pub(crate) server: S3,
+    _folder: TempDir,
 }
 
-/// Serves a file, completely or by range, as an object store does.
-pub(crate) async fn serve(path: &Path) -> Server {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/object?signature=x", listener.local_addr().unwrap());
-    let path = path.to_owned();
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async move {
-        let mut clients = JoinSet::new();
-        while let Ok((client, _)) = listener.accept().await {
-            let path = path.clone();
-            clients.spawn(async move { answer(client, &path).await.unwrap_or_default() });
-        }
+/// Puts a file into a separate store.
+pub(crate) async fn serve(path: &Path) -> Served {
+    let folder = tempfile::tempdir().unwrap();
+    let server = S3::start(folder.path(), 0).unwrap();
+    let store = Store::new(&S3Config {
+        s3_endpoint: server.endpoint(),
+        s3_region: "us-east-1".to_owned(),
+        s3_bucket: "vidp".to_owned(),
+        s3_access_key: server.access_key().to_owned(),
+        s3_secret_key: server.secret_key().to_owned(),
     });
-    Server { url, _tasks: tasks }
-}
-
-/// Answers one request.
-async fn answer(client: TcpStream, path: &Path) -> std::io::Result<()> {
-    let mut client = BufReader::new(client);
-    let mut file = tokio::fs::File::open(path).await?;
-    let size = file.metadata().await?.len();
-    let (mut from, mut line) = (0, String::new());
-    while client.read_line(&mut line).await? > 2 {
-        if let Some(range) = line.to_lowercase().strip_prefix("range: bytes=") {
-            from = range.trim().trim_end_matches('-').parse().unwrap_or(0);
-        }
-        line.clear();
+    store.ensure_bucket().await.unwrap();
+    let stored = store.upload("source", path, "video/mp4").await.unwrap();
+    Served {
+        ranges: Ranges::start(&store, "source", stored.size).unwrap(),
+        server,
+        _folder: folder,
     }
-    let head = format!(
-        "HTTP/1.1 206 Partial Content\r\nAccept-Ranges: bytes\r\nContent-Range: bytes {from}-{}/{size}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        size - 1,
-        size - from
-    );
-    client.write_all(head.as_bytes()).await?;
-    file.seek(std::io::SeekFrom::Start(from)).await?;
-    tokio::io::copy(&mut file.take(size), client.get_mut()).await?;
-    Ok(())
 }

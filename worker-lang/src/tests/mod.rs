@@ -1,11 +1,14 @@
 //! Runs both stages on real speech, with the real models and the real ffmpeg.
 
 pub(crate) mod media;
+mod times;
+mod tracks;
+mod verdicts;
 
 use crate::{
     detect::detect,
     model::engine::Engine,
-    subtitle::{caption, transcribe},
+    subtitle::{Captioned, caption, transcribe},
     text::{
         formats,
         transcript::{Transcript, join},
@@ -21,15 +24,13 @@ async fn language(input: Input<'_>, options: &DetectOptions) -> Result<DetectRep
     detect(engine(), input, options, |_| {}, &CancellationToken::new()).await
 }
 
+async fn captions(media: &Media, options: &SubtitleOptions) -> Result<Captioned, TaskError> {
+    let (input, cancel) = (Input::File(&media.path), CancellationToken::new());
+    transcribe(engine(), input, options, |_, _| {}, &cancel).await
+}
+
 async fn text(media: &Media, options: &SubtitleOptions) -> Result<Transcript, TaskError> {
-    transcribe(
-        engine(),
-        Input::File(&media.path),
-        options,
-        |_, _| {},
-        &CancellationToken::new(),
-    )
-    .await
+    Ok(captions(media, options).await?.transcript)
 }
 
 fn words(text: &str) -> Vec<String> {
@@ -156,9 +157,10 @@ async fn only_a_part_of_a_long_file_is_read() {
     let media = repeated("es", 30, "mp4").await;
     let size = std::fs::metadata(&media.path).unwrap().len();
     let server = serve(&media.path).await;
-    let report = language(Input::Url(&server.url), &DetectOptions::default())
+    let report = language(Input::Ranges(&server.ranges), &DetectOptions::default())
         .await
         .unwrap();
+    server.ranges.check().unwrap();
     assert_eq!(report.language.code, "es");
     assert!(
         report.bytes_read > 10_000 && report.bytes_read < size / 10,
@@ -168,10 +170,62 @@ async fn only_a_part_of_a_long_file_is_read() {
     assert!(report.windows[0].start > 300.0, "{:?}", report.windows);
 }
 
+/// ffmpeg ends with 0 when the connection to its input breaks, and decodes what it got.
+#[tokio::test]
+async fn a_store_that_fails_on_the_way_is_not_the_end_of_the_file() {
+    let media = repeated("es", 30, "mp4").await;
+    let mut served = serve(&media.path).await;
+    let (engine, input) = (engine(), Input::Ranges(&served.ranges));
+    let never = CancellationToken::new();
+    vidp_worker::ffmpeg::probe(&engine.tools, input, &engine.limits, &never)
+        .await
+        .unwrap();
+    served.server.daemon().kill();
+    let found = language(input, &DetectOptions::default()).await;
+    assert!(matches!(found, Err(TaskError::Retry(_))), "{found:?}");
+    let failure = TaskError::from(served.ranges.check().unwrap_err());
+    assert!(matches!(failure, TaskError::Retry(_)), "{failure}");
+}
+
+/// The tags of a file may look like the statistics that ffmpeg prints.
+#[tokio::test]
+async fn the_tags_of_a_file_are_not_the_bytes_read() {
+    let forged = format!("[AVIOContext @ 0x1] Statistics: {} bytes read, 0 seeks", i64::MAX);
+    let (title, name) = (
+        format!("title=a\n{forged}\r{forged}"),
+        format!("x\n{forged}\ny=z"),
+    );
+    let speech = sample("it");
+    let source = speech.path.to_str().unwrap();
+    let tags = [
+        "-movflags",
+        "use_metadata_tags",
+        "-metadata",
+        &title,
+        "-metadata",
+        &name,
+    ];
+    let media = Media::make(&[&["-i", source, "-c:a", "aac"][..], &tags[..]].concat(), "mp4").await;
+    let size = std::fs::metadata(&media.path).unwrap().len();
+    let served = serve(&media.path).await;
+    let report = language(Input::Ranges(&served.ranges), &DetectOptions::default())
+        .await
+        .unwrap();
+    assert_eq!(report.language.code, "it");
+    // One run of ffprobe and a run of ffmpeg for each window read the file at most once, and its index at the end.
+    let (runs, index) = (1 + report.windows.len() as u64, 64 << 10);
+    assert!(
+        report.bytes_read > 0 && report.bytes_read <= size * runs + index,
+        "{}",
+        report.bytes_read
+    );
+}
+
 #[tokio::test]
 async fn a_sample_is_transcribed_and_captioned() {
     let options = SubtitleOptions::default();
-    let transcript = text(&sample("en"), &options).await.unwrap();
+    let captioned = captions(&sample("en"), &options).await.unwrap();
+    let transcript = &captioned.transcript;
     assert_eq!(transcript.language, "en");
     let found: Vec<_> = transcript
         .segments
@@ -187,13 +241,13 @@ async fn a_sample_is_transcribed_and_captioned() {
     );
     assert!(found.last().unwrap().end <= transcript.duration);
 
-    let (report, cues) = caption(&transcript, &options);
+    let (report, cues) = caption(&captioned, &options);
     assert_eq!(report.words as usize, found.len());
     assert!(report.rules_kept > 0.7, "{}: {cues:#?}", report.rules_kept);
     assert!(cues.windows(2).all(|pair| pair[0].end < pair[1].start));
     assert!(cues.last().unwrap().end as f64 <= transcript.duration * 1000.0 + 1.0);
-    let vtt = formats::write(SubtitleFormat::Vtt, "en", &transcript, &cues);
-    assert_eq!(vtt.text.matches(" --> ").count(), cues.len());
+    let vtt = formats::write(SubtitleFormat::Vtt, "en", transcript, &cues);
+    assert_eq!(vtt.matches(" --> ").count(), cues.len());
 }
 
 #[tokio::test]

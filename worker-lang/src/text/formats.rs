@@ -11,38 +11,15 @@ use vidp_contract::SubtitleFormat;
 /// Seconds of silence from which plain text begins a new paragraph.
 const PARAGRAPH_PAUSE: f64 = 2.0;
 
-/// A file to store.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Document {
-    /// Name of the output.
-    pub(crate) name: &'static str,
-    /// Media type.
-    pub(crate) content_type: &'static str,
-    /// UTF-8 text with `\n` at the end of each line.
-    pub(crate) text: String,
-}
-
-/// Writes one format. `language` is the language of the text, which may be a translation.
-pub(crate) fn write(
-    format: SubtitleFormat,
-    language: &str,
-    transcript: &Transcript,
-    cues: &[Cue],
-) -> Document {
-    let (name, content_type, text) = match format {
-        SubtitleFormat::Srt => ("subtitles.srt", "application/x-subrip", srt(cues)),
-        SubtitleFormat::Vtt => ("subtitles.vtt", "text/vtt; charset=utf-8", vtt(cues)),
-        SubtitleFormat::Json => ("transcript.json", "application/json", json(language, transcript)),
-        SubtitleFormat::Txt => (
-            "transcript.txt",
-            "text/plain; charset=utf-8",
-            txt(&transcript.segments),
-        ),
-    };
-    Document {
-        name,
-        content_type,
-        text,
+/// Writes one format: UTF-8 text with `\n` at the end of each line.
+///
+/// `language` is the language of the text, which may be a translation.
+pub(crate) fn write(format: SubtitleFormat, language: &str, transcript: &Transcript, cues: &[Cue]) -> String {
+    match format {
+        SubtitleFormat::Srt => srt(cues),
+        SubtitleFormat::Vtt => vtt(cues),
+        SubtitleFormat::Json => json(language, transcript),
+        SubtitleFormat::Txt => txt(&transcript.segments),
     }
 }
 
@@ -134,6 +111,7 @@ mod tests {
         };
         Transcript {
             language: "en".to_owned(),
+            other_languages: Vec::new(),
             segments: vec![
                 segment(vec![word("AT&T", 0.5), word("<b>", 1.0)]),
                 segment(vec![word("-->", 5.0), word("é語", 5.5)]),
@@ -156,7 +134,7 @@ mod tests {
                 lines: vec!["--> é語".to_owned()],
             },
         ];
-        assert_eq!(write(format, "en", &transcript(), &cues).text, expected);
+        assert_eq!(write(format, "en", &transcript(), &cues), expected);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Combines the language probabilities of several measurements.
 
+use vidp_contract::{LanguageProbability, language_code};
+
 /// Languages of the model. The large models have one more (`yue`), whose token has another meaning in the other models.
 pub(crate) const LANGUAGES: usize = 99;
 
@@ -9,6 +11,8 @@ pub(crate) const LANGUAGES: usize = 99;
 const SURE_PROBABILITY: f64 = 0.8;
 /// Seconds of speech from which a probability is reliable. Windows of 5 s are correct 10 % less often than 15 s.
 const MIN_SECONDS: f64 = 5.0;
+/// Probability from which a language of a part of the track counts as heard.
+const MIN_OTHER_PROBABILITY: f64 = 0.6;
 
 /// Mean of the probabilities of several measurements, weighted by their seconds of speech.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +26,10 @@ impl Tally {
     /// A tally of the `expected` language codes only; an empty list means all languages.
     pub(crate) fn among(expected: &[String]) -> Self {
         Tally {
-            expected: expected.to_vec(),
+            expected: expected
+                .iter()
+                .filter_map(|code| language_code(code).map(str::to_owned))
+                .collect(),
             ..Tally::default()
         }
     }
@@ -55,7 +62,7 @@ impl Tally {
     pub(crate) fn ranked(&self) -> Vec<(&'static str, f64)> {
         let is_expected =
             |code: &str| self.expected.is_empty() || self.expected.iter().any(|expected| expected == code);
-        let codes = vidp_contract::LANGUAGES.iter().map(|(code, _)| *code);
+        let codes = vidp_contract::LANGUAGES.iter().map(|(code, ..)| *code);
         let mut ranked: Vec<_> = codes
             .zip(self.sums.iter().copied())
             .filter(|(code, _)| is_expected(code))
@@ -69,23 +76,81 @@ impl Tally {
     }
 }
 
+/// The language of a part of a track.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Heard {
+    /// Code of the language.
+    pub(crate) code: String,
+    /// Its probability, 0 to 1.
+    pub(crate) probability: f64,
+    /// Seconds of speech in the part.
+    pub(crate) seconds: f64,
+}
+
+/// Languages of parts other than `best`, with their highest probability, the highest first.
+///
+/// Parts that are short or uncertain do not count.
+pub(crate) fn other_languages(best: &str, parts: impl Iterator<Item = Heard>) -> Vec<LanguageProbability> {
+    let mut others: Vec<LanguageProbability> = Vec::new();
+    for Heard {
+        code,
+        probability,
+        seconds,
+    } in parts
+    {
+        if code == best || probability < MIN_OTHER_PROBABILITY || seconds < MIN_SECONDS {
+            continue;
+        }
+        match others.iter_mut().find(|other| other.code == code) {
+            Some(other) => other.probability = other.probability.max(probability),
+            None => others.push(LanguageProbability { code, probability }),
+        }
+    }
+    others.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    others
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vidp_contract::whisper_code;
+
+    #[test]
+    fn other_languages_are_named() {
+        let parts = [
+            ("en", 0.9, 15.0),
+            ("fr", 0.7, 15.0),
+            ("es", 0.5, 15.0),
+            ("it", 0.9, 1.0),
+            ("fr", 0.8, 5.0),
+            ("ru", 0.95, 5.0),
+        ];
+        let parts = parts.into_iter().map(|(code, probability, seconds)| Heard {
+            code: code.to_owned(),
+            probability,
+            seconds,
+        });
+        let found = other_languages("en", parts);
+        let found: Vec<_> = found
+            .iter()
+            .map(|other| (&*other.code, other.probability))
+            .collect();
+        assert_eq!(found, [("ru", 0.95), ("fr", 0.8)]);
+    }
 
     fn measurement(entries: &[(&str, f64)]) -> Vec<f64> {
         let probability = |code: &str| entries.iter().find(|(c, _)| *c == code).map_or(0.0, |(_, p)| *p);
         vidp_contract::LANGUAGES
             .iter()
-            .map(|(code, _)| probability(code))
+            .map(|(code, ..)| probability(code))
             .collect()
     }
 
     #[test]
     fn the_contract_lists_whispers_languages() {
         assert_eq!(vidp_contract::LANGUAGES.len(), LANGUAGES);
-        for (id, (code, name)) in (0..).zip(vidp_contract::LANGUAGES) {
-            assert_eq!(whisper_rs::get_lang_str(id), Some(*code));
+        for (id, (code, name, _)) in (0..).zip(vidp_contract::LANGUAGES) {
+            assert_eq!(whisper_rs::get_lang_str(id), Some(whisper_code(code)));
             assert_eq!(
                 whisper_rs::get_lang_str_full(id).map(str::to_lowercase),
                 Some(name.to_lowercase())

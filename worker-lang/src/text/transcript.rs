@@ -1,6 +1,7 @@
 //! Words, segments and transcripts.
 
 use serde::Serialize;
+use vidp_contract::LanguageProbability;
 
 /// A word with its punctuation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -49,6 +50,8 @@ pub(crate) fn join<'a>(words: impl IntoIterator<Item = &'a Word>) -> String {
 pub(crate) struct Transcript {
     /// Code of the spoken language, requested or detected.
     pub(crate) language: String,
+    /// Other languages that were heard in windows of the track.
+    pub(crate) other_languages: Vec<LanguageProbability>,
     /// Segments in order; their times are seconds of the track.
     pub(crate) segments: Vec<Segment>,
     /// Seconds of speech.

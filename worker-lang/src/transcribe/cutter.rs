@@ -5,6 +5,7 @@ use crate::{
     audio::{
         chunk::{CHUNK, chunks},
         packer::Packer,
+        speech::MIN_SPEECH,
         vad::Vad,
     },
     model::whisper::{Cancelled, DETECT_SECONDS, WINDOW_SECONDS, Whisper},
@@ -16,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Seconds of the longest pause that stays in the speech. Pauses show the model where sentences end. This is
 /// faster-whisper's default.
-const MAX_PAUSE: f64 = 2.0;
+pub(crate) const MAX_PAUSE: f64 = 2.0;
 /// Seconds before and after speech that are included, so that no sound is cut off. This is faster-whisper's default.
-const MARGIN: f64 = 0.4;
+pub(crate) const MARGIN: f64 = 0.4;
 
 /// Finds the speech of a track and sends it to the lanes in windows.
 pub(super) struct Cutter<'a> {
@@ -62,7 +63,8 @@ impl<'a> Cutter<'a> {
 
     /// Code of the spoken language, or `None` for a track without speech.
     pub(super) fn into_language(self) -> Option<String> {
-        self.language.filter(|_| self.number > 0)
+        let has_speech = self.number > 0 && self.speech_seconds() >= MIN_SPEECH;
+        self.language.filter(|_| has_speech)
     }
 
     /// Sends the speech of all blocks to `jobs`.
@@ -81,6 +83,9 @@ impl<'a> Cutter<'a> {
             }
         }
         self.packer.finish();
+        if self.speech_seconds() < MIN_SPEECH {
+            return Ok(());
+        }
         while self.packer.packed.waiting() > 0 {
             self.send_window(&jobs)?;
         }

@@ -4,12 +4,16 @@ mod cutter;
 mod job;
 mod lane;
 
+pub(crate) use cutter::{MARGIN, MAX_PAUSE};
 pub(crate) use job::Settings;
 
 use crate::{
     audio::{chunk::seconds, vad::Vad},
     model::whisper::{Cancelled, Whisper},
-    text::transcript::{Segment, Transcript},
+    text::{
+        language::other_languages,
+        transcript::{Segment, Transcript},
+    },
 };
 use anyhow::Result;
 use cutter::Cutter;
@@ -68,12 +72,17 @@ pub(crate) fn transcribe(
             None => Ok(texts.into_iter().flatten().flatten().collect::<Vec<_>>()),
         }
     })?;
-    texts.sort_by_key(|(number, _)| *number);
-    let mut segments = texts.into_iter().flat_map(|(_, segments)| segments).collect();
+    texts.sort_by_key(|text| text.number);
+    let (mut segments, mut languages) = (Vec::new(), Vec::new());
+    for text in texts {
+        segments.extend(text.segments);
+        languages.extend(text.languages);
+    }
     let duration = seconds(cutter.samples());
     settle(&mut segments, duration);
     let speech_seconds = cutter.speech_seconds();
     Ok(cutter.into_language().map(|language| Transcript {
+        other_languages: other_languages(&language, languages.into_iter()),
         language,
         segments,
         speech_seconds,

@@ -2,20 +2,24 @@
 
 use std::{
     ffi::OsString,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+use vidp_common::process::Access;
 use vidp_contract::{FailureCode, Rendition, ScaleOptions};
 use vidp_worker::ffmpeg::{self, Input, MediaError, MediaLimits, Probe, Tools, process_limits};
-use worker_scale::{Job, OnProgress, Settings};
+use worker_scale::{Encoded, Job, OnProgress, Settings};
 
 /// A source file in a temporary folder, with the settings for its encoding.
 pub(crate) struct Clip {
     pub(crate) folder: TempDir,
     pub(crate) path: PathBuf,
     pub(crate) settings: Settings,
+    /// Bytes that the renditions may have together.
+    pub(crate) space: u64,
     pub(crate) cancel: CancellationToken,
 }
 
@@ -40,7 +44,12 @@ impl Clip {
                 tools: Tools::default(),
                 limits: MediaLimits::default(),
                 x264_preset: "ultrafast".to_owned(),
+                scratch_mb: 0,
+                // All tests of this file can also be run in parts: VIDP_PART_SECONDS=2.
+                part_seconds: std::env::var("VIDP_PART_SECONDS").map_or(0, |text| text.parse().unwrap()),
+                slots: 1,
             },
+            space: u64::MAX,
             cancel: CancellationToken::new(),
         };
         clip.ffmpeg(args, &path).await;
@@ -55,17 +64,55 @@ impl Clip {
             .chain([path.into()])
             .collect();
         let limits = process_limits(60.0);
-        ffmpeg::run(&self.settings.tools, args, limits, &self.cancel, |_| {})
+        // Inputs of the arguments may be in the folder of another clip.
+        let access = Access::reading(&std::env::temp_dir()).and_writing(self.folder.path());
+        ffmpeg::run(&self.settings.tools, args, limits, &access, &self.cancel, |_| {})
             .await
             .unwrap();
     }
 
+    /// Makes another source `name` from this one by ffmpeg's `args`.
+    pub(crate) async fn remade(self, name: &str, args: &str) -> Clip {
+        let path = self.folder.path().join(name);
+        self.ffmpeg(&format!("-i {} {args}", self.path.display()), &path)
+            .await;
+        Clip { path, ..self }
+    }
+
+    /// Changes the bytes of the source.
+    pub(crate) fn patched(self, patch: impl FnOnce(&mut Vec<u8>)) -> Clip {
+        let mut bytes = fs::read(&self.path).unwrap();
+        patch(&mut bytes);
+        fs::write(&self.path, bytes).unwrap();
+        self
+    }
+
+    /// The brightness of each pixel of the picture at `seconds` in `path`, row by row.
+    pub(crate) async fn picture(&self, path: &Path, seconds: f64) -> Vec<u8> {
+        let raw = self.folder.path().join("picture.raw");
+        let input = format!("-i {} -vf trim=start={seconds}", path.display());
+        self.ffmpeg(&format!("{input} -frames:v 1 -pix_fmt gray -f rawvideo"), &raw)
+            .await;
+        fs::read(raw).unwrap()
+    }
+
+    /// Number of frames in `path`.
+    pub(crate) async fn frames(&self, path: &Path) -> u64 {
+        let input = Input::File(path);
+        let probe = ffmpeg::probe_measured(&self.settings.tools, input, &self.cancel)
+            .await
+            .unwrap();
+        probe.video.unwrap().frames.unwrap()
+    }
+
     /// Probes the source.
     pub(crate) async fn probe(&self) -> Probe {
-        let input = Input::File(&self.path);
-        ffmpeg::probe(&self.settings.tools, input, &self.settings.limits, &self.cancel)
-            .await
-            .unwrap()
+        self.try_probe().await.unwrap()
+    }
+
+    /// Probes the source, which may be refused.
+    pub(crate) async fn try_probe(&self) -> Result<Probe, MediaError> {
+        worker_scale::describe(&self.settings, &self.path, &self.cancel).await
     }
 
     /// Encodes the source with `options`.
@@ -74,36 +121,50 @@ impl Clip {
         options: &ScaleOptions,
         on_progress: OnProgress,
     ) -> Result<Vec<worker_scale::Rendition>, MediaError> {
-        let probe = self.probe().await;
+        Ok(self.try_encode(options, on_progress).await?.1.renditions)
+    }
+
+    /// Encodes the source with `options`, and returns the probe of the source too.
+    pub(crate) async fn try_encode(
+        &self,
+        options: &ScaleOptions,
+        on_progress: OnProgress,
+    ) -> Result<(Probe, Encoded), MediaError> {
+        let probe = self.try_probe().await?;
         let job = Job {
             settings: &self.settings,
             source: &self.path,
             probe: &probe,
             options,
             folder: self.folder.path(),
+            space: self.space,
             cancel: &self.cancel,
+            attempt: None,
         };
-        worker_scale::encode(&job, on_progress).await
+        let encoded = worker_scale::encode(&job, on_progress).await?;
+        Ok((probe, encoded))
     }
 
     /// Encodes the source, which must succeed, and probes the renditions.
     pub(crate) async fn scale(&self, options: &ScaleOptions) -> Vec<Made> {
         let mut all = Vec::new();
-        for made in self.try_scale(options, quiet()).await.unwrap() {
-            let input = Input::File(&made.path);
-            let limits = MediaLimits::default();
-            let probe = ffmpeg::probe(&self.settings.tools, input, &limits, &self.cancel)
-                .await
-                .unwrap();
-            let size = made.facts.size;
-            all.push(Made {
-                name: made.name,
-                path: made.path,
-                size,
-                probe,
-            });
+        for rendition in self.try_scale(options, quiet()).await.unwrap() {
+            all.push(self.made(&rendition).await);
         }
         all
+    }
+
+    /// Probes a rendition.
+    pub(crate) async fn made(&self, rendition: &worker_scale::Rendition) -> Made {
+        let input = Input::File(&rendition.path);
+        let limits = MediaLimits::default();
+        let probe = ffmpeg::probe(&self.settings.tools, input, &limits, &self.cancel).await;
+        Made {
+            name: rendition.file.name.to_string(),
+            path: rendition.path.clone(),
+            size: rendition.facts.size,
+            probe: probe.unwrap(),
+        }
     }
 
     /// Encodes the source to a single rendition.

@@ -37,6 +37,7 @@ async fn half_a_file_is_no_success() {
         let half = Clip {
             path,
             settings,
+            space: u64::MAX,
             folder: tempfile::tempdir().unwrap(),
             cancel: CancellationToken::new(),
         };

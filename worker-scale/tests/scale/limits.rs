@@ -1,8 +1,13 @@
 //! Limits on the size of renditions.
 
-use crate::clip::{Clip, H264, requesting};
+use crate::clip::{Clip, H264, quiet, requesting};
 use std::fs;
-use vidp_contract::{Codec, FailureCode, Rendition::P360, ScaleOptions};
+use vidp_contract::{
+    Codec, FailureCode,
+    Rendition::{P240, P360},
+    ScaleOptions,
+};
+use vidp_worker::TaskError;
 
 #[tokio::test]
 async fn a_bound_on_the_size_is_kept() {
@@ -54,4 +59,42 @@ async fn never_larger_than_the_source() {
         assert!(made.size <= source, "{name}: {} > {source}", made.size);
         made.lasts(2.0);
     }
+}
+
+/// Two seconds of noise, which a lossless encoder cannot make smaller.
+const NOISE: &str = "-f lavfi -i nullsrc=s=640x360:r=25:d=2,geq=random(1)*255:128:128 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -crf 45";
+
+#[tokio::test]
+async fn no_rendition_is_larger_than_its_source() {
+    let clip = Clip::make("s.mp4", NOISE).await;
+    let source = fs::metadata(&clip.path).unwrap().len();
+    let options = ScaleOptions {
+        crf: 0,
+        ..requesting(&[P360, P240])
+    };
+    for made in clip.scale(&options).await {
+        assert!(made.size <= source, "{}: {} > {source}", made.name, made.size);
+        made.lasts(2.0);
+    }
+}
+
+#[tokio::test]
+async fn renditions_that_do_not_fit_on_the_disk_end_at_the_first_attempt() {
+    let mut clip = Clip::make("s.mp4", NOISE).await;
+    // Each of two rungs may have 500 kB. Without a limit each has more than 1.5 MB in the first round.
+    clip.space = 1_000_000;
+    let options = ScaleOptions {
+        crf: 0,
+        ..requesting(&[P360, P240])
+    };
+    let made = clip.try_scale(&options, quiet()).await;
+    let error = TaskError::from(made.err().expect("the renditions do not fit"));
+    // The worker ends the task after this error, whatever the number of the attempt.
+    let TaskError::Fail { code, .. } = error else {
+        panic!("the task would run again: {error}");
+    };
+    assert_eq!(code, FailureCode::MediaTooLarge);
+    let largest = fs::read_dir(clip.folder.path()).unwrap();
+    let largest = largest.map(|file| file.unwrap().metadata().unwrap().len()).max();
+    assert!(largest.unwrap() <= 500_000, "{largest:?}");
 }

@@ -1,8 +1,17 @@
 //! Encodes sources of many kinds to renditions, with the real ffmpeg.
 
 mod clip;
+mod declared;
 mod failures;
+mod interlaced;
 mod limits;
 mod outputs;
+mod parts;
 mod pictures;
+mod previews;
+mod refusals;
+mod sound;
+mod stills;
 mod streams;
+mod turning;
+mod variable_rate;

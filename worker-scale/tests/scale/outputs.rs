@@ -36,7 +36,7 @@ async fn a_ladder_in_one_run() {
         "{seen:?}"
     );
     assert!(seen.last().unwrap().1 > 0.0, "a speed");
-    let names: Vec<&str> = made.iter().map(|rendition| rendition.name.as_str()).collect();
+    let names: Vec<&str> = made.iter().map(|rendition| &*rendition.file.name).collect();
     assert_eq!(names, ["720p.mp4", "360p.mp4", "144p.mp4"]);
     for rendition in &made {
         let facts = &rendition.facts;

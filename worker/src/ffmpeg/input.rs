@@ -1,5 +1,5 @@
 use std::{ffi::OsString, path::Path};
-use vidp_common::process::Limits;
+use vidp_common::{process::Access, store::Ranges};
 
 /// Accepted demuxers: containers that contain their media themselves.
 ///
@@ -12,7 +12,7 @@ const CONTAINERS: &str =
 ///
 /// Subtitles are included because ffprobe opens the decoder of every stream that has one. Streams without a decoder
 /// (timecode, fonts, telemetry) need no entry.
-const CODECS: &[&str] = &[
+pub(super) const CODECS: &[&str] = &[
     // Video: current codecs, old web codecs, cameras and editing.
     "h264,hevc,av1,libdav1d,libaom-av1,vp8,vp9,libvpx,libvpx-vp9,mpeg1video,mpeg2video,mpegvideo,mpeg4",
     "msmpeg4v1,msmpeg4v2,msmpeg4,wmv1,wmv2,wmv3,vc1,h261,h263,h263i,h263p,flv,vp3,vp6,vp6a,vp6f,theora",
@@ -30,19 +30,29 @@ const CODECS: &[&str] = &[
 ];
 
 /// An input of ffmpeg or ffprobe.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum Input<'a> {
     /// A file on this machine.
     File(&'a Path),
-    /// An `http` or `https` URL that answers range requests.
-    Url(&'a str),
+    /// Ranges of an object in the store.
+    Ranges(&'a Ranges),
 }
 
 impl Input<'_> {
-    /// Returns `limits` with network access only for a URL.
-    pub fn allow(&self, limits: Limits) -> Limits {
-        let network = matches!(self, Input::Url(_));
-        Limits { network, ..limits }
+    /// Returns the access that a program needs to read the input.
+    pub fn access(&self) -> Access {
+        match self {
+            Input::File(path) => Access::reading(path),
+            Input::Ranges(ranges) => Access::connecting(ranges.port()),
+        }
+    }
+
+    /// Bytes that were fetched from the store for this input until now. A file was fetched whole.
+    pub fn bytes_fetched(&self) -> u64 {
+        match self {
+            Input::File(path) => path.metadata().map_or(0, |file| file.len()),
+            Input::Ranges(ranges) => ranges.bytes_read(),
+        }
     }
 
     /// Arguments up to and including `-i <input>`, for ffmpeg and ffprobe.
@@ -61,15 +71,12 @@ impl Input<'_> {
                 input.push(path);
                 input
             }
-            Input::Url(url) => {
-                option("-protocol_whitelist", "http,https,tcp,tls");
-                // Without these options a broken connection looks like the end of the file, without an error.
-                option("-reconnect", "1");
-                option("-reconnect_on_network_error", "1");
-                option("-reconnect_on_http_error", "5xx");
-                option("-reconnect_delay_max", "5");
-                option("-rw_timeout", "15000000");
-                url.into()
+            Input::Ranges(ranges) => {
+                // Broken connections to the store are resumed behind this URL.
+                option("-protocol_whitelist", "http,tcp");
+                // ffmpeg discards the bytes that wait in the socket when it seeks.
+                option("-recv_buffer_size", "32768");
+                ranges.url().into()
             }
         };
         args.extend(["-i".into(), input]);

@@ -13,7 +13,7 @@ pub struct MediaLimits {
     #[arg(long, env = "VIDP_MAX_PIXELS", default_value_t = 8192 * 4320)]
     pub max_pixels: u64,
     /// Maximum number of video and audio streams in an accepted file
-    #[arg(long, env = "VIDP_MAX_STREAMS", default_value_t = 16)]
+    #[arg(long, env = "VIDP_MAX_STREAMS", default_value_t = 32)]
     pub max_streams: usize,
     /// Maximum accepted frame rate; phones record 240 frames a second and report a little more
     #[arg(long, env = "VIDP_MAX_FPS", default_value_t = 250.0)]
@@ -25,7 +25,7 @@ impl Default for MediaLimits {
         MediaLimits {
             max_duration_seconds: 6.0 * 3600.0,
             max_pixels: 8192 * 4320,
-            max_streams: 16,
+            max_streams: 32,
             max_fps: 250.0,
         }
     }
@@ -83,6 +83,5 @@ pub fn process_limits(media_seconds: f64) -> Limits {
         cpu: wall * cores,
         memory: (4 + u64::from(cores)) << 30,
         file_size: 64 << 30,
-        network: false,
     }
 }

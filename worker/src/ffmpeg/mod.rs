@@ -4,22 +4,31 @@
 //! within [`MediaLimits`] and [`process_limits`]. An exit code of 0 does not prove success: callers compare the output
 //! with the [`probe`] of the input.
 
+mod ask;
 mod error;
 mod input;
 mod limits;
+mod measure;
+mod packets;
 mod parse;
 mod probe;
+mod rows;
 mod run;
+mod sound;
 mod tools;
 
+#[cfg(test)]
+pub(crate) use ask::Closed;
 pub use error::MediaError;
 pub use input::Input;
 pub use limits::{MediaLimits, process_limits};
-pub use parse::{AudioDetails, Probe, VideoDetails};
-pub use probe::{measure, probe};
+pub use packets::{Packets, TICKS, packets};
+pub use parse::{AudioDetails, Probe, SourceStream, VideoDetails};
+pub use probe::{is_interlaced, probe, probe_measured};
 #[cfg(test)]
 pub(crate) use run::parse as progress;
-pub use run::{Progressed, input_bytes, run};
+pub use run::{Progressed, run};
+pub use sound::{has_matrix, stereo_filter};
 pub use tools::Tools;
 
 #[cfg(test)]

@@ -1,135 +1,132 @@
 use super::{
+    ask::{Closed, ask},
     error::MediaError,
     input::Input,
-    limits::{MediaLimits, process_limits},
-    parse::{Probe, is_picture},
-    run,
+    limits::MediaLimits,
+    measure::measure,
+    parse::{Probe, clock_jumps, is_picture, needs_measuring},
     tools::Tools,
 };
-use parking_lot::Mutex;
 use serde_json::Value;
-use std::{
-    ffi::OsString,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
 use tokio_util::sync::CancellationToken;
-use vidp_common::process::{self, Limits, ProcessError};
-use vidp_contract::FailureCode;
+use vidp_contract::{DropReason, FailureCode};
 
-/// Resource limits of ffprobe, which reads headers and a few frames. A file that needs more was made to.
-const LIMITS: Limits = Limits {
-    wall: Duration::from_secs(60),
-    cpu: Duration::from_secs(20),
-    memory: 2 << 30,
-    file_size: 0,
-    network: false,
-};
-/// Maximum bytes of ffprobe's output: enough for a thousand streams.
-const MAX_ANSWER: usize = 4 << 20;
+/// Sections of ffprobe's output that describe a file.
+const SECTIONS: [&str; 3] = ["-show_format", "-show_streams", "-show_chapters"];
+/// Frames that [`is_interlaced`] looks at.
+const FRAMES: &str = "%+#8";
 
 /// Probes a media file and refuses one that is not accepted.
 ///
+/// The packets of the file are measured when a declared value would refuse it, is missing, or contradicts another.
+///
 /// # Errors
 /// [`MediaError::Media`] with `unsupported_media`, `damaged_media`, `media_too_large` or `media_too_long`. A file
-/// without video or without audio is accepted here.
+/// without video or without audio is accepted here, and so is one whose video alone cannot be decoded.
 pub async fn probe(
     tools: &Tools,
     input: Input<'_>,
     limits: &MediaLimits,
     cancel: &CancellationToken,
 ) -> Result<Probe, MediaError> {
-    let wanted = [
-        // The verbose lines state how much was read.
-        "-v",
-        "verbose",
-        "-print_format",
-        "json",
-        "-show_format",
-        "-show_streams",
-    ];
-    let args = wanted.into_iter().map(OsString::from).chain(input.args());
-    let bytes_read = Arc::new(AtomicU64::new(0));
-    let counter = bytes_read.clone();
-    let count = move |line: &str| {
-        counter.fetch_add(run::input_bytes(line).unwrap_or(0), Ordering::Relaxed);
-    };
-    let answer = process::capture(
-        &tools.ffprobe,
-        args,
-        input.allow(LIMITS),
-        MAX_ANSWER,
-        cancel,
-        count,
-    )
-    .await
-    .map_err(MediaError::probing)?;
+    let (answer, closed) = ask(tools, input, &SECTIONS, cancel).await?;
+    let mut probe = Probe::parse(&answer, &closed, None);
     let unsupported = |detail| Err(MediaError::media(FailureCode::UnsupportedMedia, detail));
-    let Ok(answer) = serde_json::from_slice::<Value>(&answer) else {
-        return unsupported("the file cannot be described");
-    };
-    let mut probe = Probe::parse(&answer);
-    probe.bytes_read = bytes_read.load(Ordering::Relaxed);
     if is_picture(&answer) {
         return unsupported("the file is a picture, not a video");
     }
     if probe.streams == 0 {
         return unsupported("the file has neither video nor audio");
     }
+    check_decodable(&probe)?;
+    if needs_measuring(&probe, &answer, limits.max_duration_seconds) {
+        probe = measured(tools, input, &answer, &closed, cancel).await?;
+        if probe.facts.duration <= 0.0 {
+            return Err(damaged("there is no media in it"));
+        }
+        check_decodable(&probe)?;
+    }
     limits.check(&probe)?;
-    let unreadable = probe
-        .video
-        .as_ref()
-        .is_some_and(|v| v.width == 0 || v.height == 0);
-    if unreadable || (probe.video.is_none() && probe.audio.is_empty()) {
-        return Err(MediaError::media(
-            FailureCode::DamagedMedia,
-            "the file is damaged: its streams cannot be read",
-        ));
-    }
-    if probe.facts.duration <= 0.0 {
-        let duration = measure(tools, input, limits, cancel).await?;
-        probe.facts.duration = duration;
-        probe.facts.bitrate = (probe.facts.size as f64 * 8.0 / duration.max(0.001)) as u64;
-        limits.check(&probe)?;
-    }
     Ok(probe)
 }
 
-/// Measures the seconds of media in a file whose duration is missing or estimated. Reads the file without decoding it.
-pub async fn measure(
+/// Probes a file and measures its packets, also when its declared values look right.
+///
+/// # Errors
+/// Those of [`probe`], without the limits.
+pub async fn probe_measured(
     tools: &Tools,
     input: Input<'_>,
-    limits: &MediaLimits,
     cancel: &CancellationToken,
-) -> Result<f64, MediaError> {
-    let mut args = input.args();
-    // One second beyond the limit is enough to detect that it is exceeded.
-    let end = (limits.max_duration_seconds + 1.0).to_string();
-    let copy = [
-        "-map", "0:V?", "-map", "0:a?", "-c", "copy", "-t", &end, "-f", "null", "-",
+) -> Result<Probe, MediaError> {
+    let (answer, closed) = ask(tools, input, &SECTIONS, cancel).await?;
+    measured(tools, input, &answer, &closed, cancel).await
+}
+
+async fn measured(
+    tools: &Tools,
+    input: Input<'_>,
+    answer: &Value,
+    closed: &Closed,
+    cancel: &CancellationToken,
+) -> Result<Probe, MediaError> {
+    let measured = measure(tools, input, closed, clock_jumps(answer), cancel).await?;
+    tracing::info!(?measured, "measured the packets of the file");
+    Ok(Probe::parse(answer, closed, Some(&measured)))
+}
+
+/// Looks at the first frames of the stream `index` and returns true when one of them is interlaced.
+///
+/// DV and MPEG-4 state it in each frame alone.
+///
+/// # Errors
+/// A failure of ffprobe.
+pub async fn is_interlaced(
+    tools: &Tools,
+    input: Input<'_>,
+    index: u32,
+    cancel: &CancellationToken,
+) -> Result<bool, MediaError> {
+    let index = index.to_string();
+    let sections = [
+        "-select_streams",
+        &index,
+        "-read_intervals",
+        FRAMES,
+        "-show_entries",
+        "frame=interlaced_frame",
     ];
-    args.extend(copy.map(OsString::from));
-    let last = Arc::new(Mutex::new(0.0));
-    let seen = last.clone();
-    let on_progress = move |progressed: run::Progressed| {
-        *seen.lock() = progressed.time_seconds;
-    };
-    match run::run(tools, args, input.allow(process_limits(0.0)), cancel, on_progress).await {
-        // After a fault the file counts up to that point.
-        Ok(()) | Err(ProcessError::Failed { .. }) => {}
-        Err(error) => return Err(error.into()),
+    let (answer, _) = ask(tools, input, &sections, cancel).await?;
+    let frames = answer["frames"].as_array();
+    Ok(frames.is_some_and(|frames| frames.iter().any(|frame| frame["interlaced_frame"] == 1)))
+}
+
+/// Refuses a file of which no stream can be decoded.
+fn check_decodable(probe: &Probe) -> Result<(), MediaError> {
+    if probe.video.is_some() || !probe.audio.is_empty() {
+        return Ok(());
     }
-    let seconds = *last.lock();
-    if seconds > 0.0 {
-        Ok(seconds)
-    } else {
-        Err(MediaError::media(
-            FailureCode::DamagedMedia,
-            "the file is damaged: there is no media in it",
-        ))
+    if let Some((code, detail)) = &probe.video_fault {
+        return Err(MediaError::media(*code, detail));
     }
+    let closed = probe.listed.iter().find(|stream| {
+        matches!(
+            stream.obstacle,
+            Some(DropReason::NotAccepted | DropReason::NoDecoder)
+        )
+    });
+    Err(match closed {
+        Some(stream) => MediaError::media(
+            FailureCode::UnsupportedMedia,
+            format!("the sound has the codec {}, which is not accepted", stream.codec),
+        ),
+        None => damaged("its streams cannot be read"),
+    })
+}
+
+fn damaged(reason: &str) -> MediaError {
+    MediaError::media(
+        FailureCode::DamagedMedia,
+        format!("the file is damaged: {reason}"),
+    )
 }

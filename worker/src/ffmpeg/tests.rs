@@ -7,11 +7,14 @@ use std::{
     fs,
     net::TcpListener,
     path::{Path, PathBuf},
-    time::Duration,
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
-use vidp_common::process::{Limits, ProcessError};
+use vidp_common::{
+    config::S3Config,
+    process::{Access, Limits, ProcessError},
+    store::{Ranges, Store},
+};
 use vidp_contract::FailureCode;
 
 /// Creates a folder with a clip made by ffmpeg. `{}` in the arguments is replaced by the folder.
@@ -28,7 +31,9 @@ async fn make(name: &str, args: &str) -> (TempDir, PathBuf) {
         memory: 32 << 30,
         ..process_limits(60.0)
     };
-    run(&Tools::default(), args, limits, &never, |_| {})
+    // Inputs of the arguments may be in the folder of another clip.
+    let access = Access::reading(&std::env::temp_dir()).and_writing(folder.path());
+    run(&Tools::default(), args, limits, &access, &never, |_| {})
         .await
         .unwrap();
     (folder, path)
@@ -215,30 +220,33 @@ async fn bounds_are_kept() {
     let fast = "-f lavfi -i testsrc=s=64x64:r=500:d=0.2 -c:v mpeg4";
     let (_folder, path) = make("fast.avi", fast).await;
     assert_eq!(code(look(&path).await), FailureCode::MediaTooLarge);
-    let many = format!("-f lavfi -i anullsrc -t 0.1 {} -c:a aac", "-map 0 ".repeat(17));
+    let many = format!("-f lavfi -i anullsrc -t 0.1 {} -c:a aac", "-map 0 ".repeat(33));
     let (_folder, path) = make("many.mp4", &many).await;
     assert_eq!(code(look(&path).await), FailureCode::MediaTooLarge);
 }
 
 #[tokio::test]
-async fn a_url_is_read_and_its_faults_are_not_the_files() {
-    let tools = Tools::default();
-    let cancel = CancellationToken::new();
+async fn a_store_without_an_answer_is_not_the_files_fault() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let url = format!("http://{closed}/clip.mp4");
-    let limits = MediaLimits::default();
-    let probing = probe(&tools, Input::Url(&url), &limits, &cancel);
-    let error = tokio::time::timeout(Duration::from_secs(30), probing)
+    let store = Store::new(&S3Config {
+        s3_endpoint: format!("http://{closed}"),
+        s3_region: "us-east-1".to_owned(),
+        s3_bucket: "vidp".to_owned(),
+        s3_access_key: "key".to_owned(),
+        s3_secret_key: "secret".to_owned(),
+    });
+    let ranges = Ranges::start(&store, "source", 1000).unwrap();
+    let (tools, limits, cancel) = (Tools::default(), MediaLimits::default(), CancellationToken::new());
+    let error = probe(&tools, Input::Ranges(&ranges), &limits, &cancel)
         .await
-        .unwrap()
         .unwrap_err();
     assert!(
         matches!(error, MediaError::Process(ProcessError::Failed { .. })),
         "{error}"
     );
     assert!(matches!(TaskError::from(error), TaskError::Retry(_)));
-    let file = Input::Url("file:///etc/hostname");
-    assert!(probe(&tools, file, &limits, &cancel).await.is_err());
+    let failure = TaskError::from(ranges.check().unwrap_err());
+    assert!(matches!(failure, TaskError::Retry(_)), "{failure}");
 }
 
 /// ffmpeg ends with 0 when the disk is full, and its output looks like that of a damaged source.
@@ -247,9 +255,17 @@ async fn a_full_disk_is_not_the_files_fault() {
     let never = CancellationToken::new();
     let args = "-f lavfi -i testsrc=d=0.1:s=64x64 -c:v mpeg4 -f matroska /dev/full";
     let args = args.split(' ').map(Into::into).collect();
-    let error = run(&Tools::default(), args, process_limits(1.0), &never, |_| {})
-        .await
-        .unwrap_err();
+    let access = Access::default().and_writing(Path::new("/dev/full"));
+    let error = run(
+        &Tools::default(),
+        args,
+        process_limits(1.0),
+        &access,
+        &never,
+        |_| {},
+    )
+    .await
+    .unwrap_err();
     let error = TaskError::from(MediaError::decoding(error));
     assert!(matches!(error, TaskError::Retry(_)), "{error:?}");
 }

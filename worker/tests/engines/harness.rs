@@ -5,19 +5,20 @@ use clap::Parser;
 use futures_util::StreamExt;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use vidp_common::{
-    config::{NatsConfig, WorkerConfig},
+    config::{NatsConfig, S3Config, WorkerConfig},
     queue::Queue,
     store::Store,
 };
 use vidp_contract::{
-    DetectOptions, Lane, Source, Stage, Task, TaskResult, TraceParent, Work, hex, keys, streams,
+    DetectOptions, Lane, ScaleOptions, Source, Stage, SubtitleOptions, Task, TaskResult, TraceParent, Work,
+    hex, keys, streams,
 };
-use vidp_engines::{Nats, S3, Users};
+use vidp_engines::{Nats, S3, S3User, Users};
 use vidp_worker::{self, Attempt, TaskError};
 
 #[derive(Parser)]
@@ -30,6 +31,7 @@ struct Cli {
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 pub(crate) struct Rig {
+    pub(crate) stage: Stage,
     pub(crate) nats: Nats,
     pub(crate) queue: Queue,
     pub(crate) store: Store,
@@ -39,11 +41,16 @@ pub(crate) struct Rig {
 
 const PASSWORD: &str = "only-for-tests";
 
-/// The users of Compose and Kubernetes. All tests must pass with their permissions.
-fn users() -> Users {
+/// The users of Compose and Kubernetes, and an administrator. All tests must pass with their permissions.
+fn users(folder: &Path) -> Users {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/nats/auth.conf");
+    let text = fs::read_to_string(shipped).unwrap();
+    let admin = format!("users: [\n{{ user: admin, password: {PASSWORD} }}");
+    let file = folder.join("auth.conf");
+    fs::write(&file, text.replacen("users: [", &admin, 1)).unwrap();
     let password = |user: &str| (format!("NATS_{user}_PASSWORD"), PASSWORD.to_owned());
     Users {
-        file: Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/nats/auth.conf"),
+        file,
         passwords: ["API", "LANGSCALE", "DOWNSCALE", "SUBTITLE"].map(password).into(),
     }
 }
@@ -59,21 +66,27 @@ pub(crate) async fn connect(config: &WorkerConfig, user: &str) -> Queue {
 
 impl Rig {
     pub(crate) async fn new() -> Rig {
-        Rig::on(&vidp_engines::shared().s3).await
+        Rig::of(Stage::Scale, &vidp_engines::shared().s3).await
     }
 
-    /// Uses a store that the test can stop.
-    pub(crate) async fn on(s3: &S3) -> Rig {
+    /// For the workers of a stage, with a store that the test can stop.
+    pub(crate) async fn of(stage: Stage, s3: &S3) -> Rig {
         let folder = tempfile::tempdir().unwrap();
-        let nats = Nats::start_for(&folder.path().join("nats"), 0, users()).unwrap();
+        let nats = Nats::start_for(&folder.path().join("nats"), 0, users(folder.path())).unwrap();
+        let (user, key) = match stage {
+            Stage::Detect => ("langscale", S3User::Langscale),
+            Stage::Scale => ("downscale", S3User::Downscale),
+            Stage::Subtitle => ("subtitle", S3User::Subtitle),
+        };
         let bucket = format!("test-{}", Uuid::now_v7());
         let scratch = folder.path().join("scratch");
+        let key = s3.key(key);
         let config = Cli::try_parse_from([
             "worker",
             "--nats-url",
             &nats.url(),
             "--nats-user",
-            "langscale",
+            user,
             "--nats-password",
             PASSWORD,
             "--ack-wait-seconds",
@@ -81,9 +94,9 @@ impl Rig {
             "--s3-endpoint",
             &s3.endpoint(),
             "--s3-access-key",
-            s3.access_key(),
+            &key.access_key,
             "--s3-secret-key",
-            s3.secret_key(),
+            &key.secret_key,
             "--s3-bucket",
             &bucket,
             "--bind",
@@ -95,9 +108,15 @@ impl Rig {
         ])
         .unwrap()
         .worker;
-        let store = Store::new(&config.s3);
+        // The tests act as the API and as the operator.
+        let store = Store::new(&S3Config {
+            s3_access_key: s3.access_key().to_owned(),
+            s3_secret_key: s3.secret_key().to_owned(),
+            ..config.s3.clone()
+        });
         store.ensure_bucket().await.unwrap();
         let rig = Rig {
+            stage,
             queue: connect(&config, "api").await,
             nats,
             store,
@@ -108,16 +127,19 @@ impl Rig {
         rig
     }
 
-    /// Starts a worker for `detect` with this handler. It stops when the token is cancelled.
+    /// Starts a worker with this handler. It stops when the token is cancelled.
+    ///
+    /// The worker runs in the test's process. A test that stops or starts an engine beside it needs a runtime with a
+    /// thread for the worker (`multi_thread`): the call blocks, and without heartbeats the worker would lose its lease.
     pub(crate) fn worker<H, F>(&self, handler: H) -> (CancellationToken, JoinHandle<()>)
     where
         H: Fn(Arc<Attempt>) -> F + Send + Sync + 'static,
         F: Future<Output = Result<Map<String, Value>, TaskError>> + Send + 'static,
     {
-        let (stop, config) = (CancellationToken::new(), self.config.clone());
+        let (stop, config, stage) = (CancellationToken::new(), self.config.clone(), self.stage);
         let stopped = stop.clone();
         let run = async move {
-            vidp_worker::serve(Stage::Detect, 0, config, stopped, handler)
+            vidp_worker::serve(stage, 0, config, stopped, handler)
                 .await
                 .unwrap()
         };
@@ -145,8 +167,12 @@ impl Rig {
                 size: source.len() as u64,
                 sha256: hex(&Sha256::digest(source)),
             },
-            output_prefix: keys::stage_prefix(job_id, Stage::Detect),
-            work: Work::Detect(DetectOptions::default()),
+            output_prefix: keys::stage_prefix(job_id, self.stage),
+            work: match self.stage {
+                Stage::Detect => Work::Detect(DetectOptions::default()),
+                Stage::Scale => Work::Scale(ScaleOptions::default()),
+                Stage::Subtitle => Work::Subtitle(SubtitleOptions::default()),
+            },
         }
     }
 
@@ -167,7 +193,7 @@ impl Rig {
 
     /// Waits until no task is in the queue.
     pub(crate) async fn empty(&self) {
-        until(async || self.queue.depth(Stage::Detect, Lane::Interactive).await.unwrap() == 0).await;
+        until(async || self.queue.depth(self.stage, Lane::Interactive).await.unwrap() == 0).await;
     }
 
     /// Reason and payload of the first message in the dead stream.

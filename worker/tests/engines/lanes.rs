@@ -1,8 +1,8 @@
 //! The order in which a worker serves its lanes.
 
-use crate::harness::{Rig, report};
+use crate::harness::{LIMIT, Rig, report};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use vidp_contract::{Lane, TraceParent};
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn a_batch_does_not_starve_and_does_not_come_first() {
     });
     let mut batch = Vec::new();
     for place in 0..20 {
-        if order.recv().await.unwrap() == 99 {
+        if timeout(LIMIT, order.recv()).await.unwrap().unwrap() == 99 {
             batch.push(place);
         }
     }
@@ -46,10 +46,10 @@ async fn a_batch_alone_does_not_wait_for_the_other_lane() {
         started.send(()).unwrap();
         async { Ok(report()) }
     });
-    starts.recv().await.unwrap();
+    timeout(LIMIT, starts.recv()).await.unwrap().unwrap();
     let first = Instant::now();
     for _ in 1..10 {
-        starts.recv().await.unwrap();
+        timeout(LIMIT, starts.recv()).await.unwrap().unwrap();
     }
     // Regression: each task once waited one second.
     assert!(first.elapsed() < Duration::from_secs(5), "{:?}", first.elapsed());

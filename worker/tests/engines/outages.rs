@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 use tokio::sync::mpsc;
-use vidp_contract::Outcome;
+use vidp_contract::{Outcome, Stage};
 use vidp_worker::TaskError;
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn a_long_task_keeps_its_lease() {
     assert_eq!(calls.load(Ordering::Relaxed), 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn without_the_broker_an_attempt_fences_itself_and_the_task_comes_back() {
     let mut rig = Rig::new().await;
     let (started, mut starts) = mpsc::unbounded_channel();
@@ -49,7 +49,7 @@ async fn without_the_broker_an_attempt_fences_itself_and_the_task_comes_back() {
     });
     let task = rig.task().await;
     rig.publish(&task).await;
-    let first = starts.recv().await.unwrap();
+    let first = tokio::time::timeout(LIMIT, starts.recv()).await.unwrap().unwrap();
     rig.nats.stop();
     let stopped = Instant::now();
     tokio::time::timeout(LIMIT, first.cancel.cancelled())
@@ -60,17 +60,17 @@ async fn without_the_broker_an_attempt_fences_itself_and_the_task_comes_back() {
         stopped.elapsed() < lease,
         "the attempt stops before another worker can have the task"
     );
-    rig.nats = vidp_engines::Nats::start(&rig.folder.path().join("nats"), rig.nats.port()).unwrap();
+    rig.nats.restart().unwrap();
     let result = rig.result().await;
     assert_eq!(result.task_id, task.task_id);
     assert!(result.attempt > 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_outage_of_the_store_uses_up_no_attempts_and_no_finished_work() {
     let folder = tempfile::tempdir().unwrap();
     let mut s3 = vidp_engines::S3::start(folder.path(), 0).unwrap();
-    let rig = Rig::on(&s3).await;
+    let rig = Rig::of(Stage::Scale, &s3).await;
     let (started, mut starts) = mpsc::unbounded_channel();
     let (go, may_go) = tokio::sync::watch::channel(false);
     let (_stop, _) = rig.worker(move |attempt| {
@@ -84,7 +84,7 @@ async fn an_outage_of_the_store_uses_up_no_attempts_and_no_finished_work() {
     let mut task = rig.task().await;
     task.attempt_limit = 1;
     rig.publish(&task).await;
-    assert_eq!(starts.recv().await, Some(1));
+    assert_eq!(tokio::time::timeout(LIMIT, starts.recv()).await.unwrap(), Some(1));
     s3.stop();
     // The work is done and cannot be committed. The worker retries until the store is back.
     go.send(true).unwrap();

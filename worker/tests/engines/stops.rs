@@ -19,7 +19,7 @@ async fn cancelling_reaches_a_running_attempt() {
     });
     let task = rig.task().await;
     rig.publish(&task).await;
-    let attempt = starts.recv().await.unwrap();
+    let attempt = tokio::time::timeout(LIMIT, starts.recv()).await.unwrap().unwrap();
     let cancel = Cancel {
         job_id: task.job_id,
         tasks: vec![task.task_id],
@@ -47,7 +47,7 @@ async fn a_stopping_worker_hands_its_task_over_at_once() {
     });
     let task = rig.task().await;
     rig.publish(&task).await;
-    starts.recv().await.unwrap();
+    tokio::time::timeout(LIMIT, starts.recv()).await.unwrap().unwrap();
     stop.cancel();
     let asked = Instant::now();
     ended.await.unwrap();

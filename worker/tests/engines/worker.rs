@@ -6,7 +6,8 @@ use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering},
 };
-use vidp_contract::{FailureCode, Lane, Outcome, SkipCode, Stage, TaskResult, keys, streams};
+use vidp_common::queue::{Letter, Original};
+use vidp_contract::{FailureCode, Lane, Outcome, OutputFile, SkipCode, Stage, TaskResult, keys, streams};
 use vidp_worker::TaskError;
 
 fn code(result: &TaskResult) -> Option<FailureCode> {
@@ -23,9 +24,7 @@ async fn a_task_becomes_a_result_once() {
         let source = attempt.fetch_source().await?;
         assert_eq!(std::fs::read(&source).unwrap(), b"not really a video");
         attempt.progress("work", 0.5, Some(2.0));
-        attempt
-            .put("copy.bin", &source, "application/octet-stream")
-            .await?;
+        attempt.put(&OutputFile::POSTER, &source).await?;
         Ok(report())
     });
     let task = rig.task().await;
@@ -116,12 +115,14 @@ async fn the_handler_decides_and_the_loop_acts() {
         serde_json::from_slice::<serde_json::Value>(&payload).unwrap()["job_id"],
         json!(task.job_id)
     );
-    // No file remains in the scratch folder.
-    let scratch = rig
-        .config
-        .scratch_dir
-        .join(format!("detect-{}", std::process::id()));
-    until(async || std::fs::read_dir(&scratch).unwrap().next().is_none()).await;
+    // No file remains in the worker's scratch folder, except its lock.
+    until(async || {
+        let folders = std::fs::read_dir(&rig.config.scratch_dir).unwrap().flatten();
+        let own = folders.map(|folder| folder.path()).find(|path| path.is_dir());
+        let mut files = std::fs::read_dir(own.unwrap()).unwrap().flatten();
+        files.all(|file| file.file_name() == "lock")
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -129,7 +130,7 @@ async fn an_undecodable_message_goes_to_the_dead_stream() {
     let rig = Rig::new().await;
     let (_stop, _) = rig.worker(async |_| Ok(report()));
     let jetstream = async_nats::jetstream::new(rig.queue.client().clone());
-    let subject = streams::task(Stage::Detect, Lane::Interactive, uuid::Uuid::now_v7());
+    let subject = streams::task(Stage::Scale, Lane::Interactive, uuid::Uuid::now_v7());
     jetstream
         .publish(subject.clone(), "{oops".into())
         .await
@@ -141,24 +142,95 @@ async fn an_undecodable_message_goes_to_the_dead_stream() {
     assert_eq!(payload, b"{oops");
     let task = rig.task().await;
     rig.publish(&task).await;
-    assert_eq!(rig.result().await.task_id, task.task_id);
+    let result = rig.result().await;
+    assert_eq!(result.task_id, task.task_id);
     rig.empty().await;
 
-    // With the permissions of the API: requeue the message, which fails again, and discard it.
+    // With the permissions of the API: the message is still no task. Discard it, and send a result back.
     let letter = rig.queue.dead_letter(1).await.unwrap().unwrap();
     assert_eq!(
-        (letter.queue.as_str(), letter.deliveries, letter.home()),
-        ("detect", Some(1), Some(subject.as_str()))
+        (
+            letter.queue.as_str(),
+            letter.deliveries,
+            letter.subject.as_deref()
+        ),
+        ("scale", Some(1), Some(subject.as_str()))
     );
-    assert!(rig.queue.redrive(&letter).await.unwrap());
-    until(async || rig.queue.dead_letter(2).await.unwrap().is_some()).await;
-    assert!(rig.queue.dead_letter(1).await.unwrap().is_none());
-    assert!(rig.queue.discard(2).await.unwrap() && !rig.queue.discard(2).await.unwrap());
-    let mut headers = async_nats::HeaderMap::new();
-    let subject = streams::result(Stage::Detect, task.task_id);
-    headers.insert(streams::DEAD_SUBJECT_HEADER, subject.as_str());
-    let sent = jetstream.publish_with_headers(streams::dead("results"), headers, "{}".into());
-    sent.await.unwrap().await.unwrap();
-    let letters = rig.queue.dead_letters(2, 9).await.unwrap();
-    assert!(letters.len() == 1 && rig.queue.redrive(&letters[0]).await.unwrap());
+    assert!(
+        letter
+            .original()
+            .unwrap_err()
+            .starts_with("the message is not a task")
+    );
+    assert!(rig.queue.discard(1).await.unwrap() && !rig.queue.discard(1).await.unwrap());
+    let letter = Letter {
+        subject: streams::result(Stage::Scale, task.task_id),
+        payload: serde_json::to_vec(&result).unwrap().into(),
+        deliveries: None,
+        id: "an id".to_owned(),
+    };
+    // The second call stores no second copy.
+    rig.queue.bury("results", letter.clone(), "odd").await.unwrap();
+    rig.queue.bury("results", letter, "odd").await.unwrap();
+    let letters = rig.queue.dead_letters(1, 9).await.unwrap();
+    assert_eq!(letters.len(), 1);
+    let Ok(Original::Result(original)) = letters[0].original() else {
+        panic!("{:?}", letters[0]);
+    };
+    assert_eq!(original, result);
+    rig.queue.resend(&letters[0], &original).await.unwrap();
+    assert_eq!(rig.result().await, result);
+    assert!(rig.queue.dead_letters(0, 9).await.unwrap().is_empty());
+}
+
+/// A worker of the same stage that was taken over may write a manifest, and only the first one counts.
+#[tokio::test]
+async fn an_invalid_manifest_fails_its_stage() {
+    let rig = Rig::new().await;
+    let (_stop, _) = rig.worker(async |_| Ok(report()));
+    let task = rig.task().await;
+    rig.publish(&task).await;
+    let first = rig.result().await;
+    let manifest = keys::manifest(&task.output_prefix);
+    for (place, value) in [
+        ("/job_id", json!(uuid::Uuid::now_v7())),
+        ("/stage", json!("detect")),
+        (
+            "/outcome/succeeded/outputs",
+            json!([{
+                "name": "720p.mp4", "key": task.source.key, "size": 1, "sha256": "0".repeat(64), "content_type": "video/mp4",
+            }]),
+        ),
+        ("/outcome/succeeded/answer", json!(u64::MAX)),
+        ("", json!("no result")),
+    ] {
+        let mut forged = json!(first);
+        *forged.pointer_mut(place).unwrap() = value;
+        let bytes = serde_json::to_vec(&forged).unwrap();
+        rig.store.put(&manifest, bytes.into()).await.unwrap();
+        let again = vidp_contract::Task {
+            task_id: uuid::Uuid::now_v7(),
+            ..task.clone()
+        };
+        rig.publish(&again).await;
+        let result = rig.result().await;
+        assert_eq!(result.task_id, again.task_id);
+        assert_eq!(code(&result), Some(FailureCode::Internal), "{place}");
+        rig.empty().await;
+    }
+}
+
+#[tokio::test]
+async fn a_report_that_cannot_be_stored_is_not_committed() {
+    let rig = Rig::new().await;
+    let (_stop, _) = rig.worker(async |_| {
+        let mut report = report();
+        report.insert("bytes".to_owned(), json!(u64::MAX));
+        Ok(report)
+    });
+    let task = rig.task().await;
+    rig.publish(&task).await;
+    assert_eq!(code(&rig.result().await), Some(FailureCode::Internal));
+    let manifest = keys::manifest(&task.output_prefix);
+    assert_eq!(rig.store.size(&manifest).await.unwrap(), None);
 }

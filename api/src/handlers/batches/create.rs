@@ -1,6 +1,7 @@
 //! `POST /batches`: reads the items one after another and stores their jobs as the items arrive.
 
 use super::{
+    document::MAX_ITEMS,
     items::{Items, NewBatchQuery},
     view::{self, BatchView},
 };
@@ -21,12 +22,10 @@ use vidp_contract::{JobOptions, Lane};
 use vidp_pipeline::advance;
 use vidp_record::{
     batch::{Batch, ItemError},
-    db::{Db, DbError},
+    db::{Db, DbError, Open},
     job::Job,
 };
 
-/// Most items of a batch. Further items are rejected one by one.
-const MAX_ITEMS: u32 = 10_000;
 /// Jobs per insert into the database.
 const JOBS_PER_INSERT: usize = 200;
 /// Most errors that a batch stores. Further errors are only counted.
@@ -70,7 +69,7 @@ pub(crate) struct NewBatch {
             ("Idempotent-Replayed" = Option<String>, description = "`true` when an earlier request created this batch."),
         ),
         links(("batch" = (operation_id = "getBatch", parameters(("id" = "$response.body#/id"))))))),
-    extensions(("x-problems" = json!(["quota_exceeded", "too_slow", "unsupported_content_type", "idempotency_key_reused"]))),
+    extensions(("x-problems" = json!(["too_many_uploads", "quota_exceeded", "upload_too_large", "too_slow", "unsupported_content_type", "idempotency_key_reused"]))),
 )]
 pub(crate) async fn create(
     State(intake): State<Intake>,
@@ -79,7 +78,10 @@ pub(crate) async fn create(
     request: Request,
 ) -> Result<Response, Problem> {
     let key = idempotency::key(request.headers())?;
-    let (mut items, common) = Items::open(request, query).await?;
+    // Before the body is received: a document is in memory as a whole.
+    let _permit = intake.limits.upload(&intake.pipeline, &caller, 0).await?;
+    let _batch = intake.limits.batch(&caller)?;
+    let (mut items, common) = Items::open(request, query, intake.config.min_upload_kib_per_second).await?;
     if common
         .name
         .as_ref()
@@ -92,9 +94,13 @@ pub(crate) async fn create(
     if !common.options.is_null() {
         options::parse(&common.options.to_string())?;
     }
-    let _permit = intake.limits.upload(&intake.pipeline.db, &caller).await?;
     let db = &intake.pipeline.db;
-    let mut batch = Batch::new(caller.tenant, common.name, key, intake.config.max_retention());
+    let mut batch = Batch::new(
+        caller.tenant.clone(),
+        common.name,
+        key,
+        intake.config.max_retention(),
+    );
     if let Some(before) = begin_new(db, &batch).await? {
         if before.complete {
             return replay(db, before, items).await;
@@ -111,12 +117,12 @@ pub(crate) async fn create(
         }
         batch.total += 1;
         if ready.len() == JOBS_PER_INSERT {
-            store(&intake, &batch, &mut ready).await?;
+            store(&intake, &caller, &batch, &mut ready).await?;
         }
     }
     batch.complete = true;
     batch.request_hash = batch.idempotency_key.as_ref().map(|_| items.hash());
-    store(&intake, &batch, &mut ready).await?;
+    store(&intake, &caller, &batch, &mut ready).await?;
     tracing::info!(batch = %batch.id, total = batch.total, rejected = batch.rejected, "batch created");
     accepted(db, &batch, false).await
 }
@@ -181,8 +187,16 @@ fn reject(batch: &mut Batch, problem: &Problem) {
 }
 
 /// Stores jobs, then the progress of the batch.
-async fn store(intake: &Intake, batch: &Batch, ready: &mut Vec<Job>) -> Result<(), Problem> {
+///
+/// # Errors
+/// 429 when the jobs would pass the tenant's quota. The batch stays incomplete, and its stored jobs run.
+async fn store(intake: &Intake, caller: &Caller, batch: &Batch, ready: &mut Vec<Job>) -> Result<(), Problem> {
     if !ready.is_empty() {
+        let new = Open {
+            jobs: ready.len() as u64,
+            bytes: 0,
+        };
+        intake.limits.admit(&intake.pipeline, caller, new).await?;
         advance::insert_all(&intake.pipeline, std::mem::take(ready)).await?;
     }
     Ok(intake.pipeline.db.put_batch(batch).await?)

@@ -1,11 +1,12 @@
 //! Reads the items of a batch request one after another: from a JSON document, or from lines of JSON as they arrive.
 
+use super::document::{Document, MAX_ITEM};
 use crate::{
     handlers::jobs::by_reference::ByReference,
     http::problem::{Code, Problem},
 };
 use axum::{
-    body::{self, BodyDataStream},
+    body::{BodyDataStream, Bytes},
     extract::Request,
 };
 use futures_util::{StreamExt, TryStreamExt};
@@ -20,10 +21,6 @@ use tokio_util::{
 use utoipa::IntoParams;
 use vidp_contract::hex;
 
-/// Largest JSON document in bytes.
-const MAX_DOCUMENT: usize = 16 << 20;
-/// Longest line in bytes.
-const MAX_LINE: usize = 64 << 10;
 /// Longest pause between two lines.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
@@ -42,7 +39,7 @@ pub(crate) struct NewBatchQuery {
 
 /// The lines of a body.
 type Lines = FramedRead<
-    StreamReader<futures_util::stream::MapErr<BodyDataStream, fn(axum::Error) -> io::Error>, body::Bytes>,
+    StreamReader<futures_util::stream::MapErr<BodyDataStream, fn(axum::Error) -> io::Error>, Bytes>,
     LinesCodec,
 >;
 
@@ -54,8 +51,8 @@ pub(crate) struct Items {
 
 /// The body of the request.
 enum Source {
-    /// Items of a JSON document, which has been read.
-    Document(VecDeque<Value>),
+    /// Items of a JSON document, which has been received.
+    Document(VecDeque<Bytes>),
     /// Lines of JSON, which are read as they arrive.
     Lines(Box<Lines>),
 }
@@ -69,34 +66,23 @@ pub(crate) struct Common {
     pub(super) options: Value,
 }
 
-/// The JSON document of a batch.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    name: Option<String>,
-    #[serde(default)]
-    options: Value,
-    items: VecDeque<Value>,
-}
-
 impl Items {
-    /// Opens the body of a request.
-    pub(crate) async fn open(request: Request, query: NewBatchQuery) -> Result<(Items, Common), Problem> {
+    /// Opens the body of a request. A JSON document is received as a whole, at the minimum rate.
+    pub(crate) async fn open(
+        request: Request,
+        query: NewBatchQuery,
+        min_kib_per_second: u64,
+    ) -> Result<(Items, Common), Problem> {
         match crate::http::body::content_type(request.headers()).as_str() {
             "application/json" => {
-                let body = body::to_bytes(request.into_body(), MAX_DOCUMENT).await;
-                let body = body.map_err(|error| {
-                    Problem::invalid(format!("body: {error}; send a long list as application/x-ndjson"))
-                })?;
-                let document: Document = serde_json::from_slice(&body)
-                    .map_err(|error| Problem::invalid(format!("body: {error}")))?;
+                let document = Document::receive(request.into_body(), min_kib_per_second).await?;
                 let common = Common {
                     name: document.name,
                     options: document.options,
                 };
                 let items = Items {
                     source: Source::Document(document.items),
-                    hash: Sha256::new_with_prefix(&body),
+                    hash: Sha256::new_with_prefix(&document.bytes),
                 };
                 Ok((items, common))
             }
@@ -112,7 +98,7 @@ impl Items {
                 let body = request.into_body().into_data_stream();
                 let body = body.map_err(io::Error::other as fn(axum::Error) -> io::Error);
                 let lines =
-                    FramedRead::new(StreamReader::new(body), LinesCodec::new_with_max_length(MAX_LINE));
+                    FramedRead::new(StreamReader::new(body), LinesCodec::new_with_max_length(MAX_ITEM));
                 let items = Items {
                     source: Source::Lines(Box::new(lines)),
                     hash,
@@ -131,9 +117,7 @@ impl Items {
     pub(crate) async fn next(&mut self) -> Result<Option<Result<ByReference, Problem>>, Problem> {
         let lines = match &mut self.source {
             Source::Document(items) => {
-                let read =
-                    |item| serde_json::from_value(item).map_err(|error| Problem::invalid(error.to_string()));
-                return Ok(items.pop_front().map(read));
+                return Ok(items.pop_front().map(|item| ByReference::parse(&item)));
             }
             Source::Lines(lines) => lines,
         };
@@ -148,7 +132,7 @@ impl Items {
                 Some(Ok(line)) if line.trim().is_empty() => continue,
                 Some(Ok(line)) => Ok(Some(ByReference::parse(line.as_bytes()))),
                 Some(Err(LinesCodecError::MaxLineLengthExceeded)) => {
-                    let detail = format!("the line is longer than {MAX_LINE} bytes");
+                    let detail = format!("the line is longer than {MAX_ITEM} bytes");
                     Ok(Some(Err(Problem::invalid(detail))))
                 }
                 Some(Err(error)) => Err(Problem::invalid(format!(

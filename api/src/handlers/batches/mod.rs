@@ -2,6 +2,7 @@
 
 pub(crate) mod actions;
 pub(crate) mod create;
+mod document;
 pub(crate) mod get;
 mod items;
 mod view;

@@ -11,9 +11,9 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use vidp_common::queue::DeadLetter;
+use vidp_common::queue::{DeadLetter, Original};
 use vidp_contract::Task;
-use vidp_pipeline::{Shared, advance};
+use vidp_pipeline::{Shared, advance, publish};
 use vidp_record::{
     db::{DbError, Updated},
     job::{Job, StageStatus},
@@ -23,8 +23,9 @@ use vidp_record::{
 
 /// Move a dead letter back to its queue.
 ///
-/// Removes the dead letter. A message that still cannot be processed becomes a new dead letter. For a task whose stage
-/// has failed, the job is retried instead, as by `POST /jobs/{id}/retry`, which creates a new task.
+/// Removes the dead letter. A result is sent again as it is. A task is made again from its job, which must still wait
+/// for it; when its stage has failed, the job is retried instead, as by `POST /jobs/{id}/retry`, which creates a new
+/// task. The API refuses a message that it still cannot read, or that does not belong to its queue.
 #[utoipa::path(
     post, path = "", operation_id = "redriveDeadLetter", tag = "Dead letters",
     params(("id" = u64, Path, description = "Id of the dead letter.", example = 17)),
@@ -46,31 +47,25 @@ pub(crate) async fn redrive(
 }
 
 async fn retry_or_requeue(pipeline: &Shared, letter: &DeadLetter) -> Result<(), Problem> {
-    if let Ok(task) = serde_json::from_slice::<Task>(&letter.payload)
-        && retry(pipeline, &task).await? == Retry::Done
+    let discard = |reason| Problem::conflict(format!("{reason}: discard the dead letter"));
+    let task = match letter.original().map_err(discard)? {
+        Original::Result(result) => return Ok(pipeline.queue.resend(letter, &result).await?),
+        Original::Task(task) => task,
+    };
+    if let Retry::NotNeeded(job) = retry(pipeline, &task).await?
+        && !publish::requeue(pipeline, &job, task.work.stage()).await?
     {
-        pipeline.queue.discard(letter.sequence).await?;
-        return Ok(());
+        return Err(discard("the task is already queued".to_owned()));
     }
-    if letter.home().is_none() {
-        return Err(Problem::conflict(
-            "no queue accepts messages with this subject: discard the dead letter",
-        ));
-    }
-    match pipeline.queue.redrive(letter).await? {
-        true => Ok(()),
-        false => Err(Problem::conflict(
-            "the task is already queued: discard the dead letter",
-        )),
-    }
+    pipeline.queue.discard(letter.sequence).await?;
+    Ok(())
 }
 
-#[derive(PartialEq, Eq)]
 enum Retry {
     /// The job has a new task for the stage. A second redrive finds that task instead of this one.
     Done,
-    /// The stage has not failed: it still waits for this task.
-    NotNeeded,
+    /// The stage has not failed: the job still waits for this task.
+    NotNeeded(Box<Job>),
 }
 
 /// Retries the job if the stage of this task has failed. 409 when no job waits for the task.
@@ -92,7 +87,7 @@ async fn retry(pipeline: &Shared, task: &Task) -> Result<Retry, Problem> {
             Some(StageStatus::Failed) => Err(Problem::conflict(
                 "the task has failed, but its job has not ended: try again when it has",
             )),
-            Some(status) if !status.is_terminal() => Ok(Retry::NotNeeded),
+            Some(status) if status.is_dispatched() => Ok(Retry::NotNeeded(Box::new(job))),
             _ => Err(unwanted()),
         },
         Err(DbError::NotFound) => Err(unwanted()),

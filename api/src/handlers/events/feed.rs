@@ -1,7 +1,7 @@
 //! `GET /events`: the events of all jobs of a tenant.
 
 use super::sse::{answer, event, last_event_id, opening, unknown_id};
-use crate::{auth::Caller, config::ApiConfig, http::problem::Problem};
+use crate::{auth::Caller, config::ApiConfig, http::problem::Problem, limits::Limits};
 use axum::{
     extract::State,
     http::HeaderMap,
@@ -27,10 +27,12 @@ use vidp_record::{
         example = "826A1F0C9E000000012B0429296E1404")),
     responses((status = 200, description = "Events, until the client disconnects.", content_type = "text/event-stream",
         body = String, example = json!("id: 826A\nevent: status\ndata: {\"id\":\"0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91\"}\n\n"))),
+    extensions(("x-problems" = json!(["too_many_streams"]))),
 )]
 pub(crate) async fn follow(
     State(pipeline): State<Shared>,
     State(config): State<Arc<ApiConfig>>,
+    State(limits): State<Arc<Limits>>,
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -38,6 +40,7 @@ pub(crate) async fn follow(
         Some(id) => Some(Position::parse(id).ok_or_else(unknown_id)?),
         None => None,
     };
+    let permit = limits.stream(&caller)?;
     let live = pipeline.changes.subscribe();
     let reached = pipeline.changes.reached().ok_or_else(|| {
         Problem::unavailable("the change stream", "it is not open yet, or is being reopened")
@@ -60,7 +63,7 @@ pub(crate) async fn follow(
     let events = stream::unfold(feed, async |mut feed| {
         feed.next().await.map(|event| (event, feed))
     });
-    Ok(answer(&config, stream::iter(first).chain(events)))
+    Ok(answer(&config, permit, stream::iter(first).chain(events)))
 }
 
 /// The state of one stream.

@@ -5,6 +5,7 @@ use crate::{
     auth::Caller,
     config::ApiConfig,
     http::{extract::job_id, problem::Problem},
+    limits::Limits,
 };
 use axum::{
     extract::{Path, State},
@@ -40,11 +41,12 @@ const REREAD_INTERVAL: Duration = Duration::from_secs(10);
             body = String, example = json!("id: 4\nevent: status\ndata: {\"id\":\"0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91\"}\n\n")),
         (status = 204, description = "The job has ended and the client has received its last event: do not reconnect."),
     ),
-    extensions(("x-problems" = json!(["not_found"]))),
+    extensions(("x-problems" = json!(["not_found", "too_many_streams"]))),
 )]
 pub(crate) async fn follow(
     State(pipeline): State<Shared>,
     State(config): State<Arc<ApiConfig>>,
+    State(limits): State<Arc<Limits>>,
     caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -53,6 +55,7 @@ pub(crate) async fn follow(
     let known = known
         .map(|known| known.parse().map_err(|_| unknown_id()))
         .transpose()?;
+    let permit = limits.stream(&caller)?;
     // Subscribe before reading the job, so that no change is missed in between.
     let changes = pipeline.changes.subscribe();
     let job = pipeline.db.get(&caller.tenant, job_id(&id)?).await?;
@@ -72,7 +75,11 @@ pub(crate) async fn follow(
     let events = stream::unfold(watch, async |mut watch| {
         watch.next().await.map(|event| (event, watch))
     });
-    Ok(answer(&config, stream::once(async { opening() }).chain(events)))
+    Ok(answer(
+        &config,
+        permit,
+        stream::once(async { opening() }).chain(events),
+    ))
 }
 
 /// The state of one stream.

@@ -1,6 +1,6 @@
 //! Parts shared by the event streams: the answer, its events and their ids.
 
-use crate::{config::ApiConfig, http::problem::Problem};
+use crate::{config::ApiConfig, http::problem::Problem, limits::StreamPermit};
 use axum::{
     http::{HeaderMap, HeaderName, HeaderValue},
     response::{
@@ -29,11 +29,18 @@ pub(super) fn unknown_id() -> Problem {
     Problem::invalid("Last-Event-ID is not an id of this stream")
 }
 
-/// Streams events until the client disconnects. The next event is created only after the previous one was sent, so a slow
-/// client occupies the memory of one event.
-pub(super) fn answer(config: &ApiConfig, events: impl Stream<Item = Event> + Send + 'static) -> Response {
+/// Streams events until the client disconnects, and holds the permit until then. The next event is created only after the
+/// previous one was sent, so a slow client occupies the memory of one event.
+pub(super) fn answer(
+    config: &ApiConfig,
+    permit: StreamPermit,
+    events: impl Stream<Item = Event> + Send + 'static,
+) -> Response {
     let heartbeat = Duration::from_secs(config.event_heartbeat_seconds);
-    let events = futures_util::StreamExt::map(events, Ok::<_, Infallible>);
+    let events = futures_util::StreamExt::map(events, move |event| {
+        let _held = &permit;
+        Ok::<_, Infallible>(event)
+    });
     let mut response = Sse::new(events)
         .keep_alive(KeepAlive::new().interval(heartbeat))
         .into_response();

@@ -9,7 +9,7 @@ use vidp_pipeline::Pipeline;
 pub(super) const LIMIT: Duration = Duration::from_secs(3);
 
 /// The state of every dependency.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub(super) struct Dependencies {
     /// The database.
     mongodb: Dependency,
@@ -20,7 +20,7 @@ pub(super) struct Dependencies {
 }
 
 /// The state of a dependency.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 struct Dependency {
     /// `up` or `down`.
     status: &'static str,

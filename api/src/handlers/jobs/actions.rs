@@ -1,6 +1,9 @@
 //! Cancels, retries and deletes a job.
 
-use crate::http::{extract::Owned, problem::Problem};
+use crate::http::{
+    extract::Owned,
+    problem::{Code, Problem},
+};
 use axum::{
     Json,
     extract::State,
@@ -40,20 +43,28 @@ pub(crate) async fn cancel(
 
 /// Retry a job.
 ///
-/// Runs the failed and cancelled stages again. Other stages keep their results.
+/// Runs the failed and cancelled stages again. Other stages keep their results. A job can be retried a
+/// limited number of times within a day.
 #[utoipa::path(
     post, path = "", operation_id = "retryJob", tag = "Jobs",
     params(("id" = Uuid, Path, description = "Id of the job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91")),
     responses((status = 202, description = "The job, which continues.", body = JobView)),
-    extensions(("x-problems" = json!(["not_found", "conflict"]))),
+    extensions(("x-problems" = json!(["not_found", "conflict", "too_many_retries"]))),
 )]
 pub(crate) async fn retry(
     State(pipeline): State<Shared>,
     Owned(job): Owned<Job>,
 ) -> Result<Response, Problem> {
-    let change = |job: &mut Job| plan::retried(job, pipeline.times(), DateTime::now());
+    let (per_day, now) = (pipeline.settings.retries_per_day, DateTime::now());
+    let change =
+        |job: &mut Job| plan::may_retry(job, per_day, now) && plan::retried(job, pipeline.times(), now);
     match advance::update(&pipeline, job.id, change).await? {
         Updated::Changed(job) => Ok((StatusCode::ACCEPTED, Json(view::job(&job))).into_response()),
+        Updated::Unchanged(job) if job.status.is_terminal() && !plan::may_retry(&job, per_day, now) => {
+            let detail = format!("the job was retried {per_day} times within a day, which is the limit");
+            let seconds = plan::seconds_to_retry(&job, now);
+            Err(Problem::new(Code::TooManyRetries, detail).after(seconds.max(1)))
+        }
         Updated::Unchanged(job) => Err(Problem::conflict(match job.status {
             status if !status.is_terminal() => format!("the job has not ended: it is {status}"),
             _ if job.source.sha256.is_empty() => {

@@ -23,6 +23,7 @@ use uuid::Uuid;
 use vidp_common::trace;
 use vidp_contract::{JobOptions, merge_patch};
 use vidp_record::{
+    db::Open,
     job::Job,
     source::{Fetch, Reference, plain_name},
     time::DateTime,
@@ -92,15 +93,20 @@ pub(super) async fn create(
     body: Bytes,
 ) -> Result<Received, Problem> {
     let mut job = ByReference::parse(&body)?.job(&intake.config, &caller.tenant, &Value::Null)?;
+    let mut size = 0;
     if let Some(Reference::Object { bucket, key }) = &job.source.reference {
         let found = intake.pipeline.store.beside(bucket).size(key).await?;
-        if found.is_none() {
-            return Err(Problem::new(
+        let missing = || {
+            Problem::new(
                 Code::NotFound,
                 format!("the object {bucket}/{key} does not exist"),
-            ));
-        }
+            )
+        };
+        size = found.ok_or_else(missing)?;
+        let new = Open { jobs: 0, bytes: size };
+        intake.limits.admit(&intake.pipeline, caller, new).await?;
     }
+    job.source.size = size.min(intake.config.max_upload()).cast_signed();
     let span = Span::current();
     job.trace = trace::of_span(&span);
     span.record("job", tracing::field::display(job.id));

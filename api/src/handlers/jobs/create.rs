@@ -3,7 +3,7 @@
 
 use super::{
     by_reference::{self, ByReference},
-    form::{OCTETS, Texts, from_form, refuse_by_length},
+    form::{OCTETS, Texts, from_form, length, refuse_by_length},
     received::{Received, accepted},
     receiver::Receiver,
     trace::watched,
@@ -29,7 +29,7 @@ use futures_util::StreamExt;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use vidp_contract::JobOptions;
-use vidp_record::view::JobView;
+use vidp_record::{api_key::Scope, view::JobView};
 
 /// Query of an upload with a raw body.
 #[derive(Default, Deserialize, IntoParams)]
@@ -59,7 +59,7 @@ struct UploadForm {
 ///
 /// Send a form with the part `file` and, before or after it, `options`; or the video as the body, with the options in
 /// the query; or JSON with the location of the video. In the last case the server fetches the video after the answer, and
-/// the job is `uploading` until then.
+/// the job is `uploading` until then; such a request needs the scope `jobs:write`.
 #[utoipa::path(
     post, path = "", operation_id = "createJob", tag = "Jobs",
     params(
@@ -113,7 +113,9 @@ async fn receive(intake: &Intake, caller: &Caller, request: Request) -> Result<R
         || content_type == OCTETS
     {
         from_body(intake, caller, request, content_type).await
-    } else if content_type == "application/json" {
+    } else if content_type == body::JSON {
+        // The scope `jobs:create` is for keys that reach browsers. They must not make the server fetch files.
+        caller.require(&[Scope::JobsWrite])?;
         let key = idempotency::key(request.headers())?;
         let body = axum::body::to_bytes(request.into_body(), options::MAX_TEXT).await;
         let body = body.map_err(|error| Problem::invalid(format!("body: {error}")))?;
@@ -150,7 +152,17 @@ async fn from_body(
         .as_deref()
         .map_or_else(|| Ok(JobOptions::default()), options::parse)?;
     let name = query.filename.as_deref().unwrap_or_default();
-    let mut receiver = Receiver::start(intake, caller, key, options.clone(), name, &content_type).await?;
+    let announced = length(request.headers());
+    let receiver = Receiver::start(
+        intake,
+        caller,
+        key,
+        options.clone(),
+        name,
+        &content_type,
+        announced,
+    );
+    let mut receiver = receiver.await?;
     let mut body = Body::into_data_stream(request.into_body());
     while let Some(bytes) = timely(async { body.next().await.transpose() }).await? {
         receiver.write(bytes).await?;

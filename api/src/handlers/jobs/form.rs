@@ -4,7 +4,10 @@ use super::{received::Received, receiver::Receiver};
 use crate::{
     auth::Caller,
     http::{
+        body,
         digest::{Expected, Hashed},
+        disposition::Disposition,
+        gap::Gap,
         idempotency, options,
         pace::timely,
         problem::Problem,
@@ -12,6 +15,7 @@ use crate::{
     state::Intake,
 };
 use axum::{
+    body::Bytes,
     extract::{FromRequest, Multipart, Request, multipart::Field},
     http::{HeaderMap, header},
 };
@@ -41,33 +45,36 @@ pub(crate) async fn from_form(
     refuse_by_length(intake, request.headers(), OVERHEAD)?;
     let digest = Expected::of(request.headers())?;
     let key = idempotency::key(request.headers())?;
-    let (head, body) = request.into_parts();
-    let (body, hashed) = match digest.is_empty() {
-        true => (body, None),
+    let announced = length(request.headers());
+    let (head, sent) = request.into_parts();
+    let (sent, hashed) = match digest.is_empty() {
+        true => (sent, None),
         false => {
-            let hashed = Hashed::new(body);
+            let hashed = Hashed::new(sent);
             (hashed.body(), Some(hashed))
         }
     };
-    let mut form = Multipart::from_request(Request::from_parts(head, body), intake)
+    let gap = Gap::default();
+    let mut form = Multipart::from_request(Request::from_parts(head, gap.bound(sent)), intake)
         .await
         .map_err(|error| Problem::invalid(error.body_text()))?;
     let (mut texts, mut file) = (Texts::new(), None);
-    while let Some(field) = timely(form.next_field()).await? {
-        let name = field.name().unwrap_or_default().to_owned();
+    while let Some(field) = next_part(&mut form, &gap).await? {
+        let Disposition { name, filename } = Disposition::read(field.headers());
         if texts.contains_key(&name) || (name == file_part && file.is_some()) {
             return Err(Problem::invalid(format!("the form has two parts named {name:?}")));
         } else if text_parts.contains(&name.as_str()) {
-            let text = text(&name, field).await?;
+            let text = text(&name, field, &gap).await?;
             texts.insert(name, text);
         } else if name == file_part {
-            let filename = field.file_name().unwrap_or_default().to_owned();
-            let kind = field.content_type().unwrap_or(OCTETS).to_owned();
+            let filename = filename.unwrap_or_default();
+            let kind = media_type(field.headers());
             let options = options(&texts)?;
+            let key = key.clone();
             let mut receiver =
-                Receiver::start(intake, caller, key.clone(), options, &filename, &kind).await?;
+                Receiver::start(intake, caller, key, options, &filename, &kind, announced).await?;
             let mut field = field;
-            while let Some(bytes) = timely(field.chunk()).await? {
+            while let Some(bytes) = next_piece(&mut field, &gap).await? {
                 receiver.write(bytes).await?;
             }
             file = Some(receiver);
@@ -87,12 +94,28 @@ pub(crate) async fn from_form(
     file.commit(options(&texts)?).await
 }
 
+/// The content type of a part with its parameters, which recorders of browsers write without quotes (`codecs=vp8,opus`).
+/// [`OCTETS`] if it has none or is no media type.
+fn media_type(headers: &HeaderMap) -> String {
+    let is_token = |text: &str| {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        !text.is_empty() && text.bytes().all(is_allowed)
+    };
+    let essence = body::content_type(headers);
+    let (kind, subtype) = essence.split_once('/').unwrap_or_default();
+    let value = headers.get(header::CONTENT_TYPE);
+    match value.and_then(|value| value.to_str().ok()) {
+        Some(value) if is_token(kind) && is_token(subtype) => match value.split_once(';') {
+            Some((_, parameters)) => format!("{essence};{parameters}"),
+            None => essence,
+        },
+        _ => OCTETS.to_owned(),
+    }
+}
+
 /// 413 when `Content-Length` exceeds the limit, before the body is received.
 pub(super) fn refuse_by_length(intake: &Intake, headers: &HeaderMap, overhead: u64) -> Result<(), Problem> {
-    let length = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    match length {
+    match length(headers) {
         Some(length) if length > intake.config.max_upload() + overhead => {
             Err(Problem::too_large(intake.config.max_upload_mb))
         }
@@ -100,10 +123,31 @@ pub(super) fn refuse_by_length(intake: &Intake, headers: &HeaderMap, overhead: u
     }
 }
 
+/// The announced bytes of a request's body; `None` for a body in chunks.
+pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The next part of a form; `None` at its end.
+async fn next_part<'a>(form: &'a mut Multipart, gap: &Gap) -> Result<Option<Field<'a>>, Problem> {
+    gap.begin();
+    timely(form.next_field())
+        .await
+        .map_err(|problem| gap.explain(problem))
+}
+
+/// The next piece of a part's content; `None` at its end.
+async fn next_piece(field: &mut Field<'_>, gap: &Gap) -> Result<Option<Bytes>, Problem> {
+    gap.begin();
+    timely(field.chunk())
+        .await
+        .map_err(|problem| gap.explain(problem))
+}
+
 /// The text of a part.
-async fn text(name: &str, mut field: Field<'_>) -> Result<String, Problem> {
+async fn text(name: &str, mut field: Field<'_>, gap: &Gap) -> Result<String, Problem> {
     let mut bytes = Vec::new();
-    while let Some(piece) = timely(field.chunk()).await? {
+    while let Some(piece) = next_piece(&mut field, gap).await? {
         bytes.extend_from_slice(&piece);
         if bytes.len() > options::MAX_TEXT {
             let limit = options::MAX_TEXT;
@@ -111,4 +155,34 @@ async fn text(name: &str, mut field: Field<'_>) -> Result<String, Problem> {
         }
     }
     String::from_utf8(bytes).map_err(|_| Problem::invalid(format!("{name} is not UTF-8")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_types_of_parts_are_those_of_clients() {
+        let check = |value: &str, expected: &str| {
+            let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, value.parse().unwrap())]);
+            assert_eq!(media_type(&headers), expected, "{value}");
+        };
+        check("video/mp4", "video/mp4");
+        check("Video/MP4", "video/mp4");
+        check("video/webm;codecs=vp8,opus", "video/webm;codecs=vp8,opus");
+        check(
+            "video/webm; codecs=\"vp8, opus\"",
+            "video/webm; codecs=\"vp8, opus\"",
+        );
+        check(
+            "video/x-matroska;codecs=avc1.64001F",
+            "video/x-matroska;codecs=avc1.64001F",
+        );
+        check("", OCTETS);
+        check("video", OCTETS);
+        check("video/", OCTETS);
+        check("video/mp4 x", OCTETS);
+        check("a b/c", OCTETS);
+        assert_eq!(media_type(&HeaderMap::new()), OCTETS);
+    }
 }

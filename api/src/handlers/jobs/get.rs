@@ -3,10 +3,11 @@
 use crate::{
     auth::Caller,
     http::{
-        etag::etag,
+        etag::ETag,
         extract::{Params, job_id},
         problem::Problem,
     },
+    limits::{Limits, StreamPermit},
 };
 use axum::{
     Json,
@@ -15,7 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -51,7 +52,7 @@ pub(crate) struct Wait {
     params(
         ("id" = Uuid, Path, description = "Id of the job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91"),
         Wait,
-        ("If-None-Match" = Option<String>, Header, description = "`ETag` of the client's version.", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s of the client's versions.", example = "\"3\""),
     ),
     responses(
         (status = 200, description = "The job.", body = JobView, headers(
@@ -60,10 +61,11 @@ pub(crate) struct Wait {
         )),
         (status = 304, description = "The job has not changed.", headers(("ETag" = String, description = "Version of the job."))),
     ),
-    extensions(("x-problems" = json!(["not_found"]))),
+    extensions(("x-problems" = json!(["not_found", "too_many_streams"]))),
 )]
 pub(crate) async fn get(
     State(pipeline): State<Shared>,
+    State(limits): State<Arc<Limits>>,
     caller: Caller,
     Path(id): Path<String>,
     Params(query): Params<Wait>,
@@ -72,20 +74,13 @@ pub(crate) async fn get(
     let id = job_id(&id)?;
     let wait = Duration::try_from_secs_f64(query.wait.min(MAX_WAIT.as_secs_f64()))
         .map_err(|_| Problem::invalid("wait must be a number of seconds, 0 or more"))?;
-    let known = headers
-        .get(header::IF_NONE_MATCH)
-        .and_then(|tag| tag.to_str().ok())
-        .map(str::to_owned);
-    let job = wait_for_change(
-        &pipeline,
-        &caller.tenant,
-        id,
-        known.as_deref(),
-        Instant::now() + wait,
-    )
-    .await?;
-    let tag = etag(&job);
-    let mut response = if known.as_deref() == Some(tag.as_str()) {
+    let _permit = match wait.is_zero() {
+        true => StreamPermit::default(),
+        false => limits.stream(&caller)?,
+    };
+    let job = wait_for_change(&pipeline, &caller.tenant, id, &headers, Instant::now() + wait).await?;
+    let tag = ETag::of_job(&job);
+    let mut response = if tag.is_known(&headers) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         Json(view::job(&job)).into_response()
@@ -95,28 +90,31 @@ pub(crate) async fn get(
         header::CACHE_CONTROL,
         header::HeaderValue::from_static("no-cache"),
     );
-    if let Ok(tag) = tag.parse() {
-        headers.insert(header::ETAG, tag);
-    }
+    headers.insert(header::ETAG, tag.value());
     if !job.status.is_terminal() {
         headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
     }
     Ok(response)
 }
 
-/// The job, as soon as it differs from the version `known`, has ended, or the time `until` is reached.
+/// The job, as soon as it differs from the versions in `If-None-Match`, has ended, or the time `until` is reached. Without
+/// that header, it differs from the version at the time of the request.
 async fn wait_for_change(
     pipeline: &Pipeline,
     tenant: &str,
     id: Uuid,
-    known: Option<&str>,
+    headers: &HeaderMap,
     until: Instant,
 ) -> Result<Job, Problem> {
     // Subscribe before the first read, so that no change is missed between the read and the wait.
     let mut changes = pipeline.changes.subscribe();
     let mut job = pipeline.db.get(tenant, id).await?;
-    let known = known.map_or_else(|| etag(&job), str::to_owned);
-    while etag(&job) == known && !job.status.is_terminal() && Instant::now() < until {
+    let first = job.rev;
+    let is_known = |job: &Job| match headers.contains_key(header::IF_NONE_MATCH) {
+        true => ETag::of_job(job).is_known(headers),
+        false => job.rev == first,
+    };
+    while is_known(&job) && !job.status.is_terminal() && Instant::now() < until {
         let changed = async {
             // A receiver that lags may have missed a change of this job, so it reads the job too.
             let other = |change| match change {

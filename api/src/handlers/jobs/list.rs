@@ -3,6 +3,7 @@
 use crate::{
     auth::Caller,
     http::{cursor, extract::Params, problem::Problem},
+    limits::Limits,
 };
 use axum::{
     Json,
@@ -10,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 use vidp_record::{
     db::{Db, Filter},
@@ -32,8 +34,8 @@ pub(crate) struct ListQuery {
     /// Return only jobs with this `external_id`.
     #[param(example = "film-7")]
     external_id: Option<String>,
-    /// Return only jobs that contain this text in the file name, the id, `external_id` or `batch_id`. Case is ignored.
-    /// Maximum: 200 characters.
+    /// Return only jobs that contain this text in the file name, the id, `external_id` or `batch_id`. Case, the spelling of
+    /// accents (composed or not) and the width of characters are ignored. Maximum: 200 characters. A search counts as 10 requests.
     #[param(max_length = 200, example = "holiday")]
     search: Option<String>,
     /// Return only jobs of this batch.
@@ -101,9 +103,13 @@ pub(crate) struct JobList<'a> {
 )]
 pub(crate) async fn list(
     State(db): State<Db>,
+    State(limits): State<Arc<Limits>>,
     caller: Caller,
     Params(query): Params<ListQuery>,
 ) -> Result<Response, Problem> {
+    if query.search.is_some() {
+        limits.search(&caller)?;
+    }
     let (filter, limit) = query.filter(caller.tenant)?;
     let (jobs, next_cursor) = cursor::page(db.list(filter).await?, limit, |job| job.id);
     let data = jobs.iter().map(view::job).collect();

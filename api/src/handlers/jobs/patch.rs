@@ -1,7 +1,7 @@
 //! `PATCH /jobs/{id}`: changes the metadata and the retention of a job by a JSON Merge Patch (RFC 7396).
 
 use crate::http::{
-    etag::{etag, matches},
+    etag::ETag,
     extract::Owned,
     merge_patch, options,
     problem::{Code, Problem},
@@ -67,12 +67,10 @@ pub(crate) async fn patch(
         Ok(patch) => patch,
         Err(refusal) => return Ok(refusal),
     };
-    let condition = headers.get(header::IF_MATCH).and_then(|tags| tags.to_str().ok());
     let mut refused = None;
     let change = |job: &mut Job| {
         refused = None;
-        let met = condition.is_none_or(|tags| matches(tags, &etag(job)));
-        if !met {
+        if !ETag::of_job(job).is_wanted(&headers) {
             refused = Some(Problem::new(
                 Code::PreconditionFailed,
                 "the job has changed since the version in If-Match",
@@ -102,7 +100,11 @@ pub(crate) async fn patch(
         advance::update(&pipeline, job.id, change).await?;
     match refused {
         Some(problem) => Err(problem),
-        None => Ok(([(header::ETAG, etag(&job))], Json(view::job(&job))).into_response()),
+        None => Ok((
+            [(header::ETAG, ETag::of_job(&job).value())],
+            Json(view::job(&job)),
+        )
+            .into_response()),
     }
 }
 

@@ -8,6 +8,10 @@ use crate::http::{
 };
 use crate::{auth::Caller, state::Intake};
 use axum::body::Bytes;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
@@ -33,10 +37,13 @@ pub(super) struct Receiver {
     /// Marks the upload as alive at intervals, also while the object store is slow.
     _heartbeat: Option<AbortOnDropHandle<()>>,
     pace: Pace,
+    /// Bytes received so far, for the heartbeat.
+    received: Arc<AtomicI64>,
 }
 
 impl Receiver {
-    /// Stores a new job and opens its upload in the object store.
+    /// Stores a new job and opens its upload in the object store. `announced` is the size of the request's body in bytes,
+    /// which counts for the tenant's quotas until the upload ends.
     pub(super) async fn start(
         intake: &Intake,
         caller: &Caller,
@@ -44,6 +51,7 @@ impl Receiver {
         options: JobOptions,
         name: &str,
         content_type: &str,
+        announced: Option<u64>,
     ) -> Result<Receiver, Problem> {
         let mut job = Job::uploading(
             Uuid::now_v7(),
@@ -54,6 +62,8 @@ impl Receiver {
             DateTime::now(),
         );
         job.idempotency_key = key;
+        let max = intake.config.max_upload();
+        job.source.size = announced.unwrap_or(0).min(max).cast_signed();
         Receiver::begin(intake, job).await
     }
 
@@ -72,13 +82,15 @@ impl Receiver {
             sink: Sink::Closed,
             _heartbeat: None,
             pace: Pace::start(intake.config.min_upload_kib_per_second),
+            received: Arc::default(),
         };
         if let Begun::Existing(before) = begun {
             receiver.sink = Sink::compare(before);
             return Ok(receiver);
         }
         crash::step("upload.inserted");
-        let heartbeat = tokio::spawn(touch(intake.pipeline.clone(), receiver.job.id));
+        let (pipeline, received) = (intake.pipeline.clone(), receiver.received.clone());
+        let heartbeat = tokio::spawn(touch(pipeline, receiver.job.id, received));
         receiver._heartbeat = Some(AbortOnDropHandle::new(heartbeat));
         let key = keys::source(receiver.job.id);
         let upload = Multipart::start(
@@ -104,6 +116,7 @@ impl Receiver {
             return Err(Problem::too_large(self.intake.config.max_upload_mb));
         }
         self.pace.record(bytes.len())?;
+        self.received.fetch_add(bytes.len() as i64, Ordering::Relaxed);
         self.sink.write(bytes).await
     }
 
@@ -180,10 +193,11 @@ async fn undo(pipeline: &Shared, job: &Job) {
 }
 
 /// Marks an upload as alive every `stale / 4`. The sweeper abandons an upload after eight missed intervals.
-async fn touch(pipeline: Shared, id: Uuid) {
+async fn touch(pipeline: Shared, id: Uuid, received: Arc<AtomicI64>) {
     loop {
         tokio::time::sleep(pipeline.times().stale / 4).await;
-        if let Err(error) = pipeline.db.touch(id).await {
+        let received = received.load(Ordering::Relaxed);
+        if let Err(error) = pipeline.db.touch(id, received).await {
             tracing::debug!(job = %id, %error, "an upload could not be marked as alive");
         }
     }

@@ -1,6 +1,6 @@
 //! The span and the metrics of an upload.
 
-use super::received::Received;
+use super::{form::length, received::Received};
 use crate::{auth::Caller, http::problem::Problem, metrics::UploadWatch, state::Intake};
 use axum::{extract::Request, http::HeaderMap};
 use tracing::{Instrument, field::Empty};
@@ -29,10 +29,13 @@ where
     if let Some(trace) = clients_trace(request.headers()) {
         trace::adopt(&trace, &span);
     }
-    let _permit = intake.limits.upload(&intake.pipeline.db, caller).await?;
+    let announced = length(request.headers()).unwrap_or(0);
+    let _permit = intake.limits.upload(&intake.pipeline, caller, announced).await?;
     let received = receive(request).instrument(span).await;
     match &received {
         Ok(Received { replayed: true, .. }) => watch.replayed(),
+        // The server fetches the source of a reference later.
+        Ok(received) if received.job.fetch.is_some() => watch.accepted(0),
         Ok(received) => watch.accepted(received.job.source.size.cast_unsigned()),
         Err(_) => watch.refused(),
     }

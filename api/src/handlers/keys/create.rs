@@ -6,11 +6,12 @@ use super::{
 };
 use crate::{
     auth::{Caller, keys::Keys},
-    http::problem::Problem,
+    http::{body, problem::Problem},
 };
 use axum::{
-    Json,
-    extract::{State, rejection::JsonRejection},
+    body::Bytes,
+    extract::{State, rejection::BytesRejection},
+    http::HeaderMap,
     response::Response,
 };
 use serde::Deserialize;
@@ -32,7 +33,7 @@ pub(crate) struct NewKey {
     /// Tenant whose jobs the key can access. Default: the tenant of the caller.
     #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
     tenant: Option<String>,
-    /// Scopes of the key. Default: `jobs:read` and `jobs:write`.
+    /// Scopes of the key. Default: `jobs:read`, `jobs:write`, `webhooks:read` and `webhooks:write`.
     #[schema(min_items = 1)]
     scopes: Option<BTreeSet<Scope>>,
     /// When the key expires. Default: never.
@@ -54,22 +55,23 @@ pub(crate) async fn create(
     State(db): State<Db>,
     State(keys): State<Arc<Keys>>,
     caller: Caller,
-    body: Result<Json<NewKey>, JsonRejection>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let Json(new) = body.map_err(|error| Problem::invalid(error.body_text()))?;
+    let new: NewKey = body::json(&headers, body)?;
     let tenant = new.tenant.unwrap_or_else(|| caller.tenant.clone());
-    let scopes = new
-        .scopes
-        .unwrap_or_else(|| [Scope::JobsRead, Scope::JobsWrite].into());
+    let scopes = new.scopes.unwrap_or_else(|| Scope::DEFAULT.into());
     if !(1..=MAX_NAME).contains(&new.name.chars().count()) || new.name.chars().any(char::is_control) {
         return Err(Problem::invalid(format!(
             "name must have 1 to {MAX_NAME} characters and no control characters"
         )));
     }
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-    if !(1..=MAX_NAME).contains(&tenant.len()) || !tenant.bytes().all(plain) {
+    // The name may be a segment of object keys (VIDP_SOURCE_BUCKETS), in which a store may resolve dots.
+    let is_relative = [".", ".."].contains(&tenant.as_str());
+    if !(1..=MAX_NAME).contains(&tenant.len()) || !tenant.bytes().all(plain) || is_relative {
         return Err(Problem::invalid(format!(
-            "tenant must be 1 to {MAX_NAME} ASCII letters, digits, dots, hyphens or underscores"
+            "tenant must be 1 to {MAX_NAME} ASCII letters, digits, dots, hyphens or underscores, and not `.` or `..`"
         )));
     }
     if scopes.is_empty() {

@@ -12,7 +12,7 @@ use axum::{
 };
 use std::collections::BTreeSet;
 use vidp_record::{
-    api_key::{Key, Scope},
+    api_key::{Key, SCOPES_VERSION, Scope},
     time::DateTime,
 };
 
@@ -30,6 +30,7 @@ pub(super) fn issue(
         name,
         tenant,
         scopes,
+        scopes_version: SCOPES_VERSION,
         hash: keys.hasher()?.hash(&token),
         created_at: DateTime::now(),
         expires_at,

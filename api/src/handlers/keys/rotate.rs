@@ -6,11 +6,12 @@ use super::{
 };
 use crate::{
     auth::{Caller, keys::Keys},
-    http::{extract::Owned, problem::Problem},
+    http::{body, extract::Owned, problem::Problem},
 };
 use axum::{
-    Json,
-    extract::{State, rejection::JsonRejection},
+    body::Bytes,
+    extract::{State, rejection::BytesRejection},
+    http::HeaderMap,
     response::Response,
 };
 use serde::Deserialize;
@@ -53,12 +54,11 @@ pub(crate) async fn rotate(
     State(keys): State<Arc<Keys>>,
     caller: Caller,
     Owned(old): Owned<Key>,
-    body: Result<Option<Json<Rotation>>, JsonRejection>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let rotation = body.map_err(|error| Problem::invalid(error.body_text()))?;
-    let overlap = rotation
-        .and_then(|Json(rotation)| rotation.overlap_seconds)
-        .unwrap_or(OVERLAP);
+    let rotation: Rotation = body::optional_json(&headers, body)?;
+    let overlap = rotation.overlap_seconds.unwrap_or(OVERLAP);
     if overlap > MAX_OVERLAP {
         return Err(Problem::invalid(format!(
             "overlap_seconds must be 0 to {MAX_OVERLAP}"
@@ -78,7 +78,7 @@ pub(crate) async fn rotate(
         &keys,
         old.name.clone(),
         old.tenant.clone(),
-        old.scopes.clone(),
+        old.granted(),
         old.expires_at,
     )?;
     let ends = after(Duration::from_secs(overlap.into()));

@@ -20,7 +20,7 @@ pub(crate) struct KeyView<'a> {
     /// Tenant whose jobs the key can access.
     tenant: &'a str,
     /// Scopes of the key.
-    scopes: &'a BTreeSet<Scope>,
+    scopes: BTreeSet<Scope>,
     /// When the key was created.
     #[schema(value_type = String, format = DateTime)]
     created_at: Option<String>,
@@ -48,7 +48,7 @@ impl<'a> KeyView<'a> {
             id: key.id,
             name: &key.name,
             tenant: &key.tenant,
-            scopes: &key.scopes,
+            scopes: key.granted(),
             created_at: view::time(Some(key.created_at)),
             expires_at: view::time(key.expires_at),
             revoked_at: view::time(key.revoked_at),

@@ -1,12 +1,15 @@
 //! `GET /jobs/{id}/outputs/{stage}/{name}`: the bytes of an output, with ranges and entity tags.
 
-use super::{file_name::file_name, find::find};
+use super::{file_name::disposition, find::find};
 use crate::{
+    auth::Caller,
     http::{
+        etag::ETag,
         extract::Owned,
         problem::{Code, Problem},
         range::{self, Part},
     },
+    limits::{Limits, StreamPermit},
     openapi::Binary,
 };
 use axum::{
@@ -15,6 +18,8 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use futures_util::StreamExt;
+use std::sync::Arc;
 use tokio_util::io::ReaderStream;
 use vidp_common::store::Store;
 use vidp_contract::{Output, Stage};
@@ -50,24 +55,26 @@ const BLOCK: usize = 64 << 10;
             ("ETag" = String, description = "SHA-256 of the complete output, in quotes."),
         )),
     ),
-    extensions(("x-problems" = json!(["not_found", "range_not_satisfiable"]))),
+    extensions(("x-problems" = json!(["not_found", "range_not_satisfiable", "too_many_streams"]))),
 )]
 pub(crate) async fn get(
     State(store): State<Store>,
+    State(limits): State<Arc<Limits>>,
+    caller: Caller,
     Owned(job): Owned<Job>,
     Path((_, stage, name)): Path<(String, String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let output = find(&job, &stage, &name)?;
 
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let tag = format!("\"{}\"", output.sha256);
-    if text(header::IF_NONE_MATCH).is_some_and(|tags| tags.split(',').any(|one| one.trim() == tag)) {
+    let tag = ETag::strong(&output.sha256);
+    if tag.is_known(&headers) {
         return answer(StatusCode::NOT_MODIFIED, &job, output, &tag, Body::empty());
     }
+    let permit = limits.stream(&caller)?;
     // A client would append a range of a changed output to bytes of the previous one.
-    let unchanged = text(header::IF_RANGE).is_none_or(|known| known == tag);
-    let part = range::parse(text(header::RANGE).filter(|_| unchanged), output.size);
+    let wanted = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
+    let part = range::parse(wanted.filter(|_| tag.has_range(&headers)), output.size);
     match part {
         Part::Unsatisfiable => {
             let mut response = Problem::new(
@@ -83,13 +90,13 @@ pub(crate) async fn get(
             Ok(response)
         }
         Part::Whole => {
-            let body = read(&store, output, None).await?;
+            let body = read(&store, output, None, permit).await?;
             let mut response = answer(StatusCode::OK, &job, output, &tag, body)?;
             set(&mut response, header::CONTENT_LENGTH, &output.size.to_string())?;
             Ok(response)
         }
         Part::Bytes(first, last) => {
-            let body = read(&store, output, Some(format!("bytes={first}-{last}"))).await?;
+            let body = read(&store, output, Some(format!("bytes={first}-{last}")), permit).await?;
             let mut response = answer(StatusCode::PARTIAL_CONTENT, &job, output, &tag, body)?;
             set(
                 &mut response,
@@ -106,11 +113,18 @@ pub(crate) async fn get(
     }
 }
 
-/// A stream of the output's bytes, or of one range.
-async fn read(store: &Store, output: &Output, range: Option<String>) -> Result<Body, Problem> {
+/// A stream of the output's bytes, or of one range. It holds the permit until its end.
+async fn read(
+    store: &Store,
+    output: &Output,
+    range: Option<String>,
+    permit: StreamPermit,
+) -> Result<Body, Problem> {
     let object = store.get(&output.key, range).await?;
     let stream = ReaderStream::with_capacity(object.body.into_async_read(), BLOCK);
-    Ok(Body::from_stream(stream))
+    Ok(Body::from_stream(stream.inspect(move |_| {
+        let _held = &permit;
+    })))
 }
 
 /// An answer with the headers of an output.
@@ -118,21 +132,17 @@ fn answer(
     status: StatusCode,
     job: &Job,
     output: &Output,
-    tag: &str,
+    tag: &ETag,
     body: Body,
 ) -> Result<Response, Problem> {
     let mut response = (status, body).into_response();
     set(&mut response, header::CONTENT_TYPE, &output.content_type)?;
-    set(&mut response, header::ETAG, tag)?;
+    response.headers_mut().insert(header::ETAG, tag.value());
     set(&mut response, header::ACCEPT_RANGES, "bytes")?;
     // An output never changes, but a retried job may replace it with another one of the same name.
     set(&mut response, header::CACHE_CONTROL, "private, no-cache")?;
-    let name = file_name(&job.source.filename, &output.name);
-    set(
-        &mut response,
-        header::CONTENT_DISPOSITION,
-        &format!("inline; filename=\"{name}\""),
-    )?;
+    let disposition = disposition("inline", &job.source.filename, &output.name);
+    set(&mut response, header::CONTENT_DISPOSITION, &disposition)?;
     set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff")?;
     Ok(response)
 }

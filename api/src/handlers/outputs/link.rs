@@ -1,6 +1,6 @@
 //! `GET /jobs/{id}/outputs/{stage}/{name}/link`: a download link for clients without an API key, such as a player.
 
-use super::{file_name::file_name, find::find};
+use super::{file_name::disposition, find::find};
 use crate::{
     http::{
         extract::{Owned, Params},
@@ -71,10 +71,7 @@ pub(crate) async fn get(
         return Err(Problem::invalid(format!("seconds must be 1 to {MAX_LIFETIME}")));
     }
     let output = find(&job, &stage, &name)?;
-    let disposition = format!(
-        "attachment; filename=\"{}\"",
-        file_name(&job.source.filename, &output.name)
-    );
+    let disposition = disposition("attachment", &job.source.filename, &output.name);
     let valid = Duration::from_secs(seconds.into());
     let url = public_store.presign_download(&output.key, &output.content_type, &disposition, valid);
     let link = LinkView {

@@ -17,7 +17,7 @@ pub(crate) struct LanguageList {
 /// A language.
 #[derive(Serialize, ToSchema)]
 struct SupportedLanguage {
-    /// ISO 639 code.
+    /// ISO 639-1 code, or ISO 639-2 code where there is none. Results use this code.
     code: &'static str,
     /// English name.
     name: &'static str,
@@ -25,7 +25,7 @@ struct SupportedLanguage {
 
 /// List the supported languages.
 ///
-/// VidP can detect these languages, and the field `language` of a form may name them.
+/// VidP can detect these languages. Requests may name them by these codes, by other codes of ISO 639, and by BCP 47 tags.
 #[utoipa::path(
     get, path = "", operation_id = "listLanguages", tag = "Processing",
     responses((status = 200, description = "The supported languages.", body = LanguageList)),
@@ -33,7 +33,7 @@ struct SupportedLanguage {
 pub(crate) async fn languages() -> Json<LanguageList> {
     let languages = LANGUAGES
         .iter()
-        .map(|&(code, name)| SupportedLanguage { code, name });
+        .map(|&(code, name, _)| SupportedLanguage { code, name });
     Json(LanguageList {
         languages: languages.collect(),
         total: LANGUAGES.len(),

@@ -39,7 +39,7 @@ use vidp_record::resumable::{Kind, Resumable};
         ("Upload-Expires" = Option<String>, description = "When the upload expires unless more bytes arrive."),
     ))),
     extensions(("x-problems" = json!(["not_found", "offset_mismatch", "unsupported_version", "unsupported_content_type",
-        "final_upload", "checksum_mismatch", "too_many_uploads", "quota_exceeded"]))),
+        "final_upload", "checksum_mismatch", "too_many_uploads"]))),
 )]
 pub(crate) async fn append(
     State(intake): State<Intake>,
@@ -61,7 +61,7 @@ pub(crate) async fn append(
         Problem::invalid("Upload-Offset is missing: send the offset at which the body starts")
     })?;
     let checksum = Checksum::read(request.headers())?;
-    let _permit = intake.limits.upload(&intake.pipeline.db, &caller).await?;
+    let _permit = intake.limits.append(&caller)?;
     let append = Append::claim(&intake, &upload, offset, checksum).await?;
     let upload = append.receive(request.into_body()).await?;
     let mut fields = HeaderMap::new();

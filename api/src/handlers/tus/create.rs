@@ -2,7 +2,7 @@
 
 use super::{
     checksum::Checksum,
-    find::find,
+    find::{find_all, no_upload},
     headers,
     metadata::{Concat, Metadata},
     receive::Append,
@@ -18,7 +18,7 @@ use crate::{
 };
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use uuid::Uuid;
@@ -78,7 +78,7 @@ pub(crate) async fn create(
                 "Upload-Length must be omitted for a final upload: its partial uploads have the size",
             ));
         }
-        (Concat::Final(ids), None) => concatenated(&intake.pipeline.db, &caller, &ids).await?,
+        (Concat::Final(ids), None) => concatenated(&intake.pipeline.db, &caller, request.uri(), &ids).await?,
         (_, None) => {
             return Err(Problem::invalid(
                 "Upload-Length is missing: send the size of the complete file in bytes",
@@ -93,11 +93,13 @@ pub(crate) async fn create(
     if size.cast_unsigned() > intake.config.max_upload() {
         return Err(Problem::too_large(intake.config.max_upload_mb));
     }
-    let _permit = intake.limits.upload(&intake.pipeline.db, &caller).await?;
+    let bytes = size.cast_unsigned();
+    let _permit = intake.limits.upload(&intake.pipeline, &caller, bytes).await?;
     let (pipeline, now) = (&intake.pipeline, DateTime::now());
     let mut upload = Resumable {
         id: Uuid::now_v7(),
         tenant: caller.tenant,
+        key_id: caller.key_id,
         state: UploadState::Open,
         offset: 0,
         part_size: part_size(size.cast_unsigned()).cast_signed(),
@@ -122,7 +124,7 @@ pub(crate) async fn create(
         upload.finish_at = Some(now);
         pipeline.db.insert_resumable(&upload).await?;
         resumables::finish(pipeline, &upload).await;
-        return Ok(created(&upload));
+        return Ok(created(request.uri(), &upload));
     }
     pipeline.store.check().await?;
     // The record is stored first, so that the sweeper finds the upload if this process dies.
@@ -131,17 +133,18 @@ pub(crate) async fn create(
     upload.upload_id = pipeline.store.open_multipart(&key, &upload.content_type).await?;
     crash::step("resumable.opened");
     pipeline.db.opened_resumable(&upload).await?;
+    let uri = request.uri().clone();
     if with_body {
         let append = Append::claim(&intake, &upload, 0, checksum).await?;
         upload = append.receive(request.into_body()).await?;
     }
-    Ok(created(&upload))
+    Ok(created(&uri, &upload))
 }
 
 /// 201 with the URL and the offset of the upload.
-fn created(upload: &Resumable) -> Response {
+fn created(uri: &Uri, upload: &Resumable) -> Response {
     let mut fields = HeaderMap::new();
-    headers::set(&mut fields, header::LOCATION, headers::url(upload.id));
+    headers::set(&mut fields, header::LOCATION, headers::url(uri, upload.id));
     headers::set(&mut fields, headers::OFFSET, upload.offset);
     headers::set_expiry(&mut fields, upload);
     (StatusCode::CREATED, fields).into_response()
@@ -154,20 +157,26 @@ fn has_no_body(fields: &HeaderMap) -> bool {
 }
 
 /// The kind and the size in bytes of a final upload. 409 unless all of its partial uploads are finished.
-async fn concatenated(db: &Db, caller: &Caller, ids: &[Uuid]) -> Result<(Kind, i64), Problem> {
+async fn concatenated(db: &Db, caller: &Caller, uri: &Uri, ids: &[Uuid]) -> Result<(Kind, i64), Problem> {
     let (mut parts, mut size) = (Vec::new(), 0_i64);
+    let found = find_all(db, caller, ids).await?;
     for id in ids {
-        let part = find(db, caller, &id.to_string()).await?;
+        let part = found.iter().find(|part| part.id == *id).ok_or_else(no_upload)?;
         if part.kind != Kind::Partial {
             return Err(Problem::invalid(format!(
                 "{} is not a partial upload",
-                headers::url(id)
+                headers::url(uri, id)
             )));
         }
         if part.state != UploadState::Done {
             return Err(Problem::new(
                 Code::IncompleteUpload,
-                format!("{} has {} of {} bytes", headers::url(id), part.offset, part.size),
+                format!(
+                    "{} has {} of {} bytes",
+                    headers::url(uri, id),
+                    part.offset,
+                    part.size
+                ),
             ));
         }
         parts.push(id.to_string());

@@ -3,7 +3,7 @@
 use super::headers;
 use crate::http::{extract::Owned, problem::Problem};
 use axum::{
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use vidp_record::resumable::{Kind, Resumable};
@@ -26,7 +26,7 @@ use vidp_record::resumable::{Kind, Resumable};
     ))),
     extensions(("x-problems" = json!(["not_found", "unsupported_version"]))),
 )]
-pub(crate) async fn head(Owned(upload): Owned<Resumable>) -> Result<Response, Problem> {
+pub(crate) async fn head(Owned(upload): Owned<Resumable>, uri: Uri) -> Result<Response, Problem> {
     let mut fields = HeaderMap::new();
     headers::set(&mut fields, headers::OFFSET, upload.offset);
     headers::set(&mut fields, headers::LENGTH, upload.size);
@@ -38,7 +38,7 @@ pub(crate) async fn head(Owned(upload): Owned<Resumable>) -> Result<Response, Pr
         Kind::Whole => {}
         Kind::Partial => headers::set(&mut fields, headers::CONCAT, "partial"),
         Kind::Final { parts } => {
-            let urls: Vec<_> = parts.iter().map(headers::url).collect();
+            let urls: Vec<_> = parts.iter().map(|id| headers::url(&uri, id)).collect();
             headers::set(&mut fields, headers::CONCAT, format!("final;{}", urls.join(" ")));
         }
     }

@@ -6,7 +6,7 @@ use crate::{
 };
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -42,9 +42,22 @@ pub(crate) const CONTENT_TYPE: &str = "application/offset+octet-stream";
 const HTTP_DATE: &[BorrowedFormatItem<'_>] =
     format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
 
-/// The path of an upload.
-pub(crate) fn url(id: impl Display) -> String {
-    format!("/files/{id}")
+/// The address of resumable uploads.
+pub(crate) const BASE: &str = "/api/v1/files";
+/// Their address in earlier releases, which still works.
+pub(crate) const ROOT: &str = "/files";
+/// [`BASE`] with a slash.
+pub(crate) const BASE_SLASH: &str = "/api/v1/files/";
+/// [`ROOT`] with a slash.
+pub(crate) const ROOT_SLASH: &str = "/files/";
+
+/// The path of an upload, below the address that the client uses.
+pub(crate) fn url(request: &Uri, id: impl Display) -> String {
+    let base = match request.path().starts_with(ROOT) {
+        true => ROOT,
+        false => BASE,
+    };
+    format!("{base}/{id}")
 }
 
 /// Sets a field. A value that a header cannot contain is omitted.
@@ -86,8 +99,10 @@ pub(crate) fn bytes(fields: &HeaderMap, name: &HeaderName) -> Result<Option<i64>
 
 /// True for requests to the endpoints of the protocol.
 fn is_tus(request: &Request) -> bool {
-    let path = request.uri().path();
-    path == "/files" || path.starts_with("/files/")
+    [BASE, ROOT].iter().any(|base| {
+        let below = request.uri().path().strip_prefix(base);
+        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
 }
 
 /// Middleware that refuses requests of other versions of the protocol with 412.
@@ -106,7 +121,7 @@ pub(crate) async fn require_version(request: Request, next: Next) -> Response {
     .into_response()
 }
 
-/// Middleware that adds the protocol's fields to every answer below `/files`.
+/// Middleware that adds the protocol's fields to every answer of resumable uploads.
 ///
 /// It wraps all other middleware, because their answers, such as those of CORS, need the fields too.
 pub(crate) async fn announce(State(config): State<Arc<ApiConfig>>, request: Request, next: Next) -> Response {

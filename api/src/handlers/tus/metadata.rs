@@ -4,10 +4,13 @@ use super::{find::no_upload, headers};
 use crate::http::{digest::wanted_hash, options, problem::Problem};
 use axum::http::HeaderMap;
 use base64::{Engine, prelude::BASE64_STANDARD};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 use vidp_contract::JobOptions;
 use vidp_record::source::{plain_name, plain_type};
+
+/// Most partial uploads of a final upload.
+const MAX_PARTS: usize = 1000;
 
 /// The client's description of its file.
 #[derive(Debug)]
@@ -103,11 +106,22 @@ impl Concat {
             Problem::invalid("Upload-Concat must be `partial`, or `final;` and URLs of partial uploads")
         })?;
         // URLs may be absolute or relative. Their ids decide, because uploads are looked up within the tenant.
-        let ids = urls.map(|url| {
+        let ids = urls.take(MAX_PARTS + 1).map(|url| {
             let id = url.rsplit_once("/files/").map(|(_, id)| id.parse());
             id.and_then(Result::ok).ok_or_else(no_upload)
         });
-        Ok(Concat::Final(ids.collect::<Result<_, _>>()?))
+        let ids = ids.collect::<Result<Vec<Uuid>, _>>()?;
+        if ids.len() > MAX_PARTS {
+            return Err(Problem::invalid(format!(
+                "Upload-Concat must name at most {MAX_PARTS} partial uploads"
+            )));
+        }
+        if ids.iter().collect::<BTreeSet<_>>().len() < ids.len() {
+            return Err(Problem::invalid(
+                "Upload-Concat must name each partial upload once",
+            ));
+        }
+        Ok(Concat::Final(ids))
     }
 }
 
@@ -155,10 +169,26 @@ mod tests {
         };
         assert_eq!(Concat::read(&HeaderMap::new()).ok(), Some(Concat::Whole));
         check("partial".into(), Some(Concat::Partial));
+        let other = Uuid::now_v7();
         check(
-            format!("final;/files/{id} https://a.example/files/{id}"),
-            Some(Concat::Final(vec![id, id])),
+            format!("final;/files/{id} https://a.example/api/v1/files/{other}"),
+            Some(Concat::Final(vec![id, other])),
         );
+        check(format!("final;/files/{id} /api/v1/files/{id}"), None);
+        let urls = |count| {
+            (0..count)
+                .map(|_| format!("/files/{} ", Uuid::now_v7()))
+                .collect::<String>()
+        };
+        let count = |text: String| {
+            let fields = HeaderMap::from_iter([(headers::CONCAT, text.parse().unwrap())]);
+            match Concat::read(&fields) {
+                Ok(Concat::Final(ids)) => Some(ids.len()),
+                _ => None,
+            }
+        };
+        assert_eq!(count(format!("final;{}", urls(1000))), Some(1000));
+        assert_eq!(count(format!("final;{}", urls(1001))), None);
         check("final;".into(), None);
         check("final;/files/1".into(), None);
         check(format!("final;{id}"), None);

@@ -30,7 +30,7 @@ use vidp_record::resumable::Resumable;
         (status = 204, description = "The answer to PATCH or DELETE."),
     ),
     extensions(("x-problems" = json!(["not_found", "offset_mismatch", "unsupported_version", "unsupported_content_type",
-        "final_upload", "checksum_mismatch", "too_many_uploads", "quota_exceeded"]))),
+        "final_upload", "checksum_mismatch", "too_many_uploads"]))),
 )]
 pub(crate) async fn override_method(
     State(state): State<AppState>,
@@ -43,7 +43,7 @@ pub(crate) async fn override_method(
     let method = request.headers().get("x-http-method-override");
     match method.map(HeaderValue::as_bytes) {
         Some(b"PATCH") => append(intake, caller, upload, request).await,
-        Some(b"HEAD") => head(upload).await,
+        Some(b"HEAD") => head(upload, request.uri().clone()).await,
         Some(b"DELETE") => {
             let pipeline = State(Shared::from_ref(&state));
             Ok(delete(pipeline, upload).await?.into_response())

@@ -1,6 +1,9 @@
 //! `POST /uploads`: opens an upload session in the object store.
 
-use super::view::{self, UploadView};
+use super::{
+    parts,
+    view::{self, UploadView},
+};
 use crate::{
     auth::Caller,
     http::{
@@ -23,16 +26,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vidp_contract::{JobOptions, TraceParent, keys};
-use vidp_pipeline::quiet;
+use vidp_contract::{JobOptions, TraceParent};
 use vidp_record::{
     job::Job,
     source::{Direct, plain_name, plain_type},
     time::{DateTime, later},
 };
 
-/// Largest file in bytes that is sent with a single PUT. Larger files are sent in parts.
-const MAX_SINGLE_PUT: u64 = 64 << 20;
 /// Content type of a file whose client names none.
 const DEFAULT_TYPE: &str = "application/octet-stream";
 
@@ -59,8 +59,8 @@ pub(crate) struct NewUpload {
 
 /// Start an upload to the object store.
 ///
-/// Returns presigned URLs. PUT the file, or each of its parts, to these URLs in any order; a PUT may be repeated. Then
-/// call `complete`.
+/// Returns a presigned URL for each part. PUT the parts in any order, each with exactly its size; a PUT may be repeated.
+/// Then call `complete`, which ends the URLs.
 #[utoipa::path(
     post, path = "", operation_id = "createUpload", tag = "Uploads", request_body = NewUpload,
     params(
@@ -78,7 +78,7 @@ pub(crate) struct NewUpload {
             ("delete" = (operation_id = "deleteUpload", parameters(("id" = "$response.body#/id")))),
         ))),
     extensions(("x-problems" = json!(["upload_too_large", "quota_exceeded", "too_many_uploads", "not_found",
-        "idempotency_conflict", "idempotency_key_reused"]))),
+        "unsupported_content_type", "idempotency_conflict", "idempotency_key_reused"]))),
 )]
 pub(crate) async fn create(
     State(intake): State<Intake>,
@@ -88,8 +88,8 @@ pub(crate) async fn create(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let idempotency_key = idempotency::key(&headers)?;
-    let (mut job, size) = new_job(&intake, &caller, body::json(body)?)?;
-    let _permit = intake.limits.upload(&intake.pipeline.db, &caller).await?;
+    let (mut job, size) = new_job(&intake, &caller, body::json(&headers, body)?)?;
+    let _permit = intake.limits.upload(&intake.pipeline, &caller, size).await?;
     let pipeline = &intake.pipeline;
     pipeline.store.check().await?;
     if idempotency_key.is_some() {
@@ -97,6 +97,8 @@ pub(crate) async fn create(
         job.request_hash = Some(idempotency::request_hash(&request)?);
         job.idempotency_key = idempotency_key;
     }
+    // From now on the announced bytes count for the tenant's quotas.
+    job.source.size = size.cast_signed();
     // The record is stored first, so that the sweeper finds the upload if this process dies.
     let replayed = match idempotency::begin(pipeline, &job).await? {
         Begun::New => None,
@@ -105,20 +107,7 @@ pub(crate) async fn create(
             Some([idempotency::REPLAYED])
         }
     };
-    let unopened = job
-        .direct
-        .as_ref()
-        .is_some_and(|direct| direct.upload_id.is_none());
-    if size > MAX_SINGLE_PUT && unopened {
-        let key = keys::source(job.id);
-        let upload_id = pipeline
-            .store
-            .open_multipart(&key, &job.source.content_type)
-            .await?;
-        if let Some(changed) = quiet::opened_upload(pipeline, job.id, &upload_id).await? {
-            job = changed;
-        }
-    }
+    job = parts::open(pipeline, job).await?;
     let location = [(header::LOCATION, format!("/api/v1/uploads/{}", job.id))];
     let upload = Json(view::upload(&public_store, &job).await?);
     Ok((StatusCode::CREATED, location, replayed, upload).into_response())

@@ -2,6 +2,7 @@
 
 use super::{
     find::OpenUpload,
+    parts,
     view::{self, UploadView},
 };
 use crate::{
@@ -9,6 +10,7 @@ use crate::{
     state::PublicStore,
 };
 use axum::{Json, extract::State};
+use vidp_pipeline::Shared;
 
 /// Get an upload.
 ///
@@ -20,8 +22,11 @@ use axum::{Json, extract::State};
     extensions(("x-problems" = json!(["not_found"]))),
 )]
 pub(crate) async fn get(
+    State(pipeline): State<Shared>,
     State(public_store): State<PublicStore>,
     Owned(OpenUpload(job)): Owned<OpenUpload>,
 ) -> Result<Json<UploadView>, Problem> {
+    // The process that stored the session may have died before it opened the upload.
+    let job = parts::open(&pipeline, job).await?;
     Ok(Json(view::upload(&public_store, &job).await?))
 }

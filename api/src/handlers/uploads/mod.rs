@@ -8,4 +8,5 @@ pub(crate) mod create;
 pub(crate) mod delete;
 mod find;
 pub(crate) mod get;
+mod parts;
 mod view;

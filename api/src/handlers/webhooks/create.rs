@@ -13,7 +13,7 @@ use axum::{
     Json,
     body::Bytes,
     extract::{State, rejection::BytesRejection},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use std::sync::Arc;
@@ -31,20 +31,19 @@ const MAX_WEBHOOKS: usize = 20;
     post, path = "", operation_id = "createWebhook", tag = "Webhooks", request_body = Requested,
     responses((status = 201, description = "The new webhook with its secret.", body = WebhookView,
         headers(("Location" = String, description = "URL of the webhook.")))),
-    extensions(("x-problems" = json!(["conflict"]))),
+    extensions(("x-problems" = json!(["conflict", "unsupported_content_type"]))),
 )]
 pub(crate) async fn create(
     State(db): State<Db>,
     State(config): State<Arc<ApiConfig>>,
     caller: Caller,
+    headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let requested: Requested = body::json(body)?;
+    let requested: Requested = body::json(&headers, body)?;
     check(&config, &requested)?;
     if db.webhooks_of(&caller.tenant).await?.len() >= MAX_WEBHOOKS {
-        return Err(Problem::conflict(format!(
-            "the tenant already has {MAX_WEBHOOKS} webhooks, the maximum: delete one first"
-        )));
+        return Err(too_many());
     }
     let now = DateTime::now();
     let webhook = Webhook {
@@ -61,9 +60,21 @@ pub(crate) async fn create(
         updated_at: now,
     };
     db.insert_webhook(&webhook).await?;
+    // Concurrent requests may all have passed the first check. Each counts again after it has stored its webhook, so that
+    // the last one sees all.
+    if db.webhooks_of(&webhook.tenant).await?.len() > MAX_WEBHOOKS {
+        db.remove_webhook(&webhook.tenant, webhook.id).await?;
+        return Err(too_many());
+    }
     let headers = [
         (header::LOCATION, format!("/api/v1/webhooks/{}", webhook.id)),
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
     Ok((StatusCode::CREATED, headers, Json(view::with_secret(webhook))).into_response())
+}
+
+fn too_many() -> Problem {
+    Problem::conflict(format!(
+        "the tenant already has {MAX_WEBHOOKS} webhooks, the maximum: delete one first"
+    ))
 }

@@ -47,7 +47,7 @@ pub(super) fn check(config: &ApiConfig, requested: &Requested) -> Result<(), Pro
         }
     }
     let url = Url::parse(&requested.url).map_err(|error| Problem::invalid(format!("url: {error}")))?;
-    outbound::check(&url, &config.outbound_allow).map_err(|error| Problem::invalid(format!("url: {error}")))
+    outbound::check(&url, &config.outbound()).map_err(|error| Problem::invalid(format!("url: {error}")))
 }
 
 /// The client's own secret, or a random one.

@@ -10,7 +10,7 @@ use axum::{
     Json,
     body::Bytes,
     extract::{State, rejection::BytesRejection},
-    http::header,
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -43,18 +43,15 @@ pub(crate) struct Rotation {
     params(("id" = Uuid, Path, description = "Id of the webhook.", example = "0198c2a4-5d21-7a3b-8c4d-5e6f7a8b9c0d")),
     request_body(content = Option<Rotation>, example = json!({ "overlap_seconds": 3600 })),
     responses((status = 200, description = "The webhook with its new secret.", body = WebhookView)),
-    extensions(("x-problems" = json!(["not_found"]))),
+    extensions(("x-problems" = json!(["not_found", "unsupported_content_type"]))),
 )]
 pub(crate) async fn rotate(
     State(db): State<Db>,
     Owned(webhook): Owned<Webhook>,
+    headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let rotation = match &body {
-        Ok(bytes) if bytes.is_empty() => None,
-        _ => body::json(body)?,
-    };
-    let rotation: Rotation = rotation.unwrap_or_default();
+    let rotation: Rotation = body::optional_json(&headers, body)?;
     let overlap = rotation.overlap_seconds.unwrap_or(OVERLAP);
     if overlap > MAX_OVERLAP {
         return Err(Problem::invalid(format!(

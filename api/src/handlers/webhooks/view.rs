@@ -66,8 +66,8 @@ pub(crate) struct DeliveryView {
     /// When the message was created.
     #[schema(value_type = String, format = DateTime)]
     created_at: Option<String>,
-    /// Body of the message.
-    #[schema(value_type = Object)]
+    /// Body of the message; null when it is no longer stored.
+    #[schema(value_type = Option<Object>)]
     payload: Value,
 }
 
@@ -123,7 +123,7 @@ pub(crate) fn with_secret(mut webhook: Webhook) -> WebhookView {
 pub(crate) fn delivery(delivery: Delivery) -> DeliveryView {
     DeliveryView {
         id: delivery.id,
-        payload: serde_json::from_str(&delivery.body).unwrap_or_default(),
+        payload: serde_json::from_str(delivery.body.as_deref().unwrap_or_default()).unwrap_or_default(),
         message_id: delivery.message_id,
         event_type: delivery.event_type,
         job_id: delivery.job_id,

@@ -3,7 +3,7 @@
 use crate::http::problem::Problem;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
-use vidp_contract::{Codec, JobOptions, Timestamp, language_name};
+use vidp_contract::{Codec, JobOptions, Timestamp, language_code};
 
 /// Longest options, in bytes of JSON.
 pub(crate) const MAX_TEXT: usize = 64 << 10;
@@ -24,14 +24,46 @@ pub(crate) fn parse(text: &str) -> Result<JobOptions, Problem> {
     let mut unknown = Vec::new();
     let mut json = serde_json::Deserializer::from_str(text);
     let read = serde_ignored::deserialize(&mut json, |path| unknown.push(path.to_string()));
-    let options = read
+    let mut options = read
         .and_then(|options: JobOptions| json.end().map(|()| options))
         .map_err(|error| Problem::invalid(format!("options: {error}")))?;
     if let Some(field) = unknown.first() {
         return Err(Problem::invalid(format!("options: unknown field {field:?}")));
     }
-    check(&options).map_err(|detail| Problem::invalid(format!("options: {detail}")))?;
+    languages(&mut options)
+        .and_then(|()| check(&options))
+        .map_err(|detail| Problem::invalid(format!("options: {detail}")))?;
     Ok(options)
+}
+
+/// Replaces the codes by which a client may name languages by the codes of the contract.
+fn languages(options: &mut JobOptions) -> Result<(), String> {
+    let mut expected = Vec::new();
+    for tag in &options.detect.expected_languages {
+        let code =
+            language_code(tag).ok_or_else(|| unknown_language("detect.expected_languages", tag, ""))?;
+        if !expected.iter().any(|known| known == code) {
+            expected.push(code.to_owned());
+        }
+    }
+    options.detect.expected_languages = expected;
+    let language = &mut options.subtitle.language;
+    *language = match language.trim() {
+        tag if tag.eq_ignore_ascii_case("auto") => "auto".to_owned(),
+        tag => match language_code(tag) {
+            Some(code) => code.to_owned(),
+            None => return Err(unknown_language("subtitle.language", tag, "`auto`, ")),
+        },
+    };
+    Ok(())
+}
+
+/// The reason for the refusal of a language. `more` names further accepted values.
+fn unknown_language(field: &str, tag: &str, more: &str) -> String {
+    format!(
+        "{field}: unknown language {tag:?}; send {more}a code of GET /api/v1/processing/supported-languages such as `pt` or \
+         `por`, or a BCP 47 tag such as `pt-BR`"
+    )
 }
 
 fn check(options: &JobOptions) -> Result<(), String> {
@@ -40,9 +72,6 @@ fn check(options: &JobOptions) -> Result<(), String> {
     ensure((1.0..=600.0).contains(&duration), || {
         format!("detect.duration must be 1 to 600 seconds, not {duration}")
     })?;
-    for code in &options.detect.expected_languages {
-        known_language("detect.expected_languages", code)?;
-    }
     let scale = &options.scale;
     distinct("scale.renditions", &scale.renditions)?;
     let max_crf = match scale.codec {
@@ -61,9 +90,6 @@ fn check(options: &JobOptions) -> Result<(), String> {
         })?;
     }
     let subtitle = &options.subtitle;
-    if subtitle.language != "auto" {
-        known_language("subtitle.language", &subtitle.language)?;
-    }
     if subtitle.formats.is_empty() {
         return Err("subtitle.formats must not be empty".to_owned());
     }
@@ -128,12 +154,6 @@ fn distinct<T: Eq + std::hash::Hash>(field: &str, values: &[T]) -> Result<(), St
     let different: HashSet<_> = values.iter().collect();
     ensure(different.len() == values.len(), || {
         format!("{field} names a value twice")
-    })
-}
-
-fn known_language(field: &str, code: &str) -> Result<(), String> {
-    ensure(language_name(code).is_some(), || {
-        format!("{field}: unknown language {code:?}")
     })
 }
 

@@ -22,6 +22,42 @@ fn check(text: &str, expected: &str) {
 }
 
 #[test]
+fn languages_are_stored_as_the_codes_of_the_contract() {
+    let check = |language: &str, expected: &str| {
+        let text = format!(
+            r#"{{"detect":{{"expected_languages":["{language}","fr","fr-CA"]}},"subtitle":{{"language":"{language}"}}}}"#
+        );
+        let options = parse(&text).unwrap();
+        assert_eq!(options.subtitle.language, expected, "{language}");
+        assert_eq!(options.detect.expected_languages, [expected, "fr"], "{language}");
+    };
+    check("jv", "jv");
+    check("jw", "jv");
+    check("EN", "en");
+    check("pt-BR", "pt");
+    check("ger", "de");
+    check("iw", "he");
+    for text in ["auto", "AUTO", " auto "] {
+        let options = parse(&format!(r#"{{"subtitle":{{"language":"{text}"}}}}"#)).unwrap();
+        assert_eq!(options.subtitle.language, "auto");
+    }
+    let accepted = "a code of GET /api/v1/processing/supported-languages";
+    for language in ["", "xx", "auto-en", "en_US.UTF-8", "und"] {
+        check_refused(language, accepted);
+    }
+}
+
+/// Checks that both options refuse a language and name what is accepted.
+fn check_refused(language: &str, accepted: &str) {
+    for text in [
+        format!(r#"{{"subtitle":{{"language":"{language}"}}}}"#),
+        format!(r#"{{"detect":{{"expected_languages":["{language}"]}}}}"#),
+    ] {
+        check(&text, accepted);
+    }
+}
+
+#[test]
 fn options_are_read_strictly() {
     check("{}", "");
     check(

@@ -47,7 +47,7 @@ impl Code {
     /// Seconds after which the same request may succeed.
     pub(crate) const fn retry_after(self) -> Option<u32> {
         match self {
-            Code::Unavailable | Code::TooManyUploads => Some(5),
+            Code::Unavailable | Code::TooManyUploads | Code::TooManyStreams => Some(5),
             Code::TooManyRequests => Some(1),
             Code::QuotaExceeded => Some(60),
             _ => None,
@@ -62,6 +62,7 @@ codes! {
     InsufficientScope 403 "insufficient_scope" "The key lacks the scope that `detail` names."
     SourceNotAllowed 403 "source_not_allowed" "The server does not fetch sources from this place."
     FinalUpload 403 "final_upload" "Bytes cannot be appended to an upload that was concatenated from partial ones."
+    CrossSite 403 "cross_site" "A page of another origin sent the request to a server without keys."
     NotFound 404 "not_found" "The resource does not exist, or was deleted."
     MethodNotAllowed 405 "method_not_allowed" "The URL does not support the method."
     TooSlow 408 "too_slow" "The upload arrived below the minimum rate."
@@ -74,11 +75,14 @@ codes! {
     UploadTooLarge 413 "upload_too_large" "The file is larger than the server accepts."
     UnsupportedContentType 415 "unsupported_content_type" "The content type of the body is not accepted."
     RangeNotSatisfiable 416 "range_not_satisfiable" "The range starts after the end of the file; `Content-Range` has the size."
+    Misdirected 421 "misdirected_request" "The server has no keys, and `Host` names another machine."
     DigestMismatch 422 "digest_mismatch" "The body does not match its digest; nothing is stored."
     IdempotencyKeyReused 422 "idempotency_key_reused" "A different request was sent with this `Idempotency-Key` before."
     TooManyRequests 429 "too_many_requests" "The client exceeds its request limit; retry after `Retry-After`."
     TooManyUploads 429 "too_many_uploads" "The tenant has reached its limit of concurrent uploads."
-    QuotaExceeded 429 "quota_exceeded" "The tenant has reached its limit of open jobs or of their size."
+    TooManyStreams 429 "too_many_streams" "The key or the tenant has reached its limit of open event streams, long polls and downloads."
+    TooManyRetries 429 "too_many_retries" "The job was retried too often within a day."
+    QuotaExceeded 429 "quota_exceeded" "The tenant has reached its limit of open jobs, of their size or of stored bytes."
     ChecksumMismatch 460 "checksum_mismatch" "The body does not match `Upload-Checksum`; nothing is stored."
     Internal 500 "internal" "An error of the server."
     Unavailable 503 "unavailable" "A dependency is down; the same request may succeed after `Retry-After`."

@@ -121,6 +121,13 @@ impl From<DbError> for Problem {
             DbError::NotFound => Problem::no_job(),
             // A retry would not help.
             DbError::Undecodable(error) => Problem::internal(error),
+            DbError::TooLong => Problem {
+                cause: Some(error.to_string()),
+                ..Problem::new(
+                    Code::Unavailable,
+                    "the database did not find the answer in time; narrow the request, for example by created_after",
+                )
+            },
             error => Problem::unavailable("the database", error),
         }
     }

@@ -9,7 +9,9 @@ pub(crate) use clients::{clients, node, python};
 pub(crate) use guarded::Guarded;
 pub(crate) use worker::{Pulled, french};
 
+use bson::{Document, doc};
 use clap::Parser;
+use futures_util::TryStreamExt;
 use reqwest::{Client, StatusCode, header};
 use std::{
     path::Path,
@@ -19,11 +21,11 @@ use std::{
 use uuid::Uuid;
 use vidp_common::{
     config::{NatsConfig, S3Config},
-    queue::Queue,
+    queue::{ProblemKind, Queue},
     store::Store,
 };
-use vidp_contract::{Lane, Stage};
-use vidp_engines::{Mongo, Nats, free_port};
+use vidp_engines::{Mongo, Nats, S3User, free_port};
+use vidp_record::db::Db;
 
 /// Time limit of one step of a test.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
@@ -42,6 +44,8 @@ pub(crate) struct Rig {
     pub(crate) store: Store,
     pub(crate) http: Client,
     pub(crate) url: String,
+    /// Address of the probes and metrics.
+    pub(crate) probes: String,
     pub(crate) folder: tempfile::TempDir,
     api: Child,
     env: Vec<(&'static str, String)>,
@@ -63,17 +67,19 @@ impl Rig {
         let folder = tempfile::tempdir().unwrap();
         let nats = Nats::start(&folder.path().join("nats"), 0).unwrap();
         let engines = vidp_engines::shared();
+        let key = engines.s3.key(S3User::Api);
         let id = Uuid::now_v7().simple().to_string();
-        let port = free_port();
+        let (port, probe_port) = (free_port(), free_port());
         let mut env = vec![
             ("VIDP_BIND", format!("127.0.0.1:{port}")),
+            ("VIDP_PROBE_BIND", format!("127.0.0.1:{probe_port}")),
             ("VIDP_AUTH", "off".to_owned()),
             ("VIDP_NATS_URL", nats.url()),
             ("VIDP_MONGODB_URL", engines.mongo.url()),
             ("VIDP_MONGODB_DATABASE", format!("test-{id}")),
             ("VIDP_S3_ENDPOINT", engines.s3.endpoint()),
-            ("VIDP_S3_ACCESS_KEY", engines.s3.access_key().to_owned()),
-            ("VIDP_S3_SECRET_KEY", engines.s3.secret_key().to_owned()),
+            ("VIDP_S3_ACCESS_KEY", key.access_key.clone()),
+            ("VIDP_S3_SECRET_KEY", key.secret_key.clone()),
             ("VIDP_S3_BUCKET", format!("test-{id}")),
             ("VIDP_SWEEP_SECONDS", "1".to_owned()),
             ("VIDP_STALE_SECONDS", "3".to_owned()),
@@ -81,13 +87,34 @@ impl Rig {
         ];
         env.retain(|(name, _)| !more.iter().any(|(other, _)| other == name));
         env.extend_from_slice(more);
-        let value = |name: &str| env.iter().find(|(other, _)| *other == name).unwrap().1.clone();
+        let optional = |name: &str| {
+            env.iter()
+                .find(|(other, _)| *other == name)
+                .map(|(_, value)| value.clone())
+        };
+        let value = |name: &str| optional(name).unwrap();
+        // The tests act as the operator, who creates other buckets, unless the test has its own store.
+        let operator = |name: &str, own: &str| {
+            let is_shared = value("VIDP_S3_ENDPOINT") == engines.s3.endpoint();
+            if is_shared { own.to_owned() } else { value(name) }
+        };
         let config = Cli::parse_from([
             "test".to_owned(),
             format!("--nats-url={}", value("VIDP_NATS_URL")),
+            format!("--nats-user={}", optional("VIDP_NATS_USER").unwrap_or_default()),
+            format!(
+                "--nats-password={}",
+                optional("VIDP_NATS_PASSWORD").unwrap_or_default()
+            ),
             format!("--s3-endpoint={}", value("VIDP_S3_ENDPOINT")),
-            format!("--s3-access-key={}", value("VIDP_S3_ACCESS_KEY")),
-            format!("--s3-secret-key={}", value("VIDP_S3_SECRET_KEY")),
+            format!(
+                "--s3-access-key={}",
+                operator("VIDP_S3_ACCESS_KEY", engines.s3.access_key())
+            ),
+            format!(
+                "--s3-secret-key={}",
+                operator("VIDP_S3_SECRET_KEY", engines.s3.secret_key())
+            ),
             format!("--s3-bucket={}", value("VIDP_S3_BUCKET")),
         ]);
         let rig = Rig {
@@ -95,6 +122,7 @@ impl Rig {
             store: Store::new(&config.s3),
             http: Client::new(),
             url: format!("http://127.0.0.1:{port}"),
+            probes: format!("http://127.0.0.1:{probe_port}"),
             api: start(&env),
             nats,
             folder,
@@ -112,19 +140,20 @@ impl Rig {
         self
     }
 
-    /// Sends later requests without a key.
-    pub(crate) fn without_key(mut self) -> Rig {
-        self.http = Client::new();
-        self
-    }
-
     pub(crate) async fn ready(&self) {
         until(async || {
             let answer = self.http.get(format!("{}/ready", self.url)).send().await;
             answer.is_ok_and(|answer| answer.status() == StatusCode::OK)
         })
         .await;
-        until(async || self.queue.depth(Stage::Detect, Lane::Batch).await.is_ok()).await;
+        until(async || {
+            let metrics = self.queue.metrics().await;
+            metrics.is_ok_and(|metrics| {
+                let mut problems = metrics.problems.iter();
+                problems.all(|problem| problem.kind != ProblemKind::Missing)
+            })
+        })
+        .await;
     }
 
     /// Kills the API with SIGKILL, as the kernel does when memory is short.
@@ -152,10 +181,37 @@ impl Rig {
         value
     }
 
+    /// The documents of a collection as they are stored, after `change`.
+    pub(crate) async fn stored(&self, collection: &str, change: Option<Document>) -> Vec<Document> {
+        let name = self.setting("VIDP_MONGODB_DATABASE");
+        let db = Db::connect(self.setting("VIDP_MONGODB_URL"), name).await.unwrap();
+        let collection = db
+            .jobs()
+            .client()
+            .database(name)
+            .collection::<Document>(collection);
+        if let Some(change) = change {
+            collection.update_many(doc! {}, change).await.unwrap();
+        }
+        #[expect(clippy::disallowed_methods, reason = "a test reads without a time limit")]
+        let found = collection.find(doc! {}).await.unwrap();
+        found.try_collect().await.unwrap()
+    }
+
     /// Changes a setting for the next start.
     pub(crate) fn set_env(&mut self, name: &'static str, value: Option<&str>) {
         self.env.retain(|(other, _)| *other != name);
         self.env.extend(value.map(|value| (name, value.to_owned())));
+    }
+
+    /// The largest resident memory of the API so far, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.api.id())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
     }
 
     pub(crate) fn api_is_running(&mut self) -> bool {
@@ -174,8 +230,9 @@ impl Rig {
     pub(crate) async fn replica(&self) -> Replica {
         let port = free_port();
         let mut env = self.env.clone();
-        env.retain(|(name, _)| *name != "VIDP_BIND");
+        env.retain(|(name, _)| !["VIDP_BIND", "VIDP_PROBE_BIND"].contains(name));
         env.push(("VIDP_BIND", format!("127.0.0.1:{port}")));
+        env.push(("VIDP_PROBE_BIND", "127.0.0.1:0".to_owned()));
         let url = format!("http://127.0.0.1:{port}");
         let process = start(&env);
         until(async || {
@@ -224,6 +281,14 @@ pub(crate) async fn until(condition: impl AsyncFn() -> bool) {
     tokio::time::timeout(LIMIT, wait)
         .await
         .expect("the condition holds in time");
+}
+
+/// The settings of a connection to the broker as `user`.
+pub(crate) fn nats(url: &str, user: &str, password: &str) -> NatsConfig {
+    let args = [("url", url), ("user", user), ("password", password)];
+    let args = args.map(|(name, value)| format!("--nats-{name}={value}"));
+    let none = ["--s3-access-key=", "--s3-secret-key="].map(str::to_owned);
+    Cli::parse_from(["test".to_owned()].into_iter().chain(args).chain(none)).nats
 }
 
 /// A MongoDB that a test may stop.

@@ -72,7 +72,7 @@ impl Rig {
 
     /// The value of a metric, by its complete name with labels.
     pub(crate) async fn metric(&self, name: &str) -> Option<f64> {
-        let url = format!("{}/metrics", self.url);
+        let url = format!("{}/metrics", self.probes);
         let text = self.http.get(url).send().await.unwrap().text().await.unwrap();
         let line = text
             .lines()

@@ -6,7 +6,8 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use vidp_contract::{
-    Lane, Outcome, Output, Progress, Stage, Success, Task, TaskResult, Timings, TraceParent, keys,
+    Codec, Lane, Outcome, Output, OutputFile, Progress, Stage, SubtitleFormat, Success, Task, TaskResult,
+    Timings, TraceParent, keys,
 };
 
 impl Rig {
@@ -41,24 +42,40 @@ impl Rig {
         self.queue.publish_result(result, &trace).await.unwrap();
     }
 
-    /// Stores an output, and ends the task with success.
+    /// Stores an output of the task's stage, unless it is `detect`, and ends the task with success.
     pub(crate) async fn succeed(&self, pulled: &Pulled, report: Value) -> TaskResult {
-        let key = keys::output(&pulled.task.output_prefix, Uuid::now_v7(), "out.bin");
-        let path = self.folder.path().join("out.bin");
-        std::fs::write(&path, b"0123456789").unwrap();
-        let stored = self.store.upload(&key, &path, "video/mp4").await.unwrap();
-        let output = Output {
-            name: "out.bin".to_owned(),
+        self.succeed_with(pulled, report, b"0123456789").await
+    }
+
+    /// Stores an output with these bytes, unless the stage is `detect`, and ends the task with success.
+    pub(crate) async fn succeed_with(&self, pulled: &Pulled, report: Value, bytes: &[u8]) -> TaskResult {
+        let file = match pulled.task.work.stage() {
+            Stage::Detect => None,
+            Stage::Scale => Some(OutputFile::rendition(720, Codec::H264)),
+            Stage::Subtitle => Some(OutputFile::subtitle(SubtitleFormat::Srt)),
+        };
+        let mut outputs = Vec::new();
+        if let Some(file) = file {
+            outputs.push(self.output(pulled, &file, bytes).await);
+        }
+        let report = report.as_object().unwrap().clone();
+        self.answer(pulled, Outcome::Succeeded(Success { outputs, report }))
+            .await
+    }
+
+    /// Stores an output of the task.
+    pub(crate) async fn output(&self, pulled: &Pulled, file: &OutputFile, bytes: &[u8]) -> Output {
+        let key = keys::output(&pulled.task.output_prefix, Uuid::now_v7(), &file.name);
+        let path = self.folder.path().join("output");
+        std::fs::write(&path, bytes).unwrap();
+        let stored = self.store.upload(&key, &path, file.content_type).await.unwrap();
+        Output {
+            name: file.name.to_string(),
             key,
             size: stored.size,
             sha256: stored.sha256,
-            content_type: "video/mp4".to_owned(),
-        };
-        let success = Success {
-            outputs: vec![output],
-            report: report.as_object().unwrap().clone(),
-        };
-        self.answer(pulled, Outcome::Succeeded(success)).await
+            content_type: file.content_type.to_owned(),
+        }
     }
 
     /// Ends the task: publishes its result, and acknowledges it.

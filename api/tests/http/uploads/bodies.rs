@@ -198,7 +198,7 @@ async fn bad_requests_get_clear_problems_and_leave_nothing() {
 fn begin(rig: &Rig) -> std::net::TcpStream {
     let mut client = std::net::TcpStream::connect(rig.url.trim_start_matches("http://")).unwrap();
     client
-        .write_all(b"POST /api/v1/jobs HTTP/1.1\r\nhost: x\r\ncontent-type: video/mp4\r\ncontent-length: 10000000\r\n\r\n")
+        .write_all(b"POST /api/v1/jobs HTTP/1.1\r\nhost: localhost\r\ncontent-type: video/mp4\r\ncontent-length: 10000000\r\n\r\n")
         .unwrap();
     client.write_all(&bytes()).unwrap();
     client

@@ -5,7 +5,7 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
@@ -174,6 +174,8 @@ impl Web {
             .route("/breaks.mp4", get(Web::breaks))
             .route("/slow.mp4", get(Web::slow))
             .route("/gone.mp4", get(async || StatusCode::GONE))
+            .route("/moved.mp4", get(async || Redirect::temporary("/unreferred.mp4")))
+            .route("/unreferred.mp4", get(Web::unreferred))
             .route("/huge.mp4", get(async || vec![0; 13_000_000]))
             .route("/empty.mp4", get(async || ""))
             .route(
@@ -198,6 +200,14 @@ impl Web {
         ];
         let body = Body::from_stream(stream::iter(pieces));
         ([(header::CONTENT_LENGTH, FILM.len().to_string())], body).into_response()
+    }
+
+    /// Refuses a request that names the page before it.
+    async fn unreferred(headers: HeaderMap) -> Response {
+        match headers.contains_key(header::REFERER) {
+            true => StatusCode::FORBIDDEN.into_response(),
+            false => FILM.into_response(),
+        }
     }
 
     /// Six pieces of a megabyte, a second apart; the second time all at once.
@@ -232,6 +242,14 @@ async fn a_url_becomes_a_job_and_leads_nowhere_else() {
         (&job["source"]["filename"], &job["source"]["size"]),
         (&json!("film.mp4"), &json!(FILM.len()))
     );
+    // The query may hold a secret.
+    assert_eq!(
+        job["source"]["reference"],
+        json!({ "url": format!("{server}/film.mp4") })
+    );
+    // The target of a redirect does not learn the query, which may hold a signature.
+    let id = rig.refer_to(of("moved.mp4")).await;
+    rig.until_job(&id, |job| job["status"] == "queued").await;
     // A transfer that ends early is retried.
     let id = rig.refer_to(of("breaks.mp4")).await;
     let job = rig.until_job(&id, |job| job["status"] == "queued").await;

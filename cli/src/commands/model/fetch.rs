@@ -10,11 +10,11 @@ use crate::{
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use indicatif::ProgressBar;
-use reqwest::{Client, StatusCode, header};
+use reqwest::{Client, Response, StatusCode, header};
 use sha1::{Digest, Sha1};
 use std::{io, path::Path, time::Duration};
 use tokio::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::AsyncWriteExt,
 };
 use vidp_contract::hex;
@@ -113,6 +113,21 @@ async fn receive(url: &str, part: &Path, mut have: u64, hash: &mut Sha1) -> Resu
         progress::bytes_bar("fetch", have + rest)
     });
     bar.inc(have);
+    let received = append(&mut answer, &mut file, hash, &bar).await;
+    // tokio writes in the background. Without this wait, the next try after a broken connection could hash and resume a
+    // file to which the last bytes are still being written.
+    file.flush().await?;
+    let received = received?;
+    ensure!(
+        rest.is_none_or(|rest| rest == received),
+        "the connection ended before the file did"
+    );
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// Writes the body of an answer to the end of a file. Returns the number of its bytes.
+async fn append(answer: &mut Response, file: &mut File, hash: &mut Sha1, bar: &ProgressBar) -> Result<u64> {
     let mut received = 0;
     while let Some(bytes) = answer.chunk().await? {
         file.write_all(&bytes).await?;
@@ -120,13 +135,7 @@ async fn receive(url: &str, part: &Path, mut have: u64, hash: &mut Sha1) -> Resu
         bar.inc(bytes.len() as u64);
         received += bytes.len() as u64;
     }
-    file.flush().await?;
-    ensure!(
-        rest.is_none_or(|rest| rest == received),
-        "the connection ended before the file did"
-    );
-    bar.finish_and_clear();
-    Ok(())
+    Ok(received)
 }
 
 #[cfg(test)]

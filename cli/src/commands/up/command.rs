@@ -1,10 +1,13 @@
 use super::{arguments::Up, stopping::Stopping, system::System};
 use anyhow::Result;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use serde_json::json;
 use std::io::Write;
 
 /// Runs `vidp up`: starts the system and keeps it running until a signal.
 pub async fn run(up: Up) -> Result<()> {
+    // This process has the engines' secrets, and ffmpeg runs as the same user.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let stopping = Stopping::on_signal()?;
     // Starting, watching and stopping processes blocks; only the signals are asynchronous.
     tokio::task::spawn_blocking(move || {

@@ -1,7 +1,10 @@
 use super::state::EngineState;
 use anyhow::Result;
 use std::{env, fmt::Display, path::Path, thread, time::Instant};
-use vidp_engines::{Daemon, Mongo, Nats, S3, StartError};
+use vidp_engines::{Buckets, Daemon, Mongo, Nats, S3, S3User, StartError};
+
+/// The bucket, unless the environment names another one.
+pub(super) const BUCKET: &str = "vidp";
 
 /// The engines that this program started. An engine is absent when the environment names an external one.
 pub(super) struct Engines {
@@ -37,7 +40,7 @@ pub(super) fn start(data: &Path, logs: &Path) -> Result<Engines> {
         let s3 = own("VIDP_S3_ENDPOINT").then(|| {
             scope.spawn(|| {
                 let start = Instant::now();
-                let s3 = S3::start_logging(&data.join("s3"), 0, &logs.join("s3.log"))?;
+                let s3 = S3::start_for(&data.join("s3"), 0, &logs.join("s3.log"), buckets())?;
                 say_up("S3", s3.endpoint(), start);
                 Ok(s3)
             })
@@ -58,12 +61,32 @@ fn join<T>(thread: thread::ScopedJoinHandle<'_, Result<T, StartError>>) -> Resul
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
+/// The buckets of the programs, by the same variables as the API.
+fn buckets() -> Buckets {
+    let sources = env::var("VIDP_SOURCE_BUCKETS").unwrap_or_default();
+    let names = sources.split(',').filter_map(|one| one.trim().split('/').next());
+    Buckets {
+        own: env::var("VIDP_S3_BUCKET").unwrap_or_else(|_| BUCKET.to_owned()),
+        sources: names.filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+    }
+}
+
 /// Prints that a part of the system is up, its address, and the seconds since `since`.
 pub(super) fn say_up(name: &str, address: impl Display, since: Instant) {
     say!("{name:<12} {address}  ({:.1} s)", since.elapsed().as_secs_f64());
 }
 
 impl Engines {
+    /// Engines of which only the store runs.
+    #[cfg(test)]
+    pub(super) fn with_store(s3: S3) -> Engines {
+        Engines {
+            nats: None,
+            mongo: None,
+            s3: Some(s3),
+        }
+    }
+
     /// Environment variables for every service.
     pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
         let mut environment = Vec::new();
@@ -72,19 +95,25 @@ impl Engines {
         }
         if let Some(s3) = &self.s3 {
             environment.push(("VIDP_S3_ENDPOINT", s3.endpoint()));
-            environment.push(("VIDP_S3_ACCESS_KEY", s3.access_key().to_owned()));
-            environment.push(("VIDP_S3_SECRET_KEY", s3.secret_key().to_owned()));
         }
         environment
     }
 
     /// Environment variables for the API only.
     pub(super) fn api_environment(&self) -> Vec<(&'static str, String)> {
-        let mongo = self.mongo.as_ref();
-        mongo
-            .map(|mongo| ("VIDP_MONGODB_URL", mongo.url()))
-            .into_iter()
-            .collect()
+        let mut environment = self.key(S3User::Api);
+        environment.extend(self.mongo.as_ref().map(|mongo| ("VIDP_MONGODB_URL", mongo.url())));
+        environment
+    }
+
+    /// The key of one program to the store.
+    pub(super) fn key(&self, user: S3User) -> Vec<(&'static str, String)> {
+        let Some(s3) = &self.s3 else { return Vec::new() };
+        let key = s3.key(user);
+        vec![
+            ("VIDP_S3_ACCESS_KEY", key.access_key.clone()),
+            ("VIDP_S3_SECRET_KEY", key.secret_key.clone()),
+        ]
     }
 
     /// The engines for `up.json`.

@@ -24,8 +24,10 @@ pub(super) struct Plan {
     pub(super) args: Vec<String>,
     /// Environment variables in addition to those of this process.
     pub(super) environment: Vec<(&'static str, String)>,
-    /// Port of `/health`, `/ready` and `/metrics`.
+    /// Port of the API, or of the probes of a worker.
     pub(super) port: u16,
+    /// Address of `/metrics`, as `host:port`.
+    pub(super) probes: String,
 }
 
 /// A running service: the API or a worker.
@@ -123,9 +125,14 @@ impl Service {
         &self.plan.name
     }
 
-    /// Base address of `/health`, `/ready` and `/metrics`.
+    /// Base address of `/health` and `/ready`.
     pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.plan.port)
+    }
+
+    /// URL of the metrics.
+    pub(super) fn metrics(&self) -> String {
+        format!("http://{}/metrics", self.plan.probes)
     }
 
     /// The service's process.

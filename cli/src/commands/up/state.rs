@@ -43,8 +43,10 @@ pub(super) struct ServiceState {
     pub(super) name: String,
     /// Process id.
     pub(super) pid: u32,
-    /// Base address of `/health`, `/ready` and `/metrics`.
+    /// Base address of `/health` and `/ready`.
     pub(super) url: String,
+    /// URL of the metrics.
+    pub(super) metrics: String,
     /// Path of the log file.
     pub(super) log: PathBuf,
 }

@@ -1,6 +1,6 @@
 use super::{
     arguments::Up,
-    engines::{self, Engines, say_up},
+    engines::{self, BUCKET, Engines, say_up},
     models::speech_models,
     service::{Plan, Service},
     state::{self, ServiceState, State},
@@ -15,7 +15,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use vidp_engines::free_port;
+use vidp_engines::{S3User, free_port};
 
 /// Time within which each service must become ready.
 const READY_LIMIT: Duration = Duration::from_secs(60);
@@ -61,7 +61,7 @@ impl System {
             return Ok(None);
         }
         let mut environment = engines.environment();
-        environment.extend(default("VIDP_S3_BUCKET", "vidp"));
+        environment.extend(default("VIDP_S3_BUCKET", BUCKET));
         environment.extend(default("VIDP_DRAIN_SECONDS", DRAIN_SECONDS));
         // A backtrace of an ordinary error would push its reason out of the last lines of the log.
         environment.extend(default("RUST_LIB_BACKTRACE", "0"));
@@ -73,6 +73,9 @@ impl System {
         api_environment.extend(default("VIDP_MONGODB_DATABASE", "vidp"));
         // The API listens on 127.0.0.1 only.
         api_environment.extend(default("VIDP_AUTH", "off"));
+        // A second `vidp up` must not need the same port.
+        let probes = env::var("VIDP_PROBE_BIND").unwrap_or_else(|_| format!("127.0.0.1:{}", free_port()));
+        api_environment.push(("VIDP_PROBE_BIND", probes.clone()));
         let port = if up.api_port == 0 {
             free_port()
         } else {
@@ -84,9 +87,10 @@ impl System {
             args: Vec::new(),
             environment: with_port([&environment[..], &api_environment].concat(), port),
             port,
+            probes,
         };
         let api = Service::start(plan, &logs)?;
-        let workers = worker_plans(up, &environment, &speech)
+        let workers = worker_plans(up, &engines, &environment, &speech)
             .map(|plan| Service::start(plan, &logs))
             .collect::<Result<_>>()?;
         environment.extend(api_environment);
@@ -168,6 +172,7 @@ impl System {
                 name: service.name().to_owned(),
                 pid: service.daemon().pid(),
                 url: service.url(),
+                metrics: service.metrics(),
                 log: service.daemon().log().to_owned(),
             })
             .collect();
@@ -198,25 +203,45 @@ impl System {
 
 fn worker_plans<'a>(
     up: &Up,
+    engines: &'a Engines,
     environment: &'a [(&'static str, String)],
     speech: &'a [(&'static str, String)],
 ) -> impl Iterator<Item = Plan> + 'a {
     let lang = |role: &str| vec!["--role".to_owned(), role.to_owned()];
     [
-        ("detect", "worker-lang", lang("detect"), up.detect_workers),
-        ("scale", "worker-scale", Vec::new(), up.scale_workers),
-        ("subtitle", "worker-lang", lang("subtitle"), up.subtitle_workers),
+        (
+            "detect",
+            "worker-lang",
+            lang("detect"),
+            S3User::Langscale,
+            up.detect_workers,
+        ),
+        (
+            "scale",
+            "worker-scale",
+            Vec::new(),
+            S3User::Downscale,
+            up.scale_workers,
+        ),
+        (
+            "subtitle",
+            "worker-lang",
+            lang("subtitle"),
+            S3User::Subtitle,
+            up.subtitle_workers,
+        ),
     ]
     .into_iter()
-    .flat_map(move |(stage, program, args, count)| {
+    .flat_map(move |(stage, program, args, user, count)| {
         (1..=count).map(move |i| {
             let port = free_port();
             Plan {
                 name: format!("{stage}-{i}"),
                 program,
                 args: args.clone(),
-                environment: with_port([environment, speech].concat(), port),
+                environment: with_port([environment, speech, &engines.key(user)].concat(), port),
                 port,
+                probes: format!("127.0.0.1:{port}"),
             }
         })
     })
@@ -237,4 +262,40 @@ fn folder(path: &Path) -> Result<PathBuf> {
     fs::create_dir_all(path)
         .and_then(|()| fs::canonicalize(path))
         .with_context(|| format!("create {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vidp_engines::S3;
+
+    #[test]
+    fn each_program_has_its_own_key_to_the_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = S3::start(folder.path(), 0).unwrap();
+        let operator = store.access_key().to_owned();
+        let engines = Engines::with_store(store);
+        let up = Up {
+            data_dir: folder.path().to_owned(),
+            api_port: 0,
+            scale_workers: 1,
+            detect_workers: 1,
+            subtitle_workers: 1,
+            model: None,
+            json: false,
+        };
+        let key = |environment: &[(&str, String)]| {
+            let names = ["VIDP_S3_ACCESS_KEY", "VIDP_S3_SECRET_KEY"];
+            let values = environment.iter().filter(|(name, _)| names.contains(name));
+            values.map(|(_, value)| value.clone()).collect::<Vec<_>>()
+        };
+        let shared = engines.environment();
+        assert!(key(&shared).is_empty());
+        let mut keys = vec![key(&engines.api_environment())];
+        keys.extend(worker_plans(&up, &engines, &shared, &[]).map(|plan| key(&plan.environment)));
+        assert!(keys.iter().all(|key| key.len() == 2 && key[0] != operator));
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), 4, "{keys:?}");
+    }
 }

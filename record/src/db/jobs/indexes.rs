@@ -1,6 +1,9 @@
 //! Indexes of the collection `jobs`.
 
-use super::fields::{is_queued, next_at, queued_at};
+use super::{
+    due::Origin,
+    fields::{is_queued, next_at, queued_at},
+};
 use mongodb::{IndexModel, bson::doc, options::IndexOptions};
 use vidp_contract::Stage;
 
@@ -29,18 +32,30 @@ pub(crate) fn indexes() -> Vec<IndexModel> {
             .options(queued.build())
             .build()
     }));
-    let direct = IndexOptions::builder().partial_filter_expression(doc! { "direct": { "$exists": true } });
+    // MongoDB uses a partial index only if the query contains the index's condition.
+    let expiring = IndexOptions::builder()
+        .name("uploads_due".to_owned())
+        .partial_filter_expression(doc! { "direct.expires_at": { "$exists": true } });
     models.push(
         IndexModel::builder()
             .keys(doc! { "direct.expires_at": 1 })
-            .options(direct.build())
+            .options(expiring.build())
             .build(),
     );
-    let to_fetch = IndexOptions::builder().partial_filter_expression(doc! { "fetch": { "$exists": true } });
+    models.extend(Origin::ALL.map(|origin| {
+        let due = doc! { "fetch.next_at": { "$exists": true }, "source.reference": origin.condition() };
+        let options = IndexOptions::builder().name(origin.index().to_owned());
+        IndexModel::builder()
+            .keys(doc! { "tenant": 1, "lane": -1, "fetch.next_at": 1 })
+            .options(options.partial_filter_expression(due).build())
+            .build()
+    }));
+    // Contains the jobs that hold bytes; the sum for a quota needs no document.
+    let holding = IndexOptions::builder().partial_filter_expression(doc! { "held": { "$gt": 0_i64 } });
     models.push(
         IndexModel::builder()
-            .keys(doc! { "lane": -1, "fetch.next_at": 1 })
-            .options(to_fetch.build())
+            .keys(doc! { "tenant": 1, "held": 1 })
+            .options(holding.build())
             .build(),
     );
     // Decides between two concurrent requests with the same key.

@@ -4,8 +4,12 @@ use super::fields::owned_by;
 use crate::{
     db::client::{Db, DbError},
     job::{Job, JobStatus},
+    search::fold,
 };
+use async_recursion::async_recursion as boxed;
 use mongodb::bson::{Bson, DateTime, Document, doc};
+use std::collections::BTreeSet;
+use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 use vidp_contract::Stage;
 
@@ -20,7 +24,7 @@ pub struct Filter {
     pub external_id: Option<String>,
     /// Only jobs of this batch.
     pub batch_id: Option<String>,
-    /// Only jobs with this text in the file name or an id; the case is ignored.
+    /// Only jobs with this text in the file name or an id, compared as [`fold`] folds it.
     pub search: Option<String>,
     /// Only jobs with exactly these stages.
     pub stages: Option<&'static [Stage]>,
@@ -36,6 +40,7 @@ pub struct Filter {
 
 impl Db {
     /// Returns a tenant's jobs, newest first.
+    #[boxed]
     pub async fn list(&self, filter: Filter) -> Result<Vec<Job>, DbError> {
         let mut query = doc! { "tenant": owned_by(&filter.tenant), "deleted_at": null };
         let mut narrow = |key: &str, value: Option<String>| {
@@ -45,9 +50,7 @@ impl Db {
         narrow("external_id", filter.external_id);
         narrow("batch_id", filter.batch_id);
         if let Some(text) = filter.search {
-            let pattern = doc! { "$regex": literal(&text), "$options": "i" };
-            let fields = ["source.filename", "_id", "external_id", "batch_id"];
-            query.insert("$or", fields.map(|field| doc! { field: &pattern }).to_vec());
+            query.insert("$or", containing(&text));
         }
         if let Some(behind) = filter.behind {
             query.insert("_id", doc! { "$lt": behind.to_string() });
@@ -68,11 +71,68 @@ impl Db {
     }
 }
 
+/// Returns conditions of which one holds for jobs with this text in the file name or an id.
+///
+/// Documents of earlier releases have no folded text. Their names are compared in both spellings of accents, and MongoDB
+/// ignores the case of single characters; they become folded at their next change.
+fn containing(text: &str) -> Vec<Document> {
+    // A text of nothing but ignored characters would be found everywhere.
+    let folded = Some(fold(text)).filter(|folded| !folded.is_empty());
+    let folded = folded.unwrap_or_else(|| text.to_owned());
+    let exactly = doc! { "$regex": literal(&folded) };
+    let mut conditions = ["search", "_id", "batch_id"]
+        .map(|field| doc! { field: &exactly })
+        .to_vec();
+    let spellings = BTreeSet::from([text.to_owned(), text.nfc().collect(), text.nfd().collect()]);
+    for spelling in spellings {
+        let pattern = doc! { "$regex": literal(&spelling), "$options": "i" };
+        let earlier =
+            ["source.filename", "external_id"].map(|field| doc! { field: &pattern, "search": null });
+        conditions.extend(earlier);
+    }
+    conditions
+}
+
 /// Returns a PCRE pattern that matches this text literally.
 fn literal(text: &str) -> String {
-    let escaped = |c: char| match c {
-        c if c.is_ascii_alphanumeric() => c.to_string(),
-        c => format!("\\x{{{:x}}}", u32::from(c)),
-    };
-    text.chars().map(escaped).collect()
+    let mut pattern = String::new();
+    for c in text.chars() {
+        match c {
+            c if c.is_ascii_alphanumeric() || !c.is_ascii() => pattern.push(c),
+            c => pattern.push_str(&format!("\\x{{{:x}}}", u32::from(c))),
+        }
+    }
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Longest pattern that MongoDB accepts, in bytes.
+    const MAX_PATTERN: usize = 32_764;
+
+    #[test]
+    fn a_search_text_is_no_pattern() {
+        assert_eq!(literal("a.b*é"), "a\\x{2e}b\\x{2a}é");
+        assert_eq!(literal("\0"), "\\x{0}");
+    }
+
+    #[test]
+    fn the_longest_search_fits_into_patterns() {
+        for c in ['\u{fdfa}', '\0', 'ΐ', '\u{1d160}', '.'] {
+            let conditions = containing(&c.to_string().repeat(200));
+            for condition in conditions {
+                let (_, pattern) = condition.iter().next().unwrap();
+                let length = pattern.as_document().unwrap().get_str("$regex").unwrap().len();
+                assert!(length < MAX_PATTERN, "{c:?}: {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn ignored_characters_alone_are_searched_as_they_are() {
+        let conditions = containing("\u{ad}");
+        assert_eq!(conditions[0], doc! { "search": { "$regex": "\u{ad}" } });
+    }
 }

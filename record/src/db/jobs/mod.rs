@@ -7,6 +7,7 @@ mod list;
 mod open;
 mod store;
 
+pub use due::Origin;
 pub(super) use fields::NAME;
 pub(super) use indexes::indexes;
 pub use list::Filter;

@@ -9,8 +9,8 @@ use crate::{
     job::JobStatus,
     time::since,
 };
-use futures_util::TryStreamExt;
-use mongodb::bson::doc;
+use async_recursion::async_recursion as boxed;
+use mongodb::bson::{Document, doc};
 use std::{collections::BTreeMap, time::Duration};
 use vidp_contract::Stage;
 
@@ -25,6 +25,7 @@ pub struct Ages {
 
 impl Db {
     /// Returns the ages of the oldest queued stages and of the oldest open job.
+    #[boxed]
     pub async fn ages(&self) -> Result<Ages, DbError> {
         let mut ages = Ages::default();
         for stage in Stage::ALL {
@@ -44,15 +45,29 @@ impl Db {
         Ok(ages)
     }
 
-    /// Counts a tenant's open jobs and the bytes of their sources.
-    pub async fn open_of(&self, tenant: &str) -> Result<Open, DbError> {
-        let jobs = self.jobs();
+    /// Counts a tenant's open jobs and the bytes of their sources, stored or announced.
+    pub(in crate::db) async fn open_of(&self, tenant: &str) -> Result<Open, DbError> {
         let statuses = JobStatus::OPEN.map(JobStatus::as_str).to_vec();
+        // Documents of earlier releases have the announced size in one place only.
+        let size = doc! { "$max": ["$source.size", "$direct.size"] };
         let count = [
             doc! { "$match": { "tenant": owned_by(tenant), "status": { "$in": statuses }, "deleted_at": null } },
-            doc! { "$group": { "_id": null, "jobs": { "$sum": 1_i64 }, "bytes": { "$sum": "$source.size" } } },
+            doc! { "$group": { "_id": null, "jobs": { "$sum": 1_i64 }, "bytes": { "$sum": size } } },
         ];
-        let counted = self.run(async move { jobs.aggregate(count).await?.try_next().await });
-        Ok(Open::read(counted.await?))
+        self.sum_of_jobs(count.to_vec()).await
+    }
+
+    /// Adds up the bytes of all of a tenant's jobs. MongoDB answers from the index on `held` alone.
+    pub(in crate::db) async fn held_of(&self, tenant: &str) -> Result<Open, DbError> {
+        let count = [
+            doc! { "$match": { "tenant": tenant, "held": { "$gt": 0_i64 } } },
+            doc! { "$group": { "_id": null, "jobs": { "$sum": 1_i64 }, "bytes": { "$sum": "$held" } } },
+        ];
+        self.sum_of_jobs(count.to_vec()).await
+    }
+
+    async fn sum_of_jobs(&self, count: Vec<Document>) -> Result<Open, DbError> {
+        let counted = self.aggregate(self.jobs(), count).await?;
+        Ok(Open::read(counted.into_iter().next()))
     }
 }

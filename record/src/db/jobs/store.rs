@@ -5,6 +5,7 @@ use crate::{
     db::client::{Db, DbError},
     job::{Job, JobStatus},
 };
+use async_recursion::async_recursion as boxed;
 use mongodb::{
     Collection,
     bson::{DateTime, Document, doc},
@@ -24,17 +25,22 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::Duplicate`] when the tenant has a job with the same idempotency key.
+    #[boxed]
     pub async fn insert(&self, job: &Job) -> Result<(), DbError> {
         let key = job.idempotency_key.as_deref();
-        self.insert_new(self.jobs(), job.clone(), key).await
+        let mut job = job.clone();
+        job.derive();
+        self.insert_new(self.jobs(), job, key).await
     }
 
     /// Returns the job with a client's idempotency key, also a deleted one.
+    #[boxed]
     pub async fn with_key(&self, tenant: &str, key: &str) -> Result<Job, DbError> {
         self.one(doc! { "tenant": tenant, "idempotency_key": key }).await
     }
 
     /// Clears the expired idempotency key of a job, also of a deleted one.
+    #[boxed]
     pub async fn release_key(&self, job: &Job) -> Result<(), DbError> {
         let jobs = self.jobs();
         let filter = doc! { "_id": job.id.to_string(), "idempotency_key": &job.idempotency_key };
@@ -44,6 +50,7 @@ impl Db {
     }
 
     /// Returns a tenant's job; [`DbError::NotFound`] for a deleted one and for another tenant's.
+    #[boxed]
     pub async fn get(&self, tenant: &str, id: Uuid) -> Result<Job, DbError> {
         self.one(doc! { "_id": id.to_string(), "tenant": owned_by(tenant), "deleted_at": null })
             .await
@@ -55,8 +62,7 @@ impl Db {
     }
 
     async fn one(&self, query: Document) -> Result<Job, DbError> {
-        let jobs = self.jobs();
-        let found = self.run(async move { jobs.find_one(query).await }).await?;
+        let found = self.find_first(self.jobs(), query).await?;
         found.ok_or(DbError::NotFound)
     }
 
@@ -87,11 +93,15 @@ impl Db {
         }
     }
 
-    /// Records a heartbeat of a running upload.
-    pub async fn touch(&self, id: Uuid) -> Result<(), DbError> {
+    /// Records a heartbeat of a running upload, and the bytes received so far if they are more than it announced.
+    #[boxed]
+    pub async fn touch(&self, id: Uuid, received: i64) -> Result<(), DbError> {
         let jobs = self.jobs();
         let filter = doc! { "_id": id.to_string(), "status": JobStatus::Uploading.as_str() };
-        let set = doc! { "$set": { "updated_at": DateTime::now() } };
+        let set = doc! {
+            "$set": { "updated_at": DateTime::now() },
+            "$max": { "source.size": received, "held": received },
+        };
         self.run(async move { jobs.update_one(filter, set).await.map(drop) })
             .await
     }
@@ -99,6 +109,7 @@ impl Db {
     /// Clears the outbox entry of an announcement whose deliveries are stored, without a new revision.
     ///
     /// A concurrent replace may restore the entry. The unique index of the deliveries makes the replay harmless.
+    #[boxed]
     pub async fn announced(&self, id: Uuid, announcement: Uuid) -> Result<(), DbError> {
         let jobs = self.jobs();
         let filter = doc! { "_id": id.to_string(), "announcement.id": announcement.to_string() };
@@ -108,6 +119,7 @@ impl Db {
     }
 
     /// Removes the tombstone of a deleted job if its revision is still `rev`.
+    #[boxed]
     pub async fn remove(&self, id: Uuid, rev: i64) -> Result<bool, DbError> {
         let jobs = self.jobs();
         let filter = doc! { "_id": id.to_string(), "rev": rev };

@@ -12,6 +12,15 @@ pub(super) struct Attempt {
     pub(super) at: At,
 }
 
+/// The note of a worker about the end of a delivery. Without a note and a result, the worker died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Note {
+    /// The attempt failed.
+    Failed,
+    /// The worker stopped and gave the task back.
+    HandedOver,
+}
+
 /// The next step of an attempt.
 #[derive(Clone, Debug)]
 pub(super) enum At {
@@ -19,8 +28,8 @@ pub(super) enum At {
     Work,
     /// The outputs are stored; the manifest is not.
     Claim(TaskResult),
-    /// The result is to be published.
+    /// The next step publishes the result.
     Publish(TaskResult),
-    /// The result is published; the task is to be acknowledged.
+    /// The result is published; the next step acknowledges the task.
     Acknowledge,
 }

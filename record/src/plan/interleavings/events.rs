@@ -42,8 +42,10 @@ pub(super) enum Way {
     Fail,
     /// Reports progress and continues.
     Progress,
-    /// Returns the task to the queue.
+    /// Returns the task to the queue after a failure.
     GiveBack,
+    /// Hands the task over to another worker.
+    HandOver,
 }
 
 pub(super) fn event() -> impl Strategy<Value = Event> {
@@ -53,6 +55,7 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         2 => Just(Way::Fail),
         2 => Just(Way::Progress),
         2 => Just(Way::GiveBack),
+        2 => Just(Way::HandOver),
     ];
     prop_oneof![
         3 => Just(Event::Publish),

@@ -1,7 +1,7 @@
 //! The workers of the model: deliveries and attempts.
 
 use super::{
-    attempt::{At, Attempt},
+    attempt::{At, Attempt, Note},
     events::Way,
     world::World,
 };
@@ -12,7 +12,7 @@ use crate::plan::{
 use uuid::Uuid;
 use vidp_contract::{FailureCode, Outcome, Output, Progress, SkipCode, Stage, Success, TaskResult, Timings};
 
-/// Deliveries of a task after which a worker gives up.
+/// Failed attempts and deaths of a task after which a worker gives up.
 const ATTEMPT_LIMIT: u32 = 3;
 
 impl World {
@@ -40,8 +40,8 @@ impl World {
                 task_id: task.1,
                 ..known.clone()
             }),
-            None if number > ATTEMPT_LIMIT => {
-                At::Publish(self.failure(task, number, FailureCode::WorkerDied))
+            None if self.used(task, number - 1) >= ATTEMPT_LIMIT => {
+                At::Publish(self.failure(task, number, self.exhausted(task)))
             }
             None => At::Work,
         };
@@ -78,12 +78,16 @@ impl World {
                 ..self.success(task, number)
             })),
             (At::Work, Way::Fail) => Some(At::Publish(self.failure(task, number, FailureCode::DamagedMedia))),
-            (At::Work, Way::GiveBack) if number >= ATTEMPT_LIMIT => Some(At::Publish(self.failure(
-                task,
-                number,
-                FailureCode::AttemptsExhausted,
-            ))),
-            (At::Work, Way::GiveBack) => None,
+            (At::Work, Way::GiveBack) => {
+                self.notes.insert((task, number), Note::Failed);
+                let last = self.used(task, number) >= ATTEMPT_LIMIT;
+                last.then(|| At::Publish(self.failure(task, number, self.exhausted(task))))
+            }
+            // A worker that dies between the note and its answer is the same for the model: the task comes back.
+            (At::Work, Way::HandOver) => {
+                self.notes.insert((task, number), Note::HandedOver);
+                None
+            }
             (At::Claim(result), _) => {
                 // The first writer wins; later writers adopt its manifest.
                 let winner = self.manifests.entry(task.0).or_insert(result);
@@ -108,6 +112,21 @@ impl World {
         match next {
             Some(at) => self.attempts[n].at = at,
             None => drop(self.attempts.remove(n)),
+        }
+    }
+
+    /// Like `worker::tally`: the deliveries up to `last` that used up an attempt.
+    fn used(&self, task: (Stage, Uuid), last: u32) -> u32 {
+        let handed_over = |number: &u32| self.notes.get(&(task, *number)) == Some(&Note::HandedOver);
+        last - (1..=last).filter(handed_over).count() as u32
+    }
+
+    /// The reason of a task without attempts left: its workers died in all of them, or not.
+    fn exhausted(&self, task: (Stage, Uuid)) -> FailureCode {
+        let failed = |(noted, note): (&((Stage, Uuid), u32), &Note)| noted.0 == task && *note == Note::Failed;
+        match self.notes.iter().any(failed) {
+            true => FailureCode::AttemptsExhausted,
+            false => FailureCode::WorkerDied,
         }
     }
 

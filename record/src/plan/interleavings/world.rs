@@ -1,7 +1,7 @@
 //! The model: the state machine with a broker, workers and a sweeper in memory.
 
 use super::{
-    attempt::Attempt,
+    attempt::{Attempt, Note},
     events::{Event, Way},
 };
 use crate::{
@@ -32,6 +32,8 @@ pub(super) struct World {
     pub(super) results: Vec<TaskResult>,
     /// Number of results that the API's consumer has received.
     pub(super) consumed: usize,
+    /// The notes in the store, by task and number of its delivery.
+    pub(super) notes: BTreeMap<((Stage, Uuid), u32), Note>,
     pub(super) manifests: BTreeMap<Stage, TaskResult>,
     pub(super) attempts: Vec<Attempt>,
     /// Final statuses of the job, until a retry.
@@ -53,6 +55,7 @@ impl World {
             tasks: BTreeMap::new(),
             results: Vec::new(),
             consumed: 0,
+            notes: BTreeMap::new(),
             manifests: BTreeMap::new(),
             attempts: Vec::new(),
             ended: None,

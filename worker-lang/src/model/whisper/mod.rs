@@ -4,6 +4,7 @@ use crate::text::{language::LANGUAGES, tokens::Token};
 use anyhow::{Context, Result, bail};
 use std::{ffi::c_void, path::Path, sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
+use vidp_contract::whisper_code;
 use whisper_rs::{
     FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperError, WhisperState,
 };
@@ -101,6 +102,13 @@ impl Session {
         let threads = self.threads;
         self.state.encode(0, threads).context("the encoder failed")?;
         self.stop_if_cancelled()?;
+        self.encoded_languages()
+    }
+
+    /// The probability of each language in the speech that was encoded last, by [`languages`](Self::languages) or
+    /// [`transcribe`](Self::transcribe). It costs one step of the decoder, a hundredth of a transcription.
+    pub(crate) fn encoded_languages(&mut self) -> Result<Vec<f64>> {
+        let threads = self.threads;
         let start = self.whisper.context.token_sot();
         self.state
             .decode(&[start], 0, threads)
@@ -122,7 +130,7 @@ impl Session {
         // probability. Few temperatures and one candidate limit the cost of a bad window.
         let mut params = self.params(SamplingStrategy::Greedy { best_of: 1 });
         params.set_temperature_inc(0.4);
-        params.set_language(Some(speech.language));
+        params.set_language(Some(whisper_code(speech.language)));
         params.set_translate(speech.translate);
         params.set_single_segment(true);
         params.set_suppress_nst(true);

@@ -1,0 +1,107 @@
+use super::{Codec, Stage, SubtitleFormat};
+use std::borrow::Cow;
+
+/// A file that a stage may store: its fixed name and its media type.
+///
+/// Workers take every name and type from here, and the API accepts no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputFile {
+    /// File name, for example `720p.mp4`.
+    pub name: Cow<'static, str>,
+    /// Media type.
+    pub content_type: &'static str,
+}
+
+impl OutputFile {
+    /// The still picture of `scale`.
+    pub const POSTER: OutputFile = fixed("poster.jpg", "image/jpeg");
+    /// The grid of small pictures of `scale`.
+    pub const STORYBOARD: OutputFile = fixed("storyboard.jpg", "image/jpeg");
+    /// The times of the storyboard's pictures.
+    pub const STORYBOARD_TIMES: OutputFile = fixed("storyboard.vtt", "text/vtt");
+
+    /// A rendition of `scale`, named by the short side of its picture in pixels.
+    pub fn rendition(short_side: u32, codec: Codec) -> OutputFile {
+        let (extension, content_type) = match codec {
+            Codec::Vp9 => ("webm", "video/webm"),
+            Codec::H264 | Codec::H265 | Codec::Av1 => ("mp4", "video/mp4"),
+        };
+        OutputFile {
+            name: format!("{short_side}p.{extension}").into(),
+            content_type,
+        }
+    }
+
+    /// A caption or transcript file of `subtitle`.
+    pub const fn subtitle(format: SubtitleFormat) -> OutputFile {
+        match format {
+            SubtitleFormat::Srt => fixed("subtitles.srt", "application/x-subrip"),
+            SubtitleFormat::Vtt => fixed("subtitles.vtt", "text/vtt; charset=utf-8"),
+            SubtitleFormat::Json => fixed("transcript.json", "application/json"),
+            SubtitleFormat::Txt => fixed("transcript.txt", "text/plain; charset=utf-8"),
+        }
+    }
+
+    /// The file with this name that `stage` may store; `None` when the stage stores no such file.
+    pub fn of(stage: Stage, name: &str) -> Option<OutputFile> {
+        let known = match stage {
+            Stage::Detect => Vec::new(),
+            Stage::Scale => {
+                let previews = [Self::POSTER, Self::STORYBOARD, Self::STORYBOARD_TIMES];
+                previews.into_iter().chain(renditions(name)).collect()
+            }
+            Stage::Subtitle => SubtitleFormat::ALL.map(Self::subtitle).to_vec(),
+        };
+        known.into_iter().find(|file| file.name == name)
+    }
+}
+
+const fn fixed(name: &'static str, content_type: &'static str) -> OutputFile {
+    OutputFile {
+        name: Cow::Borrowed(name),
+        content_type,
+    }
+}
+
+/// Returns the renditions of the height at the start of `name`, one for each codec. A small source is encoded at its own height.
+fn renditions(name: &str) -> Vec<OutputFile> {
+    let side = name.split_once('p').and_then(|(side, _)| side.parse().ok());
+    side.map_or_else(Vec::new, |side| {
+        Codec::ALL
+            .map(|codec| OutputFile::rendition(side, codec))
+            .to_vec()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_stage_has_its_files() {
+        let check = |stage, name, expected| {
+            let file = OutputFile::of(stage, name);
+            assert_eq!(file.map(|file| file.content_type), expected, "{stage} {name}");
+        };
+        check(Stage::Scale, "720p.mp4", Some("video/mp4"));
+        check(Stage::Scale, "180p.webm", Some("video/webm"));
+        check(Stage::Scale, "poster.jpg", Some("image/jpeg"));
+        check(Stage::Scale, "storyboard.vtt", Some("text/vtt"));
+        check(Stage::Subtitle, "subtitles.vtt", Some("text/vtt; charset=utf-8"));
+        check(Stage::Scale, "subtitles.vtt", None);
+        check(Stage::Subtitle, "720p.mp4", None);
+        check(Stage::Detect, "720p.mp4", None);
+        for name in [
+            "",
+            "p.mp4",
+            "+720p.mp4",
+            "0720p.mp4",
+            "-1p.mp4",
+            "720p.html",
+            "720p.mp4/x",
+            "99999999999p.mp4",
+        ] {
+            check(Stage::Scale, name, None);
+        }
+    }
+}

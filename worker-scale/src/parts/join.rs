@@ -1,0 +1,153 @@
+//! Joins the parts of each rendition and its sound by copying.
+
+use super::{
+    chunk::{Chunk, lacking},
+    film::{Film, disk, remove},
+};
+use crate::{codec::Pass, job::Target};
+use std::{
+    ffi::OsString,
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+    path::PathBuf,
+};
+use vidp_cmaf::Track;
+use vidp_common::process::Limits;
+use vidp_worker::ffmpeg::{self, Input, MediaError, process_limits};
+
+/// Bytes of an init segment at most. It is compared with those of other parts.
+const MAX_INIT: u64 = 1 << 20;
+
+/// The parts so far, appended to one file for each rendition.
+pub(super) struct Joined {
+    pictures: Vec<Picture>,
+}
+
+/// The picture of one rendition: one init segment and the fragments of all parts.
+struct Picture {
+    path: PathBuf,
+    file: File,
+    init: Vec<u8>,
+    /// Time of the first picture in seconds.
+    first: Option<f64>,
+    /// The time at which the last fragment begins, in the track's time scale.
+    latest: u64,
+    /// Bytes so far, and at most.
+    size: u64,
+    limit: u64,
+}
+
+impl Joined {
+    /// Appends the files of a part and removes them.
+    ///
+    /// # Errors
+    /// The part does not belong behind the parts before it.
+    pub(super) fn append(&mut self, chunk: &Chunk) -> Result<(), MediaError> {
+        let files = chunk.paths.iter().zip(&chunk.tracks);
+        for (picture, (path, track)) in self.pictures.iter_mut().zip(files) {
+            let file = File::open(path).map_err(disk)?;
+            picture.append(file, track)?;
+        }
+        remove(&chunk.paths);
+        Ok(())
+    }
+}
+
+impl Picture {
+    fn append(&mut self, mut from: File, track: &Track) -> Result<(), MediaError> {
+        let (Some(first), Some(last)) = (track.fragments.first(), track.fragments.last()) else {
+            // The part lies within one long picture.
+            return Ok(());
+        };
+        let mut init = Vec::new();
+        Read::by_ref(&mut from)
+            .take(track.init.min(MAX_INIT))
+            .read_to_end(&mut init)
+            .map_err(disk)?;
+        if self.first.is_none() {
+            self.first = Some(first.first_pts as f64 / f64::from(track.timescale));
+            io::copy(&mut init.as_slice(), &mut self.file).map_err(disk)?;
+            self.init = init;
+        } else if self.init != init {
+            return Err(lacking("has other parameters than the part before it"));
+        } else if first.decode_time <= self.latest {
+            return Err(lacking("begins before the end of the part before it"));
+        }
+        let fragments = last.offset + last.size - track.init;
+        (self.latest, self.size) = (last.decode_time, self.size + fragments);
+        if self.size > self.limit {
+            return Err(lacking("needs more space than there is for parts"));
+        }
+        from.seek(SeekFrom::Start(track.init)).map_err(disk)?;
+        io::copy(&mut from.take(fragments), &mut self.file).map_err(disk)?;
+        Ok(())
+    }
+}
+
+impl Film<'_> {
+    /// Begins the files to which the parts are appended.
+    pub(super) fn joined(&self) -> Result<Joined, MediaError> {
+        let picture = |target: &Target| {
+            let path = self.joined_path(target);
+            Ok(Picture {
+                file: File::create(&path)?,
+                path,
+                init: Vec::new(),
+                first: None,
+                latest: 0,
+                size: 0,
+                limit: self.file_size,
+            })
+        };
+        let pictures = self.targets.iter().map(picture).collect::<io::Result<_>>();
+        pictures.map(|pictures| Joined { pictures }).map_err(disk)
+    }
+
+    /// Makes the file of each rendition from its parts and the sound, and removes the parts.
+    pub(super) async fn join(&self, joined: &Joined) -> Result<(), MediaError> {
+        let job = self.job;
+        let sound = (!job.probe.audio.is_empty()).then(|| self.sound_path());
+        let start = match &sound {
+            Some(path) => {
+                let (tools, limits) = (&job.settings.tools, &job.settings.limits);
+                ffmpeg::probe(tools, Input::File(path), limits, job.cancel)
+                    .await?
+                    .start
+            }
+            None => 0.0,
+        };
+        let limits = Limits {
+            file_size: self.file_size,
+            ..process_limits(job.probe.facts.duration)
+        };
+        for (target, picture) in self.targets.iter().zip(&joined.pictures) {
+            let Some(first) = picture.first else {
+                return Err(lacking("has no picture"));
+            };
+            // ffmpeg removes the start of each input, and this offset restores it.
+            let input = |path: &PathBuf, start: f64| {
+                let offset = ["-itsoffset".into(), OsString::from(format!("{start:.6}"))];
+                offset
+                    .into_iter()
+                    .chain(Input::File(path).args())
+                    .collect::<Vec<_>>()
+            };
+            let mut args = input(&picture.path, first);
+            if let Some(path) = &sound {
+                args.extend(input(path, start));
+            }
+            args.extend(["-map", "0:v", "-c", "copy"].map(OsString::from));
+            if sound.is_some() {
+                args.extend(["-map", "1:a"].map(OsString::from));
+            }
+            args.extend(job.container_args(Pass::Only, job.path(&target.rung)));
+            let (tools, access) = (&job.settings.tools, job.access());
+            ffmpeg::run(tools, args, limits, &access, job.cancel, |_| {})
+                .await
+                .map_err(MediaError::decoding)?;
+            remove(std::slice::from_ref(&picture.path));
+        }
+        remove(sound.as_slice());
+        Ok(())
+    }
+}

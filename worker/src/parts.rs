@@ -1,0 +1,114 @@
+//! Finished parts of a task, with which a later delivery of the task continues.
+//!
+//! A part is some files and what a handler knows about them. Its manifest is written after its files, so that a part is
+//! whole or absent. Parts save work and are never the result: a store that fails costs the repetition of a part.
+
+use super::{attempt::Attempt, tally::Ended};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{path::Path, sync::atomic::Ordering};
+use vidp_common::{crash, store::StoreError};
+use vidp_contract::keys;
+
+/// Maximum size of a part's manifest in bytes.
+const MAX_MANIFEST: u64 = 64 << 10;
+/// Media type of the files of parts.
+const CONTENT_TYPE: &str = "application/octet-stream";
+
+/// The manifest of a part.
+#[derive(Serialize, Deserialize)]
+struct Manifest<T> {
+    files: Vec<File>,
+    facts: T,
+}
+
+/// A stored file of a part.
+#[derive(Serialize, Deserialize)]
+struct File {
+    key: String,
+    size: u64,
+    sha256: String,
+}
+
+impl Attempt {
+    /// Fetches the part `name` to `files`, if a delivery of the task has finished it, and returns its facts.
+    ///
+    /// The name must say everything on which the content of the part depends, because another release may have made it.
+    pub async fn fetch_part<T: DeserializeOwned>(&self, name: &str, files: &[&Path]) -> Option<T> {
+        let fetched = tokio::select! {
+            fetched = self.try_fetch_part(name, files) => fetched,
+            () = self.cancel.cancelled() => return None,
+        };
+        fetched.unwrap_or_else(|error| {
+            tracing::warn!(
+                name,
+                "a finished part cannot be used and is made again: {error:#}"
+            );
+            None
+        })
+    }
+
+    async fn try_fetch_part<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        files: &[&Path],
+    ) -> anyhow::Result<Option<T>> {
+        let key = keys::part(&self.task.output_prefix, self.task.task_id, name);
+        let bytes = match self.store.read_at_most(&key, MAX_MANIFEST).await {
+            // AWS S3 denies access to a missing object, because a worker may not list.
+            Ok(None) | Err(StoreError::Denied { .. }) => return Ok(None),
+            read => read?.unwrap_or_default(),
+        };
+        let manifest: Manifest<T> = serde_json::from_slice(&bytes)?;
+        anyhow::ensure!(manifest.files.len() == files.len(), "it has other files");
+        for (stored, path) in manifest.files.iter().zip(files) {
+            anyhow::ensure!(
+                stored.key.starts_with(&self.task.output_prefix),
+                "it names a foreign object"
+            );
+            self.store
+                .download(&stored.key, path, stored.size, &stored.sha256)
+                .await?;
+        }
+        Ok(Some(manifest.facts))
+    }
+
+    /// Stores the part `name`, so that a later delivery can use it.
+    pub async fn store_part<T: Serialize>(&self, name: &str, files: &[&Path], facts: &T) {
+        let stored = tokio::select! {
+            stored = self.try_store_part(name, files, facts) => stored,
+            () = self.cancel.cancelled() => return,
+        };
+        if let Err(error) = stored {
+            tracing::warn!(name, "a finished part could not be stored: {error:#}");
+        }
+    }
+
+    async fn try_store_part<T: Serialize>(
+        &self,
+        name: &str,
+        files: &[&Path],
+        facts: &T,
+    ) -> anyhow::Result<()> {
+        let (prefix, task) = (&self.task.output_prefix, self.task.task_id);
+        let mut stored = Vec::new();
+        for (number, path) in files.iter().enumerate() {
+            let key = keys::part_file(prefix, task, name, self.id, number);
+            let file = self.store.upload(&key, path, CONTENT_TYPE).await?;
+            stored.push(File {
+                key,
+                size: file.size,
+                sha256: file.sha256,
+            });
+        }
+        crash::step("part.stored");
+        let manifest = serde_json::to_vec(&Manifest { files: stored, facts })?;
+        let key = keys::part(prefix, task, name);
+        // Another attempt may have stored the same part, with the same content.
+        self.store.put_if_absent(&key, manifest).await?;
+        crash::step("part.committed");
+        if !self.has_advanced.swap(true, Ordering::Relaxed) {
+            Ended::Advanced.note(&self.store, &self.task, self.number).await?;
+        }
+        Ok(())
+    }
+}
