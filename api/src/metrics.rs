@@ -125,6 +125,9 @@ pub(crate) fn broker(queue: Option<&QueueMetrics>) {
             }));
         }
     }
+    gauge!(DEPTH, "stage" => streams::PARTS_STAGE.as_str(), "lane" => "parts").set(number(&|queue| {
+        queue.parts.as_ref().map_or(f64::NAN, |load| load.depth() as f64)
+    }));
     let size = |name: &str, read: &dyn Fn(&StreamMetrics) -> f64| {
         number(&|queue| queue.streams.get(name).map_or(f64::NAN, read))
     };
@@ -135,7 +138,9 @@ pub(crate) fn broker(queue: Option<&QueueMetrics>) {
     let lanes = Stage::ALL
         .into_iter()
         .flat_map(|stage| Lane::ALL.map(|lane| streams::consumer(stage, lane)));
-    let others = streams::ALL.into_iter().chain([streams::API_CONSUMER]);
+    let others = streams::ALL
+        .into_iter()
+        .chain([streams::API_CONSUMER, streams::PARTS_CONSUMER]);
     for object in lanes.chain(others.map(str::to_owned)) {
         for kind in ProblemKind::ALL {
             let has = |queue: &QueueMetrics| {

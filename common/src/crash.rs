@@ -9,7 +9,7 @@ use std::sync::{
 static CHOSEN: OnceLock<(String, AtomicU32)> = OnceLock::new();
 
 /// All steps of the commit sequences in the workers and the API, in the order in which a job reaches them.
-pub const STEPS: [&str; 34] = [
+pub const STEPS: [&str; 35] = [
     "upload.inserted",
     "upload.opened",
     "upload.part",
@@ -25,6 +25,7 @@ pub const STEPS: [&str; 34] = [
     "task.sent",
     "delivery.decoded",
     "delivery.fetched",
+    "part.taken",
     "part.stored",
     "part.committed",
     "delivery.output-stored",

@@ -7,10 +7,11 @@ pub use metrics_exporter_prometheus::PrometheusHandle as Handle;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use parking_lot::Mutex;
 use std::{path::Path, time::Duration};
-use vidp_contract::{FailureCode, SkipCode, Stage};
+use vidp_contract::{FailureCode, SkipCode, Stage, streams};
 
 const BUILD: &str = "vidp_build_info";
 const TASKS: &str = "vidp_tasks_total";
+const PARTS: &str = "vidp_parts_total";
 const SECONDS: &str = "vidp_task_seconds";
 const RUNNING: &str = "vidp_tasks_running";
 const SLOTS: &str = "vidp_worker_slots";
@@ -28,6 +29,15 @@ const UPKEEP: Duration = Duration::from_secs(5);
 const PHASES: [&str; 4] = ["queue", "fetch", "process", "store"];
 /// Outcomes of a task that have no code.
 const PLAIN_OUTCOMES: [&str; 5] = ["succeeded", "cancelled", "retried", "handed_over", "abandoned"];
+/// Outcomes of an offered part.
+const PART_OUTCOMES: [&str; 6] = [
+    "made",
+    "refused",
+    "retried",
+    "handed_over",
+    "unwanted",
+    "abandoned",
+];
 /// The ways in which an earlier delivery of a task ended.
 const ENDS: [&str; 4] = ["failed", "died", "advanced", "handed_over"];
 
@@ -65,6 +75,7 @@ async fn keep_up(handle: Handle) {
 pub fn describe_worker(stage: Stage, slots: usize) {
     let stage = stage.as_str();
     describe_counter!(TASKS, "Tasks ended, by outcome and code");
+    describe_counter!(PARTS, "Parts taken from tasks of other workers, by outcome");
     describe_histogram!(SECONDS, "Seconds spent in each phase of a task");
     describe_gauge!(RUNNING, "Tasks that run now");
     describe_gauge!(SLOTS, "Tasks that this worker can run at the same time");
@@ -80,6 +91,11 @@ pub fn describe_worker(stage: Stage, slots: usize) {
     for (outcome, code) in plain.into_iter().chain(failed).chain(skipped) {
         counter!(TASKS, "stage" => stage, "outcome" => outcome, "code" => code).absolute(0);
     }
+    if stage == streams::PARTS_STAGE.as_str() {
+        for outcome in PART_OUTCOMES {
+            counter!(PARTS, "stage" => stage, "outcome" => outcome).absolute(0);
+        }
+    }
     for phase in PHASES {
         drop(histogram!(SECONDS, "stage" => stage, "phase" => phase));
     }
@@ -94,6 +110,11 @@ pub fn describe_worker(stage: Stage, slots: usize) {
 /// Counts a task that ended.
 pub fn task_ended(stage: Stage, outcome: &'static str, code: &'static str) {
     counter!(TASKS, "stage" => stage.as_str(), "outcome" => outcome, "code" => code).increment(1);
+}
+
+/// Counts an offered part that ended at this worker.
+pub fn part_ended(stage: Stage, outcome: &'static str) {
+    counter!(PARTS, "stage" => stage.as_str(), "outcome" => outcome).increment(1);
 }
 
 /// Records the duration of a phase of a task.

@@ -12,6 +12,7 @@ mod language;
 mod media;
 mod merge_patch;
 mod named;
+mod offer;
 mod options;
 mod output_file;
 mod progress;
@@ -30,11 +31,12 @@ pub use hex::hex;
 pub use language::{LANGUAGES, language_code, language_name, whisper_code};
 pub use media::{AudioTrack, DropReason, MediaFacts, StreamFate, StreamKind, StreamReport, VideoTrack};
 pub use merge_patch::merge_patch;
+pub use offer::PartOffer;
 pub use options::{
     Codec, DetectOptions, JobOptions, Rendition, ScaleOptions, SubtitleFormat, SubtitleOptions,
 };
 pub use output_file::OutputFile;
-pub use progress::Progress;
+pub use progress::{PartCounts, Progress};
 pub use report::{
     DetectReport, Language, LanguageProbability, LanguageWindow, RenditionReport, ScaleReport, SubtitleReport,
 };

@@ -20,6 +20,21 @@ pub struct Progress {
     /// Processing speed in seconds of media per second; absent in phases without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub speed: Option<f64>,
+    /// Parts of the work; absent when it is done in one piece.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<PartCounts>,
     /// Name of the worker: `<host>-<pid>`.
     pub worker: String,
+}
+
+/// Parts in which a film is made, by one worker or several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PartCounts {
+    /// All parts of the film.
+    pub total: u32,
+    /// Parts that are made.
+    pub done: u32,
+    /// Parts that workers are making now.
+    pub running: u32,
 }

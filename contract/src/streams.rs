@@ -10,8 +10,10 @@ pub const TASKS: &str = "VIDP_TASKS";
 pub const RESULTS: &str = "VIDP_RESULTS";
 /// The stream of dead messages: undecodable or exhausted, each with the reason, stored for [`DEAD_AGE`].
 pub const DEAD: &str = "VIDP_DEAD";
+/// The stream of offered parts: a work queue. Each offer is stored for [`PARTS_AGE`].
+pub const PARTS: &str = "VIDP_PARTS";
 /// The names of all streams.
-pub const ALL: [&str; 3] = [TASKS, RESULTS, DEAD];
+pub const ALL: [&str; 4] = [TASKS, RESULTS, DEAD, PARTS];
 
 /// Subjects of all results.
 pub const RESULT_SUBJECTS: &str = "vidp.results.>";
@@ -22,13 +24,24 @@ pub const PROGRESS_SUBJECTS: &str = "vidp.progress.*";
 /// Subjects of the cancellation of all jobs (core NATS).
 pub const CANCEL_SUBJECTS: &str = "vidp.cancel.*";
 
+/// The stage whose tasks have parts.
+pub const PARTS_STAGE: Stage = Stage::Scale;
+/// Subjects of all offered parts.
+pub const PART_SUBJECTS: &str = "vidp.parts.scale.*.*";
+/// Beginning of the subject of an offered part.
+pub const PARTS_PREFIX: &str = "vidp.parts.";
+
 /// How long results can be replayed.
 pub const RESULTS_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long dead messages are stored.
 pub const DEAD_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long an offer is stored. The worker of the task makes a part whose offer is gone.
+pub const PARTS_AGE: Duration = Duration::from_secs(3600);
 
 /// Name of the API's durable consumer of results.
 pub const API_CONSUMER: &str = "api";
+/// Name of the durable consumer of offered parts.
+pub const PARTS_CONSUMER: &str = "scale-parts";
 
 /// Header of a dead message: the reason.
 pub const DEAD_REASON_HEADER: &str = "Vidp-Reason";
@@ -50,6 +63,16 @@ pub fn lane_subjects(stage: Stage, lane: Lane) -> String {
 /// `vidp.tasks.<stage>.<lane>.<task_id>`: subject of a task. The stream stores one message for each subject.
 pub fn task(stage: Stage, lane: Lane, task_id: Uuid) -> String {
     format!("vidp.tasks.{stage}.{lane}.{task_id}")
+}
+
+/// `vidp.parts.<stage>.<task_id>.<number>`: subject of an offered part. The stream stores one message for each subject.
+pub fn part(task_id: Uuid, number: u32) -> String {
+    format!("vidp.parts.{PARTS_STAGE}.{task_id}.{number}")
+}
+
+/// `vidp.parts.<stage>.<task_id>.*`: subjects of the offered parts of a task.
+pub fn parts(task_id: Uuid) -> String {
+    format!("vidp.parts.{PARTS_STAGE}.{task_id}.*")
 }
 
 /// `vidp.results.<stage>.<task_id>`: subject of a result.

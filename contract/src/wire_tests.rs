@@ -1,6 +1,6 @@
 //! Reads and writes the golden files, which must not change. A field renamed by accident fails here.
 
-use super::{Progress, Task, TaskResult, streams};
+use super::{PartOffer, Progress, Task, TaskResult, streams};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -39,4 +39,5 @@ fn messages_keep_their_shape() {
     check::<TaskResult>(include_str!("../wire/result-failed.json"));
     check::<TaskResult>(include_str!("../wire/result-skipped.json"));
     check::<Progress>(include_str!("../wire/progress.json"));
+    check::<PartOffer>(include_str!("../wire/part-offer.json"));
 }

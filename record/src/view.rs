@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use vidp_contract::{
-    DetectReport, JobOptions, Lane, MediaFacts, Output, ScaleReport, Stage, SubtitleReport, Timings,
+    DetectReport, JobOptions, Lane, MediaFacts, Output, PartCounts, ScaleReport, Stage, SubtitleReport,
+    Timings,
 };
 
 /// A job: one video and the stages that process it.
@@ -77,6 +78,10 @@ struct StageView<'a> {
     phase: Option<&'a str>,
     /// Seconds of media processed per second.
     speed: Option<f64>,
+    /// Parts of a running stage that several workers may share; absent when it is done in one piece.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    parts: Option<PartCounts>,
     /// Reason why the stage failed, was skipped or was cancelled.
     error: Option<&'a StageError>,
     /// Report of a stage that succeeded.
@@ -171,6 +176,7 @@ fn stage<'a>(job: &Job, name: Stage, state: &'a StageState) -> StageView<'a> {
         progress: state.progress,
         phase: state.phase.as_deref(),
         speed: state.speed,
+        parts: state.parts,
         error: state.error.as_ref(),
         result: state.result.as_ref(),
         outputs: state.outputs.iter().map(|one| output(job, name, one)).collect(),

@@ -311,7 +311,7 @@ class Manifests(Complaints):
                 )
 
         cases = [
-            (trigger(consumer="scale-slow"), "expected one trigger for each lane"),
+            (trigger(consumer="scale-slow"), "expected one trigger for each queue"),
             (trigger(lagThreshold="99"), "lagThreshold is 99"),
             (trigger(stream="TASKS"), "stream is TASKS"),
             (trigger(natsServerMonitoringEndpoint="nats:1"), "no Service/nats has the port 1"),

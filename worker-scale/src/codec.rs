@@ -1,11 +1,12 @@
 //! Encoder arguments for each codec. Pure.
 
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 use vidp_contract::Codec;
 use vidp_worker::ffmpeg::{AudioDetails, TICKS, stereo_filter};
 
 /// Rate control of a video stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Rate {
     /// Constant quality with an optional ceiling.
     Quality {

@@ -1,6 +1,7 @@
 //! Types that the steps of the stage share: the job, its targets and its renditions.
 
 use crate::{codec::Rate, config::Settings, ladder::Rung};
+use serde::{Deserialize, Serialize};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -68,7 +69,7 @@ pub struct Encoded {
 pub type OnProgress = Arc<dyn Fn(f64, f64) + Send + Sync>;
 
 /// A rung with the rates at which to encode it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Target {
     /// The rung of the ladder.
     pub(crate) rung: Rung,

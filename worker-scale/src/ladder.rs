@@ -1,10 +1,11 @@
 //! Selects the renditions of a picture. Pure.
 
 use crate::codec;
+use serde::{Deserialize, Serialize};
 use vidp_contract::{Codec, OutputFile, Rendition};
 
 /// One rendition of the ladder. Both sides are even.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rung {
     /// Short side in pixels, which names the rendition.
     pub short_side: u32,

@@ -25,5 +25,5 @@ pub use config::{Config, Settings};
 pub use encode::encode;
 pub use job::{Encoded, Job, OnProgress, Rendition};
 pub use ladder::Rung;
-pub use scale::scale;
+pub use scale::{Report, scale};
 pub use source::{describe, report};

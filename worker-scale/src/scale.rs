@@ -4,10 +4,11 @@ use crate::{
     config::Settings,
     encode::encode,
     job::{Job, Rendition},
-    preview,
+    parts, preview,
     source::{self, describe},
 };
 use futures_util::future::try_join_all;
+use serde::Serialize;
 use std::{path::Path, sync::Arc};
 use vidp_contract::{FailureCode, MediaFacts, OutputFile, RenditionReport, ScaleReport, SkipCode, Work};
 use vidp_worker::{Attempt, TaskError};
@@ -17,11 +18,31 @@ const FETCHED: f64 = 0.1;
 /// Progress, 0 to 1, when all renditions are encoded.
 const ENCODED: f64 = 0.9;
 
-/// Makes the renditions, poster and storyboard of the task's video and stores them.
+/// What the handler has done.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Report {
+    /// The whole task.
+    Whole(ScaleReport),
+    /// An offered part, which is in the store.
+    Part {},
+}
+
+/// Makes the renditions, poster and storyboard of the task's video and stores them; or an offered part of them.
 ///
 /// # Errors
 /// Those of [`encode()`], of the previews and of the object store. A file with sound alone is skipped.
-pub async fn scale(attempt: Arc<Attempt>, settings: Arc<Settings>) -> Result<ScaleReport, TaskError> {
+pub async fn scale(attempt: Arc<Attempt>, settings: Arc<Settings>) -> Result<Report, TaskError> {
+    match &attempt.part {
+        Some(offer) => {
+            parts::help(&attempt, &settings, offer).await?;
+            Ok(Report::Part {})
+        }
+        None => whole(attempt, &settings).await.map(Report::Whole),
+    }
+}
+
+async fn whole(attempt: Arc<Attempt>, settings: &Settings) -> Result<ScaleReport, TaskError> {
     let Work::Scale(options) = &attempt.task.work else {
         return Err(TaskError::fail(
             FailureCode::Internal,
@@ -30,14 +51,14 @@ pub async fn scale(attempt: Arc<Attempt>, settings: Arc<Settings>) -> Result<Sca
     };
     let file = attempt.fetch_source().await?;
     attempt.progress("probe", FETCHED, None);
-    let probe = describe(&settings, &file, &attempt.cancel).await?;
+    let probe = describe(settings, &file, &attempt.cancel).await?;
     if probe.facts.video.is_none() {
         return Err(TaskError::Skip(SkipCode::NoVideo));
     }
 
     attempt.progress("encode", FETCHED, None);
     let job = Job {
-        settings: &settings,
+        settings,
         source: &file,
         probe: &probe,
         options,
@@ -55,7 +76,7 @@ pub async fn scale(attempt: Arc<Attempt>, settings: Arc<Settings>) -> Result<Sca
 
     attempt.progress("store", ENCODED, None);
     let store = renditions.iter().map(|r| attempt.put(&r.file, &r.path));
-    tokio::try_join!(try_join_all(store), previews(&attempt, &settings, renditions))?;
+    tokio::try_join!(try_join_all(store), previews(&attempt, settings, renditions))?;
     Ok(ScaleReport {
         renditions: renditions
             .iter()

@@ -140,7 +140,7 @@ where
 }
 
 /// Pause before the next attempt: short at first, for a transient fault; longer for an outage.
-fn retry_delay(number: u32) -> Duration {
+pub(super) fn retry_delay(number: u32) -> Duration {
     Duration::from_secs(match number {
         0 | 1 => 1,
         2 => 5,

@@ -13,9 +13,13 @@ use tracing::Instrument;
 use uuid::Uuid;
 use vidp_common::{
     crash,
-    store::{Ranges, Store, StoreError},
+    queue::Queue,
+    store::{Blocks, Ranges, Store, StoreError},
 };
-use vidp_contract::{FailureCode, Output, OutputFile, Progress, SkipCode, Task, Timings, keys};
+use vidp_contract::{
+    FailureCode, Output, OutputFile, PartCounts, PartOffer, Progress, SkipCode, Task, Timings, TraceParent,
+    keys,
+};
 
 /// Reason why a handler did not succeed. The handler decides, and the loop acts.
 #[derive(Debug, thiserror::Error)]
@@ -71,11 +75,11 @@ impl From<StoreError> for TaskError {
     }
 }
 
-/// One delivery of a task, from the view of the handler.
+/// One delivery of a task, or of an offered part of it, from the view of the handler.
 pub struct Attempt {
     /// The task to work on.
     pub task: Task,
-    /// Number of the task's delivery, from 1. Failures, deaths of workers and hand-overs each cause another delivery.
+    /// Number of the delivery of the task, or of the offer, from 1. Failures, deaths of workers and hand-overs each cause another delivery.
     pub number: u32,
     /// Id of this attempt, which is part of the keys of its outputs.
     pub id: Uuid,
@@ -85,6 +89,12 @@ pub struct Attempt {
     pub scratch: PathBuf,
     /// The object store.
     pub store: Store,
+    /// The message broker.
+    pub queue: Queue,
+    /// The cause of the task.
+    pub trace: TraceParent,
+    /// The part to make; `None` when the attempt works on the whole task.
+    pub part: Option<PartOffer>,
     pub(super) progress: watch::Sender<Progress>,
     pub(super) outputs: Mutex<Vec<Output>>,
     pub(super) timings: Mutex<Timings>,
@@ -102,6 +112,17 @@ impl Attempt {
             progress.progress = share.clamp(progress.progress, 1.0);
             progress.speed = speed;
         });
+    }
+
+    /// Reports how many parts of the work are made, and how many workers make one now.
+    pub fn progress_of_parts(&self, total: usize, done: usize, running: usize) {
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let parts = PartCounts {
+            total: count(total),
+            done: count(done),
+            running: count(running),
+        };
+        self.progress.send_modify(|progress| progress.parts = Some(parts));
     }
 
     /// Downloads the source to the scratch folder and checks its SHA-256.
@@ -136,9 +157,9 @@ impl Attempt {
     }
 
     /// Serves ranges of the source to a child program. [`Ranges::check`] tells afterwards whether it got all it asked for.
-    pub fn source_ranges(&self) -> Result<Ranges, TaskError> {
+    pub fn source_ranges(&self, blocks: Option<Blocks>) -> Result<Ranges, TaskError> {
         let source = &self.task.source;
-        Ok(Ranges::start(&self.store, &source.key, source.size)?)
+        Ok(Ranges::start(&self.store, &source.key, source.size, blocks)?)
     }
 
     /// Stores a finished file as an output of the stage.

@@ -23,7 +23,9 @@ use vidp_common::{
     store::{Store, StoreError},
     trace,
 };
-use vidp_contract::{FailureCode, Outcome, Stage, Task, TaskResult, Timings, TraceParent};
+use vidp_contract::{
+    FailureCode, Outcome, PartOffer, Stage, Task, TaskResult, Timings, TraceParent, streams,
+};
 
 /// Pause between retries while the store is down.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -44,10 +46,12 @@ pub(super) struct Worker<H> {
     pub(super) handler: H,
 }
 
-/// One delivery of a task.
+/// One delivery of a task, or of an offered part of it.
 pub(super) struct Delivery {
     pub(super) task: Task,
-    /// Number of the task's delivery, from 1.
+    /// The offered part; `None` for the whole task.
+    pub(super) part: Option<PartOffer>,
+    /// Number of the delivery, from 1.
     pub(super) number: u32,
     /// Seconds between the publication and this delivery.
     pub(super) queued: f64,
@@ -81,11 +85,14 @@ where
         let Some(lease) = Lease::start(self.queue.client(), &message, self.ack_wait) else {
             return;
         };
+        if message.subject.starts_with(streams::PARTS_PREFIX) {
+            return self.assist(lease, &message).await;
+        }
         let delivery = match decode(self.stage, &message) {
             Ok((task, number, queued)) => Delivery {
-                trace: trace::of_message(message.headers.as_ref())
-                    .unwrap_or_else(|| TraceParent::of_job(task.job_id)),
+                trace: cause(&message, &task),
                 task,
+                part: None,
                 number,
                 queued,
                 lease,
@@ -219,15 +226,26 @@ where
     }
 }
 
-/// Decodes a message: the task, its delivery number and its seconds in the queue. The error says why it is not a task.
-fn decode(stage: Stage, message: &Message) -> Result<(Task, u32, f64), String> {
+/// The cause of a message about a task.
+pub(super) fn cause(message: &Message, task: &Task) -> TraceParent {
+    trace::of_message(message.headers.as_ref()).unwrap_or_else(|| TraceParent::of_job(task.job_id))
+}
+
+/// The number of the delivery of a message, from 1, and its seconds in the queue.
+pub(super) fn numbered(message: &Message) -> Result<(u32, f64), String> {
     let info = message
         .info()
         .map_err(|error| format!("no delivery information: {error}"))?;
-    let number = u32::try_from(info.delivered.max(1)).unwrap_or(u32::MAX);
-    let queued = (OffsetDateTime::now_utc() - info.published)
-        .as_seconds_f64()
-        .max(0.0);
+    let queued = OffsetDateTime::now_utc() - info.published;
+    Ok((
+        u32::try_from(info.delivered.max(1)).unwrap_or(u32::MAX),
+        queued.as_seconds_f64().max(0.0),
+    ))
+}
+
+/// Decodes a message: the task, its delivery number and its seconds in the queue. The error says why it is not a task.
+fn decode(stage: Stage, message: &Message) -> Result<(Task, u32, f64), String> {
+    let (number, queued) = numbered(message)?;
     let task: Task =
         serde_json::from_slice(&message.payload).map_err(|error| format!("not a task: {error}"))?;
     match task.work.stage() {

@@ -5,7 +5,7 @@ use async_nats::jetstream::{Message, consumer::PullConsumer};
 use futures_util::StreamExt;
 use std::time::Duration;
 use vidp_common::queue::{Queue, QueueError};
-use vidp_contract::{Lane, Stage};
+use vidp_contract::{Lane, Stage, streams};
 
 /// One in this many pulls starts with the batch lane, so that neither lane starves.
 const BATCH_TURN: u32 = 5;
@@ -14,11 +14,20 @@ const IDLE_WAIT: Duration = Duration::from_secs(1);
 /// Time limit of a pull that a working broker answers at once. A task that arrives later waits for the end of its lease.
 const PULL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The two consumers of the stage, one for each lane.
+/// A queue of the stage.
+#[derive(Clone, Copy)]
+enum Source {
+    Lane(Lane),
+    /// Parts that the workers of running tasks offer.
+    Parts,
+}
+
+/// The consumers of the stage: one for each lane, and that of offered parts if its tasks have parts.
 pub(super) struct Lanes {
     queue: Queue,
     stage: Stage,
     consumers: Option<[PullConsumer; 2]>,
+    parts: Option<PullConsumer>,
     turn: u32,
 }
 
@@ -28,28 +37,36 @@ impl Lanes {
             queue,
             stage,
             consumers: None,
+            parts: None,
             turn: 0,
         }
     }
 
-    /// Pulls one task; `None` after about a second without one. Leaves no request open: no task is fetched ahead.
+    /// Pulls one task or offered part; `None` after about a second without one. Leaves no request open: no task is fetched
+    /// ahead.
     pub(super) async fn next(&mut self) -> Result<Option<Message>> {
         let pulled = self.pull().await;
         if pulled.is_err() {
             // The consumer may be lost with the storage of the broker: look it up again before the next pull.
-            self.consumers = None;
+            (self.consumers, self.parts) = (None, None);
         }
         pulled
     }
 
     async fn pull(&mut self) -> Result<Option<Message>> {
+        use Source::Parts;
+        const INTERACTIVE: Source = Source::Lane(Lane::Interactive);
+        const BATCH: Source = Source::Lane(Lane::Batch);
         self.turn = (self.turn + 1) % BATCH_TURN;
+        // Films that run are finished before the batch lane begins more of them.
         let order = match self.turn {
-            0 => [Lane::Batch, Lane::Interactive],
-            _ => [Lane::Interactive, Lane::Batch],
+            0 => [BATCH, INTERACTIVE, Parts],
+            _ => [INTERACTIVE, Parts, BATCH],
         };
-        for lane in order {
-            let consumer = self.consumer(lane).await?;
+        for source in order {
+            let Some(consumer) = self.consumer(source).await? else {
+                continue;
+            };
             let pull = async {
                 // Without `expires`: with it the server waits that long for a first message, even with `no_wait`.
                 let mut batch = consumer.fetch().max_messages(1).messages().await?;
@@ -61,7 +78,7 @@ impl Lanes {
                 return Ok(Some(message));
             }
         }
-        let consumer = self.consumer(Lane::Interactive).await?;
+        let consumer = self.lane(Lane::Interactive).await?;
         let mut batch = consumer
             .batch()
             .max_messages(1)
@@ -71,12 +88,31 @@ impl Lanes {
         batch.next().await.transpose().map_err(anyhow::Error::from_boxed)
     }
 
-    async fn consumer(&mut self, lane: Lane) -> Result<&PullConsumer, QueueError> {
+    /// The consumer of a queue; `None` for parts while the stage has no queue of them.
+    async fn consumer(&mut self, source: Source) -> Result<Option<&PullConsumer>, QueueError> {
+        match source {
+            Source::Lane(lane) => self.lane(lane).await.map(Some),
+            Source::Parts => Ok(self.parts().await),
+        }
+    }
+
+    async fn lane(&mut self, lane: Lane) -> Result<&PullConsumer, QueueError> {
         if self.consumers.is_none() {
             let [first, second] = Lane::ALL.map(|lane| self.queue.lane_consumer(self.stage, lane));
             self.consumers = Some([first.await?, second.await?]);
         }
         let consumers = self.consumers.as_ref().expect("filled above");
         Ok(&consumers[lane as usize])
+    }
+
+    /// A missing queue of parts stops no worker: an API of an earlier release has not created it.
+    async fn parts(&mut self) -> Option<&PullConsumer> {
+        if self.stage == streams::PARTS_STAGE && self.parts.is_none() {
+            let found = self.queue.parts_consumer().await;
+            self.parts = found
+                .inspect_err(|error| tracing::debug!("no offered parts are pulled: {error}"))
+                .ok();
+        }
+        self.parts.as_ref()
     }
 }

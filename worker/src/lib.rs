@@ -5,6 +5,7 @@
 //! * `lanes`: chooses the lane of the next task.
 //! * `lease`: heartbeats, and the final answer to the broker.
 //! * `delivery`: one delivered message, from decoding to its end; `answer`: the answer to the broker.
+//! * `assist`: one delivered offer of a part of a task that another worker runs.
 //! * `tally`: counts how the earlier deliveries of a task ended.
 //! * `run`: runs the handler until it ends or must stop.
 //! * `attempt`: the interface of a handler.
@@ -12,6 +13,7 @@
 //! * [`ffmpeg`]: ffmpeg and ffprobe under limits.
 
 mod answer;
+mod assist;
 mod attempt;
 mod commit;
 mod connect;

@@ -6,7 +6,10 @@
 use super::{attempt::Attempt, tally::Ended};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{path::Path, sync::atomic::Ordering};
-use vidp_common::{crash, store::StoreError};
+use vidp_common::{
+    crash,
+    store::{PutIfAbsent, StoreError},
+};
 use vidp_contract::keys;
 
 /// Maximum size of a part's manifest in bytes.
@@ -52,13 +55,9 @@ impl Attempt {
         name: &str,
         files: &[&Path],
     ) -> anyhow::Result<Option<T>> {
-        let key = keys::part(&self.task.output_prefix, self.task.task_id, name);
-        let bytes = match self.store.read_at_most(&key, MAX_MANIFEST).await {
-            // AWS S3 denies access to a missing object, because a worker may not list.
-            Ok(None) | Err(StoreError::Denied { .. }) => return Ok(None),
-            read => read?.unwrap_or_default(),
+        let Some(manifest) = self.part_manifest::<T>(name).await? else {
+            return Ok(None);
         };
-        let manifest: Manifest<T> = serde_json::from_slice(&bytes)?;
         anyhow::ensure!(manifest.files.len() == files.len(), "it has other files");
         for (stored, path) in manifest.files.iter().zip(files) {
             anyhow::ensure!(
@@ -72,23 +71,78 @@ impl Attempt {
         Ok(Some(manifest.facts))
     }
 
-    /// Stores the part `name`, so that a later delivery can use it.
-    pub async fn store_part<T: Serialize>(&self, name: &str, files: &[&Path], facts: &T) {
-        let stored = tokio::select! {
-            stored = self.try_store_part(name, files, facts) => stored,
-            () = self.cancel.cancelled() => return,
-        };
-        if let Err(error) = stored {
-            tracing::warn!(name, "a finished part could not be stored: {error:#}");
+    /// The facts of the part `name`, if it is stored.
+    pub async fn part_facts<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        let found = self.part_manifest(name).await;
+        let manifest = found.inspect_err(|error| tracing::debug!(name, "no part: {error:#}"));
+        Some(manifest.ok()??.facts)
+    }
+
+    async fn part_manifest<T: DeserializeOwned>(&self, name: &str) -> anyhow::Result<Option<Manifest<T>>> {
+        let key = keys::part(&self.task.output_prefix, self.task.task_id, name);
+        match self.store.read_at_most(&key, MAX_MANIFEST).await {
+            // AWS S3 denies access to a missing object, because a worker may not list.
+            Ok(None) | Err(StoreError::Denied { .. }) => Ok(None),
+            read => Ok(Some(serde_json::from_slice(&read?.unwrap_or_default())?)),
         }
     }
 
-    async fn try_store_part<T: Serialize>(
+    /// Stores the part `name`, so that a later delivery can use it.
+    pub async fn store_part<T: Serialize>(&self, name: &str, files: &[&Path], facts: &T) {
+        if self.part.is_some() && self.has_ended().await {
+            // The tidying of the stage may have been here already.
+            return;
+        }
+        let is_new = self.store_files(name, files, facts).await;
+        if is_new && self.part.is_none() {
+            self.advanced().await;
+        }
+    }
+
+    /// True when the stage has its result.
+    async fn has_ended(&self) -> bool {
+        let key = keys::manifest(&self.task.output_prefix);
+        matches!(self.store.size(&key).await, Ok(Some(_)))
+    }
+
+    /// Stores a file that workers of offered parts need. They fetch it as a part without facts.
+    ///
+    /// It is no finished work: a worker that dies later has failed.
+    pub async fn share(&self, name: &str, file: &Path) {
+        self.store_files(name, &[file], &()).await;
+    }
+
+    /// Stores files with their manifest. Returns false when there is one already, and when the store fails.
+    async fn store_files<T: Serialize>(&self, name: &str, files: &[&Path], facts: &T) -> bool {
+        let stored = tokio::select! {
+            stored = self.try_store_files(name, files, facts) => stored,
+            () = self.cancel.cancelled() => return false,
+        };
+        stored.unwrap_or_else(|error| {
+            tracing::warn!(name, "a finished part could not be stored: {error:#}");
+            false
+        })
+    }
+
+    /// Notes, once, that this delivery of the task has finished a part: a later death of the worker is no failed attempt.
+    ///
+    /// Without the note it counts as one.
+    pub async fn advanced(&self) {
+        if self.has_advanced.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        if let Err(error) = Ended::Advanced.note(&self.store, &self.task, self.number).await {
+            self.has_advanced.store(false, Ordering::Relaxed);
+            tracing::warn!("a finished part could not be noted: {error}");
+        }
+    }
+
+    async fn try_store_files<T: Serialize>(
         &self,
         name: &str,
         files: &[&Path],
         facts: &T,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<bool> {
         let (prefix, task) = (&self.task.output_prefix, self.task.task_id);
         let mut stored = Vec::new();
         for (number, path) in files.iter().enumerate() {
@@ -104,11 +158,8 @@ impl Attempt {
         let manifest = serde_json::to_vec(&Manifest { files: stored, facts })?;
         let key = keys::part(prefix, task, name);
         // Another attempt may have stored the same part, with the same content.
-        self.store.put_if_absent(&key, manifest).await?;
+        let stored = self.store.put_if_absent(&key, manifest).await?;
         crash::step("part.committed");
-        if !self.has_advanced.swap(true, Ordering::Relaxed) {
-            Ended::Advanced.note(&self.store, &self.task, self.number).await?;
-        }
-        Ok(())
+        Ok(stored == PutIfAbsent::Created)
     }
 }

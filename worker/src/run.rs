@@ -47,9 +47,14 @@ where
             progress: 0.0,
             phase: "start".to_owned(),
             speed: None,
+            parts: None,
             worker: self.name.clone(),
         });
-        let _progress = AbortOnDropHandle::new(tokio::spawn(send_progress(self.queue.clone(), changes)));
+        // The progress of a part is that of its task, which another worker runs.
+        let _progress = delivery
+            .part
+            .is_none()
+            .then(|| AbortOnDropHandle::new(tokio::spawn(send_progress(self.queue.clone(), changes))));
         let attempt = Arc::new(Attempt {
             task: task.clone(),
             number: delivery.number,
@@ -57,6 +62,9 @@ where
             cancel: CancellationToken::new(),
             scratch: scratch.path().to_owned(),
             store: self.store.clone(),
+            queue: self.queue.clone(),
+            trace: delivery.trace.clone(),
+            part: delivery.part.clone(),
             progress,
             outputs: Mutex::default(),
             has_advanced: AtomicBool::default(),

@@ -3,7 +3,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-use vidp_contract::FailureCode;
+use vidp_contract::{FailureCode, PartCounts};
 
 /// A job as the API returns it: the fields that the command line reads, and the whole document.
 ///
@@ -42,6 +42,8 @@ pub struct StageState {
     pub phase: Option<String>,
     /// Seconds of media per second of time.
     pub speed: Option<f64>,
+    /// Parts of a film that several workers may share; absent when it is made in one piece.
+    pub parts: Option<PartCounts>,
     /// Reason of a failure or a skip.
     pub error: Option<Problem>,
     /// The stage's report: a `DetectReport`, `ScaleReport` or `SubtitleReport`; null before the stage succeeded.

@@ -6,6 +6,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::{
     collections::BTreeMap,
     io::{IsTerminal, stderr},
+    iter,
     time::{Duration, Instant},
 };
 use vidp_contract::FailureCode;
@@ -167,11 +168,18 @@ fn message(stage: &StageState) -> String {
     if stage.status != "running" {
         return format!("{}{reason}", stage.status);
     }
-    let phase = stage.phase.as_deref().unwrap_or("running");
-    match stage.speed {
-        Some(speed) => format!("{phase}, {speed:.1} × real time"),
-        None => phase.to_owned(),
-    }
+    let phase = stage.phase.as_deref().unwrap_or("running").to_owned();
+    let parts = stage.parts.map(|parts| {
+        let workers = if parts.running > 1 {
+            format!(" on {} workers", parts.running)
+        } else {
+            String::new()
+        };
+        format!("{} of {} parts{workers}", parts.done, parts.total)
+    });
+    let speed = stage.speed.map(|speed| format!("{speed:.1} × real time"));
+    let words: Vec<_> = iter::once(phase).chain(parts).chain(speed).collect();
+    words.join(", ")
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-fn kill(pid: &Value) {
+pub(crate) fn kill(pid: &Value) {
     let pid = i32::try_from(pid.as_i64().unwrap()).unwrap();
     // SAFETY: a plain system call; the process is one that the test's own system started.
     assert_eq!(unsafe { libc::kill(pid, libc::SIGKILL) }, 0);

@@ -12,6 +12,7 @@ mod media;
 mod models;
 mod observe;
 mod page;
+mod parts;
 mod pipeline;
 mod stack;
 mod terminal;

@@ -62,13 +62,14 @@ impl Queue {
             headers.insert(NATS_MESSAGE_ID, letter.id.as_str());
         }
         let subject = streams::dead(queue);
-        match self
+        let published = match self
             .publish(subject.clone(), headers.clone(), letter.payload)
             .await
         {
             // Moved without its payload: otherwise it would stay in the queue for ever.
             Err(error) if error.is_too_large() => self.publish(subject, headers, Bytes::new()).await,
             published => published,
-        }
+        };
+        published.map(drop)
     }
 }

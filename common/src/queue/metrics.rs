@@ -19,6 +19,8 @@ use vidp_contract::{Lane, Stage, streams};
 pub struct QueueMetrics {
     /// The load of each lane of each stage; none for a lane whose consumer is missing.
     pub loads: BTreeMap<(Stage, Lane), Load>,
+    /// The load of the queue of offered parts; `None` when its consumer is missing.
+    pub parts: Option<Load>,
     /// The streams by name; none for a missing one.
     pub streams: BTreeMap<&'static str, StreamMetrics>,
     /// The streams and consumers that are missing, paused or changed.
@@ -124,17 +126,25 @@ impl Queue {
         }
         let infos = self.consumer_configs().map(|(stream, lane, config)| async move {
             let name = config.durable_name.clone().unwrap_or_default();
-            Ok::<_, QueueError>((self.consumer_info(stream, &name).await?, lane, name, config))
+            Ok::<_, QueueError>((
+                self.consumer_info(stream, &name).await?,
+                stream,
+                lane,
+                name,
+                config,
+            ))
         });
-        for (info, lane, name, config) in try_join_all(infos).await? {
+        for (info, stream, lane, name, config) in try_join_all(infos).await? {
             let problem = match &info {
                 Some(info) => QueueProblem::of_consumer(info, &config),
                 None => Some(QueueProblem::missing("consumer", &name)),
             };
             metrics.problems.extend(problem);
-            metrics
-                .loads
-                .extend(lane.zip(info).map(|(lane, info)| (lane, Load::from(&info))));
+            let load = info.as_ref().map(Load::from);
+            if stream == streams::PARTS {
+                metrics.parts = load;
+            }
+            metrics.loads.extend(lane.zip(load));
         }
         Ok(metrics)
     }

@@ -6,6 +6,7 @@ mod connection;
 mod dead;
 mod error;
 mod metrics;
+mod parts;
 mod problem;
 mod publish;
 mod settings;

@@ -26,7 +26,7 @@ impl Queue {
         let publish = self.publish(subject, trace::headers(trace, &span), encode(task));
         match publish.instrument(span).await {
             Err(error) if error.is_already_stored() => Ok(false),
-            other => other.map(|()| true),
+            other => other.map(|_| true),
         }
     }
 
@@ -35,21 +35,22 @@ impl Queue {
         let span = tracing::info_span!("result", otel.kind = "producer");
         let subject = streams::result(result.stage, result.task_id);
         let publish = self.publish(subject, trace::headers(trace, &span), encode(result));
-        publish.instrument(span).await
+        publish.instrument(span).await.map(drop)
     }
 
-    /// Publishes a message and waits until the stream has stored it. Creates the streams if they are missing.
+    /// Publishes a message, waits until the stream has stored it, and returns its sequence number. Creates the streams if they
+    /// are missing.
     pub(super) async fn publish(
         &self,
         subject: String,
         headers: HeaderMap,
         payload: Bytes,
-    ) -> Result<(), QueueError> {
+    ) -> Result<u64, QueueError> {
         let publish = async || {
             let sent = self
                 .jetstream
                 .publish_with_headers(subject.clone(), headers.clone(), payload.clone());
-            sent.await?.await.map(drop)
+            sent.await?.await.map(|stored| stored.sequence)
         };
         match tokio::time::timeout(CALL_TIMEOUT, publish()).await {
             Ok(Err(error)) if error.kind() == PublishErrorKind::StreamNotFound => {
@@ -78,7 +79,7 @@ impl Queue {
     }
 }
 
-fn encode(message: &impl serde::Serialize) -> Bytes {
+pub(super) fn encode(message: &impl serde::Serialize) -> Bytes {
     serde_json::to_vec(message)
         .expect("messages have string keys and no failing serializer")
         .into()

@@ -8,7 +8,7 @@ use async_nats::jetstream::{
 use vidp_contract::{Lane, Stage, streams};
 
 impl Queue {
-    pub(super) fn stream_configs(&self) -> [stream::Config; 3] {
+    pub(super) fn stream_configs(&self) -> [stream::Config; 4] {
         let base = stream::Config {
             storage: StorageType::File,
             num_replicas: self.replicas,
@@ -45,12 +45,24 @@ impl Queue {
                 subjects: vec![streams::DEAD_SUBJECTS.to_owned()],
                 max_age: streams::DEAD_AGE,
                 max_bytes: 64 << 20,
+                ..base.clone()
+            },
+            stream::Config {
+                name: streams::PARTS.to_owned(),
+                subjects: vec![streams::PART_SUBJECTS.to_owned()],
+                retention: RetentionPolicy::WorkQueue,
+                // As for tasks: an offer can be repeated at any time.
+                max_messages_per_subject: 1,
+                discard: DiscardPolicy::New,
+                discard_new_per_subject: true,
+                max_age: streams::PARTS_AGE,
+                max_bytes: 64 << 20,
                 ..base
             },
         ]
     }
 
-    /// Every durable consumer: its stream, its lane (the API's consumer of results has none), and its settings.
+    /// Every durable consumer: its stream, its lane (those of results and of parts have none), and its settings.
     pub(super) fn consumer_configs(
         &self,
     ) -> impl Iterator<Item = (&'static str, Option<(Stage, Lane)>, pull::Config)> {
@@ -69,7 +81,8 @@ impl Queue {
             )
         });
         let results = self.consumer_config(streams::API_CONSUMER, streams::RESULT_SUBJECTS.to_owned());
-        tasks.chain([(streams::RESULTS, None, results)])
+        let parts = self.consumer_config(streams::PARTS_CONSUMER, streams::PART_SUBJECTS.to_owned());
+        tasks.chain([(streams::RESULTS, None, results), (streams::PARTS, None, parts)])
     }
 
     fn consumer_config(&self, name: &str, filter: String) -> pull::Config {

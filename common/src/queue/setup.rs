@@ -74,6 +74,11 @@ impl Queue {
         self.get_consumer(streams::API_CONSUMER, streams::RESULTS).await
     }
 
+    /// The durable consumer of offered parts.
+    pub async fn parts_consumer(&self) -> Result<PullConsumer, QueueError> {
+        self.get_consumer(streams::PARTS_CONSUMER, streams::PARTS).await
+    }
+
     async fn get_consumer(&self, name: &str, stream: &str) -> Result<PullConsumer, QueueError> {
         timely("consumer", self.jetstream.get_consumer_from_stream(name, stream)).await
     }

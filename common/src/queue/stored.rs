@@ -50,7 +50,11 @@ impl Queue {
         }))
     }
 
-    async fn last(&self, stream: &str, subject: &str) -> Result<Option<StreamMessage>, QueueError> {
+    pub(super) async fn last(
+        &self,
+        stream: &str,
+        subject: &str,
+    ) -> Result<Option<StreamMessage>, QueueError> {
         let stream = self.stream(stream).await?;
         match tokio::time::timeout(CALL_TIMEOUT, stream.get_last_raw_message_by_subject(subject)).await {
             Ok(Ok(message)) => Ok(Some(message)),
@@ -60,10 +64,16 @@ impl Queue {
         }
     }
 
-    /// Removes a task from the stream, whether it waits or runs.
+    /// Removes a task and the offers of its parts from their streams, whether they wait or run.
     pub async fn remove_task(&self, stage: Stage, lane: Lane, task_id: Uuid) -> Result<(), QueueError> {
         let stream = self.stream(streams::TASKS).await?;
         let purge = stream.purge().filter(streams::task(stage, lane, task_id));
-        timely("purge", purge.into_future()).await.map(drop)
+        timely("purge", purge.into_future()).await?;
+        if stage == streams::PARTS_STAGE {
+            let stream = self.stream(streams::PARTS).await?;
+            let purge = stream.purge().filter(streams::parts(task_id));
+            timely("purge", purge.into_future()).await?;
+        }
+        Ok(())
     }
 }

@@ -16,4 +16,4 @@ pub use error::StoreError;
 pub use multipart::Multipart;
 pub use objects::{PutIfAbsent, Stored};
 pub use parts::{Parts, part_size};
-pub use ranges::Ranges;
+pub use ranges::{Blocks, Ranges};

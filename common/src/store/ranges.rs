@@ -3,6 +3,7 @@
 //! The child gets neither a key nor a presigned URL. A response that the store cuts is resumed here, and a failure that
 //! remains is kept for the caller: ffmpeg takes a broken connection for the end of the file.
 
+mod blocks;
 mod body;
 mod object;
 mod request;
@@ -15,6 +16,7 @@ use axum::{
         header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE},
     },
 };
+pub use blocks::Blocks;
 use body::{Connection, stream};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -53,7 +55,9 @@ pub struct Ranges {
 
 impl Ranges {
     /// Starts a server for the object `key`, which has `size` bytes. Sends no request to the store.
-    pub fn start(store: &Store, key: &str, size: u64) -> io::Result<Ranges> {
+    ///
+    /// With the hashes of its blocks the child receives no other bytes than those that were hashed.
+    pub fn start(store: &Store, key: &str, size: u64, blocks: Option<Blocks>) -> io::Result<Ranges> {
         let mut secret = [0; 16];
         getrandom::fill(&mut secret).map_err(io::Error::other)?;
         let socket = TcpSocket::new_v4()?;
@@ -67,6 +71,7 @@ impl Ranges {
             size,
             path: format!("/{}", hex(&secret)),
             tag: Mutex::default(),
+            blocks,
             bytes_read: AtomicU64::new(0),
             failure: Mutex::default(),
         });
@@ -88,7 +93,7 @@ impl Ranges {
         self.port
     }
 
-    /// Bytes of the object that were passed on to the child until now.
+    /// Bytes of the object that the store has sent for the child until now.
     pub fn bytes_read(&self) -> u64 {
         self.object.bytes_read.load(Ordering::Relaxed)
     }

@@ -26,8 +26,10 @@ impl Job {
             )
         };
         let shares = |job: &Job| {
-            let share =
-                |stage: &StageState| (stage.attempt, stage.progress, stage.phase.clone(), stage.speed);
+            let share = |stage: &StageState| {
+                let done = (stage.progress, stage.phase.clone(), stage.speed, stage.parts);
+                (stage.attempt, done)
+            };
             job.stages.values().map(share).collect::<Vec<_>>()
         };
         let others = |job: &Job| (job.metadata.clone(), job.options.clone(), job.expires_at);

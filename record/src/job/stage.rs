@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vidp_contract::{Output, Timings};
+use vidp_contract::{Output, PartCounts, Timings};
 
 /// One stage of a job.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub struct StageState {
     pub phase: Option<String>,
     /// Seconds of media processed per second.
     pub speed: Option<f64>,
+    /// Parts of a running stage that is done in parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<PartCounts>,
     /// Reason of a failure, skip or cancellation.
     pub error: Option<StageError>,
     /// The worker's report of a success.
@@ -84,6 +87,7 @@ impl StageState {
             progress: 0.0,
             phase: None,
             speed: None,
+            parts: None,
             error: None,
             result: None,
             outputs: Vec::new(),

@@ -36,6 +36,7 @@ pub fn progressed(job: &mut Job, message: &Progress, times: Times, now: DateTime
     .clamp(0.0, 1.0);
     state.phase = Some(message.phase.clone());
     state.speed = message.speed;
+    state.parts = message.parts;
     state.worker = Some(message.worker.clone());
     state.dispatch = Some(Dispatch {
         state: DispatchState::Sent,

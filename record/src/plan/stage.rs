@@ -33,6 +33,7 @@ pub(super) fn end(state: &mut StageState, status: StageStatus, error: Option<Sta
     state.finished_at = Some(now);
     state.phase = None;
     state.speed = None;
+    state.parts = None;
     state.dispatch = None;
 }
 

@@ -67,6 +67,7 @@ pub(super) fn progress(job: &Job, stage: Stage, attempt: u32, share: f64) -> Pro
         progress: share,
         phase: "work".to_owned(),
         speed: None,
+        parts: None,
         worker: "w".to_owned(),
     }
 }

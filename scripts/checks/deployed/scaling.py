@@ -10,13 +10,15 @@ from .settings import environment
 
 LANES = re.compile(r"pub enum Lane \{(.*?)\}", re.S)
 NAME = re.compile(r'= "(\w+)"')
-STREAM = re.compile(r'TASKS: &str = "(\w+)"')
+STREAMS = re.compile(r'(TASKS|PARTS): &str = "(\w+)"')
+PARTS = re.compile(r'PARTS_CONSUMER: &str = "([\w-]+)"')
 HOST = re.compile(r"(?:https?://)?([a-z0-9-]+)(?:\.[\w.-]+)?:(\d+)")
 
 
 def check(tree):
     lanes = set(NAME.findall(LANES.search(tree.text("contract/src/stage.rs"))[1]))
-    (stream,) = STREAM.findall(tree.text("contract/src/streams.rs"))
+    streams = dict(STREAMS.findall(tree.text("contract/src/streams.rs")))
+    (parts,) = PARTS.findall(tree.text("contract/src/streams.rs"))
     known = declared(tree)
     scaled = set()
     for build in tree.overlays:
@@ -25,7 +27,7 @@ def check(tree):
         yield from (f"{build}: {problem}" for problem in brokers(documents))
         for document in kinds(documents, "ScaledObject"):
             scaled.add(build)
-            yield from (f"{build}: {title(document)}: {one}" for one in queues(documents, document, lanes, stream))
+            yield from (f"{build}: {title(document)}: {one}" for one in queues(documents, document, lanes, streams, parts))
         for document in kinds(documents, "HorizontalPodAutoscaler"):
             yield from (f"{build}: {title(document)}: {one}" for one in external(documents, document, known))
     if not scaled:
@@ -60,16 +62,18 @@ def alone(documents):
             yield f"{title(document)}: spec.replicas: every `apply` would overwrite the number that {seen[name]} set"
 
 
-def queues(documents, document, lanes, stream):
+def queues(documents, document, lanes, streams, parts):
     spec, (stage, slots) = document["spec"], target(documents, document)
     triggers = [one["metadata"] for one in spec["triggers"] if one["type"] == "nats-jetstream"]
     consumers = sorted(one.get("consumer", "") for one in triggers)
-    if stage and consumers != sorted(f"{stage}-{lane}" for lane in lanes):
-        yield f"spec.triggers: consumers {consumers}; expected one trigger for each lane of {stage}: {sorted(lanes)}"
+    expected = [f"{stage}-{lane}" for lane in lanes] + [parts] * parts.startswith(f"{stage}-")
+    if stage and consumers != sorted(expected):
+        yield f"spec.triggers: consumers {consumers}; expected one trigger for each queue of {stage}: {sorted(expected)}"
     for one in triggers:
         where = f"spec.triggers: {one.get('consumer')}"
+        stream = streams["PARTS" if one.get("consumer") == parts else "TASKS"]
         if one.get("stream") != stream:
-            yield f"{where}: stream is {one.get('stream')}; the tasks' stream is {stream}"
+            yield f"{where}: stream is {one.get('stream')}; that of the consumer is {stream}"
         if one.get("lagThreshold") != slots:
             yield f"{where}: lagThreshold is {one.get('lagThreshold')}; its pods have {slots} slots"
         yield from (

@@ -23,6 +23,7 @@ export default {
   'stage.scale': 'Renditions',
   'stage.subtitle': 'Subtitles',
   'stage.speed': (speed) => `${speed} real time`,
+  'stage.parts': ({ total, done }) => `${done} of ${total} parts`,
   'stage.attempt': (count) => `attempt ${count}`,
   'stage.renditions': (count) => many(count, 'rendition', 'renditions'),
   'stage.smallest': (share) => `smallest is ${share} of the source`,

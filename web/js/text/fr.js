@@ -22,6 +22,7 @@ export default {
   'stage.scale': 'Versions',
   'stage.subtitle': 'Sous-titres',
   'stage.speed': (speed) => `${speed} le temps réel`,
+  'stage.parts': ({ total, done }) => `${done} parties sur ${total}`,
   'stage.attempt': (count) => `tentative ${count}`,
   'stage.renditions': (count) => many(count, 'version', 'versions'),
   'stage.smallest': (share) => `la plus petite fait ${share} de la source`,

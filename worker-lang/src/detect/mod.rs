@@ -45,7 +45,7 @@ pub async fn run(engine: Arc<Engine>, attempt: Arc<Attempt>) -> Result<DetectRep
         let source = attempt.fetch_source().await?;
         return detect(engine, Input::File(&source), options, progress, &attempt.cancel).await;
     }
-    let ranges = attempt.source_ranges()?;
+    let ranges = attempt.source_ranges(None)?;
     let report = detect(engine, Input::Ranges(&ranges), options, progress, &attempt.cancel).await;
     // ffmpeg takes a cut range for the end of the file, so its result does not count then.
     ranges.check()?;

@@ -245,7 +245,7 @@ pub(crate) async fn serve(path: &Path) -> Served {
     store.ensure_bucket().await.unwrap();
     let stored = store.upload("source", path, "video/mp4").await.unwrap();
     Served {
-        ranges: Ranges::start(&store, "source", stored.size).unwrap(),
+        ranges: Ranges::start(&store, "source", stored.size, None).unwrap(),
         server,
         _folder: folder,
     }

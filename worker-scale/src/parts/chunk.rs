@@ -1,22 +1,21 @@
 //! One part of the picture: one ffmpeg run encodes every rendition, and the files are checked.
 
-use super::{
-    film::{Film, disk, remove},
-    plan::Part,
-};
-use crate::{
-    codec::{self, Pass},
-    graph::{Cut, frame_rate, graph},
-    job::{OnProgress, Target},
-    ladder::Rung,
-    verify::keeps_every_frame,
-};
+use super::{cut::Part, film::Film};
+use crate::{config::Settings, job::OnProgress};
 use serde::{Deserialize, Serialize};
-use std::{ffi::OsString, fs::File, io::BufReader, path::Path, path::PathBuf};
+use std::{
+    fs::{self, File},
+    io::{self, BufReader},
+    path::{Path, PathBuf},
+};
+use tokio_util::sync::CancellationToken;
 use vidp_cmaf::Track;
-use vidp_common::process::Limits;
+use vidp_common::process::{Limits, ProcessError};
 use vidp_contract::FailureCode;
-use vidp_worker::ffmpeg::{self, Input, MediaError, TICKS, process_limits};
+use vidp_worker::{
+    Attempt,
+    ffmpeg::{self, Input, MediaError, process_limits},
+};
 
 /// Bytes of a second of media at most (400 Mbit/s), and of any part.
 const MAX_BYTES_PER_SECOND: f64 = 50e6;
@@ -24,70 +23,53 @@ const MAX_BYTES_OF_ANY: u64 = 64 << 20;
 
 /// A finished part.
 pub(super) struct Chunk {
-    name: String,
-    /// A file for each target, in fragmented MP4.
+    pub(super) number: usize,
+    /// A file for each rendition, in fragmented MP4.
     pub(super) paths: Vec<PathBuf>,
     /// The boxes of each file.
     pub(super) tracks: Vec<Track>,
     pub(super) facts: Facts,
-    is_stored: bool,
 }
 
 /// Facts about a part, beside its files.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Facts {
     /// Number of packets and pictures that ffmpeg skipped or repaired.
     pub(super) decode_errors: u64,
+    /// Bytes of the source that were read from the store for this part alone.
+    #[serde(default)]
+    pub(super) fetched: u64,
 }
 
-impl Film<'_> {
-    /// The part `number`: fetched, if an earlier delivery has made it, else encoded.
+/// Makes parts of a film at one worker.
+pub(super) struct Encoder<'a> {
+    pub(super) film: &'a Film,
+    /// The name of the plan.
+    pub(super) plan: &'a str,
+    pub(super) settings: &'a Settings,
+    pub(super) source: Input<'a>,
+    pub(super) folder: &'a Path,
+    /// Bytes that each file may have.
+    pub(super) file_size: u64,
+    pub(super) cancel: &'a CancellationToken,
+}
+
+impl Encoder<'_> {
+    /// Makes a part. `on_progress` receives the seconds of the part that are done, and the speed.
     ///
     /// # Errors
     /// `damaged_media` when the part lacks pictures.
-    pub(super) async fn chunk(
-        &self,
-        number: usize,
-        part: &Part,
-        on_progress: &OnProgress,
-    ) -> Result<Chunk, MediaError> {
-        let (name, mut paths) = (self.name(&format!("{number:05}")), self.paths(number));
-        if part.pictures == 0 {
-            // One picture is shown for longer than the part lasts. An encoder without pictures may wait for ever (SVT-AV1).
-            paths.clear();
-            return Ok(Chunk {
-                name,
-                paths,
-                tracks: Vec::new(),
-                facts: Facts { decode_errors: 0 },
-                is_stored: true,
-            });
-        }
-        let files: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
-        if let Some(attempt) = self.job.attempt
-            && let Some(facts) = attempt.fetch_part::<Facts>(&name, &files).await
-            && let Ok(tracks) = self.check(part, &paths)
-        {
-            return Ok(Chunk {
-                name,
-                paths,
-                tracks,
-                facts,
-                is_stored: true,
-            });
-        }
+    pub(super) async fn make(&self, number: usize, on_progress: &OnProgress) -> Result<Chunk, MediaError> {
         let mut last = None;
-        for seek in &part.seeks {
-            let decode_errors = self.encode(number, part, *seek, on_progress).await?;
-            match self.check(part, &paths) {
+        for seek in &self.film.parts[number].seeks {
+            let decode_errors = self.encode(number, *seek, on_progress).await?;
+            match self.check(number) {
                 Ok(tracks) => {
-                    return Ok(Chunk {
-                        name,
-                        paths,
-                        tracks,
-                        facts: Facts { decode_errors },
-                        is_stored: false,
-                    });
+                    let facts = Facts {
+                        decode_errors,
+                        fetched: 0,
+                    };
+                    return Ok(self.chunk(number, tracks, facts));
                 }
                 // Decoding began too late for the first pictures of the part.
                 Err(error) => last = Some(error),
@@ -96,136 +78,121 @@ impl Film<'_> {
         Err(last.unwrap_or_else(|| lacking("has no place to begin")))
     }
 
-    /// Stores a part, unless it comes from the store.
-    pub(super) async fn store(&self, chunk: Option<&Chunk>) {
-        if let Some(chunk) = chunk.filter(|chunk| !chunk.is_stored)
-            && let Some(attempt) = self.job.attempt
-        {
-            let files: Vec<&Path> = chunk.paths.iter().map(PathBuf::as_path).collect();
-            attempt.store_part(&chunk.name, &files, &chunk.facts).await;
+    /// Fetches a part that is in the store; `None` when it cannot be used.
+    pub(super) async fn fetch(&self, attempt: &Attempt, number: usize) -> Option<Chunk> {
+        let paths = self.film.paths(number, self.folder);
+        let facts = attempt.fetch_part(&self.name(number), &borrowed(&paths)).await?;
+        let tracks = self
+            .check(number)
+            .inspect_err(|error| tracing::warn!(number, "a stored part is made again: {error}"));
+        Some(self.chunk(number, tracks.ok()?, facts))
+    }
+
+    /// Stores a part.
+    pub(super) async fn store(&self, attempt: &Attempt, chunk: &Chunk) {
+        let name = self.name(chunk.number);
+        attempt
+            .store_part(&name, &borrowed(&chunk.paths), &chunk.facts)
+            .await;
+    }
+
+    /// The name of a part in the store.
+    pub(super) fn name(&self, number: usize) -> String {
+        format!("{}-{number:05}", self.plan)
+    }
+
+    fn chunk(&self, number: usize, tracks: Vec<Track>, facts: Facts) -> Chunk {
+        let paths = self.film.paths(number, self.folder);
+        Chunk {
+            number,
+            paths,
+            tracks,
+            facts,
         }
     }
 
     async fn encode(
         &self,
         number: usize,
-        part: &Part,
         seek: Option<i64>,
         on_progress: &OnProgress,
     ) -> Result<u64, MediaError> {
-        let (begin, end) = (self.second(part.start, 0.0), self.end(part));
-        let decoded = (end - self.second(seek, 0.0)).max(0.0);
+        let decoded = self.film.decoded(number, seek);
         let limits = Limits {
             file_size: self
                 .file_size
                 .min(MAX_BYTES_OF_ANY + (decoded * MAX_BYTES_PER_SECOND) as u64),
             ..process_limits(decoded)
         };
-        let (on_progress, film) = (on_progress.clone(), self.job.probe.facts.duration);
+        let (on_progress, seconds) = (on_progress.clone(), self.film.seconds(number));
         // ffmpeg counts from the first picture of the part.
         let report = move |progressed: ffmpeg::Progressed| {
-            let second = (begin + progressed.time_seconds).min(end);
-            on_progress((second / film).min(1.0), progressed.speed);
+            on_progress(progressed.time_seconds.min(seconds), progressed.speed);
         };
-        let args = self.chunk_args(number, part, seek)?;
+        let args = self
+            .film
+            .args(self.settings, number, seek, &self.source.args(), self.folder);
         tracing::debug!(?args, "ffmpeg");
-        let (tools, access) = (&self.job.settings.tools, self.job.access());
-        ffmpeg::run(tools, args, limits, &access, self.job.cancel, report)
+        let access = self.source.access().and_writing(self.folder);
+        ffmpeg::run(&self.settings.tools, args, limits, &access, self.cancel, report)
             .await
             .map_err(MediaError::decoding)
     }
 
-    /// All arguments of the run that makes a part, with decoding from `seek`.
-    pub(super) fn chunk_args(
-        &self,
-        number: usize,
-        part: &Part,
-        seek: Option<i64>,
-    ) -> Result<Vec<OsString>, MediaError> {
-        let job = self.job;
-        let (track, details) = job.video()?;
-        let mut args: Vec<OsString> = job.settings.limits.decode_args().into();
-        // Times stay those of the file, so that every run agrees on them.
-        args.extend(["-max_error_rate", "0.2", "-copyts"].map(OsString::from));
-        if let Some(seek) = seek {
-            // ffmpeg counts from the start of the file.
-            let seconds = (seek - self.origin) as f64 / f64::from(TICKS);
-            args.extend([
-                "-noaccurate_seek".into(),
-                "-ss".into(),
-                format!("{seconds:.6}").into(),
-            ]);
-        }
-        args.extend(Input::File(job.source).args());
-        let rungs: Vec<Rung> = self.targets.iter().map(|target| target.rung.clone()).collect();
-        let cut = Cut {
-            start: part.start,
-            end: part.end,
-            origin: self.origin,
-        };
-        args.extend([
-            "-filter_complex".into(),
-            graph(track, details, &rungs, Some(&cut)).into(),
-        ]);
-        for (k, (target, path)) in self.targets.iter().zip(self.paths(number)).enumerate() {
-            args.extend(["-map".into(), format!("[v{k}]").into()]);
-            args.extend(
-                self.video_args(target, frame_rate(track))
-                    .into_iter()
-                    .map(OsString::from),
-            );
-            args.extend(["-map_metadata", "-1", "-map_chapters", "-1", "-f", "mp4"].map(OsString::from));
-            let flags = "+cmaf+frag_keyframe+frag_discont+skip_trailer";
-            args.extend(["-movflags".into(), flags.into(), path.into()]);
-        }
-        Ok(args)
-    }
-
-    fn video_args(&self, target: &Target, fps: f64) -> Vec<String> {
-        let codec = self.job.options.codec;
-        codec::video(
-            codec,
-            &target.rate,
-            Pass::Only,
-            &self.job.settings.x264_preset,
-            Path::new(""),
-            fps,
-        )
-    }
-
     /// Reads the files of a part and checks that they have its pictures, each within its times.
-    fn check(&self, part: &Part, paths: &[PathBuf]) -> Result<Vec<Track>, MediaError> {
-        let mut tracks = Vec::new();
-        for path in paths {
-            let file = File::open(path).map_err(disk)?;
-            let track = Track::read(BufReader::new(file)).map_err(|error| lacking(&error.to_string()))?;
-            track.check().map_err(|error| lacking(&error.to_string()))?;
-            tracks.push(track);
-        }
-        let pictures = |track: &Track| {
-            track
-                .fragments
-                .iter()
-                .map(|one| u64::from(one.samples))
-                .sum::<u64>()
-        };
-        let has_all = tracks.iter().all(|track| {
-            // A rate that was lowered, and fields, make fewer pictures.
-            !keeps_every_frame(self.job.probe) || part.is_complete(pictures(track))
-        });
-        if !has_all {
-            remove(paths);
+    fn check(&self, number: usize) -> Result<Vec<Track>, MediaError> {
+        let (part, paths) = (&self.film.parts[number], self.film.paths(number, self.folder));
+        let tracks = paths
+            .iter()
+            .map(|path| read(path))
+            .collect::<Result<Vec<_>, _>>()?;
+        if self.film.keeps_every_frame && !has_all(part, &tracks) {
+            remove(&paths);
             let found: Vec<u64> = tracks.iter().map(pictures).collect();
-            return Err(lacking(&format!(
-                "has {found:?} pictures instead of {}",
-                part.pictures
-            )));
+            let reason = format!("has {found:?} pictures instead of {}", part.pictures);
+            return Err(lacking(&reason));
         }
         Ok(tracks)
     }
 }
 
+fn read(path: &Path) -> Result<Track, MediaError> {
+    let file = File::open(path).map_err(disk)?;
+    let track = Track::read(BufReader::new(file)).map_err(|error| lacking(&error.to_string()))?;
+    track.check().map_err(|error| lacking(&error.to_string()))?;
+    Ok(track)
+}
+
+fn has_all(part: &Part, tracks: &[Track]) -> bool {
+    tracks.iter().all(|track| part.is_complete(pictures(track)))
+}
+
+/// Number of pictures of a track.
+fn pictures(track: &Track) -> u64 {
+    let samples = track.fragments.iter().map(|one| u64::from(one.samples));
+    samples.sum()
+}
+
+fn borrowed(paths: &[PathBuf]) -> Vec<&Path> {
+    paths.iter().map(PathBuf::as_path).collect()
+}
+
 /// The error of a part that cannot be used. Its film is made in one piece.
 pub(super) fn lacking(reason: &str) -> MediaError {
     MediaError::media(FailureCode::DamagedMedia, format!("a part of the film {reason}"))
+}
+
+/// An error of this machine's disk.
+pub(super) fn disk(error: io::Error) -> MediaError {
+    MediaError::Process(ProcessError::Read {
+        program: "ffmpeg".to_owned(),
+        error,
+    })
+}
+
+/// Removes files that are no longer needed; a file that is missing already is no error.
+pub(super) fn remove(paths: &[PathBuf]) {
+    for path in paths {
+        let _ = fs::remove_file(path);
+    }
 }

@@ -1,83 +1,195 @@
-//! The film that is made in parts, and its files.
+//! The plan of a film that is made in parts. Every worker that makes a part of the film has the same plan.
 
-use super::plan::Part;
-use crate::job::{Job, Target};
-use std::{fs, io, path::PathBuf};
-use vidp_common::process::ProcessError;
-use vidp_worker::ffmpeg::{MediaError, TICKS};
+use super::{
+    chunk::disk,
+    cut::{self, MIN_PARTS, Part},
+};
+use crate::{
+    codec::Rate,
+    config::Settings,
+    graph::frame_rate,
+    job::{Job, Target},
+    verify::keeps_every_frame,
+};
+use anyhow::{Context, ensure};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+use vidp_common::store::Blocks;
+use vidp_contract::{Codec, VideoTrack, hex};
+use vidp_worker::ffmpeg::{self, Input, MediaError, TICKS, VideoDetails};
+
+/// Containers with an index, in which a seek finds a key frame exactly.
+const INDEXED_CONTAINERS: [&str; 4] = ["mov", "matroska", "avi", "flv"];
+/// Containers of which a worker can read one part without the rest of the file.
+const RANGED_CONTAINERS: [&str; 2] = ["mov", "matroska"];
+/// Bytes of the plan's hash in its name.
+const NAME: usize = 8;
+/// Bytes of a plan at most. A part has about 200.
+const MAX_PLAN: u64 = 16 << 20;
+/// Renditions, parts, and pixels of a side at most that a plan from the store may have.
+const MAX_TARGETS: usize = 16;
+const MAX_PARTS: usize = 100_000;
+const MAX_SIDE: u32 = 1 << 15;
 
 /// A film that is made in parts.
-pub(super) struct Film<'a> {
-    pub(super) job: &'a Job<'a>,
-    pub(super) targets: &'a [Target],
-    pub(super) parts: Vec<Part>,
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Film {
+    pub(super) track: VideoTrack,
+    pub(super) details: VideoDetails,
+    pub(super) codec: Codec,
+    /// The renditions.
+    pub(super) targets: Vec<Target>,
+    /// Seconds of the film.
+    pub(super) duration: f64,
+    /// Bytes of the source.
+    pub(super) size: u64,
+    /// True when renditions have every picture of the source. A rate that is lowered, and fields, make fewer.
+    pub(super) keeps_every_frame: bool,
+    /// True when a worker can read a part without the rest of the file.
+    pub(super) is_ranged: bool,
+    /// Hashes of the source, for workers that read a part. Empty when they cannot.
+    pub(super) blocks: Blocks,
     /// The time that becomes 0 in the renditions, in ticks of the file's clock.
     pub(super) origin: i64,
-    /// Names what the content of the parts depends on.
-    pub(super) recipe: String,
-    /// Bytes that each file may have.
-    pub(super) file_size: u64,
+    /// The parts, in the order of their times.
+    pub(super) parts: Vec<Part>,
 }
 
-impl Film<'_> {
+impl Film {
+    /// Plans the parts of a film. `None`: it is better made in one piece.
+    pub(super) async fn plan(job: &Job<'_>, targets: &[Target]) -> Result<Option<Film>, MediaError> {
+        let facts = &job.probe.facts;
+        let seconds = job.settings.part_seconds(facts.duration);
+        let is_possible = |target: &Target| matches!(target.rate, Rate::Quality { .. });
+        if facts.duration < f64::from(seconds) * MIN_PARTS as f64 || !targets.iter().all(is_possible) {
+            return Ok(None);
+        }
+        let (track, details) = job.video()?;
+        let (tools, input) = (&job.settings.tools, Input::File(job.source));
+        let Some(packets) = ffmpeg::packets(tools, input, details.index, job.cancel).await? else {
+            return Ok(None);
+        };
+        let origin = (job.probe.start * f64::from(TICKS)).round() as i64;
+        let is_one_of = |names: &[&str]| names.iter().any(|name| facts.container.starts_with(name));
+        // A picture of two fields needs the picture before it.
+        let is_indexed = is_one_of(&INDEXED_CONTAINERS) && !track.interlaced;
+        let parts = cut::cut(&packets, origin, seconds, is_indexed);
+        if parts.len() < MIN_PARTS {
+            return Ok(None);
+        }
+        let is_ranged = job.attempt.is_some() && is_one_of(&RANGED_CONTAINERS);
+        let blocks = match is_ranged {
+            true => hashes(job.source.to_owned()).await?,
+            false => Blocks::default(),
+        };
+        Ok(Some(Film {
+            track: track.clone(),
+            details: details.clone(),
+            codec: job.options.codec,
+            targets: targets.to_vec(),
+            duration: facts.duration,
+            size: facts.size,
+            keeps_every_frame: keeps_every_frame(job.probe),
+            is_ranged,
+            blocks,
+            origin,
+            parts,
+        }))
+    }
+
+    /// Reads a plan that another worker has stored.
+    ///
+    /// # Errors
+    /// The file is no plan, or one that no worker makes.
+    pub(super) fn read(path: &Path) -> anyhow::Result<Film> {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(MAX_PLAN).read_to_end(&mut bytes)?;
+        let film: Film = serde_json::from_slice(&bytes).context("no plan of a film")?;
+        film.check()?;
+        Ok(film)
+    }
+
+    /// Checks what becomes part of ffmpeg's arguments.
+    fn check(&self) -> anyhow::Result<()> {
+        let details = &self.details;
+        // The names of codecs, formats and colours are parts of the filter graph.
+        let is_word = |text: &str| {
+            text.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        };
+        let colours = [&details.transfer, &details.primaries, &details.matrix];
+        ensure!(
+            colours.into_iter().flatten().all(|name| is_word(name)),
+            "a colour has no valid name"
+        );
+        ensure!(
+            (1..=MAX_TARGETS).contains(&self.targets.len()),
+            "wrong number of renditions"
+        );
+        ensure!(self.parts.len() <= MAX_PARTS, "too many parts");
+        let is_size = |side: u32| (1..=MAX_SIDE).contains(&side);
+        let are_sizes = |target: &Target| is_size(target.rung.width) && is_size(target.rung.height);
+        ensure!(
+            self.targets.iter().all(are_sizes),
+            "a rendition has no valid size"
+        );
+        let is_rate = |fps: f64| fps.is_finite() && fps > 0.0;
+        ensure!(
+            is_rate(self.track.fps) && is_rate(frame_rate(&self.track)),
+            "no valid frame rate"
+        );
+        ensure!(
+            self.duration.is_finite() && self.duration > 0.0,
+            "no valid duration"
+        );
+        ensure!(
+            self.parts.iter().all(|part| !part.seeks.is_empty()),
+            "a part has no place to begin"
+        );
+        Ok(())
+    }
+
+    /// The name of the plan: a hash of everything on which the parts depend, which is all arguments of all runs.
+    ///
+    /// Workers with other settings, or of another release, give the same film another name.
+    pub(super) fn name(&self, settings: &Settings) -> String {
+        let mut hash = Sha256::new();
+        for number in 0..self.parts.len() {
+            for seek in &self.parts[number].seeks {
+                for arg in self.args(settings, number, *seek, &[], Path::new("")) {
+                    hash.update(arg.as_encoded_bytes());
+                    hash.update([0]);
+                }
+            }
+        }
+        hex(&hash.finalize()[..NAME])
+    }
+
     /// The second of the film at a time of the file's clock.
-    pub(super) fn second(&self, ticks: Option<i64>, otherwise: f64) -> f64 {
+    fn second(&self, ticks: Option<i64>, otherwise: f64) -> f64 {
         ticks.map_or(otherwise, |ticks| (ticks - self.origin) as f64 / f64::from(TICKS))
     }
 
-    /// The second of the film at which a part ends.
-    pub(super) fn end(&self, part: &Part) -> f64 {
-        self.second(part.end, self.job.probe.facts.duration)
+    /// Seconds of a part.
+    pub(super) fn seconds(&self, number: usize) -> f64 {
+        let part = &self.parts[number];
+        (self.second(part.end, self.duration) - self.second(part.start, 0.0)).max(0.0)
     }
 
-    /// Removes all files of the parts.
-    pub(super) fn discard(&self) {
-        remove(&[self.sound_path()]);
-        remove(
-            &self
-                .targets
-                .iter()
-                .map(|target| self.joined_path(target))
-                .collect::<Vec<_>>(),
-        );
-        for number in 0..self.parts.len() {
-            remove(&self.paths(number));
-        }
-    }
-
-    /// The file to which the parts of a rendition are appended.
-    pub(super) fn joined_path(&self, target: &Target) -> PathBuf {
-        self.job
-            .folder
-            .join(format!("{}-joined.mp4", target.rung.short_side))
-    }
-
-    /// The name of a part, under which it is stored.
-    pub(super) fn name(&self, part: &str) -> String {
-        format!("{}-{part}", self.recipe)
-    }
-
-    /// The file of a chunk for each target.
-    pub(super) fn paths(&self, number: usize) -> Vec<PathBuf> {
-        let path = |target: &Target| {
-            let name = format!("{}-{number:05}.mp4", target.rung.short_side);
-            self.job.folder.join(name)
-        };
-        self.targets.iter().map(path).collect()
+    /// Seconds that are decoded for a part, beginning at `seek`.
+    pub(super) fn decoded(&self, number: usize, seek: Option<i64>) -> f64 {
+        (self.second(self.parts[number].end, self.duration) - self.second(seek, 0.0)).max(0.0)
     }
 }
 
-/// An error of this machine's disk.
-pub(super) fn disk(error: io::Error) -> MediaError {
-    MediaError::Process(ProcessError::Read {
-        program: "ffmpeg".to_owned(),
-        error,
-    })
-}
-
-/// Removes files that are no longer needed; a file that is missing already is no error.
-pub(super) fn remove(paths: &[PathBuf]) {
-    for path in paths {
-        let _ = fs::remove_file(path);
-    }
+async fn hashes(path: PathBuf) -> Result<Blocks, MediaError> {
+    let hashed = tokio::task::spawn_blocking(move || Blocks::of_file(&path)).await;
+    hashed
+        .unwrap_or_else(|error| Err(io::Error::other(error)))
+        .map_err(disk)
 }

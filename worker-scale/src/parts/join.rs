@@ -1,8 +1,8 @@
 //! Joins the parts of each rendition and its sound by copying.
 
 use super::{
-    chunk::{Chunk, lacking},
-    film::{Film, disk, remove},
+    chunk::{Chunk, disk, lacking, remove},
+    lead::Lead,
 };
 use crate::{codec::Pass, job::Target};
 use std::{
@@ -21,6 +21,10 @@ const MAX_INIT: u64 = 1 << 20;
 /// The parts so far, appended to one file for each rendition.
 pub(super) struct Joined {
     pictures: Vec<Picture>,
+    /// Number of the part that is appended next.
+    pub(super) next: usize,
+    /// Sum of the decode errors of the parts.
+    pub(super) decode_errors: u64,
 }
 
 /// The picture of one rendition: one init segment and the fragments of all parts.
@@ -49,7 +53,14 @@ impl Joined {
             picture.append(file, track)?;
         }
         remove(&chunk.paths);
+        self.next = chunk.number + 1;
+        self.decode_errors += chunk.facts.decode_errors;
         Ok(())
+    }
+
+    /// True when all of `parts` are appended.
+    pub(super) fn is_complete(&self, parts: usize) -> bool {
+        self.next == parts
     }
 }
 
@@ -84,7 +95,7 @@ impl Picture {
     }
 }
 
-impl Film<'_> {
+impl Lead<'_> {
     /// Begins the files to which the parts are appended.
     pub(super) fn joined(&self) -> Result<Joined, MediaError> {
         let picture = |target: &Target| {
@@ -96,11 +107,33 @@ impl Film<'_> {
                 first: None,
                 latest: 0,
                 size: 0,
-                limit: self.file_size,
+                limit: self.encoder.file_size,
             })
         };
-        let pictures = self.targets.iter().map(picture).collect::<io::Result<_>>();
-        pictures.map(|pictures| Joined { pictures }).map_err(disk)
+        let targets = self.encoder.film.targets.iter();
+        Ok(Joined {
+            pictures: targets.map(picture).collect::<io::Result<_>>().map_err(disk)?,
+            next: 0,
+            decode_errors: 0,
+        })
+    }
+
+    /// The file to which the parts of a rendition are appended.
+    fn joined_path(&self, target: &Target) -> PathBuf {
+        let name = format!("{}-joined.mp4", target.rung.short_side);
+        self.job.folder.join(name)
+    }
+
+    /// Removes all files of the parts.
+    pub(super) fn discard(&self) {
+        let film = self.encoder.film;
+        remove(&[self.sound_path()]);
+        for target in &film.targets {
+            remove(&[self.joined_path(target)]);
+        }
+        for number in 0..film.parts.len() {
+            remove(&film.paths(number, self.job.folder));
+        }
     }
 
     /// Makes the file of each rendition from its parts and the sound, and removes the parts.
@@ -117,10 +150,10 @@ impl Film<'_> {
             None => 0.0,
         };
         let limits = Limits {
-            file_size: self.file_size,
+            file_size: self.encoder.file_size,
             ..process_limits(job.probe.facts.duration)
         };
-        for (target, picture) in self.targets.iter().zip(&joined.pictures) {
+        for (target, picture) in self.encoder.film.targets.iter().zip(&joined.pictures) {
             let Some(first) = picture.first else {
                 return Err(lacking("has no picture"));
             };

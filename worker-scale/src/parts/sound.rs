@@ -1,12 +1,12 @@
 //! The sound of a film, which is made in one piece: joined pieces of it would click.
 
-use super::film::{Film, disk};
+use super::{chunk::disk, lead::Lead};
 use crate::codec::Pass;
 use std::{ffi::OsString, path::PathBuf};
 use vidp_common::process::Limits;
 use vidp_worker::ffmpeg::{self, Input, MediaError, process_limits};
 
-impl Film<'_> {
+impl Lead<'_> {
     /// Path of the file with all sound tracks.
     pub(super) fn sound_path(&self) -> PathBuf {
         self.job.folder.join("sound")
@@ -17,7 +17,7 @@ impl Film<'_> {
         if self.job.probe.audio.is_empty() {
             return Ok(0);
         }
-        let (name, path) = (self.name("sound"), self.sound_path());
+        let (name, path) = (format!("{}-sound", self.encoder.plan), self.sound_path());
         if let Some(attempt) = self.job.attempt
             && let Some(decode_errors) = attempt.fetch_part(&name, &[&path]).await
         {
@@ -26,11 +26,11 @@ impl Film<'_> {
         let mut args: Vec<OsString> = self.job.settings.limits.decode_args().into();
         args.extend(["-max_error_rate", "0.2"].map(OsString::from));
         args.extend(Input::File(self.job.source).args());
-        args.extend(self.job.audio_args(&self.targets[0], Pass::Only));
+        args.extend(self.job.audio_args(&self.encoder.film.targets[0], Pass::Only));
         args.extend(["-map_metadata", "-1", "-map_chapters", "-1"].map(OsString::from));
         args.extend(self.job.container_args(Pass::Only, path.clone()));
         let limits = Limits {
-            file_size: self.file_size,
+            file_size: self.encoder.file_size,
             ..process_limits(self.job.probe.facts.duration)
         };
         let (tools, access) = (&self.job.settings.tools, self.job.access());

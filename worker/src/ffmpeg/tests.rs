@@ -235,7 +235,7 @@ async fn a_store_without_an_answer_is_not_the_files_fault() {
         s3_access_key: "key".to_owned(),
         s3_secret_key: "secret".to_owned(),
     });
-    let ranges = Ranges::start(&store, "source", 1000).unwrap();
+    let ranges = Ranges::start(&store, "source", 1000, None).unwrap();
     let (tools, limits, cancel) = (Tools::default(), MediaLimits::default(), CancellationToken::new());
     let error = probe(&tools, Input::Ranges(&ranges), &limits, &cancel)
         .await

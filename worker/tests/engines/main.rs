@@ -3,6 +3,7 @@
 mod handovers;
 mod harness;
 mod lanes;
+mod offers;
 mod outages;
 mod parts;
 mod rights;

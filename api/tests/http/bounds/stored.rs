@@ -170,6 +170,8 @@ async fn background_work_reads_by_index_alone() {
     until(async || profiled(ends.clone()).await.len() > 1).await;
     let scans =
         doc! { "planSummary": "COLLSCAN", "ns": { "$ne": format!("{}.system.profile", record.database) } };
-    let scans = profiled(scans).await;
+    let mut scans = profiled(scans).await;
+    // A change stream reads the oplog, which has no index.
+    scans.retain(|entry| !entry.to_string().contains("$changeStream"));
     assert!(scans.is_empty(), "{scans:#?}");
 }

@@ -114,6 +114,7 @@ impl Pulled {
             progress: share,
             phase: "work".to_owned(),
             speed: Some(2.0),
+            parts: None,
             worker: "test".to_owned(),
         }
     }

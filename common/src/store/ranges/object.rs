@@ -1,3 +1,4 @@
+use super::blocks::Blocks;
 use crate::store::{client::Store, error::StoreError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use parking_lot::Mutex;
@@ -12,7 +13,9 @@ pub(super) struct Object {
     pub(super) path: String,
     /// Entity tag of the first response: all ranges must be of the same bytes.
     pub(super) tag: Mutex<Option<String>>,
-    /// Bytes that were passed on.
+    /// The hashes of its blocks, if they are known.
+    pub(super) blocks: Option<Blocks>,
+    /// Bytes that the store has sent.
     pub(super) bytes_read: AtomicU64,
     /// The first failure.
     pub(super) failure: Mutex<Option<StoreError>>,

@@ -22,6 +22,7 @@ function progressText(stage) {
   return [
     percent(stage.progress),
     label('phase', stage.phase),
+    stage.parts && t('stage.parts', stage.parts),
     stage.speed && t('stage.speed', speed(stage.speed)),
     left && t('upload.left', duration(left)),
     stage.attempt > 1 && t('stage.attempt', stage.attempt),

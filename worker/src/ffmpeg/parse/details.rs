@@ -1,5 +1,7 @@
+use serde::{Deserialize, Serialize};
+
 /// Properties of a video stream that a conversion needs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VideoDetails {
     /// Index of the stream in the file.
     pub index: u32,

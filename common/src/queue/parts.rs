@@ -1,0 +1,63 @@
+//! Offers of parts: work of a running task that other workers of its stage may take.
+//!
+//! The worker of the task offers parts, and withdraws an offer that no worker has taken to make the part itself. The broker
+//! says who has one: an offer above the last delivered sequence number waits, one below it was delivered, and one that is gone
+//! has ended.
+
+use super::{
+    connection::Queue,
+    error::{QueueError, timely},
+    publish::encode,
+};
+use crate::trace;
+use async_nats::jetstream::stream::DeleteMessageErrorKind;
+use uuid::Uuid;
+use vidp_contract::{PartOffer, TraceParent, streams};
+
+impl Queue {
+    /// Offers a part and returns the sequence number of its message. An offer that exists already stays; `None` when it ended
+    /// at this moment.
+    pub async fn offer_part(
+        &self,
+        offer: &PartOffer,
+        trace: &TraceParent,
+    ) -> Result<Option<u64>, QueueError> {
+        let (task, number) = (offer.task.task_id, offer.number);
+        let headers = trace::headers(trace, &tracing::Span::current());
+        match self
+            .publish(streams::part(task, number), headers, encode(offer))
+            .await
+        {
+            Err(error) if error.is_already_stored() => self.offered_part(task, number).await,
+            published => published.map(Some),
+        }
+    }
+
+    /// Sequence number of the offer of a part; `None` when it has ended.
+    pub async fn offered_part(&self, task_id: Uuid, number: u32) -> Result<Option<u64>, QueueError> {
+        let subject = streams::part(task_id, number);
+        let found = self.last(streams::PARTS, &subject).await?;
+        Ok(found.map(|message| message.sequence))
+    }
+
+    /// Largest sequence number of an offer that was delivered to a worker.
+    pub async fn delivered_parts(&self) -> Result<u64, QueueError> {
+        let info = self
+            .consumer_info(streams::PARTS, streams::PARTS_CONSUMER)
+            .await?;
+        Ok(info.map_or(0, |info| info.delivered.stream_sequence))
+    }
+
+    /// Withdraws an offer. One that does not exist is no error.
+    pub async fn withdraw_part(&self, sequence: u64) -> Result<(), QueueError> {
+        let stream = self.stream(streams::PARTS).await?;
+        let delete = async {
+            match stream.delete_message(sequence).await {
+                // The broker has no distinct error code for a message that does not exist.
+                Err(error) if matches!(error.kind(), DeleteMessageErrorKind::JetStream(_)) => Ok(()),
+                other => other.map(drop),
+            }
+        };
+        timely("withdraw", delete).await
+    }
+}
