@@ -15,13 +15,13 @@ import signal
 import sys
 import tempfile
 
-from bench import earlier, length, report, scale, speech, upload
+from bench import earlier, length, report, scale, speech, upload, workers
 from bench.system import System
 from bench.tools import ROOT, BenchError, say, versions
 
 NEEDED_GB = 15
 WITH_SYSTEM = {"scale": scale.measure, "length": length.measure, "upload": upload.measure}
-ALONE = {"detect": speech.detect, "transcribe": speech.transcribe}
+ALONE = {"detect": speech.detect, "transcribe": speech.transcribe, "workers": workers.measure}
 NAMES = [*WITH_SYSTEM, *ALONE]
 
 

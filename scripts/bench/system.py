@@ -16,18 +16,18 @@ OVER = {"succeeded", "partial", "failed", "cancelled"}
 class System:
     """Runs during the `with` block, and stops even when the block raises."""
 
-    def __init__(self, folder, max_upload_mb, binaries=BINARIES):
+    def __init__(self, folder, max_upload_mb, binaries=BINARIES, arguments=(), settings=None):
         self.folder = folder
         self.vidp = binary("vidp", binaries)
-        self.max_upload_mb = max_upload_mb
+        self.arguments = arguments
+        self.settings = {"VIDP_MAX_UPLOAD_MB": str(max_upload_mb), **(settings or {})}
 
     def __enter__(self):
         say("starting the system")
         log = self.folder / "up.log"
-        command = [self.vidp, "up", "--api-port", "0", "--data-dir", self.folder]
+        command = [self.vidp, "up", "--api-port", "0", "--data-dir", self.folder, *self.arguments]
         with open(log, "w") as out:
-            settings = environment(VIDP_MAX_UPLOAD_MB=str(self.max_upload_mb))
-            self.process = start(command, stdout=out, stderr=out, env=settings)
+            self.process = start(command, stdout=out, stderr=out, env=environment(**self.settings))
         try:
             self.state = self.wait_ready(log)
         except BaseException:

@@ -9,7 +9,10 @@ use super::{
 };
 use async_nats::jetstream::{AckKind, Message};
 use serde::Serialize;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use vidp_common::{crash, metrics};
 use vidp_contract::{Outcome, TaskResult, Timings};
 
@@ -79,9 +82,12 @@ where
     /// Gives the task to another worker, because this one stops.
     ///
     /// The note comes first: once the broker has the answer, the next worker may read the notes. Without the store it is
-    /// missing, and the hand-over counts as an attempt.
+    /// missing, and the hand-over counts as an attempt. A delivery that has finished a part has its note already: the number
+    /// of hand-overs bounds those that change nothing.
     async fn hand_over(&self, delivery: &Delivery) {
-        self.note(delivery, Ended::HandedOver).await;
+        if !delivery.has_advanced.load(Ordering::Relaxed) {
+            self.note(delivery, Ended::HandedOver).await;
+        }
         crash::step("handover.noted");
         tracing::info!("the task was handed over");
         metrics::task_ended(self.stage, "handed_over", "");

@@ -42,6 +42,7 @@ where
             number,
             queued,
             lease,
+            has_advanced: Arc::default(),
         };
         let (job, part) = (
             delivery.task.job_id,

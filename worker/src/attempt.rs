@@ -4,7 +4,7 @@ use super::tally::Tally;
 use parking_lot::Mutex;
 use std::{
     path::{Path, PathBuf},
-    sync::atomic::AtomicBool,
+    sync::{Arc, atomic::AtomicBool},
     time::Instant,
 };
 use tokio::sync::watch;
@@ -99,7 +99,7 @@ pub struct Attempt {
     pub(super) outputs: Mutex<Vec<Output>>,
     pub(super) timings: Mutex<Timings>,
     /// True when this attempt has left the note that it finished a part.
-    pub(super) has_advanced: AtomicBool,
+    pub(super) has_advanced: Arc<AtomicBool>,
 }
 
 impl Attempt {

@@ -10,7 +10,7 @@ use async_nats::jetstream::Message;
 use serde::Serialize;
 use std::{
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::{Duration, SystemTime},
 };
 use time::OffsetDateTime;
@@ -58,6 +58,8 @@ pub(super) struct Delivery {
     /// The cause of the task.
     pub(super) trace: TraceParent,
     pub(super) lease: Lease,
+    /// True when the note says that this delivery has finished a part.
+    pub(super) has_advanced: Arc<AtomicBool>,
 }
 
 /// The end of a delivery.
@@ -96,6 +98,7 @@ where
                 number,
                 queued,
                 lease,
+                has_advanced: Arc::default(),
             },
             Err(reason) => return self.bury(&lease, &message, &reason).await,
         };

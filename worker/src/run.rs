@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use parking_lot::Mutex;
 use serde::Serialize;
 use std::{
-    sync::{Arc, atomic::AtomicBool},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
@@ -67,7 +67,7 @@ where
             part: delivery.part.clone(),
             progress,
             outputs: Mutex::default(),
-            has_advanced: AtomicBool::default(),
+            has_advanced: delivery.has_advanced.clone(),
             timings: Mutex::new(Timings {
                 queued: delivery.queued,
                 ..Timings::default()

@@ -33,6 +33,8 @@ pub(super) struct Helpers<'a> {
     next_look: Instant,
     /// Number of parts that others made.
     pub(super) made: usize,
+    /// Bytes of the source that they read.
+    pub(super) fetched: u64,
 }
 
 impl<'a> Helpers<'a> {
@@ -58,6 +60,7 @@ impl<'a> Helpers<'a> {
             outage: LogOnce::default(),
             next_look: Instant::now(),
             made: 0,
+            fetched: 0,
         };
         if helpers.is_offering {
             match helpers.plan() {
@@ -104,6 +107,7 @@ impl<'a> Helpers<'a> {
             match attempt.part_facts::<Facts>(&encoder.name(number)).await {
                 Some(facts) => {
                     self.made += 1;
+                    self.fetched += facts.fetched;
                     attempt.advanced().await;
                     board.made(number);
                     if facts.fetched > self.max_fetched() {

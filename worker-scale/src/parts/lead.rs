@@ -53,8 +53,9 @@ impl Lead<'_> {
         }
         let decode_errors = made?;
         let parts = self.encoder.film.parts.len();
-        let by_others = helpers.map_or(0, |helpers| helpers.made);
-        tracing::info!(parts, by_others, "the parts are joined");
+        if let Some(Helpers { made, fetched, .. }) = helpers {
+            tracing::info!(parts, by_others = made, fetched, "the parts are joined");
+        }
         Ok(Made {
             parts,
             renditions: read_back(self.job, &self.encoder.film.targets).await?,

@@ -37,11 +37,13 @@ impl Reading {
         // Side data of either adds empty fields.
         let mut fields = line.split('|');
         let (first, flags) = (fields.next().unwrap_or_default(), fields.next());
-        if let Some((numerator, denominator)) = first.split_once('/') {
-            self.base = self.base.or_else(|| {
-                let base = (numerator.parse().ok()?, denominator.parse().ok()?);
-                (base.0 > 0 && base.1 > 0).then_some(base)
-            });
+        // A packet without a time has `N/A`, which is no fraction.
+        let fraction = first.split_once('/');
+        let base = fraction.and_then(|(one, other)| Some((one.parse().ok()?, other.parse().ok()?)));
+        if let Some((numerator, denominator)) = base {
+            if numerator > 0 && denominator > 0 {
+                self.base.get_or_insert((numerator, denominator));
+            }
         } else if let Some(flags) = flags {
             // An edit list excludes packets with `D`.
             match first.parse() {

@@ -212,6 +212,7 @@ async fn without_the_queue_of_parts_tasks_run() {
     let rig = Rig::new().await;
     let admin = connect(&rig.config, "admin").await;
     let jetstream = async_nats::jetstream::new(admin.client().clone());
+    #[expect(clippy::disallowed_methods, reason = "a test")]
     jetstream.delete_stream(streams::PARTS).await.unwrap();
     let (_stop, _) = rig.worker(async |_| Ok(report()));
     let task = rig.task().await;

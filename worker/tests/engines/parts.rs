@@ -8,6 +8,7 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
 };
+use tokio::sync::mpsc;
 use vidp_contract::{FailureCode, Outcome, Task, TaskResult, keys};
 use vidp_worker::{Attempt, TaskError};
 
@@ -79,6 +80,32 @@ async fn a_death_after_a_part_is_no_failed_attempt() {
         panic!("{result:?}");
     };
     assert_eq!((*code, result.attempt), (FailureCode::WorkerDied, 4), "{detail}");
+}
+
+/// A film that advances may be handed over any number of times.
+#[tokio::test]
+async fn a_handover_after_a_part_is_none_of_its_budget() {
+    let mut rig = Rig::new().await;
+    rig.config.drain_seconds = 0;
+    let task = rig.task().await;
+    rig.publish(&task).await;
+    let (stored, mut parts) = mpsc::unbounded_channel();
+    let (stop, ended) = rig.worker(move |attempt| {
+        let stored = stored.clone();
+        async move {
+            part(&attempt, "one").await;
+            stored.send(()).unwrap();
+            attempt.cancel.cancelled().await;
+            Err(TaskError::Cancelled)
+        }
+    });
+    parts.recv().await.unwrap();
+    stop.cancel();
+    ended.await.unwrap();
+    let stored = rig.store.read(&note(&task, 1)).await.unwrap();
+    assert_eq!(stored.unwrap(), b"advanced"[..]);
+    let (_stop, _) = rig.worker(async |_| Ok(report()));
+    check_success(&rig.result().await, 2);
 }
 
 /// The store may have anything below the key of a part.
