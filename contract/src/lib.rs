@@ -12,7 +12,6 @@ mod language;
 mod media;
 mod merge_patch;
 mod named;
-mod offer;
 mod options;
 mod output_file;
 mod progress;
@@ -31,7 +30,6 @@ pub use hex::hex;
 pub use language::{LANGUAGES, language_code, language_name, whisper_code};
 pub use media::{AudioTrack, DropReason, MediaFacts, StreamFate, StreamKind, StreamReport, VideoTrack};
 pub use merge_patch::merge_patch;
-pub use offer::PartOffer;
 pub use options::{
     Codec, DetectOptions, JobOptions, Rendition, ScaleOptions, SubtitleFormat, SubtitleOptions,
 };
@@ -43,7 +41,7 @@ pub use report::{
 pub use result::{Outcome, Output, Success, TaskResult, Timings};
 pub use scope::Scope;
 pub use stage::{Lane, Stage};
-pub use task::{Source, Task, Work};
+pub use task::{PartOffer, Source, Task, Work};
 pub use timestamp::Timestamp;
 pub use trace_parent::TraceParent;
 

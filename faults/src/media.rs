@@ -43,8 +43,8 @@ pub fn make(folder: &Path) -> Result<Vec<Sample>> {
     let film = file(
         "film.mp4",
         &format!(
-            "-f lavfi -i sine=beep_factor=4:d=8 {} -crf 42 -g 20 -c:a aac -b:a 16k -ar 16000",
-            tiny.replace("d=1", "d=8")
+            "-f lavfi -i sine=beep_factor=4:d=20 {} -crf 42 -g 20 -c:a aac -b:a 16k -ar 16000",
+            tiny.replace("d=1", "d=20")
         ),
     )?;
     let sound = file("sound.m4a", &format!("-t 3 -i {voice} -c:a aac -b:a 48k"))?;
@@ -81,7 +81,7 @@ pub fn make(folder: &Path) -> Result<Vec<Sample>> {
         sample(
             FILM,
             film,
-            8.0,
+            20.0,
             2,
             scale.clone(),
             ("succeeded", vec![("scale", "")]),

@@ -217,7 +217,7 @@ impl Stack {
                 ],
             );
             if role.is_empty() {
-                // The sample films have a few of these parts.
+                // The sample film has ten of these parts, so that both workers make some.
                 environment = with(environment, &[("VIDP_PART_SECONDS", "2".to_owned())]);
             } else {
                 environment = with(

@@ -33,9 +33,10 @@ def measure(folder, quick, rounds):
         goal = (f"≥ {GOAL} ×", speedup >= GOAL)
         what = f"a film on {WORKERS} workers / on 1, each with {SHARE} of a core, seconds"
         rows.append(Row("workers", what, f"{shared:.1f} s", f"{alone:.1f} s", f"{speedup:.2f} × as fast", *goal, pairs))
-    with System(folder_of(folder / "parts"), 1000) as parts, System(
-        folder_of(folder / "whole"), 1000, settings={"VIDP_PART_SECONDS": ONE_PIECE}
-    ) as whole:
+    with (
+        System(folder_of(folder / "parts"), 1000) as parts,
+        System(folder_of(folder / "whole"), 1000, settings={"VIDP_PART_SECONDS": ONE_PIECE}) as whole,
+    ):
         pairs = [[scale(system, film)[1] for system in (parts, whole)] for _ in range(rounds)]
         rows.append(compare("workers", "the film in parts / in one piece on one worker, CPU seconds", pairs, 1.06))
     return rows, {"film": media.describe(film)}
@@ -49,10 +50,10 @@ def folder_of(path):
 @contextlib.contextmanager
 def limited(path, workers):
     """A system whose workers have a share of a core each."""
-    with System(folder_of(path), 1000, arguments=["--scale-workers", str(workers)]) as system, contextlib.ExitStack() as groups:
-        system.workers = [system.pid(f"scale-{number}") for number in range(1, workers + 1)]
-        for pid in system.workers:
-            groups.enter_context(group(pid))
+    arguments = ["--scale-workers", str(workers)]
+    with System(folder_of(path), 1000, arguments=arguments) as system, contextlib.ExitStack() as groups:
+        for number in range(1, workers + 1):
+            groups.enter_context(group(system.pid(f"scale-{number}")))
         yield system
 
 

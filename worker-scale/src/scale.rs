@@ -18,7 +18,7 @@ const FETCHED: f64 = 0.1;
 /// Progress, 0 to 1, when all renditions are encoded.
 const ENCODED: f64 = 0.9;
 
-/// What the handler has done.
+/// The work that the handler has done.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Report {
@@ -28,7 +28,7 @@ pub enum Report {
     Part {},
 }
 
-/// Makes the renditions, poster and storyboard of the task's video and stores them; or an offered part of them.
+/// Makes the renditions, poster and storyboard of the task's video and stores them. For an offer it makes one part.
 ///
 /// # Errors
 /// Those of [`encode()`], of the previews and of the object store. A file with sound alone is skipped.

@@ -22,7 +22,7 @@ enum Source {
     Parts,
 }
 
-/// The consumers of the stage: one for each lane, and that of offered parts if its tasks have parts.
+/// The consumers of the stage: one for each lane, and one for offered parts if its tasks have parts.
 pub(super) struct Lanes {
     queue: Queue,
     stage: Stage,
@@ -58,7 +58,7 @@ impl Lanes {
         const INTERACTIVE: Source = Source::Lane(Lane::Interactive);
         const BATCH: Source = Source::Lane(Lane::Batch);
         self.turn = (self.turn + 1) % BATCH_TURN;
-        // Films that run are finished before the batch lane begins more of them.
+        // Running films are finished before the batch lane begins more films.
         let order = match self.turn {
             0 => [BATCH, INTERACTIVE, Parts],
             _ => [INTERACTIVE, Parts, BATCH],

@@ -41,7 +41,7 @@ async fn request(method: &str, url: &str, range: &str) -> (u16, Vec<u8>) {
     (status, answer.split_off(end))
 }
 
-/// What a proxy does to a connection after [`PIECE`] bytes of the response.
+/// The fault of a connection through a proxy, after [`PIECE`] bytes of the response.
 #[derive(Clone, Copy)]
 enum Fault {
     /// Ends it.

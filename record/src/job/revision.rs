@@ -1,4 +1,4 @@
-//! Revisions of a job, and which of them are visible to clients.
+//! Revisions of a job, and those that are visible to clients.
 
 use super::{
     document::Job,

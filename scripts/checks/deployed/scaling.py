@@ -27,7 +27,8 @@ def check(tree):
         yield from (f"{build}: {problem}" for problem in brokers(documents))
         for document in kinds(documents, "ScaledObject"):
             scaled.add(build)
-            yield from (f"{build}: {title(document)}: {one}" for one in queues(documents, document, lanes, streams, parts))
+            problems = queues(documents, document, lanes, streams, parts)
+            yield from (f"{build}: {title(document)}: {one}" for one in problems)
         for document in kinds(documents, "HorizontalPodAutoscaler"):
             yield from (f"{build}: {title(document)}: {one}" for one in external(documents, document, known))
     if not scaled:
@@ -68,7 +69,8 @@ def queues(documents, document, lanes, streams, parts):
     consumers = sorted(one.get("consumer", "") for one in triggers)
     expected = [f"{stage}-{lane}" for lane in lanes] + [parts] * parts.startswith(f"{stage}-")
     if stage and consumers != sorted(expected):
-        yield f"spec.triggers: consumers {consumers}; expected one trigger for each queue of {stage}: {sorted(expected)}"
+        wanted = f"expected one trigger for each queue of {stage}: {sorted(expected)}"
+        yield f"spec.triggers: consumers {consumers}; {wanted}"
     for one in triggers:
         where = f"spec.triggers: {one.get('consumer')}"
         stream = streams["PARTS" if one.get("consumer") == parts else "TASKS"]

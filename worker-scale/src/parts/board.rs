@@ -1,4 +1,4 @@
-//! Who makes which part of a film: the worker of the task, or others that take its offers. Pure.
+//! The states of a film's parts, which the worker of the task makes, and others that take its offers. Pure.
 //!
 //! Offers wait in a queue of the broker, which delivers them in the order of their sequence numbers. An offer with a number up
 //! to the last delivered one is in the hands of another worker. The worker of the task makes the first part that no other
@@ -35,7 +35,7 @@ pub(super) struct Board {
     longest: Duration,
 }
 
-/// What the worker of the task does next.
+/// The next step of the worker of the task.
 #[derive(Debug, PartialEq)]
 pub(super) enum Next {
     /// Make this part, after withdrawing its offer if there is one.

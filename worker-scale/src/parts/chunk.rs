@@ -1,17 +1,20 @@
 //! One part of the picture: one ffmpeg run encodes every rendition, and the files are checked.
 
-use super::{cut::Part, film::Film};
+use super::{
+    cut::Part,
+    files::{disk, lacking, remove},
+    film::Film,
+};
 use crate::{config::Settings, job::OnProgress};
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::{self, File},
-    io::{self, BufReader},
+    fs::File,
+    io::BufReader,
     path::{Path, PathBuf},
 };
 use tokio_util::sync::CancellationToken;
 use vidp_cmaf::Track;
-use vidp_common::process::{Limits, ProcessError};
-use vidp_contract::FailureCode;
+use vidp_common::process::Limits;
 use vidp_worker::{
     Attempt,
     ffmpeg::{self, Input, MediaError, process_limits},
@@ -175,24 +178,4 @@ fn pictures(track: &Track) -> u64 {
 
 fn borrowed(paths: &[PathBuf]) -> Vec<&Path> {
     paths.iter().map(PathBuf::as_path).collect()
-}
-
-/// The error of a part that cannot be used. Its film is made in one piece.
-pub(super) fn lacking(reason: &str) -> MediaError {
-    MediaError::media(FailureCode::DamagedMedia, format!("a part of the film {reason}"))
-}
-
-/// An error of this machine's disk.
-pub(super) fn disk(error: io::Error) -> MediaError {
-    MediaError::Process(ProcessError::Read {
-        program: "ffmpeg".to_owned(),
-        error,
-    })
-}
-
-/// Removes files that are no longer needed; a file that is missing already is no error.
-pub(super) fn remove(paths: &[PathBuf]) {
-    for path in paths {
-        let _ = fs::remove_file(path);
-    }
 }

@@ -1,8 +1,8 @@
 //! The plan of a film that is made in parts. Every worker that makes a part of the film has the same plan.
 
 use super::{
-    chunk::disk,
     cut::{self, MIN_PARTS, Part},
+    files::disk,
 };
 use crate::{
     codec::Rate,

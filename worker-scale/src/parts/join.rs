@@ -1,7 +1,8 @@
 //! Joins the parts of each rendition and its sound by copying.
 
 use super::{
-    chunk::{Chunk, disk, lacking, remove},
+    chunk::Chunk,
+    files::{disk, lacking, remove},
     lead::Lead,
 };
 use crate::{codec::Pass, job::Target};

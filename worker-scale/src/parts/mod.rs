@@ -1,7 +1,7 @@
 //! Makes renditions in parts: each part of the picture is encoded, checked and stored by itself, and then they are joined.
 //!
 //! The worker of the task plans the film (`film`, `cut`) and offers parts to other workers (`helpers`, `board`), which make them
-//! from the plan (`help`). It makes those that no other worker takes (`lead`, `chunk`), and the sound, and joins all (`join`).
+//! from the plan (`help`). It makes those that no other worker takes (`work`, `chunk`), and the sound, and joins all (`join`).
 //!
 //! A worker that is stopped or dies loses one part. The next delivery of the task uses the stored ones. Everything that could
 //! differ between two workers is in the name of the plan, so that a worker with other settings makes its own parts. A film
@@ -11,30 +11,23 @@ mod args;
 mod board;
 mod chunk;
 mod cut;
+mod files;
 mod film;
 mod help;
 mod helpers;
 mod join;
 mod lead;
 mod sound;
+mod work;
 
 pub(crate) use help::help;
 
-use crate::job::{Job, OnProgress, Rendition, Target};
+use crate::job::{Job, OnProgress, Target};
 use chunk::Encoder;
 use film::Film;
 use lead::Lead;
 use vidp_worker::ffmpeg::{Input, MediaError};
-
-/// Renditions that were made in parts.
-pub(crate) struct Made {
-    /// Number of parts.
-    pub(crate) parts: usize,
-    /// The renditions, each probed and complete.
-    pub(crate) renditions: Vec<Rendition>,
-    /// Number of packets and pictures that ffmpeg skipped or repaired.
-    pub(crate) decode_errors: u64,
-}
+use work::Made;
 
 /// Makes the renditions in parts. `None`: the film must be made in one piece.
 ///

@@ -1,6 +1,6 @@
 //! The sound of a film, which is made in one piece: joined pieces of it would click.
 
-use super::{chunk::disk, lead::Lead};
+use super::{files::disk, lead::Lead};
 use crate::codec::Pass;
 use std::{ffi::OsString, path::PathBuf};
 use vidp_common::process::Limits;
