@@ -36,7 +36,8 @@ pub use options::{
 pub use output_file::OutputFile;
 pub use progress::{PartCounts, Progress};
 pub use report::{
-    DetectReport, Language, LanguageProbability, LanguageWindow, RenditionReport, ScaleReport, SubtitleReport,
+    DetectReport, Language, LanguageProbability, LanguageWindow, Made, RenditionReport, ScaleReport,
+    SubtitleReport,
 };
 pub use result::{Outcome, Output, Success, TaskResult, Timings};
 pub use scope::Scope;

@@ -104,6 +104,24 @@ pub struct RenditionReport {
     pub bitrate: u64,
     /// Duration in seconds.
     pub duration: f64,
+    /// Number of pictures; absent when the container does not state it, as in WebM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames: Option<u64>,
+    /// The way in which the picture was made.
+    #[serde(default)]
+    pub made: Made,
+}
+
+/// The way in which the picture of a rendition was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Made {
+    /// Encoded from the decoded source.
+    #[default]
+    Encoded,
+    /// Copied from the source without a change.
+    Copied,
 }
 
 /// Report of the `subtitle` stage.

@@ -43,7 +43,7 @@ pub fn make(folder: &Path) -> Result<Vec<Sample>> {
     let film = file(
         "film.mp4",
         &format!(
-            "-f lavfi -i sine=beep_factor=4:d=20 {} -crf 42 -g 20 -c:a aac -b:a 16k -ar 16000",
+            "-f lavfi -i sine=beep_factor=4:d=20 {} -crf 20 -g 20 -c:a aac -b:a 16k -ar 16000",
             tiny.replace("d=1", "d=20")
         ),
     )?;

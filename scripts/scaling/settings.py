@@ -83,18 +83,26 @@ def documents(folder):
 
 
 def targets(spec):
-    """One metric for each trigger, or KEDA's sum if there is a formula. Other formulas raise ValueError."""
-    lanes, each = {}, []
+    """One metric for each trigger, or KEDA's sum if there is a formula. Other formulas raise ValueError.
+
+    Offered parts are left out: the replay has tasks in one piece.
+    """
+    lanes, each, parts = {}, [], set()
     for number, trigger in enumerate(spec["triggers"]):
         if trigger["type"] != "nats-jetstream":
             continue
         lane = trigger["metadata"]["consumer"].rsplit("-", 1)[1]
-        lanes[trigger.get("name", f"s{number}")] = lane
+        name = trigger.get("name", f"s{number}")
+        if lane not in LANES:
+            parts.add(name)
+            continue
+        lanes[name] = lane
         each.append(((lane,), int(trigger["metadata"].get("lagThreshold", 10))))
     modifiers = (spec.get("advanced") or {}).get("scalingModifiers")
     if not modifiers:
         return tuple(each)
     names = [name.strip() for name in modifiers["formula"].split("+")]
+    names = [name for name in names if name not in parts]
     if not all(name in lanes for name in names):
         raise ValueError(f"only a sum of the triggers can be replayed, not {modifiers['formula']!r}")
     return ((tuple(lanes[name] for name in names), float(modifiers["target"])),)

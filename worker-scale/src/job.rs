@@ -46,6 +46,10 @@ pub struct Rendition {
     pub facts: MediaFacts,
     /// Seconds from the start of the file to the end of its picture. The sound may be longer.
     pub picture_end: f64,
+    /// Number of pictures, if the container states it.
+    pub frames: Option<u64>,
+    /// True when the picture is that of the source, unchanged.
+    pub is_copy: bool,
     /// True when the picture has a key frame every 2 s. A copied picture has those of its source, and SVT-AV1 counts
     /// frames instead of seconds.
     pub regular_keys: bool,

@@ -69,6 +69,8 @@ fn rendition(job: &Job<'_>, target: &Target, made: Probe) -> Rendition {
         file: target.rung.file(job.options.codec),
         path: job.path(&target.rung),
         picture_end: picture_end.unwrap_or(made.facts.duration),
+        frames: picture.and_then(|video| video.frames),
+        is_copy: target.rate == Rate::Copy,
         regular_keys: target.rate != Rate::Copy && job.options.codec != Codec::Av1,
         facts: made.facts,
     }

@@ -10,7 +10,9 @@ use crate::{
 use futures_util::future::try_join_all;
 use serde::Serialize;
 use std::{path::Path, sync::Arc};
-use vidp_contract::{FailureCode, MediaFacts, OutputFile, RenditionReport, ScaleReport, SkipCode, Work};
+use vidp_contract::{
+    FailureCode, Made, MediaFacts, OutputFile, RenditionReport, ScaleReport, SkipCode, Work,
+};
 use vidp_worker::{Attempt, TaskError};
 
 /// Progress, 0 to 1, when the source has been fetched.
@@ -122,5 +124,10 @@ fn rendition_report(rendition: &Rendition, source: &MediaFacts) -> RenditionRepo
         audio_codec: facts.audio.first().map(|track| track.codec.clone()),
         bitrate: facts.bitrate,
         duration: facts.duration,
+        frames: rendition.frames,
+        made: match rendition.is_copy {
+            true => Made::Copied,
+            false => Made::Encoded,
+        },
     }
 }

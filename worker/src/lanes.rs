@@ -7,8 +7,8 @@ use std::time::Duration;
 use vidp_common::queue::{Queue, QueueError};
 use vidp_contract::{Lane, Stage, streams};
 
-/// One in this many pulls starts with the batch lane, so that neither lane starves.
-const BATCH_TURN: u32 = 5;
+/// One in this many pulls starts with the batch lane and one with parts, so that no queue starves.
+const TURNS: u32 = 5;
 /// Time for which an idle worker waits for an interactive task before it checks the batch lane again.
 const IDLE_WAIT: Duration = Duration::from_secs(1);
 /// Time limit of a pull that a working broker answers at once. A task that arrives later waits for the end of its lease.
@@ -57,10 +57,11 @@ impl Lanes {
         use Source::Parts;
         const INTERACTIVE: Source = Source::Lane(Lane::Interactive);
         const BATCH: Source = Source::Lane(Lane::Batch);
-        self.turn = (self.turn + 1) % BATCH_TURN;
+        self.turn = (self.turn + 1) % TURNS;
         // Running films are finished before the batch lane begins more films.
         let order = match self.turn {
             0 => [BATCH, INTERACTIVE, Parts],
+            1 => [Parts, INTERACTIVE, BATCH],
             _ => [INTERACTIVE, Parts, BATCH],
         };
         for source in order {

@@ -20,9 +20,24 @@ pub struct StoredResult {
 
 impl Queue {
     /// True while the task waits in the stream or runs.
+    ///
+    /// A message that its consumer has passed is never delivered. It is removed, so that the task can be published again. A broker
+    /// that does not sync every write may have such messages after a power cut: it remembers acknowledgements, and not the
+    /// removal of their messages.
     pub async fn holds_task(&self, stage: Stage, lane: Lane, task_id: Uuid) -> Result<bool, QueueError> {
         let subject = streams::task(stage, lane, task_id);
-        Ok(self.last(streams::TASKS, &subject).await?.is_some())
+        let Some(message) = self.last(streams::TASKS, &subject).await? else {
+            return Ok(false);
+        };
+        let consumer = streams::consumer(stage, lane);
+        let info = self.consumer_info(streams::TASKS, &consumer).await?;
+        // All messages up to the floor are acknowledged, and a work queue has removed those.
+        let is_passed = info.is_some_and(|info| message.sequence <= info.ack_floor.stream_sequence);
+        if is_passed {
+            tracing::warn!(consumer, %task_id, "a task was stranded in its stream and is removed");
+            self.remove_task(stage, lane, task_id).await?;
+        }
+        Ok(!is_passed)
     }
 
     /// The result of a task, if the stream still has one: for [`streams::RESULTS_AGE`] after its publication.

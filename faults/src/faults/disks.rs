@@ -7,7 +7,10 @@ use crate::{
 };
 use anyhow::{Result, ensure};
 use async_nats::jetstream;
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 use tokio::time::sleep;
 use uuid::Uuid;
 use vidp_contract::{Outcome, Stage, Success, TaskResult, Timings, streams};
@@ -114,8 +117,23 @@ pub(super) async fn power_cut(scene: &mut Scene<'_>) -> Result<()> {
         let mut engines = stack.engines();
         engines.nats.daemon().kill();
         disk.cut_power()?;
+        remove_zeroed_states(&stack.dir.join("nats"))?;
         engines.nats.sync_every("always");
         engines.nats.restart()?;
+    }
+    Ok(())
+}
+
+/// Removes the states of consumers that consist of zeros, as `docs/operations.md` says: with them nats-server can neither load
+/// nor create the consumer. The file system had stored their sizes and not yet their content.
+fn remove_zeroed_states(folder: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            remove_zeroed_states(&path)?;
+        } else if path.ends_with("o.dat") && std::fs::read(&path)?.iter().all(|byte| *byte == 0) {
+            std::fs::remove_file(&path)?;
+        }
     }
     Ok(())
 }

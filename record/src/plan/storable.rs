@@ -9,9 +9,9 @@ use proptest::{collection::vec, option, prelude::*};
 use serde_json::Value;
 use uuid::Uuid;
 use vidp_contract::{
-    AudioTrack, DetectReport, DropReason, Language, LanguageProbability, LanguageWindow, MediaFacts, Outcome,
-    RenditionReport, ScaleReport, Stage, StreamFate, StreamKind, StreamReport, SubtitleReport, Success,
-    TaskResult, Timings, VideoTrack, streams,
+    AudioTrack, DetectReport, DropReason, Language, LanguageProbability, LanguageWindow, Made, MediaFacts,
+    Outcome, RenditionReport, ScaleReport, Stage, StreamFate, StreamKind, StreamReport, SubtitleReport,
+    Success, TaskResult, Timings, VideoTrack, streams,
 };
 
 /// MongoDB's limit of a document in bytes.
@@ -133,6 +133,8 @@ fn scale() -> impl Strategy<Value = Value> {
                     audio_codec,
                     bitrate,
                     duration,
+                    frames: Some(size),
+                    made: Made::Copied,
                 }
             },
         );

@@ -6,8 +6,11 @@
 
 use std::time::{Duration, Instant};
 
-/// Offers of a film that wait for a worker at most. Films take turns, and one must not fill the queue.
+/// Offers of a film that wait for a worker at most, unless so many workers help that this is too few. Films share the queue, and
+/// one must not fill it.
 const WINDOW: usize = 16;
+/// Offers that wait for each worker that helps, when that is more.
+const OFFERS_PER_WORKER: usize = 2;
 /// Time after which the worker of the task makes a part that another worker has, if it has nothing else to do. The offer of a
 /// worker that died is delivered again after its lease, which is shorter.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -100,10 +103,11 @@ impl Board {
     /// The parts to offer now. The next part of the worker of the task is not among them.
     pub(super) fn to_offer(&self) -> Vec<usize> {
         let waiting = self.all(|state| matches!(state, State::Offered { since: None, .. }));
+        let window = WINDOW.max(self.taken().len() * OFFERS_PER_WORKER);
         let first = self.all(|state| !matches!(state, State::Made | State::Offered { since: Some(_), .. }));
         let mut open = self.all(|state| *state == State::Open);
         open.retain(|number| first.first() != Some(number));
-        open.truncate(WINDOW.saturating_sub(waiting.len()));
+        open.truncate(window.saturating_sub(waiting.len()));
         open
     }
 
@@ -232,7 +236,10 @@ mod tests {
         assert_eq!(board.to_offer(), [0; 0]);
         board.delivered_up_to(3, now);
         assert_eq!(offer_all(&mut board, 17, now), [17, 18, 19]);
-        assert_eq!(board.keep_rest(), (4..20).collect::<Vec<_>>());
+        // Ten workers may take a part each before the next look.
+        board.delivered_up_to(13, now);
+        assert_eq!(offer_all(&mut board, 20, now).len(), 26 - 6);
+        assert_eq!(board.keep_rest(), (14..40).collect::<Vec<_>>());
         assert_eq!(board.to_offer(), [0; 0]);
         assert_eq!(board.next(now), make(0, None));
     }

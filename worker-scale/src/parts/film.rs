@@ -193,3 +193,112 @@ async fn hashes(path: PathBuf) -> Result<Blocks, MediaError> {
         .unwrap_or_else(|error| Err(io::Error::other(error)))
         .map_err(disk)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::Config, ladder::ladder};
+    use clap::Parser;
+    use vidp_contract::Rendition::{P144, P360};
+
+    fn film() -> Film {
+        let rate = Rate::Quality {
+            crf: 23,
+            ceiling: None,
+        };
+        let rungs = ladder(640, 360, &[P360, P144], Codec::H264);
+        let target = |rung| Target {
+            rung,
+            rate: rate.clone(),
+            audio: 96_000,
+        };
+        let part = |start, end| Part {
+            start,
+            end,
+            seeks: vec![start, None],
+            pictures: 300,
+        };
+        Film {
+            track: VideoTrack {
+                codec: "h264".into(),
+                width: 640,
+                height: 360,
+                fps: 30_000.0 / 1001.0,
+                pixel_format: "yuv420p".into(),
+                rotation: 0,
+                interlaced: false,
+                hdr: false,
+            },
+            details: VideoDetails {
+                index: 0,
+                width: 640,
+                height: 360,
+                pixel_aspect: 1.0 / 3.0,
+                bitrate: None,
+                start: 0.1,
+                duration: None,
+                frames: None,
+                field_order: None,
+                transfer: None,
+                primaries: None,
+                matrix: Some("bt709".into()),
+            },
+            codec: Codec::H264,
+            targets: rungs.into_iter().map(target).collect(),
+            duration: 20.020_020_020_020_02,
+            size: 1_000_000,
+            keeps_every_frame: true,
+            is_ranged: true,
+            blocks: Blocks::default(),
+            origin: -7,
+            parts: vec![part(None, Some(1_200_000)), part(Some(1_200_000), None)],
+        }
+    }
+
+    fn settings() -> Settings {
+        Config::parse_from(["worker-scale"]).settings
+    }
+
+    fn stored(text: &str) -> anyhow::Result<Film> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        Film::read(file.path())
+    }
+
+    #[test]
+    fn a_stored_plan_is_the_same_plan() {
+        let film = film();
+        let read = stored(&serde_json::to_string(&film).unwrap()).unwrap();
+        assert_eq!(read, film);
+        let name = film.name(&settings());
+        assert_eq!(read.name(&settings()), name);
+        let slower = Settings {
+            x264_preset: "slow".into(),
+            ..settings()
+        };
+        assert_ne!(read.name(&slower), name, "another encoder makes other parts");
+    }
+
+    /// The store may have anything at the place of a plan.
+    #[test]
+    fn a_plan_adds_nothing_to_the_arguments() {
+        let good = serde_json::to_string(&film()).unwrap();
+        for (old, new) in [
+            ("\"bt709\"", "\"bt709[a];movie=/etc/passwd\""),
+            (
+                "\"width\":640,\"height\":360,\"full_size\"",
+                "\"width\":0,\"height\":360,\"full_size\"",
+            ),
+            ("29.97002997002997", "0.0"),
+            ("20.02002002002002", "-1.0"),
+            ("\"seeks\":[null,null]", "\"seeks\":[]"),
+            ("\"targets\":[", "\"targets\":[],\"other\":["),
+            ("{", "["),
+        ] {
+            let bad = good.replacen(old, new, 1);
+            assert_ne!(bad, good, "{old} is in the plan");
+            assert!(stored(&bad).is_err(), "{new}");
+        }
+        assert!(stored(&good).is_ok());
+    }
+}

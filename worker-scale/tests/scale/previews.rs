@@ -65,7 +65,7 @@ async fn the_poster_of_a_copy_is_not_the_black_beginning() {
     )
     .await;
     let made = clip.try_scale(&requesting(&[P360]), quiet()).await.unwrap();
-    assert!(!made[0].regular_keys, "the source is copied");
+    assert!(made[0].is_copy && !made[0].regular_keys, "the source is copied");
     let poster = preview::poster(&clip.settings, &made[0], clip.folder.path(), &clip.cancel).await;
     let brightness = mean(&clip.picture(&poster.unwrap(), 0.0).await);
     assert!(brightness > 30.0, "{brightness}");

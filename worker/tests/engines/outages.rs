@@ -2,6 +2,8 @@
 
 use crate::harness::{LIMIT, Rig, report};
 use std::{
+    path::Path,
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -9,7 +11,7 @@ use std::{
     time::Instant,
 };
 use tokio::sync::mpsc;
-use vidp_contract::{Outcome, Stage};
+use vidp_contract::{Lane, Outcome, Stage};
 use vidp_worker::TaskError;
 
 #[tokio::test]
@@ -92,5 +94,54 @@ async fn an_outage_of_the_store_uses_up_no_attempts_and_no_finished_work() {
     let result = rig.result().await;
     assert!(matches!(result.outcome, Outcome::Succeeded(_)), "{result:?}");
     assert_eq!(result.attempt, 1);
+    rig.empty().await;
+}
+
+/// A power cut may bring messages back that a consumer has passed: the broker delivers them to no worker.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_task_that_its_consumer_has_passed_is_published_again() {
+    let mut rig = Rig::new().await;
+    let stream = rig
+        .folder
+        .path()
+        .join("nats/jetstream/jetstream/$G/streams/VIDP_TASKS");
+    let (messages, early) = (stream.join("msgs"), rig.folder.path().join("early"));
+    let copy = |from: &Path, to: &Path| {
+        let copied = Command::new("cp").arg("-a").args([from, to]).status();
+        assert!(copied.unwrap().success());
+    };
+    let tasks = [rig.task().await, rig.task().await];
+    for task in &tasks {
+        rig.publish(task).await;
+    }
+    rig.nats.stop();
+    copy(&messages, &early);
+    rig.nats.restart().unwrap();
+    let (stop, ended) = rig.worker(async |_| Ok(report()));
+    for _ in &tasks {
+        rig.result().await;
+    }
+    rig.empty().await;
+    stop.cancel();
+    ended.await.unwrap();
+    rig.nats.stop();
+    std::fs::remove_dir_all(&messages).unwrap();
+    copy(&early, &messages);
+    rig.nats.restart().unwrap();
+
+    let metrics = rig.queue.metrics().await.unwrap();
+    assert_eq!(
+        (metrics.depth(), metrics.stranded()),
+        (0, 2),
+        "no consumer counts them"
+    );
+    let (stage, lane, id) = (rig.stage, Lane::Interactive, tasks[0].task_id);
+    assert!(!rig.queue.holds_task(stage, lane, id).await.unwrap());
+    assert_eq!(rig.queue.metrics().await.unwrap().stranded(), 1);
+    // As the sweeper does.
+    rig.publish(&tasks[0]).await;
+    assert!(rig.queue.holds_task(stage, lane, id).await.unwrap());
+    let (_stop, _) = rig.worker(async |_| Ok(report()));
+    assert_eq!(rig.result().await.task_id, id);
     rig.empty().await;
 }
