@@ -14,19 +14,21 @@ WORKERS = 8
 SHARE = 0.2  # Of a core, for each worker.
 PERIOD = 100_000  # Microseconds.
 GOAL = 6.8
-LADDER = ("--renditions", "720p,480p,360p")
+LADDER = {"1280:720": "720p,480p,360p", "640:360": "360p,240p"}
+MINUTES = 5
 ONE_PIECE = "1000000"  # Seconds of a part that no film has.
 
 
 def measure(folder, quick, rounds):
-    piece = media.footage(folder, "piece.mp4", "1280:720", 20, SAMPLES / "clip.mp4", "-b:v", "2M", "-g", "50")
-    film = media.repeat(piece, 3 if quick else 15)
+    size = "640:360" if quick else "1280:720"
+    piece = media.footage(folder, "piece.mp4", size, 20, SAMPLES / "clip.mp4", "-crf", "24", "-g", "50")
+    film, ladder = media.repeat(piece, MINUTES * 3), LADDER[size]
     rows = []
     with limited(folder / "one", 1) as one, limited(folder / "all", WORKERS) as several:
         say(f"workers: {WORKERS} and 1, {media.describe(film)}")
         pairs = []
         for _ in range(max(1, rounds // 3)):
-            clock = [scale(system, film)[0] for system in (one, several)]
+            clock = [scale(system, film, ladder)[0] for system in (one, several)]
             pairs.append(clock)
         speedup = sorted(alone / shared for alone, shared in pairs)[len(pairs) // 2]
         alone, shared = pairs[0]
@@ -37,7 +39,7 @@ def measure(folder, quick, rounds):
         System(folder_of(folder / "parts"), 1000) as parts,
         System(folder_of(folder / "whole"), 1000, settings={"VIDP_PART_SECONDS": ONE_PIECE}) as whole,
     ):
-        pairs = [[scale(system, film)[1] for system in (parts, whole)] for _ in range(rounds)]
+        pairs = [[scale(system, film, ladder)[1] for system in (parts, whole)] for _ in range(rounds)]
         rows.append(compare("workers", "the film in parts / in one piece on one worker, CPU seconds", pairs, 1.06))
     return rows, {"film": media.describe(film)}
 
@@ -85,11 +87,11 @@ def group(pid):
             folder.rmdir()
 
 
-def scale(system, film):
+def scale(system, film, ladder):
     """Runs one job; returns the seconds from the end of the upload, and the CPU seconds of all workers of `scale`."""
     services = [one["pid"] for one in system.state["services"] if one["name"].startswith("scale-")]
     before = sum(map(cpu_seconds, services))
-    job = system.submit(film, "--stages", "scale", *LADDER)
+    job = system.submit(film, "--stages", "scale", "--renditions", ladder)
     started = time.monotonic()
     system.succeeded(job, "scale")
     taken = time.monotonic() - started
