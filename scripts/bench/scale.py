@@ -5,7 +5,7 @@ import time
 
 from bench import media
 from bench.report import compare
-from bench.system import arguments, children
+from bench.system import ONE_PIECE, System, arguments, children
 from bench.tools import SAMPLES, BenchError, say, seconds
 
 RENDITIONS = ["720p", "480p", "360p"]
@@ -18,9 +18,12 @@ def measure(system, folder, quick, rounds):
     piece = media.footage(folder, "footage.mp4", "1920:1080", 5 if quick else 20, sound, "-crf", "22")
     clip = media.repeat(piece, 2 if quick else 3)
 
-    say("scale: looking at the ffmpeg arguments of the worker")
-    one, sizes = spy(system, clip, RENDITIONS)
-    each = [spy(system, clip, [rendition])[0] for rendition in RENDITIONS]
+    say("scale: looking at the ffmpeg arguments of a worker that makes no parts")
+    own = folder / "whole"
+    own.mkdir()
+    with System(own, 1000, settings=ONE_PIECE) as whole:
+        one, sizes = spy(whole, clip, RENDITIONS)
+        each = [spy(whole, clip, [rendition])[0] for rendition in RENDITIONS]
 
     together, alone = folder / "together", folder / "alone"
     ways = {

@@ -10,6 +10,8 @@ import urllib.request
 from bench.tools import BINARIES, BenchError, binary, environment, run, say, start, stop
 
 START = 120
+# Settings of a system that makes every film in one piece.
+ONE_PIECE = {"VIDP_PART_SECONDS": "1000000"}
 OVER = {"succeeded", "partial", "failed", "cancelled"}
 
 

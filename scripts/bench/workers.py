@@ -7,7 +7,7 @@ import time
 from bench import media
 from bench.earlier import cpu_seconds
 from bench.report import Row, compare
-from bench.system import System
+from bench.system import ONE_PIECE, System
 from bench.tools import SAMPLES, BenchError, say
 
 WORKERS = 8
@@ -16,7 +16,6 @@ PERIOD = 100_000  # Microseconds.
 GOAL = 6.8
 LADDER = {"1280:720": "720p,480p,360p", "640:360": "360p,240p"}
 MINUTES = 5
-ONE_PIECE = "1000000"  # Seconds of a part that no film has.
 
 
 def measure(folder, quick, rounds):
@@ -37,7 +36,7 @@ def measure(folder, quick, rounds):
         rows.append(Row("workers", what, f"{shared:.1f} s", f"{alone:.1f} s", f"{speedup:.2f} × as fast", *goal, pairs))
     with (
         System(folder_of(folder / "parts"), 1000) as parts,
-        System(folder_of(folder / "whole"), 1000, settings={"VIDP_PART_SECONDS": ONE_PIECE}) as whole,
+        System(folder_of(folder / "whole"), 1000, settings=ONE_PIECE) as whole,
     ):
         pairs = [[scale(system, film, ladder)[1] for system in (parts, whole)] for _ in range(rounds)]
         rows.append(compare("workers", "the film in parts / in one piece on one worker, CPU seconds", pairs, 1.06))
