@@ -65,9 +65,9 @@ pub fn task(stage: Stage, lane: Lane, task_id: Uuid) -> String {
     format!("vidp.tasks.{stage}.{lane}.{task_id}")
 }
 
-/// `vidp.parts.<stage>.<task_id>.<number>`: subject of an offered part. The stream stores one message for each subject.
-pub fn part(task_id: Uuid, number: u32) -> String {
-    format!("vidp.parts.{PARTS_STAGE}.{task_id}.{number}")
+/// `vidp.parts.<stage>.<task_id>.<plan>-<number>`: subject of an offered part. The stream stores one message for each subject.
+pub fn part(task_id: Uuid, plan: &str, number: u32) -> String {
+    format!("vidp.parts.{PARTS_STAGE}.{task_id}.{plan}-{number}")
 }
 
 /// `vidp.parts.<stage>.<task_id>.*`: subjects of the offered parts of a task.

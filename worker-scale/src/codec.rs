@@ -119,7 +119,8 @@ pub(crate) fn video(
                 format!("log-level=error:pass={number}:stats={statistics}"),
             ]);
         }
-        (Codec::H265, None) => args.extend(words("-x265-params log-level=error")),
+        // Without `no-info` each stream names the processor, and parts of two machines would not fit together.
+        (Codec::H265, None) => args.extend(words("-x265-params log-level=error:no-info=1")),
         (_, Some(number)) => {
             args.extend([
                 "-pass".into(),
@@ -223,6 +224,12 @@ mod tests {
             Rate::Average(1000),
             Pass::Second,
             "-c:v libx264 -preset veryfast KEY -b:v 1000 -pass 2 -passlogfile /s/a:b",
+        );
+        check(
+            Codec::H265,
+            quality(None),
+            Pass::Only,
+            "-c:v libx265 -preset veryfast -tag:v hvc1 -forced-idr 1 KEY -crf 23 -x265-params log-level=error:no-info=1",
         );
         check(
             Codec::H265,

@@ -11,7 +11,10 @@ use super::{
 };
 use async_nats::jetstream::{AckKind, Message};
 use serde::Serialize;
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use time::OffsetDateTime;
 use tracing::Instrument;
 use vidp_common::{crash, manifest, metrics, store::StoreError, trace};
@@ -19,6 +22,9 @@ use vidp_contract::{Outcome, PartOffer, Stage};
 
 /// Deliveries of an offer at most. A part that killed so many workers is left to the worker of its task, whose attempts count.
 const MAX_DELIVERIES: u32 = 3;
+/// Time for which a worker takes no offer after it refused one: it may have other settings, and would be faster than those that
+/// work.
+const REFUSAL_PAUSE: Duration = Duration::from_secs(60);
 
 impl<H, F, R> Worker<H>
 where
@@ -55,10 +61,12 @@ where
         crash::step("part.taken");
         async {
             let _running = metrics::Running::start(self.stage);
-            let end = match self.is_wanted(&delivery).await {
+            // An outage of the store must not use up the deliveries of the offer.
+            let wanted = async || Ok(self.is_wanted(&delivery).await?);
+            let end = match self.retry_store(&delivery, wanted).await {
                 Ok(true) => self.attempt(&delivery).await,
                 Ok(false) => End::Cancelled,
-                Err(error) => End::Retry(error.into()),
+                Err(end) => end,
             };
             self.answer_offer(&delivery, end).await;
         }
@@ -87,6 +95,7 @@ where
                 Outcome::Succeeded(_) => ("made", AckKind::Ack),
                 other => {
                     tracing::info!(code = other.code(), "the part could not be made here");
+                    *self.parts_from.lock() = Instant::now() + REFUSAL_PAUSE;
                     ("refused", AckKind::Term)
                 }
             },

@@ -114,15 +114,16 @@ impl Attempt {
         });
     }
 
-    /// Reports how many parts of the work are made, and how many workers make one now.
-    pub fn progress_of_parts(&self, total: usize, done: usize, running: usize) {
+    /// Reports the number of all parts of the work, of those that are made, and of those that workers make now; `None` when
+    /// the work is done in one piece.
+    pub fn progress_of_parts(&self, parts: Option<(usize, usize, usize)>) {
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let parts = PartCounts {
+        let parts = parts.map(|(total, done, running)| PartCounts {
             total: count(total),
             done: count(done),
             running: count(running),
-        };
-        self.progress.send_modify(|progress| progress.parts = Some(parts));
+        });
+        self.progress.send_modify(|progress| progress.parts = parts);
     }
 
     /// Downloads the source to the scratch folder and checks its SHA-256.

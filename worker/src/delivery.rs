@@ -7,11 +7,12 @@ use super::{
     tally::Tally,
 };
 use async_nats::jetstream::Message;
+use parking_lot::Mutex;
 use serde::Serialize;
 use std::{
     path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 use time::OffsetDateTime;
 use tokio::sync::broadcast;
@@ -41,6 +42,8 @@ pub(super) struct Worker<H> {
     pub(super) ack_wait: Duration,
     /// Cancellations that this worker receives.
     pub(super) cancels: broadcast::Sender<Cancel>,
+    /// The time from which this worker takes offered parts: later, after it has refused one.
+    pub(super) parts_from: Mutex<Instant>,
     /// Cancelled when running attempts must be handed over to other workers.
     pub(super) stop: CancellationToken,
     pub(super) handler: H,

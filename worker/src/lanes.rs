@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use async_nats::jetstream::{Message, consumer::PullConsumer};
 use futures_util::StreamExt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use vidp_common::queue::{Queue, QueueError};
 use vidp_contract::{Lane, Stage, streams};
 
@@ -11,6 +11,8 @@ use vidp_contract::{Lane, Stage, streams};
 const TURNS: u32 = 5;
 /// Time for which an idle worker waits for an interactive task before it checks the batch lane again.
 const IDLE_WAIT: Duration = Duration::from_secs(1);
+/// Pause between two looks for the queue of parts.
+const LOOK_PAUSE: Duration = Duration::from_secs(30);
 /// Time limit of a pull that a working broker answers at once. A task that arrives later waits for the end of its lease.
 const PULL_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -28,6 +30,8 @@ pub(super) struct Lanes {
     stage: Stage,
     consumers: Option<[PullConsumer; 2]>,
     parts: Option<PullConsumer>,
+    /// The next look for the queue of parts is not before this time.
+    next_look: Instant,
     turn: u32,
 }
 
@@ -38,14 +42,15 @@ impl Lanes {
             stage,
             consumers: None,
             parts: None,
+            next_look: Instant::now(),
             turn: 0,
         }
     }
 
     /// Pulls one task or offered part; `None` after about a second without one. Leaves no request open: no task is fetched
     /// ahead.
-    pub(super) async fn next(&mut self) -> Result<Option<Message>> {
-        let pulled = self.pull().await;
+    pub(super) async fn next(&mut self, takes_parts: bool) -> Result<Option<Message>> {
+        let pulled = self.pull(takes_parts).await;
         if pulled.is_err() {
             // The consumer may be lost with the storage of the broker: look it up again before the next pull.
             (self.consumers, self.parts) = (None, None);
@@ -53,7 +58,7 @@ impl Lanes {
         pulled
     }
 
-    async fn pull(&mut self) -> Result<Option<Message>> {
+    async fn pull(&mut self, takes_parts: bool) -> Result<Option<Message>> {
         use Source::Parts;
         const INTERACTIVE: Source = Source::Lane(Lane::Interactive);
         const BATCH: Source = Source::Lane(Lane::Batch);
@@ -65,6 +70,9 @@ impl Lanes {
             _ => [INTERACTIVE, Parts, BATCH],
         };
         for source in order {
+            if matches!(source, Parts) && !takes_parts {
+                continue;
+            }
             let Some(consumer) = self.consumer(source).await? else {
                 continue;
             };
@@ -108,7 +116,10 @@ impl Lanes {
 
     /// A missing queue of parts stops no worker: an API of an earlier release has not created it.
     async fn parts(&mut self) -> Option<&PullConsumer> {
-        if self.stage == streams::PARTS_STAGE && self.parts.is_none() {
+        let is_due = self.parts.is_none() && Instant::now() >= self.next_look;
+        if self.stage == streams::PARTS_STAGE && is_due {
+            // A broker that does not permit the look takes some seconds each time.
+            self.next_look = Instant::now() + LOOK_PAUSE;
             let found = self.queue.parts_consumer().await;
             self.parts = found
                 .inspect_err(|error| tracing::debug!("no offered parts are pulled: {error}"))

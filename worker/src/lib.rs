@@ -33,11 +33,12 @@ pub use attempt::{Attempt, TaskError};
 
 use anyhow::Result;
 use delivery::Worker;
+use parking_lot::Mutex;
 use scratch::Scratch;
 use serde::Serialize;
 use std::{
     sync::{Arc, atomic::AtomicBool},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
@@ -110,6 +111,7 @@ where
             task_timeout: config.task_timeout(),
             ack_wait: config.nats.ack_wait(),
             cancels: broadcast::channel(1024).0,
+            parts_from: Mutex::new(Instant::now()),
             stop: CancellationToken::new(),
             handler,
         });

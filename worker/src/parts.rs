@@ -72,10 +72,11 @@ impl Attempt {
     }
 
     /// The facts of the part `name`, if it is stored.
-    pub async fn part_facts<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        let found = self.part_manifest(name).await;
-        let manifest = found.inspect_err(|error| tracing::debug!(name, "no part: {error:#}"));
-        Some(manifest.ok()??.facts)
+    ///
+    /// # Errors
+    /// The store failed, or what it has is no part.
+    pub async fn part_facts<T: DeserializeOwned>(&self, name: &str) -> anyhow::Result<Option<T>> {
+        Ok(self.part_manifest(name).await?.map(|manifest| manifest.facts))
     }
 
     async fn part_manifest<T: DeserializeOwned>(&self, name: &str) -> anyhow::Result<Option<Manifest<T>>> {

@@ -12,7 +12,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::{Semaphore, broadcast};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -82,7 +82,8 @@ pub(super) async fn run<H, F, R>(
             continue;
         }
         // The shutdown does not cancel this: a message in flight would be blocked for its whole lease. The pull ends soon.
-        match lanes.next().await {
+        let takes_parts = Instant::now() >= *worker.parts_from.lock();
+        match lanes.next(takes_parts).await {
             Ok(message) => {
                 broken.recovered();
                 if let Some(message) = message {

@@ -22,20 +22,23 @@ impl Queue {
         offer: &PartOffer,
         trace: &TraceParent,
     ) -> Result<Option<u64>, QueueError> {
-        let (task, number) = (offer.task.task_id, offer.number);
+        let (task, plan, number) = (offer.task.task_id, offer.plan.as_str(), offer.number);
         let headers = trace::headers(trace, &tracing::Span::current());
-        match self
-            .publish(streams::part(task, number), headers, encode(offer))
-            .await
-        {
-            Err(error) if error.is_already_stored() => self.offered_part(task, number).await,
+        let subject = streams::part(task, plan, number);
+        match self.publish(subject, headers, encode(offer)).await {
+            Err(error) if error.is_already_stored() => self.offered_part(task, plan, number).await,
             published => published.map(Some),
         }
     }
 
     /// Sequence number of the offer of a part; `None` when it has ended.
-    pub async fn offered_part(&self, task_id: Uuid, number: u32) -> Result<Option<u64>, QueueError> {
-        let subject = streams::part(task_id, number);
+    pub async fn offered_part(
+        &self,
+        task_id: Uuid,
+        plan: &str,
+        number: u32,
+    ) -> Result<Option<u64>, QueueError> {
+        let subject = streams::part(task_id, plan, number);
         let found = self.last(streams::PARTS, &subject).await?;
         Ok(found.map(|message| message.sequence))
     }

@@ -56,8 +56,12 @@ impl Queue {
     /// Fails while the API has not created it. Fails also when its lease differs from the setting of this process: heartbeats
     /// would arrive too late.
     pub async fn lane_consumer(&self, stage: Stage, lane: Lane) -> Result<PullConsumer, QueueError> {
-        let name = streams::consumer(stage, lane);
-        let consumer = self.get_consumer(&name, streams::TASKS).await?;
+        self.leased(&streams::consumer(stage, lane), streams::TASKS).await
+    }
+
+    /// A consumer whose lease is the setting of this process.
+    async fn leased(&self, name: &str, stream: &str) -> Result<PullConsumer, QueueError> {
+        let consumer = self.get_consumer(name, stream).await?;
         let lease = consumer.cached_info().config.ack_wait;
         if lease == self.ack_wait {
             return Ok(consumer);
@@ -74,9 +78,9 @@ impl Queue {
         self.get_consumer(streams::API_CONSUMER, streams::RESULTS).await
     }
 
-    /// The durable consumer of offered parts.
+    /// The durable consumer of offered parts; fails as [`Queue::lane_consumer`] does.
     pub async fn parts_consumer(&self) -> Result<PullConsumer, QueueError> {
-        self.get_consumer(streams::PARTS_CONSUMER, streams::PARTS).await
+        self.leased(streams::PARTS_CONSUMER, streams::PARTS).await
     }
 
     async fn get_consumer(&self, name: &str, stream: &str) -> Result<PullConsumer, QueueError> {

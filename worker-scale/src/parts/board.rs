@@ -11,6 +11,10 @@ use std::time::{Duration, Instant};
 const WINDOW: usize = 16;
 /// Offers that wait for each worker that helps, when that is more.
 const OFFERS_PER_WORKER: usize = 2;
+/// Offers of a film that wait at most, however many workers seem to help: offers that were given back count as taken.
+const MAX_WINDOW: usize = 128;
+/// Offers of a part that may end without it. Then the worker of the task makes the part.
+const MAX_FAILURES: u8 = 3;
 /// Time after which the worker of the task makes a part that another worker has, if it has nothing else to do. The offer of a
 /// worker that died is delivered again after its lease, which is shorter.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -32,6 +36,8 @@ enum State {
 /// The states of all parts of a film.
 pub(super) struct Board {
     parts: Vec<State>,
+    /// For each part the number of offers that ended without it.
+    failures: Vec<u8>,
     /// Largest sequence number of an offer that was delivered, of any film.
     delivered: u64,
     /// Longest time for a part at this worker.
@@ -53,6 +59,7 @@ impl Board {
     pub(super) fn new(parts: usize) -> Board {
         Board {
             parts: vec![State::Open; parts],
+            failures: vec![0; parts],
             delivered: 0,
             longest: Duration::ZERO,
         }
@@ -103,7 +110,7 @@ impl Board {
     /// The parts to offer now. The next part of the worker of the task is not among them.
     pub(super) fn to_offer(&self) -> Vec<usize> {
         let waiting = self.all(|state| matches!(state, State::Offered { since: None, .. }));
-        let window = WINDOW.max(self.taken().len() * OFFERS_PER_WORKER);
+        let window = (self.taken().len() * OFFERS_PER_WORKER).clamp(WINDOW, MAX_WINDOW);
         let first = self.all(|state| !matches!(state, State::Made | State::Offered { since: Some(_), .. }));
         let mut open = self.all(|state| *state == State::Open);
         open.retain(|number| first.first() != Some(number));
@@ -125,6 +132,16 @@ impl Board {
     /// Notes how long this worker took for a part.
     pub(super) fn took(&mut self, time: Duration) {
         self.longest = self.longest.max(time);
+    }
+
+    /// Notes that an offer ended without its part. The part is offered again a few times: one worker with other settings must
+    /// not keep the help of others away.
+    pub(super) fn failed(&mut self, number: usize) {
+        self.failures[number] += 1;
+        self.parts[number] = match self.failures[number] < MAX_FAILURES {
+            true => State::Open,
+            false => State::Kept,
+        };
     }
 
     /// Leaves a part to the worker of the task.
@@ -206,8 +223,14 @@ mod tests {
         board.made(3);
         assert_eq!(board.next(now), Next::Wait);
         board.made(1);
-        // The offer of part 2 ended without a part.
-        board.keep(2);
+        // The offers of part 2 end without a part.
+        for sequence in 10..12 {
+            board.failed(2);
+            assert_eq!(board.next(now), make(2, None));
+            board.offered(2, sequence, now);
+            board.delivered_up_to(sequence, now);
+        }
+        board.failed(2);
         assert_eq!(board.to_offer(), [0; 0], "it is not offered again");
         assert_eq!(board.next(now), make(2, None));
         board.made(2);

@@ -142,7 +142,7 @@ impl Encoder<'_> {
             .map_err(MediaError::decoding)
     }
 
-    /// Reads the files of a part and checks that they have its pictures, each within its times.
+    /// Reads the files of a part and checks that they have its pictures.
     fn check(&self, number: usize) -> Result<Vec<Track>, MediaError> {
         let (part, paths) = (&self.film.parts[number], self.film.paths(number, self.folder));
         let tracks = paths

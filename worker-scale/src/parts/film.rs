@@ -15,6 +15,7 @@ use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
+    ffi::OsString,
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
@@ -158,16 +159,11 @@ impl Film {
     ///
     /// Workers with other settings, or of another release, give the same film another name.
     pub(super) fn name(&self, settings: &Settings) -> String {
-        let mut hash = Sha256::new();
-        for number in 0..self.parts.len() {
-            for seek in &self.parts[number].seeks {
-                for arg in self.args(settings, number, *seek, &[], Path::new("")) {
-                    hash.update(arg.as_encoded_bytes());
-                    hash.update([0]);
-                }
-            }
-        }
-        hex(&hash.finalize()[..NAME])
+        let args = |number: usize| {
+            let seeks = self.parts[number].seeks.iter();
+            seeks.flat_map(move |seek| self.args(settings, number, *seek, &[], Path::new("")))
+        };
+        hash(&(0..self.parts.len()).flat_map(args).collect::<Vec<_>>())
     }
 
     /// The second of the film at a time of the file's clock.
@@ -185,6 +181,16 @@ impl Film {
     pub(super) fn decoded(&self, number: usize, seek: Option<i64>) -> f64 {
         (self.second(self.parts[number].end, self.duration) - self.second(seek, 0.0)).max(0.0)
     }
+}
+
+/// A name for something that is made with these arguments.
+pub(super) fn hash(args: &[OsString]) -> String {
+    let mut hash = Sha256::new();
+    for arg in args {
+        hash.update(arg.as_encoded_bytes());
+        hash.update([0]);
+    }
+    hex(&hash.finalize()[..NAME])
 }
 
 async fn hashes(path: PathBuf) -> Result<Blocks, MediaError> {

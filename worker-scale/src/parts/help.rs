@@ -41,7 +41,8 @@ pub(crate) async fn help(attempt: &Attempt, settings: &Settings, offer: &PartOff
         file_size: space / film.targets.len() as u64,
         cancel: &attempt.cancel,
     };
-    if attempt.part_facts::<Facts>(&encoder.name(number)).await.is_some() {
+    let made = attempt.part_facts::<Facts>(&encoder.name(number)).await;
+    if made.map_err(TaskError::Retry)?.is_some() {
         return Ok(());
     }
     let made = encoder.make(number, &(Arc::new(|_, _| {}) as _)).await;

@@ -5,7 +5,7 @@ use super::{
     chunk::{Encoder, Facts},
 };
 use anyhow::Result;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future::try_join_all, stream};
 use std::{
     fs,
     path::PathBuf,
@@ -45,7 +45,7 @@ impl<'a> Helpers<'a> {
             let found = stream::iter(numbers)
                 .map(|number| async move {
                     let facts = attempt.part_facts::<Facts>(&encoder.name(number)).await;
-                    facts.map(|_| number)
+                    facts.ok().flatten().map(|_| number)
                 })
                 .buffered(CONCURRENT)
                 .filter_map(async |number| number);
@@ -101,10 +101,11 @@ impl<'a> Helpers<'a> {
         }
         board.delivered_up_to(queue.delivered_parts().await?, Instant::now());
         for number in board.taken() {
-            if queue.offered_part(task, number as u32).await?.is_some() {
+            let offered = queue.offered_part(task, encoder.plan, number as u32);
+            if offered.await?.is_some() {
                 continue;
             }
-            match attempt.part_facts::<Facts>(&encoder.name(number)).await {
+            match attempt.part_facts::<Facts>(&encoder.name(number)).await? {
                 Some(facts) => {
                     self.made += 1;
                     self.fetched += facts.fetched;
@@ -114,7 +115,7 @@ impl<'a> Helpers<'a> {
                         self.stop(board).await;
                     }
                 }
-                None => board.keep(number),
+                None => board.failed(number),
             }
         }
         let open = if self.is_offering {
@@ -150,10 +151,11 @@ impl<'a> Helpers<'a> {
 
     /// Withdraws offers. An offer that stays costs another worker a look at the store.
     pub(super) async fn withdraw(&self, offers: &[u64]) {
-        for offer in offers {
-            if let Err(error) = self.attempt.queue.withdraw_part(*offer).await {
-                tracing::debug!(offer, "an offer was not withdrawn: {error}");
-            }
+        let withdrawn = offers
+            .iter()
+            .map(|offer| self.attempt.queue.withdraw_part(*offer));
+        if let Err(error) = try_join_all(withdrawn).await {
+            tracing::debug!("an offer was not withdrawn: {error}");
         }
     }
 }

@@ -59,6 +59,19 @@ impl Joined {
         Ok(())
     }
 
+    /// True when a part has the parameters of the parts before it.
+    pub(super) fn fits(&self, chunk: &Chunk) -> Result<bool, MediaError> {
+        let files = chunk.paths.iter().zip(&chunk.tracks);
+        for (picture, (path, track)) in self.pictures.iter().zip(files) {
+            let mut file = File::open(path).map_err(disk)?;
+            let is_first = picture.first.is_none() || track.fragments.is_empty();
+            if !is_first && init(&mut file, track)? != picture.init {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// True when all of `parts` are appended.
     pub(super) fn is_complete(&self, parts: usize) -> bool {
         self.next == parts
@@ -71,11 +84,7 @@ impl Picture {
             // The part lies within one long picture.
             return Ok(());
         };
-        let mut init = Vec::new();
-        Read::by_ref(&mut from)
-            .take(track.init.min(MAX_INIT))
-            .read_to_end(&mut init)
-            .map_err(disk)?;
+        let init = init(&mut from, track)?;
         if self.first.is_none() {
             self.first = Some(first.first_pts as f64 / f64::from(track.timescale));
             io::copy(&mut init.as_slice(), &mut self.file).map_err(disk)?;
@@ -94,6 +103,15 @@ impl Picture {
         io::copy(&mut from.take(fragments), &mut self.file).map_err(disk)?;
         Ok(())
     }
+}
+
+/// Reads the init segment of a file.
+fn init(from: &mut File, track: &Track) -> Result<Vec<u8>, MediaError> {
+    let mut init = Vec::new();
+    from.take(track.init.min(MAX_INIT))
+        .read_to_end(&mut init)
+        .map_err(disk)?;
+    Ok(init)
 }
 
 impl Lead<'_> {
@@ -183,5 +201,77 @@ impl Lead<'_> {
         }
         remove(sound.as_slice());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parts::chunk::Facts;
+    use vidp_cmaf::{Fragment, Kind};
+
+    /// A part of one picture whose init segment is `init`, two seconds after the part before it.
+    fn part(folder: &std::path::Path, number: usize, init: &[u8; 4]) -> Chunk {
+        let path = folder.join(number.to_string());
+        std::fs::write(&path, [init.as_slice(), b"moof"].concat()).unwrap();
+        let fragment = Fragment {
+            offset: 4,
+            size: 4,
+            decode_time: number as u64 * 2000,
+            duration: 2000,
+            samples: 1,
+            first_pts: number as i64 * 2000,
+            last_pts: number as i64 * 2000,
+            starts_with_sync: true,
+            first_sample_end: 4,
+        };
+        let track = Track {
+            init: 4,
+            kind: Kind::Video,
+            timescale: 1000,
+            codec: String::new(),
+            fragments: vec![fragment],
+        };
+        Chunk {
+            number,
+            paths: vec![path],
+            tracks: vec![track],
+            facts: Facts {
+                decode_errors: 1,
+                fetched: 0,
+            },
+        }
+    }
+
+    #[test]
+    fn a_part_of_another_encoder_does_not_fit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("joined");
+        let picture = Picture {
+            file: File::create(&path).unwrap(),
+            path: path.clone(),
+            init: Vec::new(),
+            first: None,
+            latest: 0,
+            size: 0,
+            limit: 100,
+        };
+        let mut joined = Joined {
+            pictures: vec![picture],
+            next: 0,
+            decode_errors: 0,
+        };
+        let part = |number, init| part(folder.path(), number, init);
+        for (number, init, fits) in [(0, b"aaaa", true), (1, b"bbbb", false), (1, b"aaaa", true)] {
+            let chunk = part(number, init);
+            assert_eq!(joined.fits(&chunk).unwrap(), fits, "{number}");
+            if fits {
+                joined.append(&chunk).unwrap();
+            }
+        }
+        assert!(joined.append(&part(2, b"bbbb")).is_err());
+        assert!(joined.append(&part(1, b"aaaa")).is_err(), "it is there already");
+        assert_eq!((joined.is_complete(2), joined.decode_errors), (true, 2));
+        assert_eq!(std::fs::read(path).unwrap(), b"aaaamoofmoof");
     }
 }

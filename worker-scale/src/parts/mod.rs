@@ -3,9 +3,9 @@
 //! The worker of the task plans the film (`film`, `cut`) and offers parts to other workers (`helpers`, `board`), which make them
 //! from the plan (`help`). It makes those that no other worker takes (`work`, `chunk`), and the sound, and joins all (`join`).
 //!
-//! A worker that is stopped or dies loses one part. The next delivery of the task uses the stored ones. Everything that could
-//! differ between two workers is in the name of the plan, so that a worker with other settings makes its own parts. A film
-//! whose parts do not fit together is made in one piece.
+//! A worker that is stopped or dies loses one part. The next delivery of the task uses the stored ones. All arguments are
+//! in the name of the plan, so that a worker with other settings makes its own parts. A part of another worker that does not fit
+//! is made again. A film whose parts do not fit together is made in one piece.
 
 mod args;
 mod board;
@@ -60,6 +60,9 @@ pub(crate) async fn make(
         Err(MediaError::Media { code, detail }) => {
             tracing::info!(%code, detail, "the parts do not make a film; encoding in one piece");
             lead.discard();
+            if let Some(attempt) = job.attempt {
+                attempt.progress_of_parts(None);
+            }
             Ok(None)
         }
         made => made.map(Some),

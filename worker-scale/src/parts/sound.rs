@@ -1,6 +1,6 @@
 //! The sound of a film, which is made in one piece: joined pieces of it would click.
 
-use super::{files::disk, lead::Lead};
+use super::{files::disk, film::hash, lead::Lead};
 use crate::codec::Pass;
 use std::{ffi::OsString, path::PathBuf};
 use vidp_common::process::Limits;
@@ -17,7 +17,9 @@ impl Lead<'_> {
         if self.job.probe.audio.is_empty() {
             return Ok(0);
         }
-        let (name, path) = (format!("{}-sound", self.encoder.plan), self.sound_path());
+        let path = self.sound_path();
+        let audio = self.job.audio_args(&self.encoder.film.targets[0], Pass::Only);
+        let name = format!("{}-sound-{}", self.encoder.plan, hash(&audio));
         if let Some(attempt) = self.job.attempt
             && let Some(decode_errors) = attempt.fetch_part(&name, &[&path]).await
         {
@@ -26,7 +28,7 @@ impl Lead<'_> {
         let mut args: Vec<OsString> = self.job.settings.limits.decode_args().into();
         args.extend(["-max_error_rate", "0.2"].map(OsString::from));
         args.extend(Input::File(self.job.source).args());
-        args.extend(self.job.audio_args(&self.encoder.film.targets[0], Pass::Only));
+        args.extend(audio);
         args.extend(["-map_metadata", "-1", "-map_chapters", "-1"].map(OsString::from));
         args.extend(self.job.container_args(Pass::Only, path.clone()));
         let limits = Limits {

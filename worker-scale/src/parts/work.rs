@@ -3,6 +3,7 @@
 use super::{
     board::{Board, Next},
     chunk::Chunk,
+    files::remove,
     helpers::Helpers,
     join::Joined,
     lead::Lead,
@@ -78,21 +79,23 @@ impl Lead<'_> {
         let mut joined = self.joined()?;
         // Parts of this worker: the last one is not stored yet.
         let (mut stored, mut last) = (BTreeMap::new(), None::<Chunk>);
-        let mut sound = None;
+        if let Some(helpers) = helpers {
+            helpers.look(board).await;
+        }
+        // While other workers make their first parts.
+        let decode_errors = self.sound().await?;
+        let began = Instant::now();
         loop {
-            if let Some(helpers) = helpers {
-                helpers.look(board).await;
-            }
-            // While other workers make their first parts.
-            let decode_errors = match sound {
-                Some(errors) => errors,
-                None => *sound.insert(self.sound().await?),
-            };
             self.append(&mut joined, board, &mut stored, last.as_ref())
                 .await?;
             if joined.is_complete(film.parts.len()) {
+                self.report_counts(board, 0);
                 self.join(&joined).await?;
                 return Ok(decode_errors + joined.decode_errors);
+            }
+            // Directly before the choice: other workers take offers at any time.
+            if let Some(helpers) = helpers {
+                helpers.look(board).await;
             }
             let before = last.take();
             match board.next(Instant::now()) {
@@ -115,10 +118,15 @@ impl Lead<'_> {
                     );
                 }
                 Next::Wait | Next::Done if before.is_some() => self.store(before.as_ref()).await,
-                Next::Wait | Next::Done => {
+                Next::Wait => {
                     self.report_counts(board, 0);
+                    let made = self.seconds_made(board, None);
+                    let speed = made / began.elapsed().as_secs_f64().max(0.001);
+                    on_progress((made / film.duration).min(1.0), speed);
                     self.pause().await?;
                 }
+                // All parts are made, and the next round joins them.
+                Next::Done => {}
             }
             stored.extend(before.map(|chunk| (chunk.number, chunk)));
         }
@@ -142,11 +150,19 @@ impl Lead<'_> {
                 joined.next += 1;
                 continue;
             }
-            let chunk = match (stored.remove(&number), self.job.attempt) {
+            let own = stored.remove(&number);
+            let is_own = own.is_some();
+            let chunk = match (own, self.job.attempt) {
                 (None, Some(attempt)) => self.encoder.fetch(attempt, number).await,
                 (chunk, _) => chunk,
             };
             match chunk {
+                // A worker with another ffmpeg may have made the part. This one makes it again, so that it fits.
+                Some(chunk) if !is_own && !joined.fits(&chunk)? => {
+                    tracing::info!(number, "a part of another worker does not fit and is made again");
+                    remove(&chunk.paths);
+                    board.keep(number);
+                }
                 Some(chunk) => joined.append(&chunk)?,
                 None => board.keep(number),
             }
@@ -156,21 +172,25 @@ impl Lead<'_> {
 
     /// Reports the progress of a part as that of the film.
     fn report(&self, board: &Board, number: usize, on_progress: &OnProgress) -> OnProgress {
-        let film = self.encoder.film;
-        let made = |other: &usize| *other != number && board.is_made(*other);
-        let done: f64 = (0..film.parts.len())
-            .filter(made)
-            .map(|other| film.seconds(other))
-            .sum();
-        let (duration, on_progress) = (film.duration, on_progress.clone());
+        let done = self.seconds_made(board, Some(number));
+        let (duration, on_progress) = (self.encoder.film.duration, on_progress.clone());
         Arc::new(move |seconds, speed| on_progress(((done + seconds) / duration).min(1.0), speed))
+    }
+
+    /// Seconds of the film that are made, without the part `except`.
+    fn seconds_made(&self, board: &Board, except: Option<usize>) -> f64 {
+        let film = self.encoder.film;
+        let is_counted = |number: &usize| Some(*number) != except && board.is_made(*number);
+        let numbers = (0..film.parts.len()).filter(is_counted);
+        numbers.map(|number| film.seconds(number)).sum()
     }
 
     /// Reports how many parts are made; `own` is the number of parts that this worker makes now.
     fn report_counts(&self, board: &Board, own: usize) {
         if let Some(attempt) = self.job.attempt {
             let (made, taken) = board.counts();
-            attempt.progress_of_parts(self.encoder.film.parts.len(), made, own + taken);
+            let parts = self.encoder.film.parts.len();
+            attempt.progress_of_parts(Some((parts, made, own + taken)));
         }
     }
 

@@ -29,7 +29,14 @@ async fn offer(queue: &Queue, task: &Task, number: u32) -> Option<u64> {
 
 /// Waits until the offer has ended.
 async fn ended(queue: &Queue, task: &Task, number: u32) {
-    until(async || queue.offered_part(task.task_id, number).await.unwrap().is_none()).await;
+    until(async || {
+        queue
+            .offered_part(task.task_id, PLAN, number)
+            .await
+            .unwrap()
+            .is_none()
+    })
+    .await;
 }
 
 /// Receives an offer and gives it back, `times` times.
@@ -53,17 +60,17 @@ async fn an_offer_waits_until_it_is_taken_or_withdrawn() {
     assert_eq!(rig.queue.metrics().await.unwrap().parts.unwrap().depth(), 2);
     queue.withdraw_part(1).await.unwrap();
     queue.withdraw_part(1).await.unwrap();
-    assert_eq!(queue.offered_part(task.task_id, 0).await.unwrap(), None);
+    assert_eq!(queue.offered_part(task.task_id, PLAN, 0).await.unwrap(), None);
     give_back(&queue, 1).await;
     assert_eq!(queue.delivered_parts().await.unwrap(), 2);
-    assert_eq!(queue.offered_part(task.task_id, 1).await.unwrap(), Some(2));
+    assert_eq!(queue.offered_part(task.task_id, PLAN, 1).await.unwrap(), Some(2));
     // With the task its offers go too.
     let lane = vidp_contract::Lane::Interactive;
     rig.queue
         .remove_task(rig.stage, lane, task.task_id)
         .await
         .unwrap();
-    assert_eq!(queue.offered_part(task.task_id, 1).await.unwrap(), None);
+    assert_eq!(queue.offered_part(task.task_id, PLAN, 1).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -125,15 +132,15 @@ async fn offers_that_fail_are_left_to_the_worker_of_the_task() {
         }
     });
     ended(&queue, &task, 0).await;
-    offer(&queue, &task, 1).await;
-    ended(&queue, &task, 1).await;
     offer(&queue, &task, 2).await;
     ended(&queue, &task, 2).await;
+    offer(&queue, &task, 1).await;
+    ended(&queue, &task, 1).await;
     let mut all = Vec::new();
     while let Ok(one) = tries.try_recv() {
         all.push(one);
     }
-    assert_eq!(all, [(1, 1), (2, 1), (2, 2)]);
+    assert_eq!(all, [(2, 1), (2, 2), (1, 1)]);
     let streams = rig.queue.metrics().await.unwrap().streams;
     assert_eq!(
         (
@@ -142,6 +149,27 @@ async fn offers_that_fail_are_left_to_the_worker_of_the_task() {
         ),
         (0, 0)
     );
+}
+
+/// A worker with other settings refuses at once, and would take every offer before the workers that can make the parts.
+#[tokio::test]
+async fn a_worker_that_refuses_leaves_the_next_offers_to_others() {
+    let rig = Rig::new().await;
+    let (task, queue) = lead(&rig).await;
+    let (_stop, _) = rig.worker(async |attempt| match attempt.part {
+        Some(_) => Err(TaskError::fail(FailureCode::Internal, "other settings")),
+        None => Ok(report()),
+    });
+    offer(&queue, &task, 0).await;
+    ended(&queue, &task, 0).await;
+    offer(&queue, &task, 1).await;
+    // Each of five pulls has another order: all queues are looked at.
+    for _ in 0..5 {
+        rig.publish(&rig.task().await).await;
+        rig.result().await;
+    }
+    assert_eq!(queue.offered_part(task.task_id, PLAN, 1).await.unwrap(), Some(2));
+    assert_eq!(queue.delivered_parts().await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -190,7 +218,7 @@ async fn what_is_no_offer_is_discarded() {
     .into_iter()
     .enumerate()
     {
-        let subject = streams::part(task.task_id, number as u32);
+        let subject = streams::part(task.task_id, PLAN, number as u32);
         let jetstream = async_nats::jetstream::new(queue.client().clone());
         jetstream
             .publish(subject, payload.into())
