@@ -2,6 +2,7 @@
 
 use super::fault::Scene;
 use crate::{
+    media,
     proxy::Wire,
     stack::{ACK_WAIT_SECONDS, DRAIN_SECONDS, Link, READY_LIMIT},
     watch::History,
@@ -18,7 +19,7 @@ const DEREGISTRATION_DELAY: Duration = Duration::from_millis(500);
 
 /// Deliveries of one task that `worker_evict` waits for. `VIDP_ATTEMPT_LIMIT` is 5.
 const EVICTIONS: i64 = 8;
-/// Seconds that a source takes on the slow link of `worker_evict`.
+/// Seconds that the film takes on the slow link of `worker_evict`.
 const SLOW_DOWNLOAD: usize = 60;
 /// Time limit of `worker_evict`: on a busy machine each new worker takes its time.
 const EVICTION_LIMIT: Duration = Duration::from_secs(300);
@@ -86,9 +87,12 @@ pub(super) async fn worker_term(scene: &mut Scene<'_>) -> Result<()> {
 /// Evicts both workers of `scale` politely during a task, more often than an attempt may fail: the task must still succeed.
 pub(super) async fn worker_evict(scene: &mut Scene<'_>) -> Result<()> {
     let (rig, stack) = (scene.rig, &scene.rig.stack);
-    // No worker lives long enough to download its source.
-    let rate = rig.samples[0].bytes.len() / SLOW_DOWNLOAD;
+    // No worker lives long enough to download the film. Notes and manifests pass quickly.
+    let film = media::index_of(&rig.samples, media::FILM);
+    let rate = rig.samples[film].bytes.len() / SLOW_DOWNLOAD;
     stack.wire(Link::WorkerS3, Wire::Slow(rate));
+    let uploaded = scene.load.upload(rig, film).await;
+    ensure!(uploaded.is_some(), "the film was refused");
     let started = Instant::now();
     let mut evicted = 0;
     while evicted < EVICTIONS {
