@@ -93,7 +93,8 @@ impl Ranges {
         self.port
     }
 
-    /// Bytes of the object that the store has sent for the child until now.
+    /// Bytes of the object that were passed on to the child until now; with hashes, those of the blocks that were compared for
+    /// them.
     pub fn bytes_read(&self) -> u64 {
         self.object.bytes_read.load(Ordering::Relaxed)
     }

@@ -71,6 +71,11 @@ impl Rig {
 
     /// For the workers of a stage, with a store that the test can stop.
     pub(crate) async fn of(stage: Stage, s3: &S3) -> Rig {
+        Rig::leasing(stage, s3, 3).await
+    }
+
+    /// As [`Rig::of`], with a lease of so many seconds: a busy disk may delay the answer to a heartbeat for longer than 3 s.
+    pub(crate) async fn leasing(stage: Stage, s3: &S3, seconds: u32) -> Rig {
         let folder = tempfile::tempdir().unwrap();
         let nats = Nats::start_for(&folder.path().join("nats"), 0, users(folder.path())).unwrap();
         let (user, key) = match stage {
@@ -90,7 +95,7 @@ impl Rig {
             "--nats-password",
             PASSWORD,
             "--ack-wait-seconds",
-            "3",
+            &seconds.to_string(),
             "--s3-endpoint",
             &s3.endpoint(),
             "--s3-access-key",

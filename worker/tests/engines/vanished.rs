@@ -94,7 +94,7 @@ async fn without_the_bucket_a_task_waits() {
     let folder = tempfile::tempdir().unwrap();
     let (data, aside) = (folder.path().join("s3"), folder.path().join("aside"));
     let mut s3 = vidp_engines::S3::start(&data, 0).unwrap();
-    let rig = Rig::of(Stage::Scale, &s3).await;
+    let rig = Rig::leasing(Stage::Scale, &s3, 15).await;
     let (_stop, _) = rig.worker(async |attempt| attempt.fetch_source().await.map(|_| report()));
     rig.publish(&rig.task().await).await;
     rig.result().await;

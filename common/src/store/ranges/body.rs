@@ -95,7 +95,11 @@ impl Connection {
         while !self.rest.is_empty() {
             if !self.block.is_empty() {
                 let block = self.block.split_to(self.block.len().min(MAX_BLOCK));
-                self.rest.start += block.len() as u64;
+                let length = block.len() as u64;
+                self.rest.start += length;
+                if self.object.blocks.is_none() {
+                    self.object.bytes_read.fetch_add(length, Ordering::Relaxed);
+                }
                 return Ok(Some(block));
             }
             let error = match timeout(READ_TIMEOUT, self.body.next()).await {
@@ -121,12 +125,12 @@ impl Connection {
         if (self.unchecked.len() + bytes.len()) as u64 > missing.end - missing.start {
             return Err(object.corrupt("a range is longer than requested"));
         }
-        object.bytes_read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         let Some(blocks) = &object.blocks else {
             (self.failures, missing.start) = (0, missing.start + bytes.len() as u64);
             self.block = bytes;
             return Ok(());
         };
+        object.bytes_read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.unchecked.extend_from_slice(&bytes);
         let mut checked = BytesMut::new();
         while !missing.is_empty() {

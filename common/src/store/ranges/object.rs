@@ -15,7 +15,7 @@ pub(super) struct Object {
     pub(super) tag: Mutex<Option<String>>,
     /// The hashes of its blocks, if they are known.
     pub(super) blocks: Option<Blocks>,
-    /// Bytes that the store has sent.
+    /// Bytes that were passed on; with hashes, those of the blocks that were compared for them.
     pub(super) bytes_read: AtomicU64,
     /// The first failure.
     pub(super) failure: Mutex<Option<StoreError>>,
