@@ -20,7 +20,7 @@ use tracing::Instrument;
 use vidp_common::{crash, manifest, metrics, store::StoreError, trace};
 use vidp_contract::{Outcome, PartOffer, Stage};
 
-/// Deliveries of an offer at most. A part that killed so many workers is left to the worker of its task, whose attempts count.
+/// Deliveries of an offer at most. A part that killed three workers is left to the worker of its task, whose attempts count.
 const MAX_DELIVERIES: u32 = 3;
 /// Time for which a worker takes no offer after it refused one: it may have other settings, and would be faster than those that
 /// work.

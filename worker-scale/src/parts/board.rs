@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-/// Offers of a film that wait for a worker at most, unless so many workers help that this is too few. Films share the queue, and
+/// Offers of a film that wait for a worker at most, unless many workers help. Films share the queue, and
 /// one must not fill it.
 const WINDOW: usize = 16;
 /// Offers that wait for each worker that helps, when that is more.

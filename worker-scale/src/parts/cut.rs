@@ -1,4 +1,4 @@
-//! Where a film is cut into parts. Pure.
+//! The places where a film is cut into parts. Pure.
 
 use serde::{Deserialize, Serialize};
 use std::ops::Range;

@@ -74,7 +74,7 @@ impl Rig {
         Rig::leasing(stage, s3, 3).await
     }
 
-    /// As [`Rig::of`], with a lease of so many seconds: a busy disk may delay the answer to a heartbeat for longer than 3 s.
+    /// As [`Rig::of`], with a lease in seconds: a busy disk may delay the answer to a heartbeat for longer than 3 s.
     pub(crate) async fn leasing(stage: Stage, s3: &S3, seconds: u32) -> Rig {
         let folder = tempfile::tempdir().unwrap();
         let nats = Nats::start_for(&folder.path().join("nats"), 0, users(folder.path())).unwrap();

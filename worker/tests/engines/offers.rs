@@ -199,7 +199,7 @@ async fn a_cancelled_job_stops_its_parts() {
     ended(&queue, &task, 0).await;
 }
 
-/// Whatever is in the queue, no worker takes it for a part.
+/// A message that is no valid offer is discarded.
 #[tokio::test]
 async fn what_is_no_offer_is_discarded() {
     let rig = Rig::new().await;
