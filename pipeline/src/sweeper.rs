@@ -145,7 +145,7 @@ async fn reconcile_stage(pipeline: &Shared, job: &Job, stage: Stage) -> Result<(
     let deadline = plan::task(&job, stage, "", 1, pipeline.settings.deadline).map(|task| task.deadline);
     let late = deadline.is_some_and(|deadline| time::OffsetDateTime::now_utc() > deadline);
     let stored = pipeline.queue.stored_result(stage, task_id).await?;
-    // A worker may name another job in the result of its own task.
+    // A result has the id of its own task, and may still name another job.
     let stored = stored.filter(|stored| stored.result.job_id == job.id);
     let known = match stored {
         Some(StoredResult { result, letter }) => Some((result.fits().map(|()| result), letter)),

@@ -79,7 +79,8 @@ impl From<StoreError> for TaskError {
 pub struct Attempt {
     /// The task to work on.
     pub task: Task,
-    /// Number of the delivery of the task, or of the offer, from 1. Failures, deaths of workers and hand-overs each cause another delivery.
+    /// Number of the delivery of the task, or of the offer, from 1. Failures, deaths of workers and hand-overs each cause
+    /// another delivery.
     pub number: u32,
     /// Id of this attempt, which is part of the keys of its outputs.
     pub id: Uuid,

@@ -1,4 +1,4 @@
-//! Metrics of the broker: loads of the queues, sizes of the streams, and what is missing or was changed.
+//! Metrics of the broker: loads of the queues, sizes of the streams, and streams or consumers that are missing or changed.
 
 use super::{
     connection::Queue,

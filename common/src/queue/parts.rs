@@ -1,8 +1,10 @@
 //! Offers of parts: work of a running task that other workers of its stage may take.
 //!
-//! The worker of the task offers parts, and withdraws an offer that no worker has taken to make the part itself. The broker
-//! says who has one: an offer above the last delivered sequence number waits, one below it was delivered, and one that is gone
-//! has ended.
+//! The worker of the task offers parts. Before it makes an offered part itself, it withdraws the offer. The broker knows the
+//! state of each offer:
+//! - An offer with a sequence number above the last delivered one waits.
+//! - An offer with another number was delivered to a worker.
+//! - An offer that no longer exists has ended.
 
 use super::{
     connection::Queue,

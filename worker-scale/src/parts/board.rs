@@ -6,8 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-/// Offers of a film that wait for a worker at most, unless many workers help. Films share the queue, and
-/// one must not fill it.
+/// Offers of a film that wait for a worker at most, unless many workers help. Films share the queue, and one must not fill it.
 const WINDOW: usize = 16;
 /// Offers that wait for each worker that helps, when that is more.
 const OFFERS_PER_WORKER: usize = 2;

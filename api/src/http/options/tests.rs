@@ -47,7 +47,7 @@ fn languages_are_stored_as_the_codes_of_the_contract() {
     }
 }
 
-/// Checks that both options refuse a language and name what is accepted.
+/// Checks that both options refuse a language, with an error that lists the accepted ones.
 fn check_refused(language: &str, accepted: &str) {
     for text in [
         format!(r#"{{"subtitle":{{"language":"{language}"}}}}"#),
