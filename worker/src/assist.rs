@@ -17,7 +17,7 @@ use std::{
 };
 use time::OffsetDateTime;
 use tracing::Instrument;
-use vidp_common::{crash, manifest, metrics, store::StoreError, trace};
+use vidp_common::{crash, metrics, store::StoreError, trace};
 use vidp_contract::{Outcome, PartOffer, Stage};
 
 /// Deliveries of an offer at most. A part that killed three workers is left to the worker of its task, whose attempts count.
@@ -80,11 +80,7 @@ where
         if delivery.number > MAX_DELIVERIES || OffsetDateTime::now_utc() > task.deadline {
             return Ok(false);
         }
-        match manifest::read(&self.store, task.job_id, self.stage, task.task_id).await {
-            // AWS S3 answers so for a missing object, because a worker may not list.
-            Err(StoreError::Denied { .. }) => Ok(true),
-            read => Ok(read?.is_none()),
-        }
+        Ok(self.committed(task).await?.is_none())
     }
 
     async fn answer_offer(&self, delivery: &Delivery, end: End) {

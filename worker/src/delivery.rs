@@ -19,7 +19,9 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use vidp_common::{
-    LogOnce, crash, manifest, metrics,
+    LogOnce, crash,
+    manifest::{self, Manifest},
+    metrics,
     queue::{Cancel, Queue},
     store::{Store, StoreError},
     trace,
@@ -141,11 +143,7 @@ where
     /// The result of a task that needs no work: it was done before, its attempts are used up, or its deadline has passed.
     async fn before_work(&self, delivery: &Delivery) -> anyhow::Result<Option<TaskResult>> {
         let Delivery { task, number, .. } = delivery;
-        let found = match manifest::read(&self.store, task.job_id, self.stage, task.task_id).await {
-            // AWS S3 answers so for a missing object, because a worker may not list.
-            Err(StoreError::Denied { .. }) => None,
-            read => read?,
-        };
+        let found = self.committed(task).await?;
         let is_invalid = match found.map(commit::adopt) {
             Some(Some(result)) => return Ok(Some(result)),
             invalid => invalid.is_some(),
@@ -169,6 +167,15 @@ where
         };
         let outcome = Outcome::Failed { code, detail };
         Ok(Some(self.result(delivery, outcome, Timings::default())))
+    }
+
+    /// The committed result of the task's stage, if there is one.
+    pub(super) async fn committed(&self, task: &Task) -> Result<Option<Manifest>, StoreError> {
+        match manifest::read(&self.store, task.job_id, self.stage, task.task_id).await {
+            // AWS S3 answers so for a missing object, because a worker may not list.
+            Err(StoreError::Denied { .. }) => Ok(None),
+            read => read,
+        }
     }
 
     /// Commits the result in the store.
