@@ -6,6 +6,8 @@ Sources: https://kubernetes.io/docs/concepts/workloads/autoscaling/horizontal-po
 
 import math
 
+from scaling.settings import PARTS
+
 TOLERANCE = 0.1  # --horizontal-pod-autoscaler-tolerance
 SYNC = 15  # --horizontal-pod-autoscaler-sync-period
 
@@ -114,7 +116,8 @@ class Keda:
                 return [(self.fallen_back(fallback, current) * target, target) for _, target in targets]
             return [(None, target) for _, target in targets]
         self.failures = 0
-        return [(sum(lags[lane] for lane in lanes), target) for lanes, target in targets]
+        counts = {**lags, PARTS: lags.get(PARTS, 0) * self.settings.offered}
+        return [(sum(counts[lane] for lane in lanes), target) for lanes, target in targets]
 
     @staticmethod
     def fallen_back(fallback, current):

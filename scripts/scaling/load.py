@@ -8,6 +8,8 @@ import random
 
 TIMES = pathlib.Path(__file__).with_name("service_times.json")
 STAGES = ("detect", "scale", "subtitle")
+# worker-scale/src/config.rs and parts/cut.rs: seconds of a part, and the least number of parts.
+PART_SECONDS, LEAST_PARTS = ((600, 10), (3600, 20), (math.inf, 30)), 3
 BATCH_SHARE = 0.2
 # Lengths of users' videos, an assumption: lognormal, cut at 30 s and 20 min; the mean is 4 minutes.
 MEDIAN_SECONDS, SIGMA, SHORTEST, LONGEST = 180, 0.8, 30, 1200
@@ -19,14 +21,16 @@ class Task:
     lane: str
     cpu: float  # Seconds of one processor, if the threads shared the processors of the pod perfectly.
     other: float  # Seconds of transfers from and to the store.
+    parts: int = 1  # A task in one part is done again from its start after a hand-over.
     attempts: int = 0
     finished: float = 0.0
-    service: float = 0.0  # Seconds of the attempt that succeeded.
+    service: float = 0.0  # Seconds of work of all parts.
+    held: float = 0.0  # Seconds in which a pod had the task; in one part, only of the attempt that succeeded.
 
     @property
     def wait(self):
-        """The time from arrival to end, without the attempt that succeeded."""
-        return self.finished - self.arrival - self.service
+        """The time from arrival to end in which no pod had the task, or had it in vain."""
+        return self.finished - self.arrival - self.held
 
 
 def measured(path=TIMES):
@@ -78,15 +82,26 @@ def costs():
     return {stage: Costs(tasks[stage], cores) for stage in STAGES}
 
 
-def uploads(arrivals, seed):
-    """Tasks by stage for uploads at these times; `subtitle` tasks arrive when `detect` ends, see `after`."""
+def parts(seconds):
+    """The number of parts in which a video of this length is encoded."""
+    each = next(length for limit, length in PART_SECONDS if seconds < limit)
+    count = int(seconds // each)
+    return count if count >= LEAST_PARTS else 1
+
+
+def uploads(arrivals, seed, in_parts=True):
+    """Tasks by stage for uploads at these times; `subtitle` tasks arrive when `detect` ends, see `after`.
+
+    `in_parts=False` gives `scale` one part for each task.
+    """
     chance = random.Random(seed)
     cost, made = costs(), {stage: [] for stage in STAGES}
     for arrival in arrivals:
         seconds = length(chance)
         lane = "batch" if chance.random() < BATCH_SHARE else "interactive"
         for stage in STAGES:
-            made[stage].append(Task(arrival, lane, *cost[stage].draw(seconds, chance)))
+            count = parts(seconds) if stage == "scale" and in_parts else 1
+            made[stage].append(Task(arrival, lane, *cost[stage].draw(seconds, chance), count))
     return made
 
 

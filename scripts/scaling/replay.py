@@ -1,7 +1,9 @@
 """Replays arrivals through queues, pods and the autoscaler as a sequence of events. The same seed gives the same run.
 
+A film in parts is made by the pod that has its task and by idle pods, and loses one part at a hand-over.
+
 Not modelled: the delays of the broker and the pull (milliseconds, or up to a second for the batch lane of idle
-workers), the start of nodes, and failures of tasks.
+workers), the start of nodes, failures of tasks, and the time to plan and join a film.
 """
 
 import collections
@@ -11,11 +13,15 @@ import itertools
 import random
 
 from scaling import hpa
-from scaling.settings import LANES
+from scaling.settings import LANES, PARTS
 
-BATCH_TURN = 5  # worker/src/lanes.rs: every fifth pull begins with the batch lane
+# worker/src/lanes.rs: the order of the queues, and those of the first and second of five pulls
+TURNS, ORDER = 5, ("interactive", PARTS, "batch")
+ORDERS = {0: ("batch", "interactive", PARTS), 1: (PARTS, "interactive", "batch")}
+OFFERED = (16, 128)  # worker-scale/src/parts/board.rs: a quarter of a film's parts is offered, within these bounds
 # Assumed seconds from the request of a replica to its first pull: scheduling, pulling the image, loading the model.
 START = (10, 40)
+NOTICE = 30  # Seconds before a spot machine is taken away, as most providers give
 
 
 @dataclasses.dataclass(eq=False)
@@ -24,7 +30,30 @@ class Pod:
     ready: bool = False
     stopping: bool = False
     turn: int = 0
-    running: dict = dataclasses.field(default_factory=dict)  # id of a task -> (task, time of its start)
+    running: list = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(eq=False)
+class Film:
+    """A task that has begun. `lead` is the work of the pod that has it, if one has."""
+
+    task: object
+    left: int  # Parts that no pod makes or has made.
+    seconds: float  # Of a part.
+    made: int = 0
+    lead: object = None
+
+
+@dataclasses.dataclass(eq=False)
+class Work:
+    """What a slot of a pod does: the task of a film, with one part after another, or one part of a film of another pod."""
+
+    film: Film
+    is_lead: bool = False
+    since: float = 0.0
+    pod: object = None
+    turn: int = 0
+    began: object = None  # The time at which the part began; None while it waits for other pods.
 
 
 @dataclasses.dataclass
@@ -40,13 +69,16 @@ class Outcome:
 
 
 class Replay:
-    def __init__(self, settings, tasks, seed=1, start=START, outages=(), until=0):
+    def __init__(self, settings, tasks, seed=1, start=START, outages=(), until=0, spot=None):
+        """`spot`: seconds after which a pod is taken away on average, with a notice of NOTICE seconds."""
         self.settings, self.tasks, self.start, self.outages, self.until = settings, tasks, start, outages, until
+        self.spot = spot
         self.chance = random.Random(seed)
         self.keda = hpa.Keda(settings)
         self.hpa = hpa.Hpa(settings.least, settings.most, settings.up, settings.down)
         self.queues = {lane: collections.deque() for lane in LANES}
         self.pods, self.left, self.events, self.order = [], len(tasks), [], itertools.count()
+        self.films, self.unled = [], []  # Films that a pod has, in their order; films that wait for one again
         self.history = collections.deque()  # Values of the metric, back to the age at which the autoscaler sees them
         self.outcome = Outcome([], tasks)
 
@@ -84,41 +116,84 @@ class Replay:
     def feed(self):
         """Pods with a free slot pull, in random order."""
         free = [pod for pod in self.pods if self.may_pull(pod)]
-        while free and any(self.queues.values()):
+        while free and (any(self.queues.values()) or self.offers()):
             pod = self.chance.choice(free)
-            self.begin(pod, self.pull(pod))
+            self.pull(pod)
             free = [pod for pod in free if self.may_pull(pod)]
 
     def may_pull(self, pod):
         return pod.ready and not pod.stopping and len(pod.running) < self.settings.slots
 
     def pull(self, pod):
-        pod.turn = (pod.turn + 1) % BATCH_TURN
-        order = LANES if pod.turn else LANES[::-1]
-        return next(self.queues[lane] for lane in order if self.queues[lane]).popleft()
+        pod.turn = (pod.turn + 1) % TURNS
+        for source in ORDERS.get(pod.turn, ORDER):
+            if source == PARTS and self.offers():
+                return self.work(pod, Work(next(film for film in self.films if film.left)))
+            if source != PARTS and self.queues[source]:
+                return self.begin(pod, self.queues[source].popleft())
+
+    def offers(self):
+        return sum(min(film.left, max(OFFERED[0], min(film.task.parts // 4, OFFERED[1]))) for film in self.films)
 
     def begin(self, pod, task):
         task.attempts += 1
-        # The slots of a pod share its processors.
-        task.service = task.cpu * self.settings.slots / self.settings.cpus + task.other
-        pod.running[id(task)] = (task, self.now)
-        self.at(self.now + task.service, self.finish, pod, task, task.attempts)
+        film = next((film for film in self.unled if film.task is task), None)
+        if film:
+            self.unled.remove(film)
+        else:
+            # The slots of a pod share its processors.
+            seconds = task.cpu * self.settings.slots / self.settings.cpus + task.other
+            film = Film(task, task.parts, seconds / task.parts)
+        film.lead = Work(film, is_lead=True, since=self.now)
+        self.films.append(film)
+        if film.made == task.parts:
+            return self.finish(film, pod)
+        self.work(pod, film.lead)
 
-    def finish(self, pod, task, attempt):
-        if task.attempts != attempt or id(task) not in pod.running:
-            return  # The task was handed over before its end.
-        del pod.running[id(task)]
-        task.finished = self.now
+    def work(self, pod, work):
+        """Makes the next part of the film; the worker of the task waits for those of others when none is left."""
+        if work not in pod.running:
+            pod.running.append(work)
+        work.pod, work.turn, work.began = pod, work.turn + 1, None
+        if work.film.left:
+            work.film.left -= 1
+            work.began = self.now
+            self.at(self.now + work.film.seconds, self.made, work, work.turn)
+
+    def made(self, work, turn):
+        film, pod = work.film, work.pod
+        if work.turn != turn or work not in pod.running:
+            return  # The part was handed over before its end.
+        film.made += 1
+        film.task.service += film.seconds
+        if film.made == film.task.parts and film.lead:
+            self.finish(film, film.lead.pod)
+        elif work.is_lead:
+            self.work(pod, work)
+        if not work.is_lead:
+            self.leave(pod, work)
+        self.feed()
+
+    def finish(self, film, pod):
+        film.task.finished = self.now
+        film.task.held += self.now - film.lead.since
         self.left -= 1
+        self.films.remove(film)
+        self.leave(pod, film.lead)
+
+    def leave(self, pod, work):
+        if work in pod.running:
+            pod.running.remove(work)
         if pod.stopping and not pod.running:
             self.remove(pod)
-        self.feed()
 
     # Pods
 
     def add(self, now, ready=False):
         pod = Pod(now, ready)
         self.pods.append(pod)
+        if self.spot:
+            self.at(now + self.chance.expovariate(1 / self.spot), self.take_away, pod)
         if not ready:
             self.at(now + self.chance.uniform(*self.start), self.become_ready, pod)
 
@@ -140,37 +215,56 @@ class Replay:
         self.chance.shuffle(present)
         present.sort(key=lambda pod: pod.ready)
         for pod in present[: max(0, len(present) - count)]:
-            self.stop(pod)
+            self.stop(pod, self.settings.drain)
 
-    def stop(self, pod):
+    def take_away(self, pod):
+        """The machine of the pod goes, and the ReplicaSet starts another pod at once."""
+        if pod in self.pods and not pod.stopping:
+            self.stop(pod, min(self.settings.drain, NOTICE))
+            self.add(self.now)
+
+    def stop(self, pod, drain):
         """SIGTERM: the pod pulls no more tasks, and running tasks may end within the drain."""
         pod.stopping = True
         if not pod.running:
             self.remove(pod)
         else:
-            self.at(self.now + self.settings.drain, self.hand_over, pod)
+            self.at(self.now + drain, self.hand_over, pod)
 
     def hand_over(self, pod):
-        """The drain has expired: its tasks return to the front of the queue and start again."""
-        for task, started in pod.running.values():
-            self.outcome.wasted += self.now - started
+        """The drain has expired: its tasks return to the front of the queue, and the parts in work start again."""
+        if pod not in self.pods:
+            return
+        for work in pod.running:
+            film, task = work.film, work.film.task
             self.outcome.handovers += 1
-            task.service = 0
-            self.queues[task.lane].appendleft(task)
-        pod.running = {}
+            if work.began is not None:
+                self.outcome.wasted += self.now - work.began
+                film.left += 1
+            if work.is_lead:
+                # Finished parts are saved.
+                task.held += (self.now - work.since) if film.made else 0
+                film.lead = None
+                self.films.remove(film)
+                self.unled.append(film)
+                self.queues[task.lane].appendleft(task)
+            elif film.lead and film.lead.began is None:
+                self.work(film.lead.pod, film.lead)
+        pod.running = []
         self.remove(pod)
         self.feed()
 
     # Autoscaling
 
     def lags(self):
-        """num_pending + num_ack_pending of each lane; None while the broker does not answer."""
+        """num_pending + num_ack_pending of each queue; None while the broker does not answer."""
         if any(begin <= self.now < end for begin, end in self.outages):
             return None
         lags = {lane: len(queue) for lane, queue in self.queues.items()}
+        lags[PARTS] = self.offers()
         for pod in self.pods:
-            for task, _ in pod.running.values():
-                lags[task.lane] += 1
+            for work in pod.running:
+                lags[work.film.task.lane if work.is_lead else PARTS] += 1
         return lags
 
     def sync(self):
@@ -188,7 +282,7 @@ class Replay:
 
     def poll(self):
         lags = self.lags()
-        total = None if lags is None else sum(lags.values())
+        total = None if lags is None else sum(lags.values())  # In KEDA a trigger activates by its own value.
         count = self.keda.poll(self.now, total, self.replicas())
         if count != self.replicas():
             self.scale(count)

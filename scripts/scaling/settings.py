@@ -9,6 +9,7 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 DEPLOYMENTS = {"detect": "langscale", "scale": "downscale", "subtitle": "subtitle"}
 LANES = ("interactive", "batch")
+PARTS = "parts"  # The queue of offered parts
 # The defaults of the programs (docs/settings.md), for settings that the manifests do not have.
 DEFAULTS = {"VIDP_SLOTS": "1", "VIDP_DRAIN_SECONDS": "20"}
 
@@ -44,6 +45,7 @@ class Settings:
     slots: int
     drain: int
     cpus: float
+    offered: float = 1.0  # The share of an offered part in the metric, of a task
     delay: int = 0  # Age of the metric in seconds: 0 with KEDA, a scrape interval and more with prometheus-adapter.
 
     def but(self, **changes):
@@ -83,29 +85,25 @@ def documents(folder):
 
 
 def targets(spec):
-    """One metric for each trigger, or KEDA's sum if there is a formula. Other formulas raise ValueError.
+    """The metrics, and the share of an offered part: one metric for each trigger, or KEDA's sum if there is a formula.
 
-    Offered parts are left out: the replay has tasks in one piece.
+    In a formula the queue of parts may be divided by a number. Other formulas raise ValueError.
     """
-    lanes, each, parts = {}, [], set()
+    lanes, each = {}, []
     for number, trigger in enumerate(spec["triggers"]):
         if trigger["type"] != "nats-jetstream":
             continue
         lane = trigger["metadata"]["consumer"].rsplit("-", 1)[1]
-        name = trigger.get("name", f"s{number}")
-        if lane not in LANES:
-            parts.add(name)
-            continue
-        lanes[name] = lane
+        lanes[trigger.get("name", f"s{number}")] = lane
         each.append(((lane,), int(trigger["metadata"].get("lagThreshold", 10))))
     modifiers = (spec.get("advanced") or {}).get("scalingModifiers")
     if not modifiers:
-        return tuple(each)
-    names = [name.strip() for name in modifiers["formula"].split("+")]
-    names = [name for name in names if name not in parts]
-    if not all(name in lanes for name in names):
+        return tuple(each), 1.0
+    terms = dict((*(word.strip() for word in term.split("/")), "1")[:2] for term in modifiers["formula"].split("+"))
+    divided = {lanes.get(name): float(number) for name, number in terms.items()}
+    if None in divided or any(number != 1 for lane, number in divided.items() if lane != PARTS):
         raise ValueError(f"only a sum of the triggers can be replayed, not {modifiers['formula']!r}")
-    return ((tuple(lanes[name] for name in names), float(modifiers["target"])),)
+    return ((tuple(divided), float(modifiers["target"])),), 1 / divided.get(PARTS, 1)
 
 
 def shipped(root=ROOT / "k8s"):
@@ -129,11 +127,13 @@ def read(stage, spec, pod, config):
     # The pod's `env` overrides the values of the ConfigMap.
     own = {entry["name"]: entry["value"] for entry in container.get("env") or [] if "value" in entry}
     value = {**DEFAULTS, **config, **own}
+    metrics, offered = targets(spec)
     return Settings(
         stage=stage,
         least=spec.get("minReplicaCount", 0),
         most=spec.get("maxReplicaCount", 100),
-        targets=targets(spec),
+        targets=metrics,
+        offered=offered,
         up=up,
         down=down,
         polling=spec.get("pollingInterval", 30),
@@ -156,7 +156,7 @@ def adapter(root=ROOT / "k8s"):
             up, down = behavior(spec.get("behavior"))
             found[stage] = keda[stage].but(
                 least=spec.get("minReplicas", 1), most=spec["maxReplicas"], up=up, down=down, fallback=None,
-                targets=((LANES, float(metric["target"]["averageValue"])),),
+                targets=((keda[stage].targets[0][0], float(metric["target"]["averageValue"])),),
             )  # fmt: skip
     return found
 

@@ -29,6 +29,16 @@ class Summary:
     wait_p95: float
     interactive_p95: float
     batch_p95: float
+    done_p50: float  # Seconds from the arrival of a task to its end.
+    done_p95: float
+
+
+def film(shipped, minutes, change=None):
+    """One film of ordinary content on an idle system: the summary of stage `scale`."""
+    settings = change(shipped["scale"]) if change else shipped["scale"]
+    seconds, cost = minutes * 60, load.costs()["scale"]
+    task = load.Task(0, "interactive", cost.line(seconds) / cost.shared, 0, load.parts(seconds))
+    return summarize(settings, Replay(settings, [task], SEED).run())
 
 
 def reversals(series):
@@ -65,12 +75,14 @@ def summarize(settings, outcome):
         wait_p95=percentile(both, 0.95),
         interactive_p95=percentile(waits["interactive"], 0.95),
         batch_p95=percentile(waits["batch"], 0.95),
+        done_p50=statistics.median(task.finished - task.arrival for task in tasks),
+        done_p95=percentile([task.finished - task.arrival for task in tasks], 0.95),
     )
 
 
-def run(shipped, arrivals, change=None, stages=load.STAGES, until=0, seed=SEED, **options):
+def run(shipped, arrivals, change=None, stages=load.STAGES, until=0, seed=SEED, in_parts=True, **options):
     """Replays these uploads through the stages: (settings, outcome, summary) of each. `change` alters the settings."""
-    tasks, done = load.uploads(arrivals, seed), {}
+    tasks, done = load.uploads(arrivals, seed, in_parts), {}
     for stage in stages:
         settings = change(shipped[stage]) if change else shipped[stage]
         if (
@@ -95,7 +107,7 @@ def day(shipped, change=None, seed=SEED, **options):
 
 
 HEAD = ("", "drained", "at best", "peak", "pod-min", "busy", "handed over", "wasted", "started", "reversals",
-        "wait p50", "wait p95", "batch p95")  # fmt: skip
+        "wait p50", "wait p95", "batch p95", "done p50", "done p95")  # fmt: skip
 
 
 def rows(named, drained=True):
@@ -107,7 +119,8 @@ def rows(named, drained=True):
 def row(name, f):
     return (name, clock(f.drain), clock(f.least_drain), f"{f.peak}", f"{f.pod_minutes:.0f}", f"{f.busy:.0%}",
             f"{f.handovers}", f"{f.wasted_minutes:.1f} min", f"{f.started}", f"{f.reversals}",
-            clock(f.wait_p50), clock(f.wait_p95), clock(f.batch_p95))  # fmt: skip
+            clock(f.wait_p50), clock(f.wait_p95), clock(f.batch_p95),
+            clock(f.done_p50), clock(f.done_p95))  # fmt: skip
 
 
 def clock(seconds):

@@ -3,7 +3,7 @@
 import re
 
 from scaling import load, paper, summary
-from scaling.settings import LANES, ROOT
+from scaling.settings import PARTS, ROOT
 
 DOC = ROOT / "docs" / "scaling.md"
 
@@ -23,6 +23,9 @@ def all_of_them(shipped):
         "burst-others": ("The burst, stage `scale`, other settings",
                          compare(shipped, "scale", summary.burst, scale)),
         "day-others": ("The day, stage `scale`, other settings", compare(shipped, "scale", summary.day, scale)),
+        "parts": ("The day and one film, stage `scale`, by the share of an offered part in the metric", parts(shipped)),
+        "spot": (f"The day, stage `scale`, on machines that are taken away every {SPOT // 60} minutes",
+                 spot(shipped)),
         "outage": ("The burst, stage `scale`; from minute 20 to minute 40 the broker does not answer",
                    compare(shipped, "scale", summary.burst, fallbacks(shipped["scale"]), outages=[(1200, 2400)])),
         "zero": (f"A day of {summary.QUIET} uploads, stage `subtitle`",
@@ -64,23 +67,58 @@ def policy(p):
 
 
 def target(s):
-    return "; ".join(f"{' + '.join(lanes)}: {number:g}" for lanes, number in s.targets)
+    def term(lane):
+        return f"{lane} / {1 / s.offered:g}" if lane == PARTS and s.offered != 1 else lane
+
+    return "; ".join(f"{' + '.join(map(term, lanes))}: {number:g}" for lanes, number in s.targets)
 
 
 def others(s):
     """The shipped settings, and variants that differ in one setting."""
-    number, window = s.targets[0][1], s.down.window
-    together, apart = ((LANES, number),), tuple(((lane,), number) for lane in LANES)
+    (lanes, number), window = s.targets[0], s.down.window
+    apart = tuple(((lane,), number) for lane in lanes)
     return [
         (f"as shipped: target {number:g}, window {window} s", {}),
         *((f"target {value:g}", {"target": value}) for value in (1, 2, 5) if value != number),
-        ("the larger lane counts", {"targets": apart}) if len(s.targets) == 1 else
-        ("the sum of the lanes counts", {"targets": together}),
+        ("the largest queue counts", {"targets": apart}),
         *((f"scale-down window {value} s", {"window": value}) for value in (0, 60, 300, 600) if value != window),
-        *((f"drain {value} s", {"drain": value}) for value in (20, 120) if value != s.drain),
+        *((f"drain {value} s", {"drain": value}) for value in (20, 120, 540) if value != s.drain),
         ("the metric 45 s old (prometheus-adapter)", {"delay": 45}),
         (f"{s.slots + 1} slots, target {s.slots + 1}", {"slots": s.slots + 1, "target": s.slots + 1}),
     ]  # fmt: skip
+
+
+SHARES = (0, 1 / 16, 1 / 8, 1 / 4, 1)
+FILMS = (20, 120, 600)  # Minutes
+SPOT = 1800  # Seconds
+
+
+def parts(shipped):
+    def row(name, change, **options):
+        day = summary.day(shipped, change, stages=["scale"], **options)["scale"][2]
+        films = [summary.film(shipped, minutes, change) for minutes in FILMS] if not options else []
+        alone = [f"{summary.clock(f.drain)}, {f.pod_minutes:.0f} pod-min" for f in films]
+        return (name, f"{day.pod_minutes:.0f}", summary.clock(day.done_p50), summary.clock(day.done_p95),
+                *(alone or ["" for _ in FILMS]))  # fmt: skip
+
+    head = ("", "pod-min a day", "done p50", "done p95", *(f"{minutes} min alone" for minutes in FILMS))
+    rows = [row("every task in one piece", None, in_parts=False)]
+    for share in SHARES:
+        names = {0: "offered parts do not count", 1: "a pod for each offered part"}
+        name = names.get(share, f"a pod for {1 / share:g} offered parts" if share else "")
+        shipped_too = " (shipped)" * (share == shipped["scale"].offered)
+        rows.append(row(name + shipped_too, lambda s, share=share: s.but(offered=share)))
+    return summary.table([head, *rows])
+
+
+def spot(shipped):
+    named = []
+    for name, drain, in_parts in (("in parts", 120, True), ("in one piece, drain 120 s", 120, False),
+                                  ("in one piece, drain 540 s", 540, False)):  # fmt: skip
+        done = summary.day(shipped, lambda s, drain=drain: s.but(drain=drain), stages=["scale"], spot=SPOT,
+                           in_parts=in_parts)  # fmt: skip
+        named.append((name, done["scale"][2]))
+    return summary.rows(named, drained=False)
 
 
 def fallbacks(s):

@@ -82,7 +82,7 @@ class Behavior(unittest.TestCase):
 
 class Keda(unittest.TestCase):
     def setUp(self):
-        self.settings = SimpleNamespace(least=0, activation=0, cooldown=300, targets=((("interactive",), 2),),
+        self.settings = SimpleNamespace(least=0, activation=0, cooldown=300, offered=0.5, targets=((("interactive",), 2),),
                                         fallback={"failureThreshold": 3, "replicas": 6})  # fmt: skip
 
     def test_from_zero_and_back(self):
@@ -95,6 +95,9 @@ class Keda(unittest.TestCase):
         seen = [keda.metrics(None, 9) for _ in range(4)]
         self.assertEqual(seen, [[(None, 2)]] * 3 + [[(12, 2)]])  # "target metric value * fallback replicas"
         self.assertEqual(keda.metrics({"interactive": 5, "batch": 7}, 9), [(5, 2)])
+        self.settings.targets = ((("interactive", "parts"), 2),)
+        self.assertEqual(keda.metrics({"interactive": 5, "batch": 7, "parts": 8}, 9), [(5 + 8 / 2, 2)])
+        self.settings.targets = ((("interactive",), 2),)
         self.settings.fallback["behavior"] = "currentReplicasIfHigher"
         self.assertEqual([keda.metrics(None, 9) for _ in range(4)][-1], [(18, 2)])
 

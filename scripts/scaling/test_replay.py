@@ -36,6 +36,33 @@ class Runs(unittest.TestCase):
         done = Replay(settings(drain=600), tasks()).run()
         self.assertEqual((done.handovers, done.wasted), (0, 0))
 
+    def test_a_film_in_parts_is_made_by_idle_pods(self):
+        film, alone = Task(0, "interactive", 2000, 0, parts=100), Task(0, "interactive", 2000, 0)
+        least = settings(targets=((("interactive", "batch", "parts"), 1),), drain=600)
+        shared, one = (Replay(least, [task]).run() for task in (film, alone))
+        self.assertAlmostEqual(film.service, alone.service)
+        self.assertEqual(shared.wasted, 0)
+        # Ten pods at most, which start one after another.
+        self.assertLess(film.finished, alone.finished / 5)
+        self.assertEqual(max(row[3] for row in one.series), 1)
+
+    def test_a_film_in_parts_loses_one_part_at_a_handover(self):
+        films = [Task(n * 5, "interactive", 120, 0, parts=12) for n in range(100)]
+        done = Replay(settings(drain=0), films).run()
+        self.assertGreater(done.handovers, 3)
+        self.assertLessEqual(done.wasted, done.handovers * 5)
+        self.assertTrue(all(abs(film.service - 60) < 1e-6 for film in films))
+        self.assertTrue(all(film.finished - film.arrival >= film.held - 1e-6 for film in films))
+        whole = Replay(settings(drain=0), [Task(film.arrival, film.lane, 120, 0) for film in films]).run()
+        self.assertGreater(whole.wasted / whole.handovers, 15)
+
+    def test_every_part_is_made_once_on_spot_machines(self):
+        films = [Task(n * 60, "batch", 2000, 0, parts=20) for n in range(20)]
+        queues = ((("interactive", "batch", "parts"), 1),)
+        done = Replay(settings(targets=queues, offered=0.5), films, spot=300).run()
+        self.assertGreater(done.handovers, 10)
+        self.assertTrue(all(abs(film.service - 1000) < 1e-6 and film.finished for film in films))
+
     def test_slots_share_the_processors(self):
         one, two = (Replay(settings(slots=slots, drain=600), tasks(1)).run().tasks[0].service for slots in (1, 2))
         self.assertEqual((one, two), (60, 120))

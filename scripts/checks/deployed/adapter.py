@@ -11,12 +11,13 @@ from ..tree import run, tool
 VALUES = "k8s/overlays/prometheus-adapter/adapter-values.yaml"
 METRIC = "vidp_queue_depth"
 ASKED = 'stage="scale"'
-# The values of two replicas of the API for (interactive, batch), and the value that the autoscaler must receive.
+# The values of two replicas of the API for (interactive, batch, parts), and the value that the autoscaler must receive.
 CASES = {
-    "both know the queues": ([("3", "5"), ("2", "5")], 8),
-    "one replica has lost the broker": ([("NaN", "NaN"), ("2", "5")], 7),
-    "the broker is down": ([("NaN", "NaN"), ("NaN", "NaN")], None),
-    "nothing waits": ([("0", "0"), ("0", "0")], 0),
+    "both know the queues": ([("3", "5", "0"), ("2", "5", "0")], 8),
+    "one replica has lost the broker": ([("NaN", "NaN", "NaN"), ("2", "5", "0")], 7),
+    "the broker is down": ([("NaN", "NaN", "NaN"), ("NaN", "NaN", "NaN")], None),
+    "nothing waits": ([("0", "0", "0"), ("0", "0", "0")], 0),
+    "parts are offered": ([("1", "0", "12"), ("1", "0", "16")], 3),
 }
 
 
@@ -39,7 +40,7 @@ def answers(query):
             "input_series": [
                 {"series": f'{METRIC}{{stage="{stage}",lane="{lane}",instance="api-{number}"}}', "values": value}
                 for number, values in enumerate(replicas)
-                for lane, value in zip(("interactive", "batch"), values)
+                for lane, value in zip(("interactive", "batch", "parts"), values)
                 for stage in ("scale", "detect")
             ],
             "promql_expr_test": [

@@ -6,8 +6,11 @@
 
 use std::time::{Duration, Instant};
 
-/// Offers of a film that wait for a worker at most, unless many workers help. Films share the queue, and one must not fill it.
+/// Offers of a film that wait for a worker at most, unless it is long or many workers help. Films share the queue, and one must not
+/// fill it.
 const WINDOW: usize = 16;
+/// One in this many parts of a long film is offered, so that the autoscaler sees how long it is.
+const OFFERED_SHARE: usize = 4;
 /// Offers that wait for each worker that helps, when that is more.
 const OFFERS_PER_WORKER: usize = 2;
 /// Offers of a film that wait at most, however many workers seem to help: offers that were given back count as taken.
@@ -109,7 +112,8 @@ impl Board {
     /// The parts to offer now. The next part of the worker of the task is not among them.
     pub(super) fn to_offer(&self) -> Vec<usize> {
         let waiting = self.all(|state| matches!(state, State::Offered { since: None, .. }));
-        let window = (self.taken().len() * OFFERS_PER_WORKER).clamp(WINDOW, MAX_WINDOW);
+        let least = (self.parts.len() / OFFERED_SHARE).clamp(WINDOW, MAX_WINDOW);
+        let window = (self.taken().len() * OFFERS_PER_WORKER).clamp(least, MAX_WINDOW);
         let first = self.all(|state| !matches!(state, State::Made | State::Offered { since: Some(_), .. }));
         let mut open = self.all(|state| *state == State::Open);
         open.retain(|number| first.first() != Some(number));
@@ -253,7 +257,9 @@ mod tests {
 
     #[test]
     fn few_offers_wait_at_a_time() {
-        let (mut board, now) = (Board::new(100), Instant::now());
+        let (mut board, now) = (Board::new(60), Instant::now());
+        assert_eq!(offer_all(&mut Board::new(100), 1, now).len(), 25);
+        assert_eq!(offer_all(&mut Board::new(1000), 1, now).len(), MAX_WINDOW);
         assert_eq!(offer_all(&mut board, 1, now).len(), WINDOW);
         assert_eq!(board.to_offer(), [0; 0]);
         board.delivered_up_to(3, now);
