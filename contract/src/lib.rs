@@ -28,10 +28,12 @@ pub use check::MAX_DETAIL;
 pub use code::{FailureCode, SkipCode};
 pub use hex::hex;
 pub use language::{LANGUAGES, language_code, language_name, whisper_code};
-pub use media::{AudioTrack, DropReason, MediaFacts, StreamFate, StreamKind, StreamReport, VideoTrack};
+pub use media::{
+    AudioTrack, DropReason, MediaFacts, SoundReport, StreamFate, StreamKind, StreamReport, VideoTrack,
+};
 pub use merge_patch::merge_patch;
 pub use options::{
-    Codec, DetectOptions, JobOptions, Rendition, ScaleOptions, SubtitleFormat, SubtitleOptions,
+    AudioLayout, Codec, DetectOptions, JobOptions, Rendition, ScaleOptions, SubtitleFormat, SubtitleOptions,
 };
 pub use output_file::OutputFile;
 pub use progress::{PartCounts, Progress};

@@ -62,7 +62,7 @@ pub struct AudioTrack {
 ///
 /// Chapters and closed captions are listed too. They are not separate streams: chapters have no index, and captions
 /// have the index of their video.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StreamReport {
     /// Index of the stream in the file.
@@ -80,6 +80,29 @@ pub struct StreamReport {
     /// The reason why the renditions lack the stream.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<DropReason>,
+    /// The sound of the stream in the renditions; absent for other streams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sound: Option<SoundReport>,
+}
+
+/// The sound of one audio stream in the renditions, measured by EBU R128.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SoundReport {
+    /// Number of channels.
+    pub channels: u32,
+    /// Integrated loudness in LUFS; absent for silence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loudness: Option<f64>,
+    /// Loudness range in LU; absent for silence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loudness_range: Option<f64>,
+    /// True peak in dBTP; absent for silence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub true_peak: Option<f64>,
+    /// Integrated loudness in LUFS before it was changed; absent when it was not changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loudness_before: Option<f64>,
 }
 
 named! {

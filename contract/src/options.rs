@@ -103,6 +103,16 @@ pub struct ScaleOptions {
     /// Maximum size of each rendition in MB (1,000,000 bytes). Encodes in two passes and ignores `crf`.
     #[cfg_attr(feature = "openapi", schema(minimum = 0.01, maximum = 100_000))]
     pub max_size_mb: Option<f64>,
+    /// Copy the picture of the source, instead of encoding it, into the rendition of the same size. It must have the codec, at
+    /// most the usual bit rate for its size and for `crf`, a key frame every 2 s, and no damage.
+    pub copy: bool,
+    /// Channels of the sound.
+    pub audio_layout: AudioLayout,
+    /// Loudness of each audio track in LUFS (EBU R128), for example -23 for television, -16 for podcasts, -14 for streaming. The
+    /// loudness stays as it is when the option is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = -31, maximum = -9))]
+    pub loudness: Option<f64>,
 }
 
 impl Default for ScaleOptions {
@@ -112,6 +122,9 @@ impl Default for ScaleOptions {
             codec: Codec::H264,
             crf: 23,
             max_size_mb: None,
+            copy: true,
+            audio_layout: AudioLayout::Stereo,
+            loudness: None,
         }
     }
 }
@@ -161,6 +174,18 @@ named! {
         Av1 = "av1",
         /// VP9 with Opus in WebM.
         Vp9 = "vp9",
+    }
+}
+
+named! {
+    /// The channels of the sound in the renditions.
+    #[derive(Default)]
+    pub enum AudioLayout {
+        /// Two channels, which plays everywhere.
+        #[default]
+        Stereo = "stereo",
+        /// 5.1 for a track with surround sound, and two channels for any other.
+        Source = "source",
     }
 }
 

@@ -1,6 +1,6 @@
-//! Reads and writes the golden files, which must not change. A field renamed by accident fails here.
+//! Reads and writes the golden files, whose fields must not change. A field renamed by accident fails here.
 
-use super::{PartOffer, Progress, Task, TaskResult, streams};
+use super::{PartOffer, Progress, ScaleOptions, Task, TaskResult, Work, streams};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -40,4 +40,14 @@ fn messages_keep_their_shape() {
     check::<TaskResult>(include_str!("../wire/result-skipped.json"));
     check::<Progress>(include_str!("../wire/progress.json"));
     check::<PartOffer>(include_str!("../wire/part-offer.json"));
+}
+
+/// A release that knows fewer options writes fewer fields.
+#[test]
+fn a_task_of_an_earlier_release_is_understood() {
+    let mut earlier: Value = serde_json::from_str(include_str!("../wire/task-scale.json")).unwrap();
+    let options = earlier["options"].as_object_mut().unwrap();
+    options.retain(|name, _| ["renditions", "codec", "crf"].contains(&name.as_str()));
+    let task: Task = serde_json::from_value(earlier).unwrap();
+    assert_eq!(task.work, Work::Scale(ScaleOptions::default()));
 }

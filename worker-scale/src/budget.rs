@@ -1,5 +1,6 @@
 //! Size limits and bitrates of renditions. Pure.
 
+use crate::sound::weight;
 use vidp_contract::ScaleOptions;
 use vidp_worker::ffmpeg::Probe;
 
@@ -17,7 +18,7 @@ pub(crate) const MAX_TRACKS: usize = 8;
 pub(crate) struct Budget {
     /// Bits per second of video.
     pub(crate) video: u64,
-    /// Bits per second of each audio track.
+    /// Bits per second of each stereo track.
     pub(crate) audio: u64,
 }
 
@@ -32,7 +33,13 @@ pub(crate) fn requested_bytes(options: &ScaleOptions) -> Option<u64> {
     options.max_size_mb.map(|mb| (mb * 1e6) as u64)
 }
 
-/// Bits per second of each audio track: never more than the source's best track has.
+/// Number of stereo tracks that need as many bits as all tracks of a rendition.
+fn stereo_tracks(probe: &Probe, options: &ScaleOptions) -> u64 {
+    let tracks = probe.audio.iter().take(MAX_TRACKS);
+    tracks.map(|track| weight(track, options.audio_layout)).sum()
+}
+
+/// Bits per second of each stereo track: never more than the source's best track has.
 pub(crate) fn audio_bitrate(probe: &Probe) -> u64 {
     let source = probe.audio.iter().filter_map(|track| track.bitrate).max();
     source.map_or(MAX_AUDIO, |bits| bits.clamp(MIN_AUDIO, MAX_AUDIO))
@@ -51,8 +58,8 @@ pub(crate) fn source_video_bitrate(probe: &Probe) -> u64 {
 ///
 /// 3 % and 2 kB are reserved for the container and for rate control that overshoots. The video never gets more bits
 /// than the source has, because they would not improve it.
-pub(crate) fn split(probe: &Probe, bytes: u64) -> Option<Budget> {
-    let tracks = probe.audio.len().min(MAX_TRACKS) as u64;
+pub(crate) fn split(probe: &Probe, options: &ScaleOptions, bytes: u64) -> Option<Budget> {
+    let tracks = stereo_tracks(probe, options);
     let bits = bytes.saturating_sub(2000) as f64 * 8.0 * 0.97;
     let rate = (bits / probe.facts.duration) as u64;
     // The audio gets a fifth of the bits, but at least the rate at which speech is intelligible.
@@ -67,8 +74,8 @@ pub(crate) fn split(probe: &Probe, bytes: u64) -> Option<Budget> {
 }
 
 /// Smallest size in bytes that [`split`] can divide.
-pub(crate) fn min_bytes(probe: &Probe) -> u64 {
-    let tracks = probe.audio.len().min(MAX_TRACKS) as u64;
+pub(crate) fn min_bytes(probe: &Probe, options: &ScaleOptions) -> u64 {
+    let tracks = stereo_tracks(probe, options);
     let rate = (MIN_VIDEO + MIN_AUDIO * tracks) as f64;
     (rate * probe.facts.duration / 8.0 / 0.97) as u64 + 2001
 }
@@ -76,7 +83,7 @@ pub(crate) fn min_bytes(probe: &Probe) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vidp_contract::MediaFacts;
+    use vidp_contract::{AudioLayout, MediaFacts};
     use vidp_worker::ffmpeg::{AudioDetails, VideoDetails};
 
     fn probe(duration: f64, size: u64, tracks: usize) -> Probe {
@@ -109,11 +116,29 @@ mod tests {
         }
     }
 
+    fn stereo() -> ScaleOptions {
+        ScaleOptions::default()
+    }
+
+    #[test]
+    fn surround_sound_counts_three_times() {
+        let mut probe = probe(100.0, 1 << 30, 1);
+        let options = ScaleOptions {
+            audio_layout: AudioLayout::Source,
+            ..stereo()
+        };
+        let video = |probe: &Probe| split(probe, &options, 10_002_000).unwrap().video;
+        assert_eq!(video(&probe), 776_000 - 96_000);
+        (probe.audio[0].channels, probe.audio[0].layout) = (6, Some("5.1".into()));
+        assert_eq!(video(&probe), 776_000 - 3 * (776_000 / 5 / 3));
+        assert!(min_bytes(&probe, &options) > min_bytes(&probe, &stereo()));
+    }
+
     #[test]
     fn bytes_are_split() {
         let check = |duration, tracks, bytes, expected: Option<(u64, u64)>| {
             let probe = probe(duration, 1 << 30, tracks);
-            let got = split(&probe, bytes).map(|budget| (budget.video, budget.audio));
+            let got = split(&probe, &stereo(), bytes).map(|budget| (budget.video, budget.audio));
             assert_eq!(got, expected, "{duration} s, {tracks} tracks, {bytes} bytes");
         };
         check(100.0, 0, 1_002_000, Some((77_600, 24_000)));
@@ -122,16 +147,22 @@ mod tests {
         check(100.0, 8, 1_002_000, None);
         check(100.0, 0, 1_000, None);
         let small = probe(100.0, 2_000_000, 1);
-        assert_eq!(split(&small, 1 << 40).unwrap().video, 64_000);
+        assert_eq!(split(&small, &stereo(), 1 << 40).unwrap().video, 64_000);
     }
 
     #[test]
     fn the_least_is_enough() {
         for (duration, tracks) in [(0.5, 0), (10.0, 1), (7200.0, 8)] {
             let probe = probe(duration, 1 << 34, tracks);
-            let least = min_bytes(&probe);
-            assert!(split(&probe, least + 16).is_some(), "{duration} {tracks}");
-            assert!(split(&probe, least - 600).is_none(), "{duration} {tracks}");
+            let least = min_bytes(&probe, &stereo());
+            assert!(
+                split(&probe, &stereo(), least + 16).is_some(),
+                "{duration} {tracks}"
+            );
+            assert!(
+                split(&probe, &stereo(), least - 600).is_none(),
+                "{duration} {tracks}"
+            );
         }
     }
 

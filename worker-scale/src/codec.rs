@@ -1,9 +1,10 @@
 //! Encoder arguments for each codec. Pure.
 
+use crate::sound::{RATE, Sound};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use vidp_contract::Codec;
-use vidp_worker::ffmpeg::{AudioDetails, TICKS, stereo_filter};
+use vidp_worker::ffmpeg::TICKS;
 
 /// Rate control of a video stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +19,17 @@ pub(crate) enum Rate {
     /// Bits per second on average.
     Average(u64),
     /// The source's stream is copied without encoding.
-    Copy,
+    Copy {
+        /// True when it has a key frame every 2 s.
+        regular_keys: bool,
+    },
+}
+
+impl Rate {
+    /// True when the source's stream is copied.
+    pub(crate) fn is_copy(&self) -> bool {
+        matches!(self, Rate::Copy { .. })
+    }
 }
 
 /// Pass of an ffmpeg run.
@@ -64,7 +75,7 @@ pub(crate) fn video(
     statistics: &Path,
     fps: f64,
 ) -> Vec<String> {
-    if *rate == Rate::Copy {
+    if rate.is_copy() {
         return words(if codec == Codec::H265 {
             "-c:v copy -tag:v hvc1"
         } else {
@@ -102,7 +113,7 @@ pub(crate) fn video(
             }
         }
         (_, Rate::Average(bitrate)) => args.extend(words(&format!("-b:v {bitrate}"))),
-        (_, Rate::Copy) => unreachable!("copied streams return above"),
+        (_, Rate::Copy { .. }) => unreachable!("copied streams return above"),
     }
     let statistics = statistics.to_string_lossy();
     let number = match pass {
@@ -141,28 +152,17 @@ pub(crate) fn has_two_passes(codec: Codec) -> bool {
     codec != Codec::Av1
 }
 
-/// Sample rate of all audio streams in Hz.
-const RATE: u32 = 48_000;
-
-/// Arguments of all audio streams, made from `tracks`: stereo at 48 kHz, which every player supports.
-///
-/// A track that begins late gets silence before its start where `is_late` says so, and keeps its start time otherwise.
-pub(crate) fn audio(
-    codec: Codec,
-    bitrate: u64,
-    tracks: &[AudioDetails],
-    is_late: impl Fn(&AudioDetails) -> bool,
-) -> Vec<String> {
+/// Arguments of all audio streams.
+pub(crate) fn audio(codec: Codec, tracks: impl Iterator<Item = Sound>) -> Vec<String> {
     let encoder = match codec {
         Codec::H264 | Codec::H265 => "aac",
         Codec::Av1 | Codec::Vp9 => "libopus",
     };
-    let mut args = words(&format!("-c:a {encoder} -b:a {bitrate} -ac 2 -ar {RATE}"));
-    for (k, track) in tracks.iter().enumerate() {
-        args.extend([
-            format!("-filter:a:{k}"),
-            stereo_filter(track, RATE, is_late(track)),
-        ]);
+    let mut args = words(&format!("-c:a {encoder} -ar {RATE}"));
+    for (k, sound) in tracks.enumerate() {
+        let (bitrate, channels) = (sound.bitrate, sound.channels);
+        args.extend(words(&format!("-b:a:{k} {bitrate} -ac:a:{k} {channels}")));
+        args.extend([format!("-filter:a:{k}"), sound.filter]);
     }
     args
 }
@@ -249,6 +249,7 @@ mod tests {
             Pass::Only,
             "-c:v libvpx-vp9 -deadline good -cpu-used 5 -row-mt 1 KEY -crf 23 -b:v 0",
         );
-        check(Codec::H265, Rate::Copy, Pass::Only, "-c:v copy -tag:v hvc1");
+        let copy = Rate::Copy { regular_keys: true };
+        check(Codec::H265, copy, Pass::Only, "-c:v copy -tag:v hvc1");
     }
 }

@@ -2,19 +2,14 @@
 
 use crate::{
     budget::MAX_TRACKS,
-    codec::{self, Pass, Rate},
+    codec::{self, Pass},
     graph::{frame_rate, graph},
     job::{Job, Target},
     ladder::Rung,
 };
 use std::{ffi::OsString, path::PathBuf};
 use vidp_contract::Codec;
-use vidp_worker::ffmpeg::{AudioDetails, Input, MediaError};
-
-/// Seconds after the start of the file from which a track begins late. Less is the delay of an encoder.
-const MIN_LATE_SECONDS: f64 = 0.05;
-/// Containers of broadcasts.
-const BROADCAST_CONTAINERS: &[&str] = &["mpegts", "mpeg"];
+use vidp_worker::ffmpeg::{Input, MediaError};
 
 impl Job<'_> {
     /// All arguments of one ffmpeg run. They reproduce the run when they are given to ffmpeg by hand.
@@ -30,7 +25,7 @@ impl Job<'_> {
         args.extend(Input::File(self.source).args());
         let encoded: Vec<Rung> = targets
             .iter()
-            .filter(|target| target.rate != Rate::Copy)
+            .filter(|target| !target.rate.is_copy())
             .map(|target| target.rung.clone())
             .collect();
         if !encoded.is_empty() {
@@ -41,7 +36,7 @@ impl Job<'_> {
         }
         let mut pads = 0..;
         for target in targets {
-            let video = if target.rate == Rate::Copy {
+            let video = if target.rate.is_copy() {
                 format!("0:{}", details.index)
             } else {
                 format!("[v{}]", pads.next().unwrap_or(0))
@@ -74,19 +69,10 @@ impl Job<'_> {
             // Copying them avoids the cost of encoding.
             args.extend(["-c:a".into(), "copy".into()]);
         } else if !tracks.is_empty() {
-            args.extend(codec::audio(self.options.codec, target.audio, tracks, |track| {
-                self.is_filled(track)
-            }));
+            let sounds = tracks.iter().map(|track| self.sound(track, target.audio));
+            args.extend(codec::audio(self.options.codec, sounds));
         }
         args.into_iter().map(OsString::from).collect()
-    }
-
-    /// True when a track gets silence before its start, for players that ignore start times.
-    ///
-    /// A broadcast is not filled up: its layout may change, and ffmpeg would fill up again.
-    fn is_filled(&self, track: &AudioDetails) -> bool {
-        let container = self.probe.facts.container.as_str();
-        track.start - self.probe.start > MIN_LATE_SECONDS && !BROADCAST_CONTAINERS.contains(&container)
     }
 
     /// The output format and the file at `path`; the first of two passes writes no file.

@@ -4,12 +4,12 @@ use crate::{
     budget,
     codec::{self, Pass, Rate},
     job::{Encoded, Job, OnProgress, Rendition, Target},
-    ladder::ladder,
+    ladder::{Rung, ladder},
     parts,
     read_back::read_back,
     tracks::undecodable,
 };
-use std::cmp::Reverse;
+use std::{cmp::Reverse, sync::Arc};
 use vidp_common::process::Limits;
 use vidp_contract::FailureCode;
 use vidp_worker::ffmpeg::{self, MediaError, process_limits};
@@ -75,18 +75,23 @@ impl Job<'_> {
         );
         // The files of all rungs fit into the space together, whatever the encoder makes of the source.
         let file_size = self.space / rungs.len().max(1) as u64;
-        let mut targets = rungs
-            .into_iter()
-            .map(|rung| self.first_target(rung))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut targets = self.first_targets(rungs).await?;
         let (mut finished, mut decode_errors, mut is_copy, mut in_parts) = (Vec::new(), 0, true, 0);
         // The targets of the round before, in the order of `targets`.
         let mut larger: Vec<Target> = Vec::new();
         for round in 1..=MAX_ROUNDS {
             let mut is_last = round == MAX_ROUNDS;
-            let (errors, renditions) = match parts::make(self, &targets, file_size, on_progress).await? {
-                Some(made) => {
+            // Copies come last.
+            let encoded = targets.partition_point(|target| !target.rate.is_copy());
+            let made = parts::make(self, &targets[..encoded], file_size, on_progress).await?;
+            let (errors, renditions) = match made {
+                Some(mut made) => {
                     in_parts = made.parts;
+                    if encoded < targets.len() {
+                        let copied = &targets[encoded..];
+                        self.make(copied, file_size, &(Arc::new(|_, _| {}) as _)).await?;
+                        made.renditions.extend(read_back(self, copied).await?);
+                    }
                     (made.decode_errors, made.renditions)
                 }
                 None => {
@@ -106,12 +111,17 @@ impl Job<'_> {
             let mut again = Vec::new();
             for (rendition, target) in renditions.into_iter().zip(targets) {
                 let (size, limit) = (rendition.facts.size, budget::max_bytes(self.probe, self.options));
-                if size > limit && !is_last {
-                    larger.push(target.clone());
-                    again.push(self.smaller_target(target, size, limit));
+                // A decoder repairs what a copy would keep.
+                let is_damaged = round == 1 && target.rate.is_copy() && errors > 0;
+                if (size > limit || is_damaged) && !is_last {
+                    let before = (!is_damaged).then(|| target.clone());
+                    let may_copy = round == 1 && errors == 0 && self.options.copy;
+                    let next = self.smaller_target(target, size, limit, may_copy)?;
+                    larger.push(before.unwrap_or_else(|| next.clone()));
+                    again.push(next);
                     continue;
                 }
-                is_copy &= target.rate == Rate::Copy;
+                is_copy &= target.rate.is_copy();
                 finished.push(if size > limit {
                     self.accept_large(rendition)?
                 } else {
@@ -125,7 +135,7 @@ impl Job<'_> {
             tracing::info!(
                 round,
                 again = targets.len(),
-                "renditions exceed their size limit; encoding them again"
+                "renditions exceed their size limit or are damaged; encoding them again"
             );
         }
         finished
@@ -137,6 +147,20 @@ impl Job<'_> {
             parts: in_parts,
             decode_errors,
         })
+    }
+
+    /// The targets of the first round: those that are encoded, largest first, and then the one that is copied.
+    async fn first_targets(&self, rungs: Vec<Rung>) -> Result<Vec<Target>, MediaError> {
+        let (mut targets, mut copies) = (Vec::new(), Vec::new());
+        let is_only = rungs.len() == 1;
+        for rung in rungs {
+            match self.copied(&rung, !is_only).await? {
+                Some(copy) => copies.push(copy),
+                None => targets.push(self.first_target(rung)?),
+            }
+        }
+        targets.extend(copies);
+        Ok(targets)
     }
 
     /// Runs one round: encodes all targets in one or two ffmpeg runs. Returns the number of decode errors.

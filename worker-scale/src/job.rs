@@ -1,6 +1,6 @@
 //! Types that the steps of the stage share: the job, its targets and its renditions.
 
-use crate::{codec::Rate, config::Settings, ladder::Rung};
+use crate::{codec::Rate, config::Settings, ladder::Rung, sound::Gains};
 use serde::{Deserialize, Serialize};
 use std::{
     path::{Path, PathBuf},
@@ -28,6 +28,8 @@ pub struct Job<'a> {
     pub folder: &'a Path,
     /// Bytes that the renditions may have together.
     pub space: u64,
+    /// The gains of audio tracks whose loudness is changed, from [`Job::gains`].
+    pub gains: &'a Gains,
     /// Stops the running ffmpeg process when it is cancelled.
     pub cancel: &'a CancellationToken,
     /// Stores finished parts of a long film, so that the next attempt can use them. `None` stores none.
@@ -79,7 +81,7 @@ pub(crate) struct Target {
     pub(crate) rung: Rung,
     /// Rate of the video.
     pub(crate) rate: Rate,
-    /// Bits per second of each audio track.
+    /// Bits per second of each stereo track.
     pub(crate) audio: u64,
 }
 

@@ -70,8 +70,11 @@ fn rendition(job: &Job<'_>, target: &Target, made: Probe) -> Rendition {
         path: job.path(&target.rung),
         picture_end: picture_end.unwrap_or(made.facts.duration),
         frames: picture.and_then(|video| video.frames),
-        is_copy: target.rate == Rate::Copy,
-        regular_keys: target.rate != Rate::Copy && job.options.codec != Codec::Av1,
+        is_copy: target.rate.is_copy(),
+        regular_keys: match target.rate {
+            Rate::Copy { regular_keys } => regular_keys,
+            _ => job.options.codec != Codec::Av1,
+        },
         facts: made.facts,
     }
 }

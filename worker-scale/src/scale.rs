@@ -5,6 +5,7 @@ use crate::{
     encode::encode,
     job::{Job, Rendition},
     parts, preview,
+    sound::Gains,
     source::{self, describe},
 };
 use futures_util::future::try_join_all;
@@ -59,16 +60,19 @@ async fn whole(attempt: Arc<Attempt>, settings: &Settings) -> Result<ScaleReport
     }
 
     attempt.progress("encode", FETCHED, None);
-    let job = Job {
+    let mut job = Job {
         settings,
         source: &file,
         probe: &probe,
         options,
         folder: &attempt.scratch,
         space: settings.space(&attempt.scratch, probe.facts.size),
+        gains: &Gains::new(),
         cancel: &attempt.cancel,
         attempt: Some(&attempt),
     };
+    let gains = job.gains().await?;
+    job.gains = &gains;
     let reporter = attempt.clone();
     let on_progress = move |share: f64, speed: f64| {
         reporter.progress("encode", FETCHED + (ENCODED - FETCHED) * share, Some(speed));
@@ -78,13 +82,18 @@ async fn whole(attempt: Arc<Attempt>, settings: &Settings) -> Result<ScaleReport
 
     attempt.progress("store", ENCODED, None);
     let store = renditions.iter().map(|r| attempt.put(&r.file, &r.path));
-    tokio::try_join!(try_join_all(store), previews(&attempt, settings, renditions))?;
+    let measure = async { Ok::<_, TaskError>(job.measure_sound(&encoded).await?) };
+    let (_, (), sounds) = tokio::try_join!(
+        try_join_all(store),
+        previews(&attempt, settings, renditions),
+        measure
+    )?;
     Ok(ScaleReport {
         renditions: renditions
             .iter()
             .map(|rendition| rendition_report(rendition, &probe.facts))
             .collect(),
-        streams: source::report(&probe, &encoded),
+        streams: source::report(&probe, &encoded, sounds),
         decode_errors: encoded.decode_errors,
         media: probe.facts,
     })

@@ -1,9 +1,9 @@
 //! Describes the source, before the encode and in the report.
 
 use crate::{budget::MAX_TRACKS, config::Settings, job::Encoded};
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 use tokio_util::sync::CancellationToken;
-use vidp_contract::{DropReason, StreamFate, StreamKind, StreamReport};
+use vidp_contract::{DropReason, SoundReport, StreamFate, StreamKind, StreamReport};
 use vidp_worker::ffmpeg::{self, Input, MediaError, Probe};
 
 /// Codecs without interlaced frames.
@@ -29,8 +29,8 @@ pub async fn describe(
     Ok(probe)
 }
 
-/// The fate of each stream of the source.
-pub fn report(probe: &Probe, encoded: &Encoded) -> Vec<StreamReport> {
+/// The fate of each stream of the source. `sounds` has the sound of each audio stream that the renditions have, by its index.
+pub fn report(probe: &Probe, encoded: &Encoded, mut sounds: BTreeMap<u32, SoundReport>) -> Vec<StreamReport> {
     let used: Vec<u32> = probe.audio.iter().map(|track| track.index).collect();
     let position = |index: u32| {
         let kept = used.iter().filter(|other| !encoded.undecodable.contains(other));
@@ -57,6 +57,7 @@ pub fn report(probe: &Probe, encoded: &Encoded) -> Vec<StreamReport> {
             language: stream.language.clone(),
             fate,
             reason,
+            sound: stream.index.and_then(|index| sounds.remove(&index)),
         }
     });
     listed.collect()

@@ -2,16 +2,12 @@
 
 use crate::{
     budget,
-    codec::{self, Rate},
-    graph::frame_rate,
+    codec::Rate,
     job::{Job, Rendition, Target},
     ladder::Rung,
 };
 use vidp_contract::FailureCode;
 use vidp_worker::ffmpeg::MediaError;
-
-/// Containers that store a time for every frame, which a copied stream needs.
-const TIMED_CONTAINERS: [&str; 2] = ["mov", "matroska"];
 
 impl Job<'_> {
     /// The target of a rung in the first round.
@@ -21,9 +17,13 @@ impl Job<'_> {
     pub(crate) fn first_target(&self, rung: Rung) -> Result<Target, MediaError> {
         if let Some(requested) = budget::requested_bytes(self.options) {
             // A tiny source may have fewer bytes than any rendition. Then the caller's limit alone counts.
-            let budget = budget::split(self.probe, budget::max_bytes(self.probe, self.options))
-                .or_else(|| budget::split(self.probe, requested))
-                .ok_or_else(|| self.cannot_fit())?;
+            let budget = budget::split(
+                self.probe,
+                self.options,
+                budget::max_bytes(self.probe, self.options),
+            )
+            .or_else(|| budget::split(self.probe, self.options, requested))
+            .ok_or_else(|| self.cannot_fit())?;
             return Ok(Target {
                 rung,
                 rate: Rate::Average(budget.video),
@@ -42,15 +42,26 @@ impl Job<'_> {
         })
     }
 
-    /// The next target for a rendition that has `size` bytes and may have `limit`.
-    pub(crate) fn smaller_target(&self, target: Target, size: u64, limit: u64) -> Target {
+    /// The next target for a rendition that has `size` bytes and may have `limit`, or that is a copy
+    /// of a damaged picture. `may_copy` says that the source's picture is sound, and was not tried yet.
+    pub(crate) fn smaller_target(
+        &self,
+        target: Target,
+        size: u64,
+        limit: u64,
+        may_copy: bool,
+    ) -> Result<Target, MediaError> {
+        let copy = Rate::Copy { regular_keys: false };
         let (rate, audio) = match target.rate {
+            Rate::Copy { regular_keys: true } => return self.first_target(target.rung),
             // The source is small enough and has the right codec: copying it loses no quality.
-            Rate::Quality { .. } if self.can_copy(&target.rung) => (Rate::Copy, target.audio),
-            Rate::Quality { .. } | Rate::Copy => match budget::split(self.probe, limit) {
-                Some(budget) => (Rate::Average(budget.video), budget.audio),
-                None => (Rate::Average(budget::MIN_VIDEO), budget::MIN_AUDIO),
-            },
+            Rate::Quality { .. } if may_copy && self.can_copy(&target.rung) => (copy, target.audio),
+            Rate::Quality { .. } | Rate::Copy { .. } => {
+                match budget::split(self.probe, self.options, limit) {
+                    Some(budget) => (Rate::Average(budget.video), budget.audio),
+                    None => (Rate::Average(budget::MIN_VIDEO), budget::MIN_AUDIO),
+                }
+            }
             Rate::Average(bitrate) => {
                 let share = limit as f64 / size as f64 * 0.95;
                 let smaller = |bits: u64| (bits as f64 * share) as u64;
@@ -60,29 +71,21 @@ impl Job<'_> {
                 )
             }
         };
-        Target {
+        Ok(Target {
             rung: target.rung,
             rate,
             audio,
-        }
+        })
     }
 
-    /// True when the source's video stream, copied unchanged, is a valid rendition for the rung.
-    fn can_copy(&self, rung: &Rung) -> bool {
-        let Ok((track, details)) = self.video() else {
-            return false;
-        };
-        track.codec == codec::video_name(self.options.codec)
-            && track.pixel_format == "yuv420p"
-            && (details.width, details.height) == (rung.width, rung.height)
-            && (track.width, track.height) == (rung.width, rung.height)
-            && track.rotation == 0
-            && !track.interlaced
-            && !track.hdr
-            && frame_rate(track) == track.fps
-            && TIMED_CONTAINERS
-                .iter()
-                .any(|name| self.probe.facts.container.starts_with(name))
+    /// Bits per second of each stereo track beside the source's own picture: fewer than the source has.
+    pub(crate) fn audio_beside_a_copy(&self) -> u64 {
+        (budget::audio_bitrate(self.probe) / 10 * 9).max(budget::MIN_AUDIO)
+    }
+
+    /// Bits per second of the source's video.
+    pub(crate) fn source_video_bitrate(&self) -> u64 {
+        budget::source_video_bitrate(self.probe)
     }
 
     /// Decides on a rendition that is too large after the last round.
@@ -108,7 +111,7 @@ impl Job<'_> {
     fn cannot_fit(&self) -> MediaError {
         let seconds = self.probe.facts.duration;
         let limit = self.options.max_size_mb.unwrap_or(0.0);
-        let required = budget::min_bytes(self.probe) as f64 / 1e6;
+        let required = budget::min_bytes(self.probe, self.options) as f64 / 1e6;
         MediaError::media(
             FailureCode::MediaTooLong,
             format!("{seconds:.0} s of media do not fit into {limit} MB; allow at least {required:.3} MB"),

@@ -6,7 +6,7 @@ use clap::{
 };
 use serde_json::{Map, Value, json};
 use std::str::FromStr;
-use vidp_contract::{Codec, Lane, Rendition, Stage, SubtitleFormat};
+use vidp_contract::{AudioLayout, Codec, Lane, Rendition, Stage, SubtitleFormat};
 
 /// Job options. An option that is not given is not sent, so that the server's default applies.
 #[derive(Args, Default)]
@@ -40,6 +40,15 @@ pub struct Options {
     /// Maximum size of each rendition in MB
     #[arg(long, value_parser = size, allow_negative_numbers = true)]
     pub max_size_mb: Option<f64>,
+    /// Encode every picture, also one that could be copied from the source
+    #[arg(long)]
+    pub no_copy: bool,
+    /// Channels of the sound: 5.1 stays 5.1 with `source`
+    #[arg(long, value_parser = named::<AudioLayout>(AudioLayout::ALL.map(AudioLayout::as_str)))]
+    pub audio_layout: Option<AudioLayout>,
+    /// Loudness of the sound in LUFS, for example -16
+    #[arg(long, value_parser = loudness, allow_negative_numbers = true)]
+    pub loudness: Option<f64>,
     /// Queue to wait in
     #[arg(long, value_parser = named::<Lane>(Lane::ALL.map(Lane::as_str)))]
     pub lane: Option<Lane>,
@@ -54,6 +63,12 @@ where
     T: FromStr<Err = String> + Clone + Send + Sync + 'static,
 {
     PossibleValuesParser::new(names).try_map(|name| name.parse::<T>())
+}
+
+fn loudness(text: &str) -> Result<f64, String> {
+    let loudness = text.parse().ok();
+    let loudness = loudness.filter(|loudness: &f64| (-31.0..=-9.0).contains(loudness));
+    loudness.ok_or_else(|| "expected a number from -31 to -9".to_owned())
 }
 
 fn size(text: &str) -> Result<f64, String> {
@@ -84,6 +99,15 @@ impl Options {
         }
         if let Some(max) = self.max_size_mb {
             set("scale", "max_size_mb", json!(max));
+        }
+        if self.no_copy {
+            set("scale", "copy", json!(false));
+        }
+        if let Some(layout) = &self.audio_layout {
+            set("scale", "audio_layout", json!(layout));
+        }
+        if let Some(loudness) = self.loudness {
+            set("scale", "loudness", json!(loudness));
         }
         if !self.subtitles.is_empty() {
             set("subtitle", "formats", json!(self.subtitles));
@@ -125,10 +149,10 @@ mod tests {
     #[test]
     fn only_given_options_are_sent() {
         assert_eq!(Options::default().document(), json!({}));
-        let options = parsed("--stages=scale --renditions=480p --crf=30 --translate").unwrap();
+        let options = parsed("--stages=scale --renditions=480p --crf=30 --no-copy --translate").unwrap();
         let expected = json!({
             "stages": ["scale"],
-            "scale": {"renditions": ["480p"], "crf": 30},
+            "scale": {"renditions": ["480p"], "crf": 30, "copy": false},
             "subtitle": {"translate": true},
         });
         assert_eq!(options.document(), expected);
@@ -137,11 +161,12 @@ mod tests {
     #[test]
     fn every_value_of_the_contract_is_accepted_and_understood() {
         let line = format!(
-            "--stages={} --renditions={} --subtitles={} --codec={} --lane={}",
+            "--stages={} --renditions={} --subtitles={} --codec={} --audio-layout={} --loudness=-16 --lane={}",
             Stage::ALL.map(Stage::as_str).join(","),
             Rendition::ALL.map(Rendition::as_str).join(","),
             SubtitleFormat::ALL.map(SubtitleFormat::as_str).join(","),
             Codec::Av1,
+            AudioLayout::Source,
             Lane::Batch,
         );
         let options: JobOptions = serde_json::from_value(parsed(&line).unwrap().document()).unwrap();
@@ -149,11 +174,14 @@ mod tests {
         assert_eq!(options.scale.renditions, Rendition::ALL);
         assert_eq!(options.subtitle.formats, SubtitleFormat::ALL);
         assert_eq!((options.scale.codec, options.lane), (Codec::Av1, Lane::Batch));
+        assert_eq!(options.scale.audio_layout, AudioLayout::Source);
+        assert_eq!(options.scale.loudness, Some(-16.0));
     }
 
     #[test]
     fn a_wrong_value_is_answered_with_the_right_ones() {
         let error = parsed("--codec=mpeg1").err().unwrap();
         assert!(error.contains("h264, h265, av1, vp9"), "{error}");
+        assert!(parsed("--loudness=0").is_err() && parsed("--loudness=loud").is_err());
     }
 }

@@ -10,8 +10,8 @@ use serde_json::Value;
 use uuid::Uuid;
 use vidp_contract::{
     AudioTrack, DetectReport, DropReason, Language, LanguageProbability, LanguageWindow, Made, MediaFacts,
-    Outcome, RenditionReport, ScaleReport, Stage, StreamFate, StreamKind, StreamReport, SubtitleReport,
-    Success, TaskResult, Timings, VideoTrack, streams,
+    Outcome, RenditionReport, ScaleReport, SoundReport, Stage, StreamFate, StreamKind, StreamReport,
+    SubtitleReport, Success, TaskResult, Timings, VideoTrack, streams,
 };
 
 /// MongoDB's limit of a document in bytes.
@@ -145,15 +145,27 @@ fn scale() -> impl Strategy<Value = Value> {
         option::of(text()),
         prop::sample::select(StreamFate::ALL.to_vec()),
         option::of(prop::sample::select(DropReason::ALL.to_vec())),
+        option::of((any::<u32>(), [(); 4].map(|()| option::of(real())))),
     )
-        .prop_map(|(index, kind, codec, language, fate, reason)| StreamReport {
-            index,
-            kind,
-            codec,
-            language,
-            fate,
-            reason,
-        });
+        .prop_map(
+            |(index, kind, codec, language, fate, reason, sound)| StreamReport {
+                index,
+                kind,
+                codec,
+                language,
+                fate,
+                reason,
+                sound: sound.map(
+                    |(channels, [loudness, loudness_range, true_peak, loudness_before])| SoundReport {
+                        channels,
+                        loudness,
+                        loudness_range,
+                        true_peak,
+                        loudness_before,
+                    },
+                ),
+            },
+        );
     (media(), vec(rendition, 0..5), vec(stream, 0..5), whole()).prop_map(
         |(media, renditions, streams, decode_errors)| {
             let report = ScaleReport {

@@ -120,7 +120,11 @@ mod tests {
     fn film(seconds: i64, gop: usize) -> Packets {
         let times: Vec<i64> = (0..seconds * 25).map(|n| n * SECOND / 25).collect();
         let keys = times.iter().copied().step_by(gop).collect();
-        Packets { times, keys }
+        Packets {
+            times,
+            keys,
+            shows_all: true,
+        }
     }
 
     #[test]

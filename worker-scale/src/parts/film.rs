@@ -67,7 +67,10 @@ impl Film {
         let facts = &job.probe.facts;
         let seconds = job.settings.part_seconds(facts.duration);
         let is_possible = |target: &Target| matches!(target.rate, Rate::Quality { .. });
-        if facts.duration < f64::from(seconds) * MIN_PARTS as f64 || !targets.iter().all(is_possible) {
+        if targets.is_empty()
+            || facts.duration < f64::from(seconds) * MIN_PARTS as f64
+            || !targets.iter().all(is_possible)
+        {
             return Ok(None);
         }
         let (track, details) = job.video()?;

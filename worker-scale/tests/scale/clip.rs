@@ -1,6 +1,7 @@
 //! A source for a test, and its encoding.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
@@ -9,9 +10,9 @@ use std::{
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use vidp_common::process::Access;
-use vidp_contract::{FailureCode, Rendition, ScaleOptions};
+use vidp_contract::{FailureCode, Rendition, ScaleOptions, SoundReport};
 use vidp_worker::ffmpeg::{self, Input, MediaError, MediaLimits, Probe, Tools, process_limits};
-use worker_scale::{Encoded, Job, OnProgress, Settings};
+use worker_scale::{Encoded, Gains, Job, OnProgress, Settings};
 
 /// A source file in a temporary folder, with the settings for its encoding.
 pub(crate) struct Clip {
@@ -130,19 +131,33 @@ impl Clip {
         options: &ScaleOptions,
         on_progress: OnProgress,
     ) -> Result<(Probe, Encoded), MediaError> {
+        let (probe, encoded, _) = self.try_all(options, on_progress).await?;
+        Ok((probe, encoded))
+    }
+
+    /// Encodes the source with `options`, and measures the sound of the renditions.
+    pub(crate) async fn try_all(
+        &self,
+        options: &ScaleOptions,
+        on_progress: OnProgress,
+    ) -> Result<(Probe, Encoded, BTreeMap<u32, SoundReport>), MediaError> {
         let probe = self.try_probe().await?;
-        let job = Job {
+        let mut job = Job {
             settings: &self.settings,
             source: &self.path,
             probe: &probe,
             options,
             folder: self.folder.path(),
             space: self.space,
+            gains: &Gains::new(),
             cancel: &self.cancel,
             attempt: None,
         };
+        let gains = job.gains().await?;
+        job.gains = &gains;
         let encoded = worker_scale::encode(&job, on_progress).await?;
-        Ok((probe, encoded))
+        let sounds = job.measure_sound(&encoded).await?;
+        Ok((probe, encoded, sounds))
     }
 
     /// Encodes the source, which must succeed, and probes the renditions.

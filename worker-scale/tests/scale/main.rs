@@ -1,10 +1,12 @@
 //! Encodes sources of many kinds to renditions, with the real ffmpeg.
 
 mod clip;
+mod copies;
 mod declared;
 mod failures;
 mod interlaced;
 mod limits;
+mod loudness;
 mod outputs;
 mod parts;
 mod pictures;

@@ -1,14 +1,14 @@
 //! Refusals of ffmpeg that are not the fault of the file, and streams that nothing needs.
 
 use crate::clip::{Clip, H264, PICTURE, SOUND, quiet, requesting};
-use std::{fs, sync::Arc};
+use std::{collections::BTreeMap, fs, sync::Arc};
 use vidp_contract::{Codec, DropReason, FailureCode, Rendition::P144, ScaleOptions, StreamKind};
 use vidp_worker::{TaskError, ffmpeg::MediaError};
 
 /// Encodes the source and returns the reason for which each audio track was dropped.
 async fn dropped(clip: &Clip) -> Vec<Option<DropReason>> {
     let (probe, encoded) = clip.try_encode(&requesting(&[P144]), quiet()).await.unwrap();
-    let listed = worker_scale::report(&probe, &encoded);
+    let listed = worker_scale::report(&probe, &encoded, BTreeMap::new());
     let audio = listed.iter().filter(|stream| stream.kind == StreamKind::Audio);
     audio.map(|stream| stream.reason).collect()
 }

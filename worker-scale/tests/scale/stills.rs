@@ -1,11 +1,12 @@
 //! Films with still pictures and other streams beside them.
 
 use crate::clip::{Clip, H264, PICTURE, SOUND, quiet, requesting};
+use std::collections::BTreeMap;
 use vidp_contract::{DropReason, Rendition::P144, StreamFate, StreamKind, StreamReport};
 
 async fn streams(clip: &Clip) -> Vec<StreamReport> {
     let (probe, encoded) = clip.try_encode(&requesting(&[P144]), quiet()).await.unwrap();
-    worker_scale::report(&probe, &encoded)
+    worker_scale::report(&probe, &encoded, BTreeMap::new())
 }
 
 #[tokio::test]

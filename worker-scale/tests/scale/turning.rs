@@ -11,7 +11,7 @@ fn is_black(picture: &[u8], width: usize, columns: std::ops::Range<usize>) -> bo
 }
 
 /// Joins two recordings of two seconds, encoded by `args`.
-async fn joined(name: &str, first: &str, second: &str, args: &str) -> Clip {
+pub(crate) async fn joined(name: &str, first: &str, second: &str, args: &str) -> Clip {
     let source = |size: &str| format!("-f lavfi -i color=white:s={size}:r=15:d=2 {args}");
     let clip = Clip::make(&format!("1{name}"), &source(first)).await;
     let folder = clip.folder.path().to_owned();

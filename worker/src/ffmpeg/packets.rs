@@ -11,6 +11,9 @@ pub const TICKS: u32 = 120_000;
 /// Packets at most: 10 hours of 120 pictures a second. They take 35 MB.
 const MAX_PACKETS: usize = 4_400_000;
 
+/// Looks of pictures at most that are listed.
+const MAX_LOOKS: usize = 8;
+
 /// The packets of a video stream. All times are those of the file, in [`TICKS`], in rising order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Packets {
@@ -18,6 +21,19 @@ pub struct Packets {
     pub times: Vec<i64>,
     /// The times of those with which a decoder can begin.
     pub keys: Vec<i64>,
+    /// False when the file has further packets that are not shown: before the first key frame, or outside the edit list.
+    pub shows_all: bool,
+}
+
+/// The look of a picture, which may change within a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Width in pixels, as it is coded.
+    pub width: u32,
+    /// Height in pixels, as it is coded.
+    pub height: u32,
+    /// True when the picture consists of two fields.
+    pub is_interlaced: bool,
 }
 
 /// The rows that were read so far. The row with the time base comes last.
@@ -29,6 +45,8 @@ struct Reading {
     base: Option<(i64, i64)>,
     /// True when a packet has no time, or there are too many packets.
     is_unknown: bool,
+    /// Number of packets that are not shown.
+    hidden: u64,
 }
 
 impl Reading {
@@ -47,8 +65,8 @@ impl Reading {
         } else if let Some(flags) = flags {
             // An edit list excludes packets with `D`.
             match first.parse() {
-                _ if flags.contains('D') => {}
-                Ok(_) if self.found.is_empty() && !flags.contains('K') => {}
+                _ if flags.contains('D') => self.hidden += 1,
+                Ok(_) if self.found.is_empty() && !flags.contains('K') => self.hidden += 1,
                 Ok(time) if self.found.len() < MAX_PACKETS => self.found.push((time, flags.contains('K'))),
                 _ => self.is_unknown = true,
             }
@@ -61,7 +79,10 @@ impl Reading {
             let exact = i128::from(time) * i128::from(numerator) * i128::from(TICKS);
             round(exact, i128::from(denominator))
         };
-        let mut packets = Packets::default();
+        let mut packets = Packets {
+            shows_all: self.hidden == 0,
+            ..Packets::default()
+        };
         for (time, is_key) in self.found {
             let time = ticks(time)?;
             packets.times.push(time);
@@ -109,6 +130,45 @@ pub async fn packets(
     }
 }
 
+/// The looks of the key frames of the video stream `index`, each once, in the order in which they appear, at most [`MAX_LOOKS`].
+///
+/// Other pictures are not decoded, because they cannot change the size. Empty when the file has a fault.
+///
+/// # Errors
+/// ffprobe could not be started or was cancelled.
+pub async fn key_frames(
+    tools: &Tools,
+    input: Input<'_>,
+    index: u32,
+    cancel: &CancellationToken,
+) -> Result<Vec<Look>, MediaError> {
+    let index = index.to_string();
+    let mut args: Vec<OsString> = ["-v", "error", "-skip_frame", "nokey", "-select_streams", &index]
+        .map(Into::into)
+        .into();
+    args.extend(["-show_entries", "frame=width,height,interlaced_frame"].map(OsString::from));
+    args.extend(input.args());
+    let read = |looks: &mut Vec<Look>, line: &str| {
+        let mut fields = line.split('|').map_while(|field| field.parse().ok());
+        if let (Some(width), Some(height), Some(fields)) = (fields.next(), fields.next(), fields.next()) {
+            let look = Look {
+                width,
+                height,
+                is_interlaced: fields != 0,
+            };
+            if looks.len() < MAX_LOOKS && !looks.contains(&look) {
+                looks.push(look);
+            }
+        }
+    };
+    let (looks, ended) = rows(tools, args, &input.access(), cancel, |_: &str| {}, read).await?;
+    match ended {
+        Ok(()) => Ok(looks),
+        Err(ProcessError::Failed { .. }) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,8 +187,11 @@ mod tests {
         .unwrap();
         assert_eq!(packets.times, [0, 4800, 9600, 14_400]);
         assert_eq!(packets.keys, [0, 14_400]);
+        assert!(!packets.shows_all);
         // 23.976 pictures a second in milliseconds.
-        assert_eq!(read(&["-42|K_", "42|__", "1/1000"]).unwrap().times, [-5040, 5040]);
+        let packets = read(&["-42|K_", "42|__", "1/1000"]).unwrap();
+        assert_eq!(packets.times, [-5040, 5040]);
+        assert!(packets.shows_all);
     }
 
     #[test]

@@ -66,6 +66,26 @@ pub fn stereo_filter(track: &AudioDetails, rate: u32, from_zero: bool) -> String
     }
 }
 
+/// True when ffmpeg makes 5.1 of this track with every channel in it.
+pub fn is_surround(track: &AudioDetails) -> bool {
+    track.channels > 4 && track.layout.as_deref().is_some_and(has_matrix)
+}
+
+/// ffmpeg's filter that makes 5.1 of a track for which [`is_surround`] is true; otherwise as [`stereo_filter`].
+///
+/// Encoders and players know 5.1 with the surround channels at the back, and no other layout of more channels (AAC with a
+/// program config element is silent in Chromium).
+pub fn surround_filter(track: &AudioDetails, rate: u32, from_zero: bool) -> String {
+    let first = if from_zero { ":first_pts=0" } else { "" };
+    let mixed = "aformat=sample_fmts=fltp:channel_layouts=5.1";
+    let limit = match track.channels {
+        // 5.1 itself passes unchanged.
+        6 => 1.0,
+        _ => PEAK,
+    };
+    format!("aresample={rate}:async=1{first},{mixed},alimiter=limit={limit}:level=0:latency=1:{SMOOTH}")
+}
+
 /// Floats, because ffmpeg lowers the levels of a mix of whole numbers, and of those alone.
 const STEREO: &str = "aformat=sample_fmts=fltp:channel_layouts=stereo";
 
@@ -95,8 +115,16 @@ mod tests {
 
     /// Peaks of both channels of the mix of `signals`, one expression per channel, for a track as the file states it.
     async fn peaks(track: &AudioDetails, signals: &[String], input_layout: &str) -> [f32; 2] {
-        let source = format!("aevalsrc={}:d=0.3:s=48000{input_layout}", signals.join("|"));
         let filter = stereo_filter(track, 48_000, false);
+        filtered(&filter, "2", signals, input_layout)
+            .await
+            .try_into()
+            .unwrap()
+    }
+
+    /// Peaks of the channels that `filter` makes of `signals`.
+    async fn filtered(filter: &str, channels: &str, signals: &[String], input_layout: &str) -> Vec<f32> {
+        let source = format!("aevalsrc={}:d=0.3:s=48000{input_layout}", signals.join("|"));
         let args = [
             "-v",
             "error",
@@ -107,9 +135,9 @@ mod tests {
             "-i",
             &source,
             "-af",
-            &filter,
+            filter,
         ];
-        let output = ["-ac", "2", "-f", "f32le", "-"];
+        let output = ["-ac", channels, "-f", "f32le", "-"];
         let bytes = process::capture(
             &Tools::default().ffmpeg,
             args.into_iter().chain(output),
@@ -122,14 +150,15 @@ mod tests {
         .await
         .unwrap();
         let (samples, _) = bytes.as_chunks::<4>();
-        assert_eq!(samples.len(), 2 * 14_400, "{filter}");
+        let channels: usize = channels.parse().unwrap();
+        assert_eq!(samples.len(), channels * 14_400, "{filter}");
         let peak = |channel: usize| {
-            let samples = samples.iter().skip(channel).step_by(2);
+            let samples = samples.iter().skip(channel).step_by(channels);
             samples
                 .map(|sample| f32::from_le_bytes(*sample).abs())
                 .fold(0.0, f32::max)
         };
-        [peak(0), peak(1)]
+        (0..channels).map(peak).collect()
     }
 
     /// A tone of peak `level` on one of `channels`.
@@ -144,16 +173,41 @@ mod tests {
         (0..channels).map(tone).collect()
     }
 
+    fn channels(layout: &str) -> usize {
+        let digits = layout.chars().filter_map(|c| c.to_digit(10));
+        match layout {
+            "quad" | "quad(side)" => 4,
+            "hexagonal" => 6,
+            "octagonal" => 8,
+            _ => digits.sum::<u32>() as usize,
+        }
+    }
+
+    #[tokio::test]
+    async fn every_channel_of_a_known_layout_is_in_surround_sound() {
+        for layout in MIXED_LAYOUTS {
+            let channels = channels(layout);
+            let details = track("pcm_s16le", channels as u32, Some(layout));
+            assert_eq!(is_surround(&details), channels > 4, "{layout}");
+            let filter = surround_filter(&details, 48_000, false);
+            for loud in (0..channels).filter(|_| channels > 4) {
+                let signals = alone(channels, loud, 0.5);
+                let found = filtered(&filter, "6", &signals, &format!(":c={layout}")).await;
+                let heard = found.iter().copied().fold(0.0, f32::max);
+                assert!(heard > 0.1, "{layout}, channel {loud}: {found:?}");
+                if *layout == "5.1" {
+                    assert!((found[loud] - 0.5).abs() < 0.01, "channel {loud}: {found:?}");
+                }
+            }
+        }
+        let unknown = track("pcm_s16le", 6, None);
+        assert!(!is_surround(&unknown));
+    }
+
     #[tokio::test]
     async fn every_channel_of_a_known_layout_is_heard() {
         for layout in MIXED_LAYOUTS {
-            let digits = layout.chars().filter_map(|c| c.to_digit(10));
-            let channels = match *layout {
-                "quad" | "quad(side)" => 4,
-                "hexagonal" => 6,
-                "octagonal" => 8,
-                _ => digits.sum::<u32>() as usize,
-            };
+            let channels = channels(layout);
             let details = track("pcm_s16le", channels as u32, Some(layout));
             for loud in 0..channels {
                 let [left, right] =

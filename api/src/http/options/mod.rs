@@ -89,6 +89,11 @@ fn check(options: &JobOptions) -> Result<(), String> {
             format!("scale.max_size_mb must be 0.01 to 100000, not {size}")
         })?;
     }
+    if let Some(loudness) = scale.loudness {
+        ensure((-31.0..=-9.0).contains(&loudness), || {
+            format!("scale.loudness must be -31 to -9 LUFS, not {loudness}")
+        })?;
+    }
     let subtitle = &options.subtitle;
     if subtitle.formats.is_empty() {
         return Err("subtitle.formats must not be empty".to_owned());

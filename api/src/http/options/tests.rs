@@ -84,6 +84,9 @@ fn options_are_read_strictly() {
     check(r#"{"scale":{"renditions":["721p"]}}"#, "unknown variant");
     check(r#"{"scale":{"crf":52}}"#, "scale.crf");
     check(r#"{"scale":{"max_size_mb":0}}"#, "max_size_mb");
+    check(r#"{"scale":{"audio_layout":"source","loudness":-16}}"#, "");
+    check(r#"{"scale":{"audio_layout":"7.1"}}"#, "unknown variant");
+    check(r#"{"scale":{"loudness":-8}}"#, "scale.loudness");
     check(r#"{"subtitle":{"language":"klingon"}}"#, "unknown language");
     check(r#"{"subtitle":{"formats":[]}}"#, "formats");
     check(

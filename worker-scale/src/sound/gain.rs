@@ -1,0 +1,125 @@
+//! Changes the loudness of tracks to a target.
+
+use super::meter::{Level, Listened};
+use crate::{
+    budget::{MAX_TRACKS, audio_bitrate},
+    codec,
+    job::Job,
+};
+use std::{collections::BTreeMap, ffi::OsString};
+use vidp_common::process::{Access, Limits};
+use vidp_worker::ffmpeg::{self, AudioDetails, Input, MediaError, process_limits};
+
+/// Peak of a changed track, a share of full scale: -1.5 dB. A lossy encoder adds up to half a decibel; EBU R128 allows -1 dBTP.
+const PEAK: f64 = 0.84;
+/// Decibels by which a track becomes louder at most. More would make noise of a track that is nearly silent.
+const MAX_GAIN: f64 = 30.0;
+/// Difference to the target, in LU, that is not corrected.
+const CLOSE: f64 = 0.2;
+/// Times at most that the gain is corrected. A limiter lowers the loudness with the peaks, and an encoder changes it by up to 1 LU.
+const CORRECTIONS: usize = 3;
+
+/// The gain of each track whose loudness is changed, by the index of its stream.
+pub type Gains = BTreeMap<u32, Gain>;
+
+/// The change of one track.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gain {
+    /// Decibels.
+    pub(super) decibels: f64,
+    /// Integrated loudness before the change, in LUFS.
+    pub(super) before: f64,
+}
+
+impl Gain {
+    /// ffmpeg's filters: the gain, and a limiter for the peaks that it makes too high.
+    pub(super) fn filter(&self) -> String {
+        let gain = format!("aformat=sample_fmts=fltp,volume={:.2}dB", self.decibels);
+        format!("{gain},alimiter=limit={PEAK}:level=0:latency=1:attack=5:release=100")
+    }
+}
+
+impl Job<'_> {
+    /// Measures the tracks of the source and chooses their gains. Without the option `loudness` there are none.
+    ///
+    /// A silent track and one that cannot be decoded have none.
+    ///
+    /// # Errors
+    /// A failure of the machine, or a cancellation; `media_too_large` when the disk has no space for the track.
+    pub async fn gains(&self) -> Result<Gains, MediaError> {
+        let mut gains = Gains::new();
+        let Some(target) = self.options.loudness else {
+            return Ok(gains);
+        };
+        for track in self.probe.audio.iter().take(MAX_TRACKS) {
+            if let Some(gain) = self.gain(track, target).await? {
+                tracing::debug!(track = track.index, ?gain, target, "the loudness is changed");
+                gains.insert(track.index, gain);
+            }
+        }
+        Ok(gains)
+    }
+
+    async fn gain(&self, track: &AudioDetails, target: f64) -> Result<Option<Gain>, MediaError> {
+        let sound = self.mixed(track, 0);
+        let source = Listened {
+            input: Input::File(self.source),
+            access: self.access(),
+            stream: format!("0:{}", track.index),
+            filter: &sound.filter,
+            channels: sound.channels,
+        };
+        let Some(source) = self.level(source).await? else {
+            return Ok(None);
+        };
+        let mut gain = Gain {
+            decibels: (target - source.integrated).min(MAX_GAIN),
+            before: source.integrated,
+        };
+        for _ in 0..CORRECTIONS {
+            let Some(encoded) = self.encoded_level(track, &gain).await? else {
+                break;
+            };
+            let lacking = target - encoded.integrated;
+            if lacking.abs() < CLOSE {
+                break;
+            }
+            gain.decibels = (gain.decibels + lacking).min(MAX_GAIN);
+        }
+        Ok(Some(gain))
+    }
+
+    /// Encodes a track with a gain, as in a rendition, and measures it.
+    async fn encoded_level(&self, track: &AudioDetails, gain: &Gain) -> Result<Option<Level>, MediaError> {
+        let mut sound = self.mixed(track, audio_bitrate(self.probe));
+        sound.filter = format!("{},{}", sound.filter, gain.filter());
+        let (channels, path) = (sound.channels, self.folder.join("loudness.mka"));
+        let mut args: Vec<OsString> = self.settings.limits.decode_args().into();
+        args.extend(["-max_error_rate", "1"].map(OsString::from));
+        args.extend(Input::File(self.source).args());
+        args.extend(["-map".into(), format!("0:{}", track.index).into()]);
+        let encoder = codec::audio(self.options.codec, [sound].into_iter());
+        args.extend(encoder.into_iter().map(OsString::from));
+        args.extend(["-f", "matroska"].map(OsString::from));
+        args.push(path.clone().into());
+        let limits = Limits {
+            file_size: self.space,
+            ..process_limits(self.probe.facts.duration)
+        };
+        let (tools, access) = (&self.settings.tools, self.access());
+        ffmpeg::run(tools, args, limits, &access, self.cancel, |_| {})
+            .await
+            .map_err(MediaError::decoding)?;
+        let encoded = Listened {
+            input: Input::File(&path),
+            access: Access::reading(&path),
+            stream: "0:a".to_owned(),
+            filter: "anull",
+            channels,
+        };
+        let level = self.level(encoded).await;
+        // The folder is removed after the task in any case.
+        let _ = tokio::fs::remove_file(&path).await;
+        level
+    }
+}

@@ -1,0 +1,150 @@
+//! Measures the loudness of one track by EBU R128 (ITU-R BS.1770).
+
+use super::RATE;
+use crate::job::Job;
+use ebur128::{EbuR128, Mode};
+use std::{ffi::OsString, io};
+use tokio::io::AsyncReadExt;
+use vidp_common::process::{self, Access, ProcessError};
+use vidp_worker::ffmpeg::{Input, MediaError, process_limits};
+
+/// Loudness in LUFS at or below which everything is gated away: the track is silent (ITU-R BS.1770, absolute gate).
+const SILENCE: f64 = -70.0;
+/// Bytes that are read at once.
+const BUFFER: usize = 1 << 16;
+
+/// The level of one track.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Level {
+    /// Integrated loudness in LUFS.
+    pub(super) integrated: f64,
+    /// Loudness range in LU.
+    pub(super) range: f64,
+    /// True peak in dBTP.
+    pub(super) true_peak: f64,
+}
+
+/// What is measured: a stream of a file behind a filter.
+pub(super) struct Listened<'a> {
+    pub(super) input: Input<'a>,
+    pub(super) access: Access,
+    /// ffmpeg's stream specifier.
+    pub(super) stream: String,
+    pub(super) filter: &'a str,
+    pub(super) channels: u32,
+}
+
+impl Job<'_> {
+    /// Measures a track. `None`: it is silent or cannot be decoded.
+    pub(super) async fn level(&self, listened: Listened<'_>) -> Result<Option<Level>, MediaError> {
+        let mut args: Vec<OsString> = ["-nostdin", "-hide_banner", "-v", "error", "-max_error_rate", "1"]
+            .map(OsString::from)
+            .into();
+        args.extend(self.settings.limits.decode_args());
+        args.extend(listened.input.args());
+        let channels = listened.channels.to_string();
+        args.extend(["-map", &listened.stream, "-af", listened.filter, "-ac", &channels].map(OsString::from));
+        args.extend(["-ar", &RATE.to_string(), "-f", "f32le", "-"].map(OsString::from));
+        let limits = process_limits(self.probe.facts.duration);
+        let mut child = process::spawn(
+            &self.settings.tools.ffmpeg,
+            args,
+            limits,
+            &listened.access,
+            |_| {},
+        )?;
+        let (stdout, channels) = (child.stdout(), listened.channels);
+        let reader = tokio::spawn(meter(stdout, channels));
+        let ended = child.finish(self.cancel).await;
+        let level = reader.await.map_err(io::Error::other).flatten();
+        match ended {
+            Ok(()) => level.map_err(|error| {
+                MediaError::Process(ProcessError::Read {
+                    program: "ffmpeg".to_owned(),
+                    error,
+                })
+            }),
+            Err(ProcessError::Failed { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Measures interleaved little-endian floats.
+async fn meter(mut from: impl AsyncReadExt + Unpin, channels: u32) -> io::Result<Option<Level>> {
+    // A histogram has the same size for any length.
+    let mode = Mode::I | Mode::LRA | Mode::TRUE_PEAK | Mode::HISTOGRAM;
+    let mut meter = EbuR128::new(channels, RATE, mode).map_err(io::Error::other)?;
+    let (mut buffer, mut filled) = (vec![0; BUFFER], 0);
+    let mut samples = Vec::with_capacity(BUFFER / 4);
+    loop {
+        let read = from.read(&mut buffer[filled..]).await?;
+        filled += read;
+        let frame = 4 * channels as usize;
+        let whole = filled / frame * frame;
+        samples.clear();
+        let (floats, _) = buffer[..whole].as_chunks::<4>();
+        // A damaged file may decode to infinite values.
+        let finite = floats.iter().map(|bytes| f32::from_le_bytes(*bytes));
+        samples.extend(finite.map(|sample| if sample.is_finite() { sample } else { 0.0 }));
+        meter.add_frames_f32(&samples).map_err(io::Error::other)?;
+        buffer.copy_within(whole..filled, 0);
+        filled -= whole;
+        if read == 0 {
+            return level(&meter, channels).map_err(io::Error::other);
+        }
+    }
+}
+
+fn level(meter: &EbuR128, channels: u32) -> Result<Option<Level>, ebur128::Error> {
+    let integrated = meter.loudness_global()?;
+    if !integrated.is_finite() || integrated <= SILENCE {
+        return Ok(None);
+    }
+    let mut peak = 0.0_f64;
+    for channel in 0..channels {
+        peak = peak.max(meter.true_peak(channel)?);
+    }
+    Ok(Some(Level {
+        integrated,
+        range: meter.loudness_range()?,
+        true_peak: 20.0 * peak.max(1e-6).log10(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::f64::consts::TAU;
+
+    /// A sine of this peak in both channels.
+    fn tone(peak: f64, seconds: u32) -> Vec<u8> {
+        let sample = |n: u32| (peak * (TAU * 997.0 * f64::from(n) / f64::from(RATE)).sin()) as f32;
+        (0..seconds * RATE)
+            .flat_map(|n| [sample(n).to_le_bytes(); 2].concat())
+            .collect()
+    }
+
+    /// EBU Tech 3341, test case 1: a stereo sine of -23 dBFS at 1 kHz has -23 LUFS.
+    #[tokio::test]
+    async fn a_tone_has_its_loudness() {
+        let peak = 10_f64.powf(-23.0 / 20.0);
+        let level = meter(tone(peak, 5).as_slice(), 2).await.unwrap().unwrap();
+        assert!((level.integrated + 23.0).abs() < 0.1, "{level:?}");
+        assert!((level.true_peak + 23.0).abs() < 0.2, "{level:?}");
+        assert!(level.range < 0.2, "{level:?}");
+    }
+
+    #[tokio::test]
+    async fn silence_has_no_level() {
+        for bytes in [Vec::new(), vec![0; 8 * 48_000], vec![1; 7], tone(1e-5, 1)] {
+            assert_eq!(meter(bytes.as_slice(), 2).await.unwrap(), None);
+        }
+    }
+
+    #[tokio::test]
+    async fn values_that_are_no_numbers_are_silence() {
+        let bytes: Vec<u8> = (0..96_000).flat_map(|_| f32::NAN.to_le_bytes()).collect();
+        assert_eq!(meter(bytes.as_slice(), 2).await.unwrap(), None);
+    }
+}

@@ -1,0 +1,125 @@
+//! The sound of the renditions: channels, bits and loudness of each track.
+
+mod gain;
+mod meter;
+
+pub use gain::Gains;
+
+use crate::{
+    budget::{MAX_TRACKS, MIN_AUDIO},
+    job::{Encoded, Job},
+};
+use meter::{Level, Listened};
+use std::collections::BTreeMap;
+use vidp_common::process::Access;
+use vidp_contract::{AudioLayout, SoundReport};
+use vidp_worker::ffmpeg::{AudioDetails, Input, MediaError, is_surround, stereo_filter, surround_filter};
+
+/// Sample rate of all tracks in Hz.
+pub(crate) const RATE: u32 = 48_000;
+/// Channels of 5.1.
+const SURROUND: u32 = 6;
+/// Stereo tracks that need as many bits as one of 5.1.
+const SURROUND_WEIGHT: u64 = 3;
+/// Seconds after the start of the file from which a track begins late. Less is the delay of an encoder.
+const MIN_LATE_SECONDS: f64 = 0.05;
+/// Containers of broadcasts.
+const BROADCAST_CONTAINERS: &[&str] = &["mpegts", "mpeg"];
+
+/// How one track is encoded.
+pub(crate) struct Sound {
+    pub(crate) channels: u32,
+    /// Bits per second.
+    pub(crate) bitrate: u64,
+    /// ffmpeg's filter.
+    pub(crate) filter: String,
+}
+
+/// Number of stereo tracks that need as many bits as `track` with this layout.
+pub(crate) fn weight(track: &AudioDetails, layout: AudioLayout) -> u64 {
+    match is_kept(track, layout) {
+        true => SURROUND_WEIGHT,
+        false => 1,
+    }
+}
+
+/// True when a track stays surround sound.
+fn is_kept(track: &AudioDetails, layout: AudioLayout) -> bool {
+    layout == AudioLayout::Source && is_surround(track)
+}
+
+impl Job<'_> {
+    /// How a track is encoded when a stereo track gets `bitrate` bits per second.
+    pub(crate) fn sound(&self, track: &AudioDetails, bitrate: u64) -> Sound {
+        let mut sound = self.mixed(track, bitrate);
+        if let Some(gain) = self.gains.get(&track.index) {
+            sound.filter = format!("{},{}", sound.filter, gain.filter());
+        }
+        sound
+    }
+
+    /// The same, with the loudness of the source.
+    fn mixed(&self, track: &AudioDetails, bitrate: u64) -> Sound {
+        let from_zero = self.is_filled(track);
+        if !is_kept(track, self.options.audio_layout) {
+            return Sound {
+                channels: 2,
+                bitrate,
+                filter: stereo_filter(track, RATE, from_zero),
+            };
+        }
+        let (least, most) = (MIN_AUDIO * SURROUND_WEIGHT, bitrate * SURROUND_WEIGHT);
+        Sound {
+            channels: SURROUND,
+            bitrate: track.bitrate.unwrap_or(most).clamp(least.min(most), most),
+            filter: surround_filter(track, RATE, from_zero),
+        }
+    }
+
+    /// True when a track gets silence before its start, for players that ignore start times.
+    ///
+    /// A broadcast is not filled up: its layout may change, and ffmpeg would fill up again.
+    fn is_filled(&self, track: &AudioDetails) -> bool {
+        let container = self.probe.facts.container.as_str();
+        track.start - self.probe.start > MIN_LATE_SECONDS && !BROADCAST_CONTAINERS.contains(&container)
+    }
+
+    /// Measures the sound of the smallest rendition, which all renditions share, by the index of the source's stream.
+    ///
+    /// # Errors
+    /// A failure of the machine, or a cancellation.
+    pub async fn measure_sound(&self, encoded: &Encoded) -> Result<BTreeMap<u32, SoundReport>, MediaError> {
+        let mut reports = BTreeMap::new();
+        let Some(rendition) = encoded.renditions.last() else {
+            return Ok(reports);
+        };
+        let tracks = self.probe.audio.iter();
+        let tracks = tracks.filter(|track| !encoded.undecodable.contains(&track.index));
+        for (number, track) in tracks.take(MAX_TRACKS).enumerate() {
+            let channels = self.sound(track, 0).channels;
+            let listened = Listened {
+                input: Input::File(&rendition.path),
+                access: Access::reading(&rendition.path),
+                stream: format!("0:a:{number}"),
+                filter: "anull",
+                channels,
+            };
+            let level = self.level(listened).await?;
+            let known = |value: fn(&Level) -> f64| level.as_ref().map(|level| tenth(value(level)));
+            let report = SoundReport {
+                channels,
+                loudness: known(|level| level.integrated),
+                loudness_range: known(|level| level.range),
+                true_peak: known(|level| level.true_peak),
+                loudness_before: self.gains.get(&track.index).map(|gain| tenth(gain.before)),
+            };
+            reports.insert(track.index, report);
+        }
+        Ok(reports)
+    }
+}
+
+/// Rounds to a tenth, the precision of EBU Tech 3341.
+fn tenth(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}
