@@ -108,8 +108,8 @@ pub struct ScaleOptions {
     pub copy: bool,
     /// Channels of the sound.
     pub audio_layout: AudioLayout,
-    /// Loudness of each audio track in LUFS (EBU R128), for example -23 for television, -16 for podcasts, -14 for streaming. The
-    /// loudness stays as it is when the option is absent.
+    /// Loudness of each audio track in LUFS (EBU R128), for example -23 for television, -16 for podcasts, -14 for streaming. Without
+    /// the option the loudness does not change.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(minimum = -31, maximum = -9))]
     pub loudness: Option<f64>,

@@ -39,14 +39,14 @@ class Film:
 
     task: object
     left: int  # Parts that no pod makes or has made.
-    seconds: float  # Of a part.
+    seconds: float  # The time for a part.
     made: int = 0
     lead: object = None
 
 
 @dataclasses.dataclass(eq=False)
 class Work:
-    """What a slot of a pod does: the task of a film, with one part after another, or one part of a film of another pod."""
+    """The work of a slot: the task of a film, one part after another, or one part of a film that another pod has."""
 
     film: Film
     is_lead: bool = False
@@ -128,9 +128,11 @@ class Replay:
         pod.turn = (pod.turn + 1) % TURNS
         for source in ORDERS.get(pod.turn, ORDER):
             if source == PARTS and self.offers():
-                return self.work(pod, Work(next(film for film in self.films if film.left)))
+                self.work(pod, Work(next(film for film in self.films if film.left)))
+                return
             if source != PARTS and self.queues[source]:
-                return self.begin(pod, self.queues[source].popleft())
+                self.begin(pod, self.queues[source].popleft())
+                return
 
     def offers(self):
         return sum(min(film.left, max(OFFERED[0], min(film.task.parts // 4, OFFERED[1]))) for film in self.films)
@@ -147,8 +149,9 @@ class Replay:
         film.lead = Work(film, is_lead=True, since=self.now)
         self.films.append(film)
         if film.made == task.parts:
-            return self.finish(film, pod)
-        self.work(pod, film.lead)
+            self.finish(film, pod)
+        else:
+            self.work(pod, film.lead)
 
     def work(self, pod, work):
         """Makes the next part of the film; the worker of the task waits for those of others when none is left."""

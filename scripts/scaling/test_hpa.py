@@ -82,7 +82,8 @@ class Behavior(unittest.TestCase):
 
 class Keda(unittest.TestCase):
     def setUp(self):
-        self.settings = SimpleNamespace(least=0, activation=0, cooldown=300, offered=0.5, targets=((("interactive",), 2),),
+        self.settings = SimpleNamespace(least=0, activation=0, cooldown=300, offered=0.5,
+                                        targets=((("interactive",), 2),),
                                         fallback={"failureThreshold": 3, "replicas": 6})  # fmt: skip
 
     def test_from_zero_and_back(self):

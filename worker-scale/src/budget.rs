@@ -1,6 +1,6 @@
 //! Size limits and bitrates of renditions. Pure.
 
-use crate::sound::weight;
+use crate::sound::track::weight;
 use vidp_contract::ScaleOptions;
 use vidp_worker::ffmpeg::Probe;
 

@@ -1,6 +1,6 @@
 //! Encoder arguments for each codec. Pure.
 
-use crate::sound::{RATE, Sound};
+use crate::sound::track::{RATE, Sound};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use vidp_contract::Codec;

@@ -1,6 +1,6 @@
 //! Types that the steps of the stage share: the job, its targets and its renditions.
 
-use crate::{codec::Rate, config::Settings, ladder::Rung, sound::Gains};
+use crate::{codec::Rate, config::Settings, ladder::Rung, sound::track::Gains};
 use serde::{Deserialize, Serialize};
 use std::{
     path::{Path, PathBuf},

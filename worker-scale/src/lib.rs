@@ -28,5 +28,5 @@ pub use encode::encode;
 pub use job::{Encoded, Job, OnProgress, Rendition};
 pub use ladder::Rung;
 pub use scale::{Report, scale};
-pub use sound::Gains;
+pub use sound::track::Gains;
 pub use source::{describe, report};

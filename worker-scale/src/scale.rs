@@ -5,7 +5,7 @@ use crate::{
     encode::encode,
     job::{Job, Rendition},
     parts, preview,
-    sound::Gains,
+    sound::track::Gains,
     source::{self, describe},
 };
 use futures_util::future::try_join_all;

@@ -1,43 +1,24 @@
 //! Changes the loudness of tracks to a target.
 
-use super::meter::{Level, Listened};
+use super::{
+    meter::{Level, Listened},
+    track::{Gain, Gains},
+};
 use crate::{
     budget::{MAX_TRACKS, audio_bitrate},
     codec,
     job::Job,
 };
-use std::{collections::BTreeMap, ffi::OsString};
+use std::ffi::OsString;
 use vidp_common::process::{Access, Limits};
 use vidp_worker::ffmpeg::{self, AudioDetails, Input, MediaError, process_limits};
 
-/// Peak of a changed track, a share of full scale: -1.5 dB. A lossy encoder adds up to half a decibel; EBU R128 allows -1 dBTP.
-const PEAK: f64 = 0.84;
 /// Decibels by which a track becomes louder at most. More would make noise of a track that is nearly silent.
 const MAX_GAIN: f64 = 30.0;
 /// Difference to the target, in LU, that is not corrected.
 const CLOSE: f64 = 0.2;
 /// Times at most that the gain is corrected. A limiter lowers the loudness with the peaks, and an encoder changes it by up to 1 LU.
 const CORRECTIONS: usize = 3;
-
-/// The gain of each track whose loudness is changed, by the index of its stream.
-pub type Gains = BTreeMap<u32, Gain>;
-
-/// The change of one track.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Gain {
-    /// Decibels.
-    pub(super) decibels: f64,
-    /// Integrated loudness before the change, in LUFS.
-    pub(super) before: f64,
-}
-
-impl Gain {
-    /// ffmpeg's filters: the gain, and a limiter for the peaks that it makes too high.
-    pub(super) fn filter(&self) -> String {
-        let gain = format!("aformat=sample_fmts=fltp,volume={:.2}dB", self.decibels);
-        format!("{gain},alimiter=limit={PEAK}:level=0:latency=1:attack=5:release=100")
-    }
-}
 
 impl Job<'_> {
     /// Measures the tracks of the source and chooses their gains. Without the option `loudness` there are none.
@@ -66,7 +47,7 @@ impl Job<'_> {
             input: Input::File(self.source),
             access: self.access(),
             stream: format!("0:{}", track.index),
-            filter: &sound.filter,
+            filter: Some(&sound.filter),
             channels: sound.channels,
         };
         let Some(source) = self.level(source).await? else {
@@ -114,7 +95,7 @@ impl Job<'_> {
             input: Input::File(&path),
             access: Access::reading(&path),
             stream: "0:a".to_owned(),
-            filter: "anull",
+            filter: None,
             channels,
         };
         let level = self.level(encoded).await;

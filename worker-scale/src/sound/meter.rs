@@ -1,6 +1,6 @@
 //! Measures the loudness of one track by EBU R128 (ITU-R BS.1770).
 
-use super::RATE;
+use super::track::RATE;
 use crate::job::Job;
 use ebur128::{EbuR128, Mode};
 use std::{ffi::OsString, io};
@@ -24,13 +24,13 @@ pub(super) struct Level {
     pub(super) true_peak: f64,
 }
 
-/// What is measured: a stream of a file behind a filter.
+/// The sound that is measured: a stream of a file behind a filter.
 pub(super) struct Listened<'a> {
     pub(super) input: Input<'a>,
     pub(super) access: Access,
     /// ffmpeg's stream specifier.
     pub(super) stream: String,
-    pub(super) filter: &'a str,
+    pub(super) filter: Option<&'a str>,
     pub(super) channels: u32,
 }
 
@@ -43,7 +43,11 @@ impl Job<'_> {
         args.extend(self.settings.limits.decode_args());
         args.extend(listened.input.args());
         let channels = listened.channels.to_string();
-        args.extend(["-map", &listened.stream, "-af", listened.filter, "-ac", &channels].map(OsString::from));
+        args.extend(["-map", &listened.stream].map(OsString::from));
+        if let Some(filter) = listened.filter {
+            args.extend(["-af", filter].map(OsString::from));
+        }
+        args.extend(["-ac", &channels].map(OsString::from));
         args.extend(["-ar", &RATE.to_string(), "-f", "f32le", "-"].map(OsString::from));
         let limits = process_limits(self.probe.facts.duration);
         let mut child = process::spawn(

@@ -2,8 +2,7 @@
 
 mod gain;
 mod meter;
-
-pub use gain::Gains;
+pub(crate) mod track;
 
 use crate::{
     budget::{MAX_TRACKS, MIN_AUDIO},
@@ -11,42 +10,15 @@ use crate::{
 };
 use meter::{Level, Listened};
 use std::collections::BTreeMap;
+use track::{RATE, SURROUND, SURROUND_WEIGHT, Sound, is_kept};
 use vidp_common::process::Access;
-use vidp_contract::{AudioLayout, SoundReport};
-use vidp_worker::ffmpeg::{AudioDetails, Input, MediaError, is_surround, stereo_filter, surround_filter};
+use vidp_contract::SoundReport;
+use vidp_worker::ffmpeg::{AudioDetails, Input, MediaError, stereo_filter, surround_filter};
 
-/// Sample rate of all tracks in Hz.
-pub(crate) const RATE: u32 = 48_000;
-/// Channels of 5.1.
-const SURROUND: u32 = 6;
-/// Stereo tracks that need as many bits as one of 5.1.
-const SURROUND_WEIGHT: u64 = 3;
 /// Seconds after the start of the file from which a track begins late. Less is the delay of an encoder.
 const MIN_LATE_SECONDS: f64 = 0.05;
 /// Containers of broadcasts.
 const BROADCAST_CONTAINERS: &[&str] = &["mpegts", "mpeg"];
-
-/// How one track is encoded.
-pub(crate) struct Sound {
-    pub(crate) channels: u32,
-    /// Bits per second.
-    pub(crate) bitrate: u64,
-    /// ffmpeg's filter.
-    pub(crate) filter: String,
-}
-
-/// Number of stereo tracks that need as many bits as `track` with this layout.
-pub(crate) fn weight(track: &AudioDetails, layout: AudioLayout) -> u64 {
-    match is_kept(track, layout) {
-        true => SURROUND_WEIGHT,
-        false => 1,
-    }
-}
-
-/// True when a track stays surround sound.
-fn is_kept(track: &AudioDetails, layout: AudioLayout) -> bool {
-    layout == AudioLayout::Source && is_surround(track)
-}
 
 impl Job<'_> {
     /// How a track is encoded when a stereo track gets `bitrate` bits per second.
@@ -101,7 +73,7 @@ impl Job<'_> {
                 input: Input::File(&rendition.path),
                 access: Access::reading(&rendition.path),
                 stream: format!("0:a:{number}"),
-                filter: "anull",
+                filter: None,
                 channels,
             };
             let level = self.level(listened).await?;

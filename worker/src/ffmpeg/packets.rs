@@ -28,9 +28,9 @@ pub struct Packets {
 /// The look of a picture, which may change within a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// Width in pixels, as it is coded.
+    /// Coded width in pixels.
     pub width: u32,
-    /// Height in pixels, as it is coded.
+    /// Coded height in pixels.
     pub height: u32,
     /// True when the picture consists of two fields.
     pub is_interlaced: bool,

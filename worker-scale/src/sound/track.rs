@@ -1,0 +1,56 @@
+//! How one track is encoded: its channels, its bits and its gain. Pure.
+
+use std::collections::BTreeMap;
+use vidp_contract::AudioLayout;
+use vidp_worker::ffmpeg::{AudioDetails, is_surround};
+
+/// Sample rate of all tracks in Hz.
+pub(crate) const RATE: u32 = 48_000;
+/// Channels of 5.1.
+pub(super) const SURROUND: u32 = 6;
+/// Stereo tracks that need as many bits as one of 5.1.
+pub(super) const SURROUND_WEIGHT: u64 = 3;
+/// Peak of a changed track, a share of full scale: -1.5 dB. A lossy encoder adds up to half a decibel; EBU R128 allows -1 dBTP.
+const PEAK: f64 = 0.84;
+
+/// How one track is encoded.
+pub(crate) struct Sound {
+    pub(crate) channels: u32,
+    /// Bits per second.
+    pub(crate) bitrate: u64,
+    /// ffmpeg's filter.
+    pub(crate) filter: String,
+}
+
+/// Number of stereo tracks that need as many bits as `track` with this layout.
+pub(crate) fn weight(track: &AudioDetails, layout: AudioLayout) -> u64 {
+    match is_kept(track, layout) {
+        true => SURROUND_WEIGHT,
+        false => 1,
+    }
+}
+
+/// True when a track stays surround sound.
+pub(super) fn is_kept(track: &AudioDetails, layout: AudioLayout) -> bool {
+    layout == AudioLayout::Source && is_surround(track)
+}
+
+/// The gain of each track whose loudness is changed, by the index of its stream.
+pub type Gains = BTreeMap<u32, Gain>;
+
+/// The change of one track.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gain {
+    /// Decibels.
+    pub(super) decibels: f64,
+    /// Integrated loudness before the change, in LUFS.
+    pub(super) before: f64,
+}
+
+impl Gain {
+    /// ffmpeg's filters: the gain, and a limiter for the peaks that it makes too high.
+    pub(super) fn filter(&self) -> String {
+        let gain = format!("aformat=sample_fmts=fltp,volume={:.2}dB", self.decibels);
+        format!("{gain},alimiter=limit={PEAK}:level=0:latency=1:attack=5:release=100")
+    }
+}
