@@ -34,7 +34,7 @@ pub(crate) fn requested_bytes(options: &ScaleOptions) -> Option<u64> {
 }
 
 /// Number of stereo tracks that need as many bits as all tracks of a rendition.
-fn stereo_tracks(probe: &Probe, options: &ScaleOptions) -> u64 {
+pub(crate) fn stereo_tracks(probe: &Probe, options: &ScaleOptions) -> u64 {
     let tracks = probe.audio.iter().take(MAX_TRACKS);
     tracks.map(|track| weight(track, options.audio_layout)).sum()
 }

@@ -9,7 +9,7 @@ use crate::{
     read_back::read_back,
     tracks::undecodable,
 };
-use std::{cmp::Reverse, sync::Arc};
+use std::cmp::Reverse;
 use vidp_common::process::Limits;
 use vidp_contract::FailureCode;
 use vidp_worker::ffmpeg::{self, MediaError, process_limits};
@@ -64,10 +64,10 @@ fn is_refusal(error: &MediaError) -> bool {
 }
 
 impl Job<'_> {
-    /// Encodes all rungs, and again those that are too large.
+    /// Makes the renditions of all rungs: those that are encoded, and then the one that may be a copy.
     async fn encode(&self, on_progress: &OnProgress) -> Result<Encoded, MediaError> {
         let (track, _) = self.video()?;
-        let rungs = ladder(
+        let mut rungs = ladder(
             track.width,
             track.height,
             &self.options.renditions,
@@ -75,23 +75,64 @@ impl Job<'_> {
         );
         // The files of all rungs fit into the space together, whatever the encoder makes of the source.
         let file_size = self.space / rungs.len().max(1) as u64;
-        let mut targets = self.first_targets(rungs).await?;
-        let (mut finished, mut decode_errors, mut is_copy, mut in_parts) = (Vec::new(), 0, true, 0);
+        let mut copy = None;
+        if let Some(place) = rungs.iter().position(|rung| rung.full_size) {
+            copy = self.copy_target(&rungs[place], file_size).await?;
+            if copy.is_some() {
+                rungs.remove(place);
+            }
+        }
+        let mut encoded = self.encode_rungs(rungs, file_size, on_progress).await?;
+        if let Some(target) = copy {
+            match self.copy(&target, file_size).await? {
+                Some(rendition) => encoded.renditions.push(rendition),
+                None => {
+                    let other = self
+                        .encode_rungs(vec![target.rung], file_size, on_progress)
+                        .await?;
+                    encoded.renditions.extend(other.renditions);
+                    encoded.parts = encoded.parts.max(other.parts);
+                    encoded.decode_errors = encoded.decode_errors.max(other.decode_errors);
+                }
+            }
+        }
+        let size = |rendition: &Rendition| rendition.rung.width.min(rendition.rung.height);
+        encoded
+            .renditions
+            .sort_by_key(|rendition| Reverse(size(rendition)));
+        encoded.is_copy = encoded.renditions.iter().all(|rendition| rendition.is_copy);
+        Ok(encoded)
+    }
+
+    /// Encodes these rungs, and again those that are too large. The order of the renditions is undefined.
+    async fn encode_rungs(
+        &self,
+        rungs: Vec<Rung>,
+        file_size: u64,
+        on_progress: &OnProgress,
+    ) -> Result<Encoded, MediaError> {
+        let mut encoded = Encoded {
+            renditions: Vec::new(),
+            undecodable: Vec::new(),
+            is_copy: false,
+            parts: 0,
+            decode_errors: 0,
+        };
+        if rungs.is_empty() {
+            return Ok(encoded);
+        }
+        let mut targets = rungs
+            .into_iter()
+            .map(|rung| self.first_target(rung))
+            .collect::<Result<Vec<_>, _>>()?;
         // The targets of the round before, in the order of `targets`.
         let mut larger: Vec<Target> = Vec::new();
         for round in 1..=MAX_ROUNDS {
             let mut is_last = round == MAX_ROUNDS;
-            // Copies come last.
-            let encoded = targets.partition_point(|target| !target.rate.is_copy());
-            let made = parts::make(self, &targets[..encoded], file_size, on_progress).await?;
+            let made = parts::make(self, &targets, file_size, on_progress).await?;
             let (errors, renditions) = match made {
-                Some(mut made) => {
-                    in_parts = made.parts;
-                    if encoded < targets.len() {
-                        let copied = &targets[encoded..];
-                        self.make(copied, file_size, &(Arc::new(|_, _| {}) as _)).await?;
-                        made.renditions.extend(read_back(self, copied).await?);
-                    }
+                Some(made) => {
+                    encoded.parts = made.parts;
                     (made.decode_errors, made.renditions)
                 }
                 None => {
@@ -106,23 +147,18 @@ impl Job<'_> {
                     (errors, read_back(self, &targets).await?)
                 }
             };
-            decode_errors = decode_errors.max(errors);
+            encoded.decode_errors = encoded.decode_errors.max(errors);
             larger.clear();
             let mut again = Vec::new();
             for (rendition, target) in renditions.into_iter().zip(targets) {
                 let (size, limit) = (rendition.facts.size, budget::max_bytes(self.probe, self.options));
-                // A decoder repairs what a copy would keep.
-                let is_damaged = round == 1 && target.rate.is_copy() && errors > 0;
-                if (size > limit || is_damaged) && !is_last {
-                    let before = (!is_damaged).then(|| target.clone());
-                    let may_copy = round == 1 && errors == 0 && self.options.copy;
-                    let next = self.smaller_target(target, size, limit, may_copy)?;
-                    larger.push(before.unwrap_or_else(|| next.clone()));
-                    again.push(next);
+                if size > limit && !is_last {
+                    larger.push(target.clone());
+                    let may_copy = round == 1 && errors == 0 && self.is_sound(&target.rung).await?;
+                    again.push(self.smaller_target(target, size, limit, may_copy));
                     continue;
                 }
-                is_copy &= target.rate.is_copy();
-                finished.push(if size > limit {
+                encoded.renditions.push(if size > limit {
                     self.accept_large(rendition)?
                 } else {
                     rendition
@@ -135,36 +171,14 @@ impl Job<'_> {
             tracing::info!(
                 round,
                 again = targets.len(),
-                "renditions exceed their size limit or are damaged; encoding them again"
+                "renditions exceed their size limit; encoding them again"
             );
         }
-        finished
-            .sort_by_key(|rendition: &Rendition| Reverse(rendition.rung.width.min(rendition.rung.height)));
-        Ok(Encoded {
-            renditions: finished,
-            undecodable: Vec::new(),
-            is_copy,
-            parts: in_parts,
-            decode_errors,
-        })
+        Ok(encoded)
     }
 
-    /// The targets of the first round: those that are encoded, largest first, and then the one that is copied.
-    async fn first_targets(&self, rungs: Vec<Rung>) -> Result<Vec<Target>, MediaError> {
-        let (mut targets, mut copies) = (Vec::new(), Vec::new());
-        let is_only = rungs.len() == 1;
-        for rung in rungs {
-            match self.copied(&rung, !is_only).await? {
-                Some(copy) => copies.push(copy),
-                None => targets.push(self.first_target(rung)?),
-            }
-        }
-        targets.extend(copies);
-        Ok(targets)
-    }
-
-    /// Runs one round: encodes all targets in one or two ffmpeg runs. Returns the number of decode errors.
-    async fn make(
+    /// Runs one round: makes all targets in one or two ffmpeg runs. Returns the number of decode errors.
+    pub(crate) async fn make(
         &self,
         targets: &[Target],
         file_size: u64,

@@ -42,20 +42,13 @@ impl Job<'_> {
         })
     }
 
-    /// The next target for a rendition that has `size` bytes and may have `limit`, or that is a copy
-    /// of a damaged picture. `may_copy` says that the source's picture is sound, and was not tried yet.
-    pub(crate) fn smaller_target(
-        &self,
-        target: Target,
-        size: u64,
-        limit: u64,
-        may_copy: bool,
-    ) -> Result<Target, MediaError> {
+    /// The next target for a rendition that has `size` bytes and may have `limit`. `may_copy` says that the source's picture is
+    /// sound, and that no copy was tried.
+    pub(crate) fn smaller_target(&self, target: Target, size: u64, limit: u64, may_copy: bool) -> Target {
         let copy = Rate::Copy { regular_keys: false };
         let (rate, audio) = match target.rate {
-            Rate::Copy { regular_keys: true } => return self.first_target(target.rung),
             // The source is small enough and has the right codec: copying it loses no quality.
-            Rate::Quality { .. } if may_copy && self.can_copy(&target.rung) => (copy, target.audio),
+            Rate::Quality { .. } if may_copy => (copy, target.audio),
             Rate::Quality { .. } | Rate::Copy { .. } => {
                 match budget::split(self.probe, self.options, limit) {
                     Some(budget) => (Rate::Average(budget.video), budget.audio),
@@ -71,21 +64,11 @@ impl Job<'_> {
                 )
             }
         };
-        Ok(Target {
+        Target {
             rung: target.rung,
             rate,
             audio,
-        })
-    }
-
-    /// Bits per second of each stereo track beside the source's own picture: fewer than the source has.
-    pub(crate) fn audio_beside_a_copy(&self) -> u64 {
-        (budget::audio_bitrate(self.probe) / 10 * 9).max(budget::MIN_AUDIO)
-    }
-
-    /// Bits per second of the source's video.
-    pub(crate) fn source_video_bitrate(&self) -> u64 {
-        budget::source_video_bitrate(self.probe)
+        }
     }
 
     /// Decides on a rendition that is too large after the last round.

@@ -123,7 +123,7 @@ mod tests {
         Packets {
             times,
             keys,
-            shows_all: true,
+            ..Packets::default()
         }
     }
 

@@ -187,7 +187,7 @@ impl Film {
 }
 
 /// A name for something that is made with these arguments.
-pub(super) fn hash(args: &[OsString]) -> String {
+pub(crate) fn hash(args: &[OsString]) -> String {
     let mut hash = Sha256::new();
     for arg in args {
         hash.update(arg.as_encoded_bytes());

@@ -20,7 +20,7 @@ mod lead;
 mod sound;
 mod work;
 
-pub(crate) use help::help;
+pub(crate) use {film::hash, help::help};
 
 use crate::job::{Job, OnProgress, Target};
 use chunk::Encoder;

@@ -8,6 +8,7 @@ use crate::{
     budget::{MAX_TRACKS, audio_bitrate},
     codec,
     job::Job,
+    parts::hash,
 };
 use std::ffi::OsString;
 use vidp_common::process::{Access, Limits};
@@ -15,6 +16,10 @@ use vidp_worker::ffmpeg::{self, AudioDetails, Input, MediaError, process_limits}
 
 /// Decibels by which a track becomes louder at most. More would make noise of a track that is nearly silent.
 const MAX_GAIN: f64 = 30.0;
+/// Highest sample of a changed track in decibels, at first. An encoder adds some: the true peak may be [`MAX_TRUE_PEAK`].
+const PEAK: f64 = -1.5;
+/// Highest true peak in dBTP (EBU R128).
+const MAX_TRUE_PEAK: f64 = -1.0;
 /// Difference to the target, in LU, that is not corrected.
 const CLOSE: f64 = 0.2;
 /// Times at most that the gain is corrected. A limiter lowers the loudness with the peaks, and an encoder changes it by up to 1 LU.
@@ -23,7 +28,7 @@ const CORRECTIONS: usize = 3;
 impl Job<'_> {
     /// Measures the tracks of the source and chooses their gains. Without the option `loudness` there are none.
     ///
-    /// A silent track and one that cannot be decoded have none.
+    /// A silent track and one that cannot be decoded have none. The gain of each track is stored for the next delivery of the task.
     ///
     /// # Errors
     /// A failure of the machine, or a cancellation; `media_too_large` when the disk has no space for the track.
@@ -32,13 +37,43 @@ impl Job<'_> {
         let Some(target) = self.options.loudness else {
             return Ok(gains);
         };
-        for track in self.probe.audio.iter().take(MAX_TRACKS) {
-            if let Some(gain) = self.gain(track, target).await? {
+        for track in &self.probe.audio {
+            if gains.len() == MAX_TRACKS {
+                break;
+            }
+            let name = self.gain_name(track, target);
+            let stored = match self.attempt {
+                Some(attempt) => attempt.fetch_part::<Option<Gain>>(&name, &[]).await,
+                None => None,
+            };
+            let is_new = stored.is_none();
+            let gain = match stored {
+                Some(gain) => gain,
+                None => self.gain(track, target).await?,
+            };
+            if let (true, Some(attempt)) = (is_new, self.attempt) {
+                attempt.store_part(&name, &[], &gain).await;
+            }
+            if let Some(gain) = gain {
                 tracing::debug!(track = track.index, ?gain, target, "the loudness is changed");
                 gains.insert(track.index, gain);
             }
         }
         Ok(gains)
+    }
+
+    /// The name of a stored gain: all on which it depends.
+    fn gain_name(&self, track: &AudioDetails, target: f64) -> String {
+        let sound = self.mixed(track, audio_bitrate(self.probe));
+        let args = [
+            "gain 1".to_owned(),
+            target.to_string(),
+            track.index.to_string(),
+            self.options.codec.to_string(),
+            sound.filter,
+            sound.bitrate.to_string(),
+        ];
+        format!("gain-{}", hash(&args.map(OsString::from)))
     }
 
     async fn gain(&self, track: &AudioDetails, target: f64) -> Result<Option<Gain>, MediaError> {
@@ -55,6 +90,7 @@ impl Job<'_> {
         };
         let mut gain = Gain {
             decibels: (target - source.integrated).min(MAX_GAIN),
+            peak: PEAK,
             before: source.integrated,
         };
         for _ in 0..CORRECTIONS {
@@ -62,10 +98,14 @@ impl Job<'_> {
                 break;
             };
             let lacking = target - encoded.integrated;
-            if lacking.abs() < CLOSE {
+            let excess = encoded.true_peak - MAX_TRUE_PEAK;
+            if lacking.abs() < CLOSE && excess <= 0.0 {
                 break;
             }
             gain.decibels = (gain.decibels + lacking).min(MAX_GAIN);
+            if excess > 0.0 {
+                gain.peak -= excess + 0.1;
+            }
         }
         Ok(Some(gain))
     }
@@ -73,7 +113,7 @@ impl Job<'_> {
     /// Encodes a track with a gain, as in a rendition, and measures it.
     async fn encoded_level(&self, track: &AudioDetails, gain: &Gain) -> Result<Option<Level>, MediaError> {
         let mut sound = self.mixed(track, audio_bitrate(self.probe));
-        sound.filter = format!("{},{}", sound.filter, gain.filter());
+        sound.filter = format!("{},{}", sound.filter, gain.filter(sound.channels));
         let (channels, path) = (sound.channels, self.folder.join("loudness.mka"));
         let mut args: Vec<OsString> = self.settings.limits.decode_args().into();
         args.extend(["-max_error_rate", "1"].map(OsString::from));

@@ -25,7 +25,7 @@ impl Job<'_> {
     pub(crate) fn sound(&self, track: &AudioDetails, bitrate: u64) -> Sound {
         let mut sound = self.mixed(track, bitrate);
         if let Some(gain) = self.gains.get(&track.index) {
-            sound.filter = format!("{},{}", sound.filter, gain.filter());
+            sound.filter = format!("{},{}", sound.filter, gain.filter(sound.channels));
         }
         sound
     }
@@ -67,7 +67,12 @@ impl Job<'_> {
         };
         let tracks = self.probe.audio.iter();
         let tracks = tracks.filter(|track| !encoded.undecodable.contains(&track.index));
-        for (number, track) in tracks.take(MAX_TRACKS).enumerate() {
+        let tracks: Vec<_> = tracks.take(MAX_TRACKS).collect();
+        if rendition.facts.audio.len() != tracks.len() {
+            // A track without a packet is in no rendition, and the numbers of the others are unknown.
+            return Ok(reports);
+        }
+        for (number, track) in tracks.into_iter().enumerate() {
             let channels = self.sound(track, 0).channels;
             let listened = Listened {
                 input: Input::File(&rendition.path),

@@ -1,8 +1,9 @@
 //! How one track is encoded: its channels, its bits and its gain. Pure.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vidp_contract::AudioLayout;
-use vidp_worker::ffmpeg::{AudioDetails, is_surround};
+use vidp_worker::ffmpeg::{AudioDetails, is_surround, limiter};
 
 /// Sample rate of all tracks in Hz.
 pub(crate) const RATE: u32 = 48_000;
@@ -10,9 +11,6 @@ pub(crate) const RATE: u32 = 48_000;
 pub(super) const SURROUND: u32 = 6;
 /// Stereo tracks that need as many bits as one of 5.1.
 pub(super) const SURROUND_WEIGHT: u64 = 3;
-/// Peak of a changed track, a share of full scale: -1.5 dB. A lossy encoder adds up to half a decibel; EBU R128 allows -1 dBTP.
-const PEAK: f64 = 0.84;
-
 /// How one track is encoded.
 pub(crate) struct Sound {
     pub(crate) channels: u32,
@@ -39,18 +37,26 @@ pub(super) fn is_kept(track: &AudioDetails, layout: AudioLayout) -> bool {
 pub type Gains = BTreeMap<u32, Gain>;
 
 /// The change of one track.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gain {
     /// Decibels.
     pub(super) decibels: f64,
+    /// Highest sample in decibels of full scale. A limiter lowers higher ones.
+    pub(super) peak: f64,
     /// Integrated loudness before the change, in LUFS.
     pub(super) before: f64,
 }
 
 impl Gain {
-    /// ffmpeg's filters: the gain, and a limiter for the peaks that it makes too high.
-    pub(super) fn filter(&self) -> String {
+    /// ffmpeg's filters for a track of `channels`: the gain, and a limiter for the peaks that it makes too high.
+    pub(super) fn filter(&self, channels: u32) -> String {
         let gain = format!("aformat=sample_fmts=fltp,volume={:.2}dB", self.decibels);
-        format!("{gain},alimiter=limit={PEAK}:level=0:latency=1:attack=5:release=100")
+        format!(
+            "{gain},{}",
+            limiter(channels, 10_f64.powf(self.peak / 20.0), LIMIT)
+        )
     }
 }
+
+/// Milliseconds in which the limiter of a gain reacts and recovers.
+const LIMIT: &str = "attack=5:release=100";

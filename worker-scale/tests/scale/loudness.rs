@@ -151,7 +151,13 @@ async fn surround_sound_is_kept_on_request() {
         ("quad", 4, "film.mkv", "flac"),
     ] {
         let tones: Vec<String> = (0..channels)
-            .map(|k| format!("0.2*sin(2*PI*{}*t)", 200 + 100 * k))
+            .map(|k| {
+                format!(
+                    "{}*sin(2*PI*{}*t)",
+                    if k == 2 { 0.9 } else { 0.01 },
+                    200 + 100 * k
+                )
+            })
             .collect();
         let source = format!("-f lavfi -i aevalsrc={}:d=4:s=48000:c={layout}", tones.join("|"));
         let clip = Clip::make(name, &format!("{PICTURE}:d=4 {source} {H264} -c:a {codec}")).await;
@@ -160,7 +166,7 @@ async fn surround_sound_is_kept_on_request() {
             let options = ScaleOptions {
                 audio_layout: AudioLayout::Source,
                 codec,
-                loudness: (codec == Codec::Vp9).then_some(-20.0),
+                loudness: Some(-14.0),
                 ..requesting(&[P144])
             };
             let (made, sound) = made(&clip, &options).await;
@@ -171,7 +177,8 @@ async fn surround_sound_is_kept_on_request() {
             );
             assert_eq!(sound.channels, expected.0, "{layout}");
             made.lasts(4.0);
-            let (loudness, _) = heard(&clip, &made.path).await;
+            let (loudness, peak) = heard(&clip, &made.path).await;
+            assert!(peak <= -1.0, "{layout}: a true peak of {peak} dB");
             assert!(
                 (sound.loudness.unwrap() - loudness).abs() <= 0.3,
                 "{layout}: {sound:?} {loudness}"
@@ -181,4 +188,28 @@ async fn surround_sound_is_kept_on_request() {
         let stereo: BTreeMap<_, _> = clip.try_all(&requesting(&[P144]), quiet()).await.unwrap().2;
         assert!(stereo.values().all(|sound| sound.channels == 2), "{stereo:?}");
     }
+}
+
+/// The first track has no packet, so that the second one is the first of the renditions.
+#[tokio::test]
+async fn an_empty_track_has_no_sound() {
+    let tone = format!("{PICTURE}:d=4 -f lavfi -i sine=d=4 {H264} -c:a aac");
+    let clip = Clip::make("film.mp4", &tone).await;
+    let path = clip.folder.path().join("empty.mp4");
+    let args = format!(
+        "-i {} -map 0:v -map 0:a -map 0:a -c copy -bsf:a:0 noise=drop=1",
+        clip.path.display()
+    );
+    clip.ffmpeg(&args, &path).await;
+    let clip = Clip { path, ..clip };
+    let (probe, encoded, sounds) = clip.try_all(&requesting(&[P144]), quiet()).await.unwrap();
+    let kept = encoded.renditions[0].facts.audio.len();
+    assert!(
+        sounds.len() == kept || sounds.is_empty(),
+        "{sounds:?} of {probe:?}"
+    );
+    assert!(
+        sounds.values().all(|sound| sound.loudness.is_some()),
+        "{sounds:?}"
+    );
 }

@@ -22,13 +22,13 @@ pub(crate) use ask::Closed;
 pub use error::MediaError;
 pub use input::Input;
 pub use limits::{MediaLimits, process_limits};
-pub use packets::{Look, Packets, TICKS, key_frames, packets};
+pub use packets::{H264Header, Look, Packets, TICKS, h264_header, key_frames, packets};
 pub use parse::{AudioDetails, Probe, SourceStream, VideoDetails};
 pub use probe::{is_interlaced, probe, probe_measured};
 #[cfg(test)]
 pub(crate) use run::parse as progress;
 pub use run::{Progressed, run};
-pub use sound::{has_matrix, is_surround, stereo_filter, surround_filter};
+pub use sound::{has_matrix, is_surround, limiter, stereo_filter, surround_filter};
 pub use tools::Tools;
 
 #[cfg(test)]

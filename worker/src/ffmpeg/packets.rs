@@ -1,9 +1,14 @@
 //! The times of all pictures of a file, from its packets.
 
-use super::{error::MediaError, input::Input, rows::rows, tools::Tools};
+use super::{
+    error::MediaError,
+    input::Input,
+    rows::{limited_rows, rows},
+    tools::Tools,
+};
 use std::ffi::OsString;
 use tokio_util::sync::CancellationToken;
-use vidp_common::process::ProcessError;
+use vidp_common::process::{Limits, ProcessError};
 
 /// Ticks of the clock in which pictures are timed, in a second. The common rates have whole ticks: 24, 25, 30, 60,
 /// 24000/1001, 30000/1001.
@@ -21,7 +26,10 @@ pub struct Packets {
     pub times: Vec<i64>,
     /// The times of those with which a decoder can begin.
     pub keys: Vec<i64>,
-    /// False when the file has further packets that are not shown: before the first key frame, or outside the edit list.
+    /// Bytes of all packets.
+    pub bytes: u64,
+    /// True when every packet is shown and has the parameters of the first one. False when the file has packets before the first
+    /// key frame or outside the edit list, or a second sample description.
     pub shows_all: bool,
 }
 
@@ -32,8 +40,8 @@ pub struct Look {
     pub width: u32,
     /// Coded height in pixels.
     pub height: u32,
-    /// True when the picture consists of two fields.
-    pub is_interlaced: bool,
+    /// True when the picture is no pair of fields and has square pixels.
+    pub is_plain: bool,
 }
 
 /// The rows that were read so far. The row with the time base comes last.
@@ -45,16 +53,18 @@ struct Reading {
     base: Option<(i64, i64)>,
     /// True when a packet has no time, or there are too many packets.
     is_unknown: bool,
-    /// Number of packets that are not shown.
-    hidden: u64,
+    /// True when a packet is not shown, or has parameters of its own.
+    has_other: bool,
+    bytes: u64,
 }
 
 impl Reading {
-    /// Reads a row: `90000|K_` of a packet, or `1/90000` of the stream. Other lines are ignored.
+    /// Reads a row: `90000|1234|K_` of a packet, or `1/90000` of the stream. Other lines are ignored.
     fn read(&mut self, line: &str) {
         // Side data of either adds empty fields.
         let mut fields = line.split('|');
-        let (first, flags) = (fields.next().unwrap_or_default(), fields.next());
+        let first = fields.next().unwrap_or_default();
+        let second = fields.next();
         // A packet without a time has `N/A`, which is no fraction.
         let fraction = first.split_once('/');
         let base = fraction.and_then(|(one, other)| Some((one.parse().ok()?, other.parse().ok()?)));
@@ -62,11 +72,14 @@ impl Reading {
             if numerator > 0 && denominator > 0 {
                 self.base.get_or_insert((numerator, denominator));
             }
-        } else if let Some(flags) = flags {
+        } else if let (Some(size), Some(flags)) = (second, fields.next()) {
+            self.bytes = self.bytes.saturating_add(size.parse().unwrap_or(0));
+            // Side data of a packet whose parameters change.
+            self.has_other |= line.contains("New Extradata");
             // An edit list excludes packets with `D`.
             match first.parse() {
-                _ if flags.contains('D') => self.hidden += 1,
-                Ok(_) if self.found.is_empty() && !flags.contains('K') => self.hidden += 1,
+                _ if flags.contains('D') => self.has_other = true,
+                Ok(_) if self.found.is_empty() && !flags.contains('K') => self.has_other = true,
                 Ok(time) if self.found.len() < MAX_PACKETS => self.found.push((time, flags.contains('K'))),
                 _ => self.is_unknown = true,
             }
@@ -80,7 +93,8 @@ impl Reading {
             round(exact, i128::from(denominator))
         };
         let mut packets = Packets {
-            shows_all: self.hidden == 0,
+            bytes: self.bytes,
+            shows_all: !self.has_other,
             ..Packets::default()
         };
         for (time, is_key) in self.found {
@@ -114,7 +128,7 @@ pub async fn packets(
     index: u32,
     cancel: &CancellationToken,
 ) -> Result<Option<Packets>, MediaError> {
-    let fields = "packet=pts,flags:stream=time_base";
+    let fields = "packet=pts,size,flags:packet_side_data=side_data_type:stream=time_base";
     let index = index.to_string();
     let mut args: Vec<OsString> = ["-v", "error", "-select_streams", &index, "-show_entries", fields]
         .map(Into::into)
@@ -130,9 +144,10 @@ pub async fn packets(
     }
 }
 
-/// The looks of the key frames of the video stream `index`, each once, in the order in which they appear, at most [`MAX_LOOKS`].
+/// The looks of the key frames of the video stream `index`, each once, in the order in which they appear, at most [`MAX_LOOKS`]; and
+/// the number of key frames.
 ///
-/// Other pictures are not decoded, because they cannot change the size. Empty when the file has a fault.
+/// Decoders that can, decode no other pictures. None is found in a file with a fault, or within the limits.
 ///
 /// # Errors
 /// ffprobe could not be started or was cancelled.
@@ -140,31 +155,85 @@ pub async fn key_frames(
     tools: &Tools,
     input: Input<'_>,
     index: u32,
+    limits: Limits,
     cancel: &CancellationToken,
-) -> Result<Vec<Look>, MediaError> {
+) -> Result<(Vec<Look>, usize), MediaError> {
     let index = index.to_string();
+    let fields = "frame=width,height,sample_aspect_ratio,interlaced_frame";
     let mut args: Vec<OsString> = ["-v", "error", "-skip_frame", "nokey", "-select_streams", &index]
         .map(Into::into)
         .into();
-    args.extend(["-show_entries", "frame=width,height,interlaced_frame"].map(OsString::from));
+    args.extend(["-show_entries", fields].map(OsString::from));
     args.extend(input.args());
-    let read = |looks: &mut Vec<Look>, line: &str| {
-        let mut fields = line.split('|').map_while(|field| field.parse().ok());
-        if let (Some(width), Some(height), Some(fields)) = (fields.next(), fields.next(), fields.next()) {
+    let read = |(looks, count): &mut (Vec<Look>, usize), line: &str| {
+        let fields: Vec<&str> = line.split('|').collect();
+        let &[width, height, aspect, interlaced, ..] = fields.as_slice() else {
+            return;
+        };
+        if let (Ok(width), Ok(height)) = (width.parse(), height.parse()) {
             let look = Look {
                 width,
                 height,
-                is_interlaced: fields != 0,
+                is_plain: interlaced == "0" && ["1:1", "N/A", "0:1"].contains(&aspect),
             };
+            *count += 1;
             if looks.len() < MAX_LOOKS && !looks.contains(&look) {
                 looks.push(look);
             }
         }
     };
-    let (looks, ended) = rows(tools, args, &input.access(), cancel, |_: &str| {}, read).await?;
+    let (found, ended) =
+        limited_rows(tools, args, limits, &input.access(), cancel, |_: &str| {}, read).await?;
     match ended {
-        Ok(()) => Ok(looks),
-        Err(ProcessError::Failed { .. }) => Ok(Vec::new()),
+        Ok(()) => Ok(found),
+        Err(ProcessError::Failed { .. } | ProcessError::TimedOut { .. }) => Ok((Vec::new(), 0)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What the header of an H.264 stream states.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct H264Header {
+    /// ffprobe's name of the profile.
+    pub profile: String,
+    /// Ten times the level.
+    pub level: u32,
+    /// True when the parameter sets are not in the header alone (`avc3`), or a matrix turns or mirrors the picture.
+    pub is_special: bool,
+}
+
+/// Reads the header of the H.264 stream `index`; `None` when ffprobe does not know its profile and level.
+///
+/// # Errors
+/// ffprobe could not be started or was cancelled.
+pub async fn h264_header(
+    tools: &Tools,
+    input: Input<'_>,
+    index: u32,
+    cancel: &CancellationToken,
+) -> Result<Option<H264Header>, MediaError> {
+    let index = index.to_string();
+    let fields = "stream=profile,codec_tag_string,level:stream_side_data=side_data_type";
+    let mut args: Vec<OsString> = ["-v", "error", "-select_streams", &index, "-show_entries", fields]
+        .map(Into::into)
+        .into();
+    args.extend(input.args());
+    let read = |found: &mut Option<H264Header>, line: &str| {
+        let fields: Vec<&str> = line.split('|').collect();
+        if let &[profile, tag, level, ..] = fields.as_slice()
+            && let Ok(level) = level.parse()
+        {
+            *found = Some(H264Header {
+                profile: profile.to_owned(),
+                level,
+                is_special: tag == "avc3" || line.contains("Display Matrix"),
+            });
+        }
+    };
+    let (found, ended) = rows(tools, args, &input.access(), cancel, |_: &str| {}, read).await?;
+    match ended {
+        Ok(()) => Ok(found),
+        Err(ProcessError::Failed { .. } | ProcessError::TimedOut { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -182,16 +251,26 @@ mod tests {
     #[test]
     fn times_are_sorted_and_converted() {
         let packets = read(&[
-            "-90|__", "0|K_", "7200|__", "3600|__", "10800|K_", "1800|_D", "", "1/90000",
+            "-90|9|__",
+            "0|9|K_",
+            "7200|9|__",
+            "3600|9|__",
+            "10800|9|K_",
+            "1800|9|_D",
+            "",
+            "1/90000",
         ])
         .unwrap();
         assert_eq!(packets.times, [0, 4800, 9600, 14_400]);
         assert_eq!(packets.keys, [0, 14_400]);
         assert!(!packets.shows_all);
         // 23.976 pictures a second in milliseconds.
-        let packets = read(&["-42|K_", "42|__", "1/1000"]).unwrap();
+        let packets = read(&["-42|7|K_", "42|5|__", "1/1000"]).unwrap();
         assert_eq!(packets.times, [-5040, 5040]);
         assert!(packets.shows_all);
+        assert_eq!(packets.bytes, 12);
+        let changed = read(&["-42|7|K_", "42|5|K_|New Extradata", "1/1000"]).unwrap();
+        assert!(!changed.shows_all);
     }
 
     #[test]
@@ -204,8 +283,8 @@ mod tests {
 
     #[test]
     fn a_packet_without_time_makes_the_list_useless() {
-        assert_eq!(read(&["0|K_", "N/A|__", "1/90000"]), None);
-        assert_eq!(read(&["0|K_"]), None, "no time base");
-        assert_eq!(read(&["0|K_", "1/0"]), None);
+        assert_eq!(read(&["0|1|K_", "N/A|1|__", "1/90000"]), None);
+        assert_eq!(read(&["0|1|K_"]), None, "no time base");
+        assert_eq!(read(&["0|1|K_", "1/0"]), None);
     }
 }

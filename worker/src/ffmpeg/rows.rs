@@ -25,11 +25,24 @@ pub(super) async fn rows<T: Default + Send + 'static>(
     access: &Access,
     cancel: &CancellationToken,
     on_message: impl FnMut(&str) + Send + 'static,
+    read: impl FnMut(&mut T, &str) + Send + 'static,
+) -> Result<(T, Result<(), ProcessError>), MediaError> {
+    limited_rows(tools, args, LIMITS, access, cancel, on_message, read).await
+}
+
+/// The same within `limits`, for a pass that decodes.
+pub(super) async fn limited_rows<T: Default + Send + 'static>(
+    tools: &Tools,
+    args: Vec<OsString>,
+    limits: Limits,
+    access: &Access,
+    cancel: &CancellationToken,
+    on_message: impl FnMut(&str) + Send + 'static,
     mut read: impl FnMut(&mut T, &str) + Send + 'static,
 ) -> Result<(T, Result<(), ProcessError>), MediaError> {
     let format = ["-of", "compact=p=0:nk=1"].map(OsString::from);
     let args = format.into_iter().chain(args);
-    let mut child = process::spawn(&tools.ffprobe, args, LIMITS, access, on_message)?;
+    let mut child = process::spawn(&tools.ffprobe, args, limits, access, on_message)?;
     let stdout = child.stdout();
     let reader = tokio::spawn(async move {
         let mut found = T::default();

@@ -55,7 +55,7 @@ pub fn stereo_filter(track: &AudioDetails, rate: u32, from_zero: bool) -> String
     let first = if from_zero { ":first_pts=0" } else { "" };
     let resample = format!("aresample={rate}:async=1{first}");
     let known = track.layout.as_deref().is_some_and(has_matrix);
-    let limit = |peak: f64| format!("alimiter=limit={peak}:level=0:latency=1:{SMOOTH}");
+    let limit = |peak: f64| limiter(2, peak, SMOOTH);
     let mixed = format!("{resample}:lfe_mix_level={LFE_LEVEL},{STEREO}");
     match track.channels {
         0..=2 if !CHANGING_CODECS.contains(&track.codec.as_str()) => resample,
@@ -74,16 +74,39 @@ pub fn is_surround(track: &AudioDetails) -> bool {
 /// ffmpeg's filter that makes 5.1 of a track for which [`is_surround`] is true; otherwise as [`stereo_filter`].
 ///
 /// Encoders and players know 5.1 with the surround channels at the back, and no other layout of more channels (AAC with a
-/// program config element is silent in Chromium).
+/// program config element is silent in Chromium). 5.1 itself passes unchanged.
 pub fn surround_filter(track: &AudioDetails, rate: u32, from_zero: bool) -> String {
     let first = if from_zero { ":first_pts=0" } else { "" };
-    let mixed = "aformat=sample_fmts=fltp:channel_layouts=5.1";
-    let limit = match track.channels {
-        // 5.1 itself passes unchanged.
-        6 => 1.0,
-        _ => PEAK,
-    };
-    format!("aresample={rate}:async=1{first},{mixed},alimiter=limit={limit}:level=0:latency=1:{SMOOTH}")
+    let mixed = format!("aresample={rate}:async=1{first},aformat=sample_fmts=fltp:channel_layouts=5.1");
+    match track.layout.as_deref() {
+        Some("5.1" | "5.1(side)") => mixed,
+        _ => format!("{mixed},{}", limiter(6, PEAK, SMOOTH)),
+    }
+}
+
+/// ffmpeg's filter that lowers samples above `peak`, a share of full scale, in stereo or 5.1. `times` are those of `alimiter`.
+///
+/// Each channel of 5.1 has its own limiter: with four channels or more, the one of ffmpeg 5.1 writes samples of full scale into
+/// quiet channels while it limits another.
+pub fn limiter(channels: u32, peak: f64, times: &str) -> String {
+    let limit = format!("alimiter=limit={peak:.4}:level=0:latency=1:{times}");
+    if channels <= 2 {
+        return limit;
+    }
+    let pads = |letter: char| -> String { (0..6).map(|k| format!("[{letter}{k}]")).collect() };
+    let each: Vec<String> = (0..6).map(|k| format!("[i{k}]{limit}[o{k}]")).collect();
+    format!(
+        "channelsplit=channel_layout=5.1{};{};{}join=inputs=6:channel_layout=5.1:map={}",
+        pads('i'),
+        each.join(";"),
+        pads('o'),
+        ["FL", "FR", "FC", "LFE", "BL", "BR"]
+            .iter()
+            .enumerate()
+            .map(|(k, name)| format!("{k}.0-{name}"))
+            .collect::<Vec<_>>()
+            .join("|")
+    )
 }
 
 /// Floats, because ffmpeg lowers the levels of a mix of whole numbers, and of those alone.
@@ -202,6 +225,27 @@ mod tests {
         }
         let unknown = track("pcm_s16le", 6, None);
         assert!(!is_surround(&unknown));
+    }
+
+    /// `alimiter` for all channels at once makes the quiet ones as loud as the loud one.
+    #[tokio::test]
+    async fn a_limiter_leaves_quiet_channels_quiet() {
+        for (channels, layout) in [(2, "stereo"), (6, "5.1")] {
+            for loud in 0..channels {
+                let signal = |k| if k == loud { "1.5" } else { "0.00001" };
+                let signals: Vec<String> = (0..channels)
+                    .map(|k| format!("{}*sin(2*PI*440*t)", signal(k)))
+                    .collect();
+                let count = channels.to_string();
+                let filter = format!("aformat=sample_fmts=fltp,{}", limiter(channels, 0.5, SMOOTH));
+                let peaks = filtered(&filter, &count, &signals, &format!(":c={layout}")).await;
+                for (k, peak) in peaks.iter().enumerate() {
+                    let limit = if k == loud as usize { 0.501 } else { 0.0001 };
+                    assert!(*peak <= limit, "{layout}, loud {loud}: {peaks:?}");
+                }
+                assert!(peaks[loud as usize] > 0.4, "{layout}, loud {loud}: {peaks:?}");
+            }
+        }
     }
 
     #[tokio::test]
