@@ -187,7 +187,10 @@ impl Job<'_> {
         let warned = Arc::new(AtomicBool::new(false));
         let seen = warned.clone();
         let on_line = move |line: &str| {
-            if ["[h264 @", "Error", "corrupt"].iter().any(|message| line.contains(message)) {
+            if ["[h264 @", "Error", "corrupt"]
+                .iter()
+                .any(|message| line.contains(message))
+            {
                 seen.store(true, Ordering::Relaxed);
             }
         };

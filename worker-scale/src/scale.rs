@@ -59,7 +59,6 @@ async fn whole(attempt: Arc<Attempt>, settings: &Settings) -> Result<ScaleReport
         return Err(TaskError::Skip(SkipCode::NoVideo));
     }
 
-    attempt.progress("encode", FETCHED, None);
     let mut job = Job {
         settings,
         source: &file,
@@ -71,8 +70,12 @@ async fn whole(attempt: Arc<Attempt>, settings: &Settings) -> Result<ScaleReport
         cancel: &attempt.cancel,
         attempt: Some(&attempt),
     };
+    if options.loudness.is_some() {
+        attempt.progress("measure", FETCHED, None);
+    }
     let gains = job.gains().await?;
     job.gains = &gains;
+    attempt.progress("encode", FETCHED, None);
     let reporter = attempt.clone();
     let on_progress = move |share: f64, speed: f64| {
         reporter.progress("encode", FETCHED + (ENCODED - FETCHED) * share, Some(speed));

@@ -6,7 +6,7 @@ use console::truncate_str;
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::Path;
-use vidp_contract::{DetectReport, RenditionReport, ScaleReport, Stage, SubtitleReport};
+use vidp_contract::{DetectReport, Made, RenditionReport, ScaleReport, Stage, SubtitleReport};
 
 /// Below this confidence the language is a guess.
 const MIN_CONFIDENCE: f64 = 0.8;
@@ -72,8 +72,12 @@ fn rendition_text(rendition: &RenditionReport) -> String {
         Some(audio) => format!("{} + {audio}", rendition.video_codec),
         None => rendition.video_codec.clone(),
     };
+    let made = match rendition.made {
+        Made::Copied => ", picture copied",
+        Made::Encoded => "",
+    };
     format!(
-        "{:<10} {:<10} {:>9}  {:>3.0} % of the source  {codecs}",
+        "{:<10} {:<10} {:>9}  {:>3.0} % of the source  {codecs}{made}",
         rendition.name,
         format!("{}x{}", rendition.width, rendition.height),
         megabytes(rendition.size),
@@ -181,6 +185,10 @@ mod tests {
         });
         let text = rendition_text(&report(&rendition).unwrap());
         assert_eq!(text, "144p.mp4   256x144      0.57 MB   30 % of the source  h264");
+        let mut copied = rendition;
+        copied["made"] = json!("copied");
+        let text = rendition_text(&report(&copied).unwrap());
+        assert!(text.ends_with("h264, picture copied"), "{text}");
     }
 
     #[test]

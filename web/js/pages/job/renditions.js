@@ -9,9 +9,11 @@ const HEADS = ['renditions.name', 'renditions.size', 'download'];
 
 const percentOf = (share) => `${share * 100}%`;
 
-/** A file's dimensions, codecs and bit rate. */
-const about = ({ width, height }, codecs, rate) =>
-  `${width}×${height} · ${list(codecs.filter(Boolean))} · ${bitrate(rate)}`;
+/** A file's dimensions, codecs and bit rate, and if it has the picture of the source. */
+const about = ({ width, height, made }, codecs, rate) =>
+  [`${width}×${height}`, list(codecs.filter(Boolean)), bitrate(rate), made === 'copied' && t('renditions.copied')]
+    .filter(Boolean)
+    .join(' · ');
 
 const Size = ({ name, facts, size, ratio, children }) => html`<tr>
   <th scope="row">${name}<span class="fine">${facts}</span></th>
