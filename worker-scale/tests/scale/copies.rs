@@ -160,7 +160,7 @@ async fn a_picture_that_lacks_a_packet_is_encoded() {
     let references = PHONE.replace("ultrafast -crf 14", "medium -bf 2 -refs 4 -crf 20");
     let clip = film("whole.mp4", &references).await;
     assert!(is_copied(&clip, &requesting(&[P360, P144])).await, "it is whole");
-    let drop = "-c copy -bsf:v noise=drop=eq(n\\,71)";
+    let drop = "-c copy -bsf:v noise=drop=eq(n\\,72)";
     let lacking = clip.remade("lacking.mp4", drop).await;
     assert_eq!(lacking.frames(&lacking.path).await, 149);
     for renditions in [&[P360, P144][..], &[P360]] {
