@@ -103,8 +103,8 @@ pub struct ScaleOptions {
     /// Maximum size of each rendition in MB (1,000,000 bytes). Encodes in two passes and ignores `crf`.
     #[cfg_attr(feature = "openapi", schema(minimum = 0.01, maximum = 100_000))]
     pub max_size_mb: Option<f64>,
-    /// Copy the picture of the source, instead of encoding it, into the rendition of the same size. It must have the codec, at
-    /// most the usual bit rate for its size and for `crf`, a key frame every 2 s, and no damage.
+    /// Copy the picture of the source, instead of encoding it, into the rendition of the same size. It must be H.264, as the
+    /// renditions, with at most the usual bit rate for its size and for `crf`, a key frame every 2 s, and no damage.
     pub copy: bool,
     /// Channels of the sound.
     pub audio_layout: AudioLayout,

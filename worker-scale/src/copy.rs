@@ -10,11 +10,13 @@ use crate::{
 };
 use std::{
     ffi::OsString,
+    io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use vidp_common::process::{self, ProcessError};
 use vidp_contract::Codec;
 use vidp_worker::ffmpeg::{self, Input, Look, MediaError, Packets, TICKS, process_limits};
@@ -25,6 +27,8 @@ const TIMED_CONTAINERS: [&str; 2] = ["mov", "matroska"];
 const PROFILES: [&str; 4] = ["Constrained Baseline", "Baseline", "Main", "High"];
 /// Level at most, 5.2: the highest that common decoders have.
 const MAX_LEVEL: u32 = 52;
+/// Bitstream filter that passes sequence and picture parameter sets alone (NAL units 7 and 8).
+const PARAMETERS: &str = "filter_units=pass_types=7-8";
 /// Ticks between two key frames at most. Every rendition has one every 2 s; a picture may be late by one frame.
 const MAX_GOP: i64 = 21 * TICKS as i64 / 10;
 /// Bits a second for each pixel at most, with [`DEFAULT_CRF`] and up to 30 pictures a second.
@@ -57,20 +61,23 @@ impl Job<'_> {
         let Some(packets) = self.steady_packets(rung).await? else {
             return Ok(None);
         };
-        let (facts, fps) = (&self.probe.facts, self.video()?.0.fps);
+        let fps = self.video()?.0.fps;
         let most = bits(self.options.crf, (rung.width, rung.height), fps);
-        let is_small = packets.bytes as f64 * 8.0 <= most * facts.duration && facts.size <= file_size;
+        let is_small = packets.bytes as f64 * 8.0 <= most * seconds(&packets, fps);
         let audio = self.audio_beside(&packets);
-        Ok(audio
-            .filter(|_| is_small && is_seekable(&packets))
-            .map(|audio| Target {
-                rung: rung.clone(),
-                rate: Rate::Copy { regular_keys: true },
-                audio,
-            }))
+        let Some(audio) = audio.filter(|_| is_small && is_seekable(&packets)) else {
+            return Ok(None);
+        };
+        let is_possible = self.probe.facts.size <= file_size && self.decodes().await?;
+        Ok(is_possible.then(|| Target {
+            rung: rung.clone(),
+            rate: Rate::Copy { regular_keys: true },
+            audio,
+        }))
     }
 
-    /// Makes the rendition of a target from [`Job::copy_target`]. `None`: the picture must be encoded.
+    /// Makes the rendition of a target from [`Job::copy_target`], and counts the decode errors of its sound. `None`: the picture must
+    /// be encoded.
     ///
     /// # Errors
     /// A failure of the machine, or a cancellation.
@@ -78,24 +85,27 @@ impl Job<'_> {
         &self,
         target: &Target,
         file_size: u64,
-    ) -> Result<Option<Rendition>, MediaError> {
-        let quiet: OnProgress = Arc::new(|_, _| {});
+        on_progress: &OnProgress,
+    ) -> Result<Option<(Rendition, u64)>, MediaError> {
         let targets = std::slice::from_ref(target);
         let made = async {
-            if !self.decodes().await? {
-                return Ok(None);
-            }
-            self.make(targets, file_size, &quiet).await?;
+            let errors = self.make(targets, file_size, on_progress).await?;
             let rendition = read_back(self, targets).await?.pop();
-            Ok(rendition.filter(|rendition| rendition.facts.size <= self.probe.facts.size))
+            let small = rendition.filter(|rendition| rendition.facts.size <= self.probe.facts.size);
+            Ok(small.map(|rendition| (rendition, errors)))
         };
-        match made.await {
+        let made = match made.await {
             Err(MediaError::Media { code, detail }) => {
                 tracing::info!(%code, detail, "the picture cannot be copied and is encoded");
-                Ok(None)
+                None
             }
-            made => made,
+            made => made?,
+        };
+        if made.is_none() {
+            // The rung needs its space.
+            let _ = tokio::fs::remove_file(self.path(&target.rung)).await;
         }
+        Ok(made)
     }
 
     /// True when the source's video stream, copied unchanged, may be a valid rendition for the rung: what the header states.
@@ -116,15 +126,20 @@ impl Job<'_> {
                 .any(|name| self.probe.facts.container.starts_with(name))
     }
 
-    /// True when an encode of the rung that became too large may be replaced by a copy of an H.264 picture, or of another codec.
+    /// True when a copy may replace an encode of the rung that became too large.
     ///
     /// Neither the key frames nor the bits count here: the picture is smaller than anything that an encoder makes.
-    pub(crate) async fn is_sound(&self, rung: &Rung) -> Result<bool, MediaError> {
+    pub(crate) async fn is_intact(&self, rung: &Rung) -> Result<bool, MediaError> {
         if !self.options.copy || !self.can_copy(rung) {
             return Ok(false);
         }
-        Ok(self.options.codec != Codec::H264
-            || self.steady_packets(rung).await?.is_some() && self.decodes().await?)
+        if self.options.codec == Codec::H264 {
+            return Ok(self.steady_packets(rung).await?.is_some() && self.decodes().await?);
+        }
+        let (_, details) = self.video()?;
+        let (tools, input) = (&self.settings.tools, Input::File(self.source));
+        let packets = ffmpeg::packets(tools, input, details.index, self.cancel).await?;
+        Ok(packets.is_some_and(|packets| packets.shows_all))
     }
 
     /// The packets of a picture that has one look from its first key frame to its last. `None` for any other.
@@ -160,13 +175,33 @@ impl Job<'_> {
         let sound = (tracks as f64 * facts.duration * SECOND_BYTES) as u64;
         let left = facts.size.checked_sub(packets.bytes + index + sound)?;
         let each = (left as f64 * 8.0 * 0.97 / facts.duration) as u64 / tracks.max(1);
-        (tracks == 0 || each >= MIN_AUDIO).then(|| audio_bitrate(self.probe).min(each))
+        let wanted = audio_bitrate(self.probe);
+        // The largest rendition must not have a sound that is much worse than that of the others.
+        (tracks == 0 || each >= MIN_AUDIO.max(wanted / 4 * 3)).then(|| wanted.min(each))
     }
 
-    /// Decodes the whole picture; true when the decoder has nothing to say.
+    /// Decodes the whole picture; true when the decoder has nothing to say, and the picture has one set of parameters. The answer is
+    /// stored for the next delivery of the task.
     ///
-    /// A decoder hides a missing reference, which is no error of a packet, and warns.
+    /// A decoder hides a missing reference, which is no error of a packet, and warns. Parameters inside an `avc1` stream, as in joined
+    /// recordings, are ignored by players that read those of the header (ISO/IEC 14496-15).
     async fn decodes(&self) -> Result<bool, MediaError> {
+        const NAME: &str = "copy-decodes-1";
+        let stored = match self.attempt {
+            Some(attempt) => attempt.fetch_part::<bool>(NAME, &[]).await,
+            None => None,
+        };
+        if let Some(is_good) = stored {
+            return Ok(is_good);
+        }
+        let is_good = self.decode().await?;
+        if let Some(attempt) = self.attempt {
+            attempt.store_part(NAME, &[], &is_good).await;
+        }
+        Ok(is_good)
+    }
+
+    async fn decode(&self) -> Result<bool, MediaError> {
         let (_, details) = self.video()?;
         let mut args: Vec<OsString> = [
             "-nostdin",
@@ -182,6 +217,13 @@ impl Job<'_> {
         args.extend(Input::File(self.source).args());
         let map = format!("0:{}", details.index);
         args.extend(["-map", &map, "-fps_mode", "passthrough", "-f", "null", "-"].map(OsString::from));
+        // The parameter sets inside the stream, a line for each packet that has some.
+        args.extend(
+            [
+                "-map", &map, "-c", "copy", "-bsf", PARAMETERS, "-f", "framecrc", "-",
+            ]
+            .map(OsString::from),
+        );
         let limits = process_limits(self.probe.facts.duration);
         let (tools, access) = (&self.settings.tools, self.access());
         let warned = Arc::new(AtomicBool::new(false));
@@ -194,13 +236,50 @@ impl Job<'_> {
                 seen.store(true, Ordering::Relaxed);
             }
         };
-        let child = process::spawn(&tools.ffmpeg, args, limits, &access, on_line)?;
-        match child.finish(self.cancel).await {
-            Ok(()) => Ok(!warned.load(Ordering::Relaxed)),
-            Err(ProcessError::Failed { .. } | ProcessError::TimedOut { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
+        let mut child = process::spawn(&tools.ffmpeg, args, limits, &access, on_line)?;
+        let reader = tokio::spawn(has_one_set(child.stdout()));
+        let ended = child.finish(self.cancel).await;
+        let has_one = reader
+            .await
+            .map_err(io::Error::other)
+            .flatten()
+            .map_err(|error| {
+                MediaError::Process(ProcessError::Read {
+                    program: "ffmpeg".to_owned(),
+                    error,
+                })
+            })?;
+        match ended {
+            Ok(()) => Ok(has_one && !warned.load(Ordering::Relaxed)),
+            Err(error) => match MediaError::decoding(error) {
+                MediaError::Media { .. } => Ok(false),
+                error => Err(error),
+            },
         }
     }
+}
+
+/// True when all rows of `framecrc` have one size and one checksum. Reads to the end.
+async fn has_one_set(from: impl AsyncRead + Unpin) -> io::Result<bool> {
+    let mut lines = BufReader::new(from).lines();
+    let (mut first, mut has_one) = (None, true);
+    while let Some(line) = lines.next_line().await? {
+        let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+        // Stream, two times, duration, size, checksum; a line with `#` is a header.
+        if let &[stream, _, _, _, size, sum, ..] = fields.as_slice()
+            && !stream.starts_with('#')
+        {
+            let set = (size.to_owned(), sum.to_owned());
+            has_one &= *first.get_or_insert_with(|| set.clone()) == set;
+        }
+    }
+    Ok(has_one)
+}
+
+/// Seconds of a picture.
+fn seconds(packets: &Packets, fps: f64) -> f64 {
+    let ends = packets.times.first().zip(packets.times.last());
+    ends.map_or(0.0, |(first, last)| (last - first) as f64 / f64::from(TICKS)) + 1.0 / fps.max(1.0)
 }
 
 /// Bits per second of a picture that is copied at most.
@@ -221,6 +300,25 @@ fn is_seekable(packets: &Packets) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn one_set_of_parameters() {
+        let check = async |rows: &str, expected| {
+            let text = format!("#software: Lavf\n#tb 0: 1/12800\n{rows}");
+            assert_eq!(has_one_set(text.as_bytes()).await.unwrap(), expected, "{rows}");
+        };
+        check("", true).await;
+        check(
+            "0, 0, 0, 512, 37, 0xbaf80a5b\n0, 9, 9, 512, 37, 0xbaf80a5b\n",
+            true,
+        )
+        .await;
+        check(
+            "0, 0, 0, 512, 37, 0xbaf80a5b\n0, 9, 9, 512, 36, 0xa8580a43\n",
+            false,
+        )
+        .await;
+    }
 
     #[test]
     fn limits_of_bits() {

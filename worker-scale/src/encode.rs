@@ -9,7 +9,7 @@ use crate::{
     read_back::read_back,
     tracks::undecodable,
 };
-use std::cmp::Reverse;
+use std::{cmp::Reverse, sync::Arc};
 use vidp_common::process::Limits;
 use vidp_contract::FailureCode;
 use vidp_worker::ffmpeg::{self, MediaError, process_limits};
@@ -82,10 +82,16 @@ impl Job<'_> {
                 rungs.remove(place);
             }
         }
+        let is_alone = rungs.is_empty();
         let mut encoded = self.encode_rungs(rungs, file_size, on_progress).await?;
         if let Some(target) = copy {
-            match self.copy(&target, file_size).await? {
-                Some(rendition) => encoded.renditions.push(rendition),
+            let quiet: OnProgress = Arc::new(|_, _| {});
+            let report = if is_alone { on_progress } else { &quiet };
+            match self.copy(&target, file_size, report).await? {
+                Some((rendition, errors)) => {
+                    encoded.renditions.push(rendition);
+                    encoded.decode_errors = encoded.decode_errors.max(errors);
+                }
                 None => {
                     let other = self
                         .encode_rungs(vec![target.rung], file_size, on_progress)
@@ -154,7 +160,7 @@ impl Job<'_> {
                 let (size, limit) = (rendition.facts.size, budget::max_bytes(self.probe, self.options));
                 if size > limit && !is_last {
                     larger.push(target.clone());
-                    let may_copy = round == 1 && errors == 0 && self.is_sound(&target.rung).await?;
+                    let may_copy = round == 1 && errors == 0 && self.is_intact(&target.rung).await?;
                     again.push(self.smaller_target(target, size, limit, may_copy));
                     continue;
                 }

@@ -43,7 +43,7 @@ impl Job<'_> {
     }
 
     /// The next target for a rendition that has `size` bytes and may have `limit`. `may_copy` says that the source's picture is
-    /// sound, and that no copy was tried.
+    /// intact, and that no copy was tried.
     pub(crate) fn smaller_target(&self, target: Target, size: u64, limit: u64, may_copy: bool) -> Target {
         let copy = Rate::Copy { regular_keys: false };
         let (rate, audio) = match target.rate {

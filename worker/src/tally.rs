@@ -14,8 +14,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use vidp_common::store::{Store, StoreError};
 use vidp_contract::{FailureCode, Task, keys};
 
-/// Number of hand-overs after which a stage fails. With the drain of the shipped manifests (540 s) this is most of a day
-/// in which no worker was left alone for long enough.
+/// Number of hand-overs after which a stage fails. With the drains of the shipped manifests (120 and 540 s) these are
+/// hours in which no worker was left alone for long enough.
 pub(super) const HANDOVER_LIMIT: u32 = 100;
 /// Notes that are read at the same time.
 const CONCURRENT: usize = 8;

@@ -65,8 +65,14 @@ impl Job<'_> {
     /// The name of a stored gain: all on which it depends.
     fn gain_name(&self, track: &AudioDetails, target: f64) -> String {
         let sound = self.mixed(track, audio_bitrate(self.probe));
+        let least = Gain {
+            decibels: MAX_GAIN,
+            peak: PEAK,
+            before: 0.0,
+        };
         let args = [
-            "gain 1".to_owned(),
+            format!("gain 2 {MAX_TRUE_PEAK} {CLOSE} {CORRECTIONS}"),
+            least.filter(sound.channels),
             target.to_string(),
             track.index.to_string(),
             self.options.codec.to_string(),

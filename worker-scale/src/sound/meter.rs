@@ -68,8 +68,10 @@ impl Job<'_> {
                     error,
                 })
             }),
-            Err(ProcessError::Failed { .. }) => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(error) => match MediaError::decoding(error) {
+                MediaError::Media { .. } => Ok(None),
+                error => Err(error),
+            },
         }
     }
 }

@@ -50,7 +50,12 @@ pub struct Gain {
 impl Gain {
     /// ffmpeg's filters for a track of `channels`: the gain, and a limiter for the peaks that it makes too high.
     pub(super) fn filter(&self, channels: u32) -> String {
-        let gain = format!("aformat=sample_fmts=fltp,volume={:.2}dB", self.decibels);
+        // Mono becomes 3 dB lower in each channel of stereo, before the limiter.
+        let layout = if channels <= 2 { "stereo" } else { "5.1" };
+        let gain = format!(
+            "aformat=sample_fmts=fltp:channel_layouts={layout},volume={:.2}dB",
+            self.decibels
+        );
         format!(
             "{gain},{}",
             limiter(channels, 10_f64.powf(self.peak / 20.0), LIMIT)

@@ -146,8 +146,23 @@ async fn a_picture_that_needs_work_is_encoded() {
         .remade("turned.mp4", "-c copy -metadata:s:v rotate=90")
         .await;
     let sizes = joined("sizes.mkv", "640x360", "360x640", PHONE).await;
+    // Two recordings that are joined without an encode: the parameters of the second one are in its packets alone.
+    let second = film(
+        "second.mp4",
+        &PHONE.replace("ultrafast -crf 14", "medium -crf 20"),
+    )
+    .await;
+    let first = film("first.mp4", PHONE).await;
+    let list = first.folder.path().join("list.txt");
+    let line = |clip: &Clip| format!("file {}\n", clip.path.display());
+    fs::write(&list, line(&first) + &line(&second)).unwrap();
+    let path = first.folder.path().join("mixed.mp4");
+    first
+        .ffmpeg(&format!("-f concat -safe 0 -i {} -c copy", list.display()), &path)
+        .await;
+    let mixed = Clip { path, ..first };
     for clip in [
-        long_gop, many_bits, ten_bits, refresh, lossless, broadcast, fields, edited, turned, sizes,
+        mixed, long_gop, many_bits, ten_bits, refresh, lossless, broadcast, fields, edited, turned, sizes,
     ] {
         let name = clip.path.display();
         assert!(!is_copied(&clip, &options).await, "{name}");

@@ -38,7 +38,12 @@ async fn likeness(clip: &Clip, one: &Path, other: &Path) -> f64 {
         .fold(f64::INFINITY, f64::min)
 }
 
-/// Encodes a film in one piece and in parts of 4 s, and compares the pictures and their times.
+/// Seconds of a part, from the name of the source: other cuts for each, and the same each time.
+fn seconds(kind: &str) -> u32 {
+    2 + kind.bytes().map(u32::from).sum::<u32>() % 5
+}
+
+/// Encodes a film in one piece and in parts, and compares the pictures and their times.
 async fn check(kind: &str, mut clip: Clip, codec: Codec) {
     let options = ScaleOptions {
         codec,
@@ -49,9 +54,13 @@ async fn check(kind: &str, mut clip: Clip, codec: Codec) {
     let whole = clip.scale(&options).await.remove(0);
     let kept = clip.folder.path().join(format!("whole-{}", whole.name));
     fs::rename(&whole.path, &kept).unwrap();
-    clip.settings.part_seconds = 4;
+    clip.settings.part_seconds = seconds(kind);
     let (_, encoded) = clip.try_encode(&options, quiet()).await.unwrap();
-    assert!(encoded.parts > 2, "{kind} is made in parts");
+    assert!(
+        encoded.parts > 2,
+        "{kind} is made in parts of {} s",
+        seconds(kind)
+    );
     let parted = clip.made(&encoded.renditions[0]).await;
 
     let (one, other) = (packets(&clip, &kept).await, packets(&clip, &parted.path).await);
@@ -82,7 +91,9 @@ async fn check(kind: &str, mut clip: Clip, codec: Codec) {
 async fn every_kind_of_source_keeps_its_pictures() {
     let x264 = "-c:v libx264 -preset ultrafast -crf 10 -g 30 -c:a aac";
     let open = "-x264-params open-gop=1:bframes=3:b-adapt=0";
+    let x265 = "-c:v libx265 -preset ultrafast -crf 16 -c:a aac -x265-params log-level=error:keyint=30:bframes=3:open-gop=1";
     let vp8 = "-c:v libvpx -deadline realtime -cpu-used 8 -b:v 2M -g 40 -c:a libopus";
+    let vp9 = "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 2M -g 40 -c:a libopus";
     for (name, args) in [
         ("closed.mp4", x264.to_owned()),
         ("open.mp4", format!("{x264} -bf 3 {open}")),
@@ -93,6 +104,17 @@ async fn every_kind_of_source_keeps_its_pictures() {
             format!("{x264} -bf 2 -movflags frag_keyframe+empty_moov"),
         ),
         ("live.webm", format!("{vp8} -live 1")),
+        ("cues.webm", vp9.to_owned()),
+        ("rare-keys.mp4", format!("{x264} -g 150 -keyint_min 150")),
+        ("closed.ts", format!("{x264} -g 12")),
+        ("open.mkv", format!("{x264} -bf 3 {open}")),
+        ("open-hevc.mp4", format!("{x265} -tag:v hvc1")),
+        ("open-hevc.mkv", x265.to_owned()),
+        (
+            "disc.mpg",
+            "-r 25 -c:v mpeg2video -q:v 3 -g 12 -bf 2 -c:a mp2 -f vob".to_owned(),
+        ),
+        ("fast.mp4", format!("-r 60000/1001 {x264} -g 120")),
         ("camera.avi", "-c:v mpeg4 -q:v 3 -g 25 -c:a libmp3lame".to_owned()),
         ("stream.flv", format!("{x264} -bf 2")),
         (

@@ -139,7 +139,7 @@ pub async fn packets(
     match ended {
         Ok(()) => Ok(reading.packets()),
         // A file that ffmpeg reads up to a fault, or that has a stream that is not accepted.
-        Err(ProcessError::Failed { .. }) => Ok(None),
+        Err(ProcessError::Failed { .. } | ProcessError::TimedOut { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
