@@ -144,8 +144,8 @@ pub async fn packets(
     }
 }
 
-/// The looks of the key frames of the video stream `index`, each once, in the order in which they appear, at most [`MAX_LOOKS`]; and
-/// the number of key frames.
+/// The looks of the key frames of the video stream `index`, each once, in the order in which they appear, at most eight; and the
+/// number of key frames.
 ///
 /// Decoders that can, decode no other pictures. None is found in a file with a fault, or within the limits.
 ///
