@@ -41,7 +41,9 @@ def main():
         if arguments.url:
             wrong = visit(chosen, Client(arguments.url), folder)
         else:
-            with System(folder / "system", MAX_UPLOAD_MB) as system:
+            own = folder / "system"
+            own.mkdir()
+            with System(own, MAX_UPLOAD_MB) as system:
                 wrong = visit(chosen, Client(system.url), folder)
     print(f"zoo: {len(chosen) - wrong} of {len(chosen)} answers are right")
     return 1 if wrong else 0

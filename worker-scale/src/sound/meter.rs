@@ -10,8 +10,8 @@ use vidp_worker::ffmpeg::{Input, MediaError, process_limits};
 
 /// Loudness in LUFS at or below which everything is gated away: the track is silent (ITU-R BS.1770, absolute gate).
 const SILENCE: f64 = -70.0;
-/// Bytes that are read at once.
-const BUFFER: usize = 1 << 16;
+/// Bytes that are measured at once.
+const BUFFER: usize = 1 << 18;
 
 /// The level of one track.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,25 +81,33 @@ async fn meter(mut from: impl AsyncReadExt + Unpin, channels: u32) -> io::Result
     // A histogram has the same size for any length.
     let mode = Mode::I | Mode::LRA | Mode::TRUE_PEAK | Mode::HISTOGRAM;
     let mut meter = EbuR128::new(channels, RATE, mode).map_err(io::Error::other)?;
-    let (mut buffer, mut filled) = (vec![0; BUFFER], 0);
-    let mut samples = Vec::with_capacity(BUFFER / 4);
+    let frame = 4 * channels as usize;
+    let mut filled = Vec::with_capacity(BUFFER + frame);
     loop {
-        let read = from.read(&mut buffer[filled..]).await?;
-        filled += read;
-        let frame = 4 * channels as usize;
-        let whole = filled / frame * frame;
-        samples.clear();
-        let (floats, _) = buffer[..whole].as_chunks::<4>();
-        // A damaged file may decode to infinite values.
-        let finite = floats.iter().map(|bytes| f32::from_le_bytes(*bytes));
-        samples.extend(finite.map(|sample| if sample.is_finite() { sample } else { 0.0 }));
-        meter.add_frames_f32(&samples).map_err(io::Error::other)?;
-        buffer.copy_within(whole..filled, 0);
-        filled -= whole;
+        let mut limited = (&mut from).take(BUFFER as u64);
+        let read = limited.read_to_end(&mut filled).await?;
+        let rest = filled.split_off(filled.len() / frame * frame);
+        // The measurement needs the processor for as long as the decoder does: not on a thread that sends heartbeats.
+        meter = tokio::task::spawn_blocking(move || add(meter, &filled))
+            .await
+            .map_err(io::Error::other)??;
+        filled = rest;
         if read == 0 {
             return level(&meter, channels).map_err(io::Error::other);
         }
     }
+}
+
+/// Adds whole frames of samples.
+fn add(mut meter: EbuR128, bytes: &[u8]) -> io::Result<EbuR128> {
+    let (floats, _) = bytes.as_chunks::<4>();
+    // A damaged file may decode to infinite values.
+    let samples = floats.iter().map(|bytes| f32::from_le_bytes(*bytes));
+    let finite: Vec<f32> = samples
+        .map(|sample| if sample.is_finite() { sample } else { 0.0 })
+        .collect();
+    meter.add_frames_f32(&finite).map_err(io::Error::other)?;
+    Ok(meter)
 }
 
 fn level(meter: &EbuR128, channels: u32) -> Result<Option<Level>, ebur128::Error> {
@@ -139,6 +147,24 @@ mod tests {
         assert!((level.integrated + 23.0).abs() < 0.1, "{level:?}");
         assert!((level.true_peak + 23.0).abs() < 0.2, "{level:?}");
         assert!(level.range < 0.2, "{level:?}");
+    }
+
+    /// Heartbeats run on the same thread. A measurement that kept it lost the lease of its task.
+    #[tokio::test]
+    async fn the_thread_does_other_work_meanwhile() {
+        let (bytes, mut turns) = (tone(0.1, 20), 0);
+        let others = async {
+            loop {
+                tokio::task::yield_now().await;
+                turns += 1;
+            }
+        };
+        tokio::select! {
+            biased;
+            level = meter(bytes.as_slice(), 2) => assert!(level.unwrap().is_some()),
+            () = others => {}
+        }
+        assert!(turns > 10, "{turns}");
     }
 
     #[tokio::test]
