@@ -113,10 +113,6 @@ async fn every_kind_of_source_keeps_its_pictures() {
         ("open.mkv", format!("{x264} -bf 3 {open}")),
         ("open-hevc.mp4", format!("{x265} -tag:v hvc1")),
         ("open-hevc.mkv", x265.to_owned()),
-        (
-            "disc.mpg",
-            "-r 25 -c:v mpeg2video -q:v 3 -g 12 -bf 2 -c:a mp2 -f vob".to_owned(),
-        ),
         ("camera.avi", "-c:v mpeg4 -q:v 3 -g 25 -c:a libmp3lame".to_owned()),
         ("stream.flv", format!("{x264} -bf 2")),
         (
