@@ -17,7 +17,7 @@ use std::{
     },
 };
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use vidp_common::process::{self, ProcessError};
+use vidp_common::process;
 use vidp_contract::Codec;
 use vidp_worker::ffmpeg::{self, Input, Look, MediaError, Packets, TICKS, process_limits};
 
@@ -239,16 +239,8 @@ impl Job<'_> {
         let mut child = process::spawn(&tools.ffmpeg, args, limits, &access, on_line)?;
         let reader = tokio::spawn(has_one_set(child.stdout()));
         let ended = child.finish(self.cancel).await;
-        let has_one = reader
-            .await
-            .map_err(io::Error::other)
-            .flatten()
-            .map_err(|error| {
-                MediaError::Process(ProcessError::Read {
-                    program: "ffmpeg".to_owned(),
-                    error,
-                })
-            })?;
+        let has_one = reader.await.map_err(io::Error::other).flatten();
+        let has_one = has_one.map_err(MediaError::reading)?;
         match ended {
             Ok(()) => Ok(has_one && !warned.load(Ordering::Relaxed)),
             Err(error) => match MediaError::decoding(error) {

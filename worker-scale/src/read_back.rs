@@ -7,7 +7,6 @@ use crate::{
 };
 use futures_util::future::try_join_all;
 use std::io;
-use vidp_common::process::ProcessError;
 use vidp_contract::{Codec, FailureCode};
 use vidp_worker::ffmpeg::{self, Input, MediaError, Probe};
 
@@ -48,10 +47,8 @@ async fn probe(job: &Job<'_>, target: &Target) -> Result<Probe, MediaError> {
     let path = job.path(&target.rung);
     if !tokio::fs::try_exists(&path).await.unwrap_or(false) {
         // ffmpeg creates its outputs before it decodes, so something else has removed the file.
-        return Err(MediaError::Process(ProcessError::Read {
-            program: "ffmpeg".to_owned(),
-            error: io::Error::new(io::ErrorKind::NotFound, "an output file has disappeared"),
-        }));
+        let error = io::Error::new(io::ErrorKind::NotFound, "an output file has disappeared");
+        return Err(MediaError::reading(error));
     }
     let (tools, limits) = (&job.settings.tools, &job.settings.limits);
     match ffmpeg::probe(tools, Input::File(&path), limits, job.cancel).await {

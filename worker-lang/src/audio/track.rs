@@ -91,7 +91,7 @@ impl Track<'_> {
             if decoder.is_full() || sound.is_err() {
                 stop.cancel();
             }
-            sound.map_err(pipe_error)
+            sound.map_err(MediaError::reading)
         };
         let (sound, ended) = tokio::join!(reading, decoding.child.finish(&stop));
         let sound = sound?;
@@ -128,7 +128,7 @@ impl Track<'_> {
         let mut reading = pin!(async move {
             let mut total = 0;
             loop {
-                let block = decoder.next(BLOCK).await.map_err(pipe_error)?;
+                let block = decoder.next(BLOCK).await.map_err(MediaError::reading)?;
                 let frames = block.samples.len() / block.channels.max(1);
                 total += frames;
                 let complete = frames == 0 && !decoder.is_full();
@@ -216,13 +216,6 @@ impl Track<'_> {
 /// Frames of `length` decoded seconds at most. A child that writes more is stopped.
 fn max_frames(length: f64) -> usize {
     ((length + SPARE_SECONDS) * RATE as f64) as usize
-}
-
-fn pipe_error(error: std::io::Error) -> MediaError {
-    MediaError::Process(ProcessError::Read {
-        program: "ffmpeg".to_owned(),
-        error,
-    })
 }
 
 #[cfg(test)]

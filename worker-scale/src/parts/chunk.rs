@@ -2,7 +2,7 @@
 
 use super::{
     cut::Part,
-    files::{disk, lacking, remove},
+    files::{lacking, remove},
     film::Film,
 };
 use crate::{config::Settings, job::OnProgress};
@@ -160,7 +160,7 @@ impl Encoder<'_> {
 }
 
 fn read(path: &Path) -> Result<Track, MediaError> {
-    let file = File::open(path).map_err(disk)?;
+    let file = File::open(path).map_err(MediaError::reading)?;
     let track = Track::read(BufReader::new(file)).map_err(|error| lacking(&error.to_string()))?;
     track.check().map_err(|error| lacking(&error.to_string()))?;
     Ok(track)

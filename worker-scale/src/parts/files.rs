@@ -1,21 +1,12 @@
 //! Files of parts: errors and removal.
 
-use std::{fs, io, path::PathBuf};
-use vidp_common::process::ProcessError;
+use std::{fs, path::PathBuf};
 use vidp_contract::FailureCode;
 use vidp_worker::ffmpeg::MediaError;
 
 /// The error of a part that cannot be used. Its film is made in one piece.
 pub(super) fn lacking(reason: &str) -> MediaError {
     MediaError::media(FailureCode::DamagedMedia, format!("a part of the film {reason}"))
-}
-
-/// An error of this machine's disk.
-pub(super) fn disk(error: io::Error) -> MediaError {
-    MediaError::Process(ProcessError::Read {
-        program: "ffmpeg".to_owned(),
-        error,
-    })
 }
 
 /// Removes files that are no longer needed; a file that is missing already is no error.

@@ -1,9 +1,6 @@
 //! The plan of a film that is made in parts. Every worker that makes a part of the film has the same plan.
 
-use super::{
-    cut::{self, MIN_PARTS, Part},
-    files::disk,
-};
+use super::cut::{self, MIN_PARTS, Part};
 use crate::{
     codec::Rate,
     config::Settings,
@@ -200,7 +197,7 @@ async fn hashes(path: PathBuf) -> Result<Blocks, MediaError> {
     let hashed = tokio::task::spawn_blocking(move || Blocks::of_file(&path)).await;
     hashed
         .unwrap_or_else(|error| Err(io::Error::other(error)))
-        .map_err(disk)
+        .map_err(MediaError::reading)
 }
 
 #[cfg(test)]

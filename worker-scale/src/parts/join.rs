@@ -2,7 +2,7 @@
 
 use super::{
     chunk::Chunk,
-    files::{disk, lacking, remove},
+    files::{lacking, remove},
     lead::Lead,
 };
 use crate::{codec::Pass, job::Target};
@@ -50,7 +50,7 @@ impl Joined {
     pub(super) fn append(&mut self, chunk: &Chunk) -> Result<(), MediaError> {
         let files = chunk.paths.iter().zip(&chunk.tracks);
         for (picture, (path, track)) in self.pictures.iter_mut().zip(files) {
-            let file = File::open(path).map_err(disk)?;
+            let file = File::open(path).map_err(MediaError::reading)?;
             picture.append(file, track)?;
         }
         remove(&chunk.paths);
@@ -63,7 +63,7 @@ impl Joined {
     pub(super) fn fits(&self, chunk: &Chunk) -> Result<bool, MediaError> {
         let files = chunk.paths.iter().zip(&chunk.tracks);
         for (picture, (path, track)) in self.pictures.iter().zip(files) {
-            let mut file = File::open(path).map_err(disk)?;
+            let mut file = File::open(path).map_err(MediaError::reading)?;
             let is_first = picture.first.is_none() || track.fragments.is_empty();
             if !is_first && init(&mut file, track)? != picture.init {
                 return Ok(false);
@@ -87,7 +87,7 @@ impl Picture {
         let init = init(&mut from, track)?;
         if self.first.is_none() {
             self.first = Some(first.first_pts as f64 / f64::from(track.timescale));
-            io::copy(&mut init.as_slice(), &mut self.file).map_err(disk)?;
+            io::copy(&mut init.as_slice(), &mut self.file).map_err(MediaError::reading)?;
             self.init = init;
         } else if self.init != init {
             return Err(lacking("has other parameters than the part before it"));
@@ -99,8 +99,9 @@ impl Picture {
         if self.size > self.limit {
             return Err(lacking("needs more space than there is for parts"));
         }
-        from.seek(SeekFrom::Start(track.init)).map_err(disk)?;
-        io::copy(&mut from.take(fragments), &mut self.file).map_err(disk)?;
+        from.seek(SeekFrom::Start(track.init))
+            .map_err(MediaError::reading)?;
+        io::copy(&mut from.take(fragments), &mut self.file).map_err(MediaError::reading)?;
         Ok(())
     }
 }
@@ -110,7 +111,7 @@ fn init(from: &mut File, track: &Track) -> Result<Vec<u8>, MediaError> {
     let mut init = Vec::new();
     from.take(track.init.min(MAX_INIT))
         .read_to_end(&mut init)
-        .map_err(disk)?;
+        .map_err(MediaError::reading)?;
     Ok(init)
 }
 
@@ -131,7 +132,10 @@ impl Lead<'_> {
         };
         let targets = self.encoder.film.targets.iter();
         Ok(Joined {
-            pictures: targets.map(picture).collect::<io::Result<_>>().map_err(disk)?,
+            pictures: targets
+                .map(picture)
+                .collect::<io::Result<_>>()
+                .map_err(MediaError::reading)?,
             next: 0,
             decode_errors: 0,
         })

@@ -1,6 +1,6 @@
 //! The sound of a film, which is made in one piece: joined pieces of it would click.
 
-use super::{files::disk, film::hash, lead::Lead};
+use super::{film::hash, lead::Lead};
 use crate::codec::Pass;
 use std::{ffi::OsString, path::PathBuf};
 use vidp_common::process::Limits;
@@ -39,7 +39,7 @@ impl Lead<'_> {
         let decode_errors = ffmpeg::run(tools, args, limits, &access, self.job.cancel, |_| {})
             .await
             .map_err(MediaError::decoding)?;
-        tokio::fs::metadata(&path).await.map_err(disk)?;
+        tokio::fs::metadata(&path).await.map_err(MediaError::reading)?;
         if let Some(attempt) = self.job.attempt {
             attempt.store_part(&name, &[&path], &decode_errors).await;
         }

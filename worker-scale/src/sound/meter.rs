@@ -5,7 +5,7 @@ use crate::job::Job;
 use ebur128::{EbuR128, Mode};
 use std::{ffi::OsString, io};
 use tokio::io::AsyncReadExt;
-use vidp_common::process::{self, Access, ProcessError};
+use vidp_common::process::{self, Access};
 use vidp_worker::ffmpeg::{Input, MediaError, process_limits};
 
 /// Loudness in LUFS at or below which everything is gated away: the track is silent (ITU-R BS.1770, absolute gate).
@@ -62,12 +62,7 @@ impl Job<'_> {
         let ended = child.finish(self.cancel).await;
         let level = reader.await.map_err(io::Error::other).flatten();
         match ended {
-            Ok(()) => level.map_err(|error| {
-                MediaError::Process(ProcessError::Read {
-                    program: "ffmpeg".to_owned(),
-                    error,
-                })
-            }),
+            Ok(()) => level.map_err(MediaError::reading),
             Err(error) => match MediaError::decoding(error) {
                 MediaError::Media { .. } => Ok(None),
                 error => Err(error),

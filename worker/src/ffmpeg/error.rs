@@ -1,6 +1,6 @@
 use super::run::DISK_FULL;
 use crate::attempt::TaskError;
-use std::os::unix::process::ExitStatusExt;
+use std::{io, os::unix::process::ExitStatusExt};
 use vidp_common::process::ProcessError;
 use vidp_contract::FailureCode;
 
@@ -82,6 +82,14 @@ impl MediaError {
             code,
             detail: detail.into(),
         }
+    }
+
+    /// A file or a pipe of ffmpeg that this machine could not read or write.
+    pub fn reading(error: io::Error) -> Self {
+        MediaError::Process(ProcessError::Read {
+            program: "ffmpeg".to_owned(),
+            error,
+        })
     }
 
     /// Converts a failure of ffprobe.

@@ -11,6 +11,7 @@ mod limits;
 mod measure;
 mod packets;
 mod parse;
+mod pictures;
 mod probe;
 mod rows;
 mod run;
@@ -22,8 +23,9 @@ pub(crate) use ask::Closed;
 pub use error::MediaError;
 pub use input::Input;
 pub use limits::{MediaLimits, process_limits};
-pub use packets::{H264Header, Look, Packets, TICKS, h264_header, key_frames, packets};
+pub use packets::{Packets, TICKS, packets};
 pub use parse::{AudioDetails, Probe, SourceStream, VideoDetails};
+pub use pictures::{H264Header, Look, h264_header, key_frames};
 pub use probe::{is_interlaced, probe, probe_measured};
 #[cfg(test)]
 pub(crate) use run::parse as progress;

@@ -62,6 +62,18 @@ pub(super) async fn limited_rows<T: Default + Send + 'static>(
     Ok((found, ended))
 }
 
+/// What was read, if ffprobe ended well; nothing if it read up to a fault of the file, or did not end within its limits.
+///
+/// # Errors
+/// ffprobe could not be started or was cancelled.
+pub(super) fn or_nothing<T: Default>(found: T, ended: Result<(), ProcessError>) -> Result<T, MediaError> {
+    match ended {
+        Ok(()) => Ok(found),
+        Err(ProcessError::Failed { .. } | ProcessError::TimedOut { .. }) => Ok(T::default()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Reads the next line into `line`, without the characters beyond [`MAX_LINE`]; false at the end.
 async fn read_line(from: &mut (impl AsyncBufReadExt + Unpin), line: &mut String) -> io::Result<bool> {
     line.clear();
