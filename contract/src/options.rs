@@ -1,6 +1,7 @@
 use super::{Lane, Stage, Timestamp};
 use crate::named::named;
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 
 /// Options of a job. Every field is optional.
 ///
@@ -113,6 +114,11 @@ pub struct ScaleOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(minimum = -31, maximum = -9))]
     pub loudness: Option<f64>,
+}
+
+impl ScaleOptions {
+    /// The values of `loudness`, in LUFS.
+    pub const LOUDNESS: RangeInclusive<f64> = -31.0..=-9.0;
 }
 
 impl Default for ScaleOptions {

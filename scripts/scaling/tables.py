@@ -88,7 +88,13 @@ def others(s):
     ]  # fmt: skip
 
 
-SHARES = (0, 1 / 16, 1 / 8, 1 / 4, 1)
+SHARES = {
+    0: "offered parts do not count",
+    1 / 16: "a pod for 16 offered parts",
+    1 / 8: "a pod for 8 offered parts",
+    1 / 4: "a pod for 4 offered parts",
+    1: "a pod for each offered part",
+}
 FILMS = (20, 120, 600)  # Minutes
 SPOT = 1800  # Seconds
 
@@ -103,9 +109,7 @@ def parts(shipped):
 
     head = ("", "pod-min a day", "done p50", "done p95", *(f"{minutes} min alone" for minutes in FILMS))
     rows = [row("every task in one piece", None, in_parts=False)]
-    for share in SHARES:
-        names = {0: "offered parts do not count", 1: "a pod for each offered part"}
-        name = names.get(share, f"a pod for {1 / share:g} offered parts" if share else "")
+    for share, name in SHARES.items():
         shipped_too = " (shipped)" * (share == shipped["scale"].offered)
         rows.append(row(name + shipped_too, lambda s, share=share: s.but(offered=share)))
     return summary.table([head, *rows])

@@ -186,19 +186,7 @@ impl Job<'_> {
     /// A decoder hides a missing reference, which is no error of a packet, and warns. Parameters inside an `avc1` stream, as in joined
     /// recordings, are ignored by players that read those of the header (ISO/IEC 14496-15).
     async fn decodes(&self) -> Result<bool, MediaError> {
-        const NAME: &str = "copy-decodes-1";
-        let stored = match self.attempt {
-            Some(attempt) => attempt.fetch_part::<bool>(NAME, &[]).await,
-            None => None,
-        };
-        if let Some(is_good) = stored {
-            return Ok(is_good);
-        }
-        let is_good = self.decode().await?;
-        if let Some(attempt) = self.attempt {
-            attempt.store_part(NAME, &[], &is_good).await;
-        }
-        Ok(is_good)
+        self.stored("copy-decodes-1", self.decode()).await
     }
 
     async fn decode(&self) -> Result<bool, MediaError> {

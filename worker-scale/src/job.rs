@@ -1,7 +1,7 @@
 //! Types that the steps of the stage share: the job, its targets and its renditions.
 
 use crate::{codec::Rate, config::Settings, ladder::Rung, sound::track::Gains};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -97,6 +97,26 @@ impl Job<'_> {
         }
         let track = self.probe.facts.video.as_ref().ok_or_else(missing)?;
         Ok((track, self.probe.video.as_ref().ok_or_else(missing)?))
+    }
+
+    /// A fact about the source that an earlier delivery of the task has stored as `name`; otherwise the one that `find` finds, which
+    /// is stored.
+    ///
+    /// The name must say everything on which the fact depends.
+    pub(crate) async fn stored<T: Serialize + DeserializeOwned>(
+        &self,
+        name: &str,
+        find: impl Future<Output = Result<T, MediaError>>,
+    ) -> Result<T, MediaError> {
+        let Some(attempt) = self.attempt else {
+            return find.await;
+        };
+        if let Some(fact) = attempt.fetch_part(name, &[]).await {
+            return Ok(fact);
+        }
+        let fact = find.await?;
+        attempt.store_part(name, &[], &fact).await;
+        Ok(fact)
     }
 
     /// Files that an encode needs: the source, and the folder for renditions and the statistics of two passes.

@@ -6,7 +6,7 @@ use clap::{
 };
 use serde_json::{Map, Value, json};
 use std::str::FromStr;
-use vidp_contract::{AudioLayout, Codec, Lane, Rendition, Stage, SubtitleFormat};
+use vidp_contract::{AudioLayout, Codec, Lane, Rendition, ScaleOptions, Stage, SubtitleFormat};
 
 /// Job options. An option that is not given is not sent, so that the server's default applies.
 #[derive(Args, Default)]
@@ -67,7 +67,7 @@ where
 
 fn loudness(text: &str) -> Result<f64, String> {
     let loudness = text.parse().ok();
-    let loudness = loudness.filter(|loudness: &f64| (-31.0..=-9.0).contains(loudness));
+    let loudness = loudness.filter(|loudness: &f64| ScaleOptions::LOUDNESS.contains(loudness));
     loudness.ok_or_else(|| "expected a number from -31 to -9".to_owned())
 }
 

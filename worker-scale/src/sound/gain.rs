@@ -42,19 +42,7 @@ impl Job<'_> {
                 break;
             }
             let name = self.gain_name(track, target);
-            let stored = match self.attempt {
-                Some(attempt) => attempt.fetch_part::<Option<Gain>>(&name, &[]).await,
-                None => None,
-            };
-            let is_new = stored.is_none();
-            let gain = match stored {
-                Some(gain) => gain,
-                None => self.gain(track, target).await?,
-            };
-            if let (true, Some(attempt)) = (is_new, self.attempt) {
-                attempt.store_part(&name, &[], &gain).await;
-            }
-            if let Some(gain) = gain {
+            if let Some(gain) = self.stored(&name, self.gain(track, target)).await? {
                 tracing::debug!(track = track.index, ?gain, target, "the loudness is changed");
                 gains.insert(track.index, gain);
             }
@@ -118,8 +106,7 @@ impl Job<'_> {
 
     /// Encodes a track with a gain, as in a rendition, and measures it.
     async fn encoded_level(&self, track: &AudioDetails, gain: &Gain) -> Result<Option<Level>, MediaError> {
-        let mut sound = self.mixed(track, audio_bitrate(self.probe));
-        sound.filter = format!("{},{}", sound.filter, gain.filter(sound.channels));
+        let sound = self.mixed(track, audio_bitrate(self.probe)).with(gain);
         let (channels, path) = (sound.channels, self.folder.join("loudness.mka"));
         let mut args: Vec<OsString> = self.settings.limits.decode_args().into();
         args.extend(["-max_error_rate", "1"].map(OsString::from));

@@ -23,11 +23,11 @@ const BROADCAST_CONTAINERS: &[&str] = &["mpegts", "mpeg"];
 impl Job<'_> {
     /// How a track is encoded when a stereo track gets `bitrate` bits per second.
     pub(crate) fn sound(&self, track: &AudioDetails, bitrate: u64) -> Sound {
-        let mut sound = self.mixed(track, bitrate);
-        if let Some(gain) = self.gains.get(&track.index) {
-            sound.filter = format!("{},{}", sound.filter, gain.filter(sound.channels));
+        let sound = self.mixed(track, bitrate);
+        match self.gains.get(&track.index) {
+            Some(gain) => sound.with(gain),
+            None => sound,
         }
-        sound
     }
 
     /// The same, with the loudness of the source.

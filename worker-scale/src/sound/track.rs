@@ -20,6 +20,14 @@ pub(crate) struct Sound {
     pub(crate) filter: String,
 }
 
+impl Sound {
+    /// The same track with a gain.
+    pub(super) fn with(self, gain: &Gain) -> Sound {
+        let filter = format!("{},{}", self.filter, gain.filter(self.channels));
+        Sound { filter, ..self }
+    }
+}
+
 /// Number of stereo tracks that need as many bits as `track` with this layout.
 pub(crate) fn weight(track: &AudioDetails, layout: AudioLayout) -> u64 {
     match is_kept(track, layout) {

@@ -3,7 +3,7 @@
 use crate::http::problem::Problem;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
-use vidp_contract::{Codec, JobOptions, Timestamp, language_code};
+use vidp_contract::{Codec, JobOptions, ScaleOptions, Timestamp, language_code};
 
 /// Longest options, in bytes of JSON.
 pub(crate) const MAX_TEXT: usize = 64 << 10;
@@ -90,7 +90,7 @@ fn check(options: &JobOptions) -> Result<(), String> {
         })?;
     }
     if let Some(loudness) = scale.loudness {
-        ensure((-31.0..=-9.0).contains(&loudness), || {
+        ensure(ScaleOptions::LOUDNESS.contains(&loudness), || {
             format!("scale.loudness must be -31 to -9 LUFS, not {loudness}")
         })?;
     }
