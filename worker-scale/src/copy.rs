@@ -63,9 +63,9 @@ impl Job<'_> {
         };
         let fps = self.video()?.0.fps;
         let most = bits(self.options.crf, (rung.width, rung.height), fps);
-        let is_small = packets.bytes as f64 * 8.0 <= most * seconds(&packets, fps);
-        let audio = self.audio_beside(&packets);
-        let Some(audio) = audio.filter(|_| is_small && is_seekable(&packets)) else {
+        let is_small = packets.bytes as f64 * 8.0 <= most * seconds(packets, fps);
+        let audio = self.audio_beside(packets);
+        let Some(audio) = audio.filter(|_| is_small && is_seekable(packets)) else {
             return Ok(None);
         };
         let is_possible = self.probe.facts.size <= file_size && self.decodes().await?;
@@ -136,14 +136,11 @@ impl Job<'_> {
         if self.options.codec == Codec::H264 {
             return Ok(self.steady_packets(rung).await?.is_some() && self.decodes().await?);
         }
-        let (_, details) = self.video()?;
-        let (tools, input) = (&self.settings.tools, Input::File(self.source));
-        let packets = ffmpeg::packets(tools, input, details.index, self.cancel).await?;
-        Ok(packets.is_some_and(|packets| packets.shows_all))
+        Ok(self.packets().await?.is_some_and(|packets| packets.shows_all))
     }
 
     /// The packets of a picture that has one look from its first key frame to its last. `None` for any other.
-    async fn steady_packets(&self, rung: &Rung) -> Result<Option<Packets>, MediaError> {
+    async fn steady_packets(&self, rung: &Rung) -> Result<Option<&Packets>, MediaError> {
         let (_, details) = self.video()?;
         let (tools, input) = (&self.settings.tools, Input::File(self.source));
         let stream = ffmpeg::h264_header(tools, input, details.index, self.cancel).await?;
@@ -151,7 +148,7 @@ impl Job<'_> {
             PROFILES.contains(&header.profile.as_str()) && header.level <= MAX_LEVEL && !header.is_special
         });
         let packets = match is_known {
-            true => ffmpeg::packets(tools, input, details.index, self.cancel).await?,
+            true => self.packets().await?,
             false => None,
         };
         let Some(packets) = packets.filter(|packets| packets.shows_all) else {

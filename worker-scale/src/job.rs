@@ -6,12 +6,13 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use vidp_common::process::Access;
 use vidp_contract::{FailureCode, MediaFacts, OutputFile, ScaleOptions, VideoTrack};
 use vidp_worker::{
     Attempt,
-    ffmpeg::{MediaError, Probe, VideoDetails},
+    ffmpeg::{self, Input, MediaError, Packets, Probe, VideoDetails},
 };
 
 /// One source to encode, with its options and the worker's settings.
@@ -30,6 +31,8 @@ pub struct Job<'a> {
     pub space: u64,
     /// The gains of audio tracks whose loudness is changed, from [`Job::gains`].
     pub gains: &'a Gains,
+    /// The packets of the picture, which are listed once; begins empty.
+    pub packets: &'a OnceCell<Option<Packets>>,
     /// Stops the running ffmpeg process when it is cancelled.
     pub cancel: &'a CancellationToken,
     /// Stores finished parts of a long film, so that the next attempt can use them. `None` stores none.
@@ -97,6 +100,17 @@ impl Job<'_> {
         }
         let track = self.probe.facts.video.as_ref().ok_or_else(missing)?;
         Ok((track, self.probe.video.as_ref().ok_or_else(missing)?))
+    }
+
+    /// The packets of the source's picture; `None` when they do not say which pictures there are. The first call reads the file.
+    ///
+    /// # Errors
+    /// As [`Job::video`]; a failure of the machine, or a cancellation.
+    pub(crate) async fn packets(&self) -> Result<Option<&Packets>, MediaError> {
+        let (_, details) = self.video()?;
+        let (tools, input) = (&self.settings.tools, Input::File(self.source));
+        let list = || ffmpeg::packets(tools, input, details.index, self.cancel);
+        Ok(self.packets.get_or_try_init(list).await?.as_ref())
     }
 
     /// A fact about the source that an earlier delivery of the task has stored as `name`; otherwise the one that `find` finds, which

@@ -11,6 +11,7 @@ use crate::{
 use futures_util::future::try_join_all;
 use serde::Serialize;
 use std::{path::Path, sync::Arc};
+use tokio::sync::OnceCell;
 use vidp_contract::{
     FailureCode, Made, MediaFacts, OutputFile, RenditionReport, ScaleReport, SkipCode, Work,
 };
@@ -67,6 +68,7 @@ async fn whole(attempt: Arc<Attempt>, settings: &Settings) -> Result<ScaleReport
         folder: &attempt.scratch,
         space: settings.space(&attempt.scratch, probe.facts.size),
         gains: &Gains::new(),
+        packets: &OnceCell::new(),
         cancel: &attempt.cancel,
         attempt: Some(&attempt),
     };

@@ -19,7 +19,7 @@ use std::{
 };
 use vidp_common::store::Blocks;
 use vidp_contract::{Codec, VideoTrack, hex};
-use vidp_worker::ffmpeg::{self, Input, MediaError, TICKS, VideoDetails};
+use vidp_worker::ffmpeg::{MediaError, TICKS, VideoDetails};
 
 /// Containers with an index, in which a seek finds a key frame exactly.
 const INDEXED_CONTAINERS: [&str; 4] = ["mov", "matroska", "avi", "flv"];
@@ -71,15 +71,14 @@ impl Film {
             return Ok(None);
         }
         let (track, details) = job.video()?;
-        let (tools, input) = (&job.settings.tools, Input::File(job.source));
-        let Some(packets) = ffmpeg::packets(tools, input, details.index, job.cancel).await? else {
+        let Some(packets) = job.packets().await? else {
             return Ok(None);
         };
         let origin = (job.probe.start * f64::from(TICKS)).round() as i64;
         let is_one_of = |names: &[&str]| names.iter().any(|name| facts.container.starts_with(name));
         // A picture of two fields needs the picture before it.
         let is_indexed = is_one_of(&INDEXED_CONTAINERS) && !track.interlaced;
-        let parts = cut::cut(&packets, origin, seconds, is_indexed);
+        let parts = cut::cut(packets, origin, seconds, is_indexed);
         if parts.len() < MIN_PARTS {
             return Ok(None);
         }

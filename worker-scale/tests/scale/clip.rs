@@ -8,6 +8,7 @@ use std::{
     sync::Arc,
 };
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use vidp_common::process::Access;
 use vidp_contract::{FailureCode, Rendition, ScaleOptions, SoundReport};
@@ -150,6 +151,7 @@ impl Clip {
             folder: self.folder.path(),
             space: self.space,
             gains: &Gains::new(),
+            packets: &OnceCell::new(),
             cancel: &self.cancel,
             attempt: None,
         };
