@@ -225,7 +225,7 @@ pub(crate) fn shared() -> &'static Stack {
 }
 
 /// Waits until the condition holds.
-pub(crate) async fn until(limit: Duration, condition: impl AsyncFn() -> bool) {
+pub(crate) async fn until(limit: Duration, mut condition: impl AsyncFnMut() -> bool) {
     let wait = async {
         while !condition().await {
             tokio::time::sleep(Duration::from_millis(20)).await;
