@@ -15,29 +15,45 @@ use vidp_contract::Stage;
 /// Maximum time until a process reaches the step.
 const STEP_LIMIT: Duration = Duration::from_secs(30);
 
-/// For each step, restarts the process that executes it with the setting to crash there, and waits for the crash.
+/// For each step, restarts the processes that may execute it with the setting to crash there, and waits for the crash of one.
 pub(super) async fn each(scene: &mut Scene<'_>) -> Result<()> {
     let stack = &scene.rig.stack;
     for step in crash::STEPS {
         let worker = ["delivery.", "part.", "commit.", "handover."]
             .iter()
             .any(|part| step.starts_with(part));
-        let process = if worker { &stack.workers[0] } else { &stack.api };
-        let before = process.crashes();
-        process.launch(&[("VIDP_CRASH_AT", step), ("VIDP_DRAIN_SECONDS", "0")])?;
+        let processes = match step {
+            // Either worker of `scale` may get the task of a film, and the other one takes its parts.
+            "part.taken" => &stack.workers[..2],
+            _ if worker => &stack.workers[..1],
+            _ => std::slice::from_ref(&stack.api),
+        };
+        let crashes = || processes.iter().map(|process| process.crashes()).sum::<u32>();
+        let before = crashes();
+        for process in processes {
+            process.launch(&[("VIDP_CRASH_AT", step), ("VIDP_DRAIN_SECONDS", "0")])?;
+        }
         if !worker {
             until_listening(scene).await;
         }
         let started = Instant::now();
-        while process.crashes() == before {
+        while crashes() == before {
             provoke(scene, step).await?;
-            process.restart_crashed()?;
+            for process in processes {
+                process.restart_crashed()?;
+            }
             ensure!(
                 started.elapsed() < STEP_LIMIT,
                 "no process reached the step {step} within {} s",
                 STEP_LIMIT.as_secs()
             );
             sleep(Duration::from_millis(50)).await;
+        }
+        if processes.len() > 1 {
+            // The one that did not crash would do so at a later step.
+            for process in processes {
+                process.launch(&[])?;
+            }
         }
         stack.until_ready(READY_LIMIT).await?;
     }
