@@ -1,7 +1,7 @@
 //! Reads and checks one track of fragmented MP4 (CMAF), as ffmpeg writes it for a part of a film.
 //!
 //! [`Track::read`] finds the init segment and the fragments of a file without reading the media data. [`Track::check`]
-//! compares their times, and [`Track::set_end`] sets the end of the last fragment. A fragment moves unchanged into another
+//! compares their times, and [`Track::set_end`] sets the end of the last fragment. [`segment_index`] writes the index of a file. A fragment moves unchanged into another
 //! file, so everything that refers to the rest of its file is an error: indexes, absolute positions, boxes without a size.
 //!
 //! The reader trusts no byte of the file. It allocates at most [`MAX_HEADER`] bytes beside the list of fragments, whose
@@ -19,6 +19,7 @@ mod init;
 mod kind;
 mod limits;
 mod moof;
+mod segment_index;
 mod track;
 
 #[cfg(test)]
@@ -28,4 +29,5 @@ pub use box_kind::BoxKind;
 pub use error::Error;
 pub use kind::Kind;
 pub use limits::{MAX_FRAGMENTS, MAX_HEADER, MAX_SAMPLES};
+pub use segment_index::segment_index;
 pub use track::{Fragment, Track};
