@@ -13,7 +13,7 @@ mod media;
 mod merge_patch;
 mod named;
 mod options;
-mod output_file;
+mod output;
 mod progress;
 mod report;
 mod result;
@@ -35,7 +35,7 @@ pub use merge_patch::merge_patch;
 pub use options::{
     AudioLayout, Codec, DetectOptions, JobOptions, Rendition, ScaleOptions, SubtitleFormat, SubtitleOptions,
 };
-pub use output_file::OutputFile;
+pub use output::{OutputFile, Segment, StreamAudio, StreamImages, StreamSet, StreamTrack, StreamVideo};
 pub use progress::{PartCounts, Progress};
 pub use report::{
     DetectReport, Language, LanguageProbability, LanguageWindow, Made, RenditionReport, ScaleReport,

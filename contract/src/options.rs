@@ -107,6 +107,8 @@ pub struct ScaleOptions {
     /// Copy the picture of the source, instead of encoding it, into the rendition of the same size. It must be H.264, as the
     /// renditions, with at most the usual bit rate for its size and for `crf`, a key frame every 2 s, and no damage.
     pub copy: bool,
+    /// Make the renditions streamable by HLS and DASH too. Stores about as many bytes again.
+    pub stream: bool,
     /// Channels of the sound.
     pub audio_layout: AudioLayout,
     /// Loudness of each audio track in LUFS (EBU R128), for example -23 for television, -16 for podcasts, -14 for streaming. Without
@@ -129,6 +131,7 @@ impl Default for ScaleOptions {
             crf: 23,
             max_size_mb: None,
             copy: true,
+            stream: false,
             audio_layout: AudioLayout::Stereo,
             loudness: None,
         }

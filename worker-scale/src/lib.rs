@@ -1,7 +1,7 @@
 //! The `scale` stage: renditions, a poster and a storyboard of a video.
 //!
-//! [`scale()`] runs these steps: probe, `ladder`, [`encode()`], `verify`, [`preview`], store. A long film is encoded in `parts`. The modules `ladder`,
-//! `graph`, `codec`, `budget`, `grid` and `verify` are pure; `command` builds ffmpeg's arguments from them.
+//! [`scale()`] runs these steps: probe, `ladder`, [`encode()`], `verify`, `stream`, [`preview`], store. A long film is encoded in `parts`. The modules
+//! `ladder`, `graph`, `codec`, `budget`, `grid` and `verify` are pure; `command` builds ffmpeg's arguments from them.
 
 mod budget;
 mod codec;
@@ -19,6 +19,7 @@ mod read_back;
 mod scale;
 mod sound;
 mod source;
+mod stream;
 mod targets;
 mod tracks;
 mod verify;
@@ -30,3 +31,4 @@ pub use ladder::Rung;
 pub use scale::{Report, scale};
 pub use sound::track::Gains;
 pub use source::{describe, report};
+pub use stream::Stream;

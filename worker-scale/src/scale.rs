@@ -3,17 +3,20 @@
 use crate::{
     config::Settings,
     encode::encode,
+    grid::Grid,
     job::{Job, Rendition},
     parts, preview,
     sound::track::Gains,
     source::{self, describe},
+    stream,
 };
 use futures_util::future::try_join_all;
 use serde::Serialize;
 use std::{path::Path, sync::Arc};
 use tokio::sync::OnceCell;
 use vidp_contract::{
-    FailureCode, Made, MediaFacts, OutputFile, RenditionReport, ScaleReport, SkipCode, Work,
+    FailureCode, Made, MediaFacts, OutputFile, RenditionReport, ScaleReport, SkipCode, StreamImages,
+    StreamSet, Work,
 };
 use vidp_worker::{Attempt, TaskError};
 
@@ -66,7 +69,8 @@ async fn whole(attempt: Arc<Attempt>, settings: &Settings) -> Result<ScaleReport
         probe: &probe,
         options,
         folder: &attempt.scratch,
-        space: settings.space(&attempt.scratch, probe.facts.size),
+        // The track files of a stream have as many bytes again.
+        space: settings.space(&attempt.scratch, probe.facts.size) / if options.stream { 2 } else { 1 },
         gains: &Gains::new(),
         packets: &OnceCell::new(),
         cancel: &attempt.cancel,
@@ -85,14 +89,25 @@ async fn whole(attempt: Arc<Attempt>, settings: &Settings) -> Result<ScaleReport
     let encoded = encode(&job, Arc::new(on_progress)).await?;
     let renditions = &encoded.renditions;
 
+    let mut stream = None;
+    if options.stream {
+        attempt.progress("package", ENCODED, None);
+        stream = job.stream(&encoded).await?;
+    }
     attempt.progress("store", ENCODED, None);
-    let store = renditions.iter().map(|r| attempt.put(&r.file, &r.path));
+    let tracks = stream.iter().flat_map(|stream| &stream.files);
+    let files = renditions.iter().map(|r| (&r.file, &r.path));
+    let files = files.chain(tracks.map(|(file, path)| (file, path)));
+    let store = files.map(|(file, path)| attempt.put(file, path));
     let measure = async { Ok::<_, TaskError>(job.measure_sound(&encoded).await?) };
-    let (_, (), sounds) = tokio::try_join!(
+    let (_, images, sounds) = tokio::try_join!(
         try_join_all(store),
         previews(&attempt, settings, renditions),
         measure
     )?;
+    if let Some(stream) = stream {
+        store_index(&attempt, &StreamSet { images, ..stream.set }).await?;
+    }
     Ok(ScaleReport {
         renditions: renditions
             .iter()
@@ -104,10 +119,22 @@ async fn whole(attempt: Arc<Attempt>, settings: &Settings) -> Result<ScaleReport
     })
 }
 
-/// Makes and stores the poster of the largest rendition and the storyboard of the smallest.
-async fn previews(attempt: &Attempt, settings: &Settings, renditions: &[Rendition]) -> Result<(), TaskError> {
+/// Stores the index of a stream.
+async fn store_index(attempt: &Attempt, set: &StreamSet) -> Result<(), TaskError> {
+    let path = attempt.scratch.join(&*OutputFile::STREAM.name);
+    let text = serde_json::to_vec(set).map_err(std::io::Error::other)?;
+    tokio::fs::write(&path, text).await?;
+    attempt.put(&OutputFile::STREAM, &path).await.map(drop)
+}
+
+/// Makes and stores the poster of the largest rendition and the storyboard of the smallest. Returns the grid of the storyboard.
+async fn previews(
+    attempt: &Attempt,
+    settings: &Settings,
+    renditions: &[Rendition],
+) -> Result<Option<StreamImages>, TaskError> {
     let (Some(largest), Some(smallest)) = (renditions.first(), renditions.last()) else {
-        return Ok(());
+        return Ok(None);
     };
     let folder: &Path = &attempt.scratch;
     let poster = async {
@@ -116,11 +143,12 @@ async fn previews(attempt: &Attempt, settings: &Settings, renditions: &[Renditio
     };
     let storyboard = async {
         let (image, vtt) = preview::storyboard(settings, smallest, folder, &attempt.cancel).await?;
-        attempt.put(&OutputFile::STORYBOARD, &image).await?;
-        attempt.put(&OutputFile::STORYBOARD_TIMES, &vtt).await
+        attempt.put(&OutputFile::STORYBOARD_TIMES, &vtt).await?;
+        attempt.put(&OutputFile::STORYBOARD, &image).await
     };
-    tokio::try_join!(poster, storyboard)?;
-    Ok(())
+    let (_, image) = tokio::try_join!(poster, storyboard)?;
+    let grid = Grid::new(smallest.picture_end, (smallest.rung.width, smallest.rung.height));
+    Ok(Some(stream::images(&grid, image.size)))
 }
 
 fn rendition_report(rendition: &Rendition, source: &MediaFacts) -> RenditionReport {

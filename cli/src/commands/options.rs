@@ -43,6 +43,9 @@ pub struct Options {
     /// Encode every picture, also one that could be copied from the source
     #[arg(long)]
     pub no_copy: bool,
+    /// Make the renditions streamable by HLS and DASH too
+    #[arg(long)]
+    pub stream: bool,
     /// Channels of the sound: 5.1 stays 5.1 with `source`
     #[arg(long, value_parser = named::<AudioLayout>(AudioLayout::ALL.map(AudioLayout::as_str)))]
     pub audio_layout: Option<AudioLayout>,
@@ -103,6 +106,9 @@ impl Options {
         if self.no_copy {
             set("scale", "copy", json!(false));
         }
+        if self.stream {
+            set("scale", "stream", json!(true));
+        }
         if let Some(layout) = &self.audio_layout {
             set("scale", "audio_layout", json!(layout));
         }
@@ -149,10 +155,11 @@ mod tests {
     #[test]
     fn only_given_options_are_sent() {
         assert_eq!(Options::default().document(), json!({}));
-        let options = parsed("--stages=scale --renditions=480p --crf=30 --no-copy --translate").unwrap();
+        let options =
+            parsed("--stages=scale --renditions=480p --crf=30 --no-copy --stream --translate").unwrap();
         let expected = json!({
             "stages": ["scale"],
-            "scale": {"renditions": ["480p"], "crf": 30, "copy": false},
+            "scale": {"renditions": ["480p"], "crf": 30, "copy": false, "stream": true},
             "subtitle": {"translate": true},
         });
         assert_eq!(options.document(), expected);

@@ -7,7 +7,7 @@ use super::{Outcome, Output, OutputFile, Progress, Stage, Success, TaskResult, T
 use std::collections::HashSet;
 use uuid::Uuid;
 
-/// Maximum number of outputs; `scale` has the most, six renditions and the previews.
+/// Maximum number of outputs; `scale` has the most: six renditions, the previews, and a stream of six pictures and eight audio tracks.
 const MAX_OUTPUTS: usize = 32;
 /// Maximum size of one output in bytes: 5 TiB, the largest object of S3.
 const MAX_OUTPUT: u64 = 5 << 40;

@@ -12,8 +12,8 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use vidp_common::process::Access;
 use vidp_contract::{FailureCode, Rendition, ScaleOptions, SoundReport};
-use vidp_worker::ffmpeg::{self, Input, MediaError, MediaLimits, Probe, Tools, process_limits};
-use worker_scale::{Encoded, Gains, Job, OnProgress, Settings};
+use vidp_worker::ffmpeg::{self, Input, MediaError, MediaLimits, Packets, Probe, Tools, process_limits};
+use worker_scale::{Encoded, Gains, Job, OnProgress, Settings, Stream};
 
 /// A source file in a temporary folder, with the settings for its encoding.
 pub(crate) struct Clip {
@@ -143,23 +143,44 @@ impl Clip {
         on_progress: OnProgress,
     ) -> Result<(Probe, Encoded, BTreeMap<u32, SoundReport>), MediaError> {
         let probe = self.try_probe().await?;
-        let mut job = Job {
-            settings: &self.settings,
-            source: &self.path,
-            probe: &probe,
-            options,
-            folder: self.folder.path(),
-            space: self.space,
-            gains: &Gains::new(),
-            packets: &OnceCell::new(),
-            cancel: &self.cancel,
-            attempt: None,
-        };
+        let (none, packets) = (Gains::new(), OnceCell::new());
+        let mut job = self.job(&probe, options, &none, &packets);
         let gains = job.gains().await?;
         job.gains = &gains;
         let encoded = worker_scale::encode(&job, on_progress).await?;
         let sounds = job.measure_sound(&encoded).await?;
         Ok((probe, encoded, sounds))
+    }
+
+    fn job<'a>(
+        &'a self,
+        probe: &'a Probe,
+        options: &'a ScaleOptions,
+        gains: &'a Gains,
+        packets: &'a OnceCell<Option<Packets>>,
+    ) -> Job<'a> {
+        Job {
+            settings: &self.settings,
+            source: &self.path,
+            probe,
+            options,
+            folder: self.folder.path(),
+            space: self.space,
+            gains,
+            packets,
+            cancel: &self.cancel,
+            attempt: None,
+        }
+    }
+
+    /// Encodes the source, and packages the renditions for streaming.
+    pub(crate) async fn streamed(&self, options: &ScaleOptions) -> (Encoded, Stream) {
+        let probe = self.probe().await;
+        let (none, packets) = (Gains::new(), OnceCell::new());
+        let job = self.job(&probe, options, &none, &packets);
+        let encoded = worker_scale::encode(&job, quiet()).await.unwrap();
+        let stream = job.stream(&encoded).await.unwrap();
+        (encoded, stream.expect("the renditions can be streamed"))
     }
 
     /// Encodes the source, which must succeed, and probes the renditions.

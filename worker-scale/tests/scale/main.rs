@@ -14,6 +14,7 @@ mod previews;
 mod refusals;
 mod sound;
 mod stills;
+mod streaming;
 mod streams;
 mod turning;
 mod variable_rate;

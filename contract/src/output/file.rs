@@ -1,4 +1,4 @@
-use super::{Codec, Stage, SubtitleFormat};
+use crate::{Codec, Stage, SubtitleFormat};
 use std::borrow::Cow;
 
 /// A file that a stage may store: its fixed name and its media type.
@@ -19,6 +19,30 @@ impl OutputFile {
     pub const STORYBOARD: OutputFile = fixed("storyboard.jpg", "image/jpeg");
     /// The times of the storyboard's pictures.
     pub const STORYBOARD_TIMES: OutputFile = fixed("storyboard.vtt", "text/vtt");
+
+    /// The index of the stream of `scale`: a [`crate::StreamSet`].
+    pub const STREAM: OutputFile = fixed("stream.json", "application/json");
+
+    /// The picture of a rendition for streaming: a CMAF track file (ISO/IEC 23000-19, section 7.3.3).
+    pub fn stream_video(short_side: u32) -> OutputFile {
+        OutputFile {
+            name: format!("{short_side}p.cmfv").into(),
+            content_type: VIDEO_TRACK,
+        }
+    }
+
+    /// An audio track for streaming, numbered from 1: a CMAF track file.
+    pub fn stream_audio(number: usize) -> OutputFile {
+        OutputFile {
+            name: format!("audio-{number}.cmfa").into(),
+            content_type: AUDIO_TRACK,
+        }
+    }
+
+    /// True for the picture or an audio track of a stream.
+    pub fn is_stream_track(&self) -> bool {
+        self.name.ends_with(".cmfv") || self.name.ends_with(".cmfa")
+    }
 
     /// A rendition of `scale`, named by the short side of its picture in pixels.
     pub fn rendition(short_side: u32, codec: Codec) -> OutputFile {
@@ -47,14 +71,24 @@ impl OutputFile {
         let known = match stage {
             Stage::Detect => Vec::new(),
             Stage::Scale => {
-                let previews = [Self::POSTER, Self::STORYBOARD, Self::STORYBOARD_TIMES];
-                previews.into_iter().chain(renditions(name)).collect()
+                let fixed = [
+                    Self::POSTER,
+                    Self::STORYBOARD,
+                    Self::STORYBOARD_TIMES,
+                    Self::STREAM,
+                ];
+                let named = renditions(name).into_iter().chain(audio_track(name));
+                fixed.into_iter().chain(named).collect()
             }
             Stage::Subtitle => SubtitleFormat::ALL.map(Self::subtitle).to_vec(),
         };
         known.into_iter().find(|file| file.name == name)
     }
 }
+
+/// Media types of track files (ISO/IEC 23000-19, section 7.3.3).
+const VIDEO_TRACK: &str = "video/mp4";
+const AUDIO_TRACK: &str = "audio/mp4";
 
 const fn fixed(name: &'static str, content_type: &'static str) -> OutputFile {
     OutputFile {
@@ -63,14 +97,23 @@ const fn fixed(name: &'static str, content_type: &'static str) -> OutputFile {
     }
 }
 
-/// Returns the renditions of the height at the start of `name`, one for each codec. A small source is encoded at its own height.
+/// Returns the renditions of the height at the start of `name`, one for each codec and one for streaming. A small source is encoded
+/// at its own height.
 fn renditions(name: &str) -> Vec<OutputFile> {
     let side = name.split_once('p').and_then(|(side, _)| side.parse().ok());
     side.map_or_else(Vec::new, |side| {
-        Codec::ALL
-            .map(|codec| OutputFile::rendition(side, codec))
-            .to_vec()
+        let files = Codec::ALL.map(|codec| OutputFile::rendition(side, codec));
+        files
+            .into_iter()
+            .chain([OutputFile::stream_video(side)])
+            .collect()
     })
+}
+
+/// Returns the audio track of the number in `name`.
+fn audio_track(name: &str) -> Option<OutputFile> {
+    let number = name.strip_prefix("audio-")?.split_once('.')?.0.parse().ok()?;
+    Some(OutputFile::stream_audio(number))
 }
 
 #[cfg(test)]
@@ -87,6 +130,9 @@ mod tests {
         check(Stage::Scale, "180p.webm", Some("video/webm"));
         check(Stage::Scale, "poster.jpg", Some("image/jpeg"));
         check(Stage::Scale, "storyboard.vtt", Some("text/vtt"));
+        check(Stage::Scale, "stream.json", Some("application/json"));
+        check(Stage::Scale, "720p.cmfv", Some("video/mp4"));
+        check(Stage::Scale, "audio-2.cmfa", Some("audio/mp4"));
         check(Stage::Subtitle, "subtitles.vtt", Some("text/vtt; charset=utf-8"));
         check(Stage::Scale, "subtitles.vtt", None);
         check(Stage::Subtitle, "720p.mp4", None);
@@ -100,6 +146,10 @@ mod tests {
             "720p.html",
             "720p.mp4/x",
             "99999999999p.mp4",
+            "audio-.cmfa",
+            "audio-01.cmfa",
+            "audio-1.cmfv",
+            "720p.cmfa",
         ] {
             check(Stage::Scale, name, None);
         }
