@@ -5,6 +5,7 @@
 //! * `router`: every URL with its required scope. `authorize`: the middleware that checks the scope.
 //! * `handlers`: one folder per area, one file per operation or small group of operations.
 //! * `http`: bodies, cursors, problems, digests, idempotency keys and extractors, shared by the handlers.
+//! * `playback`: grants and playlists of streams.
 //! * `auth`, `limits`: the caller of a request, and the limits of each caller.
 //! * `openapi`: the OpenAPI document, built from the handlers' annotations.
 //!
@@ -21,6 +22,7 @@ mod metrics;
 mod openapi;
 #[cfg(test)]
 mod openapi_tests;
+mod playback;
 mod router;
 mod start;
 mod state;

@@ -5,7 +5,7 @@ use crate::{
     handlers::{
         batches, dead_letters, docs, events,
         health::{self, cached::Cached, processing::Processing, ready::Readiness},
-        jobs, keys, outputs, page, processing, tus, uploads, webhooks,
+        jobs, keys, outputs, page, playback, processing, tus, uploads, webhooks,
     },
     http::{
         browser, headers, pace, prefix,
@@ -42,7 +42,12 @@ fn groups() -> [(&'static [Scope], OpenApiRouter<AppState>); 7] {
         .routes(at("/openapi.json", routes!(docs::document)))
         .routes(at("/docs", routes!(docs::page)))
         .routes(at("/docs/openapi-explorer.js", routes!(docs::script)))
-        .routes(at(tus::headers::BASE, routes!(tus::options::options)));
+        .routes(at(tus::headers::BASE, routes!(tus::options::options)))
+        .merge(
+            OpenApiRouter::new()
+                .routes(at("/api/v1/play/{grant}/{file}", routes!(playback::get::get)))
+                .layer(from_fn(playback::get::open_to_pages)),
+        );
     let read = OpenApiRouter::new()
         .routes(at("/api/v1/jobs", routes!(jobs::list::list)))
         // Jobs of a list are similar, so compression reduces it to about a tenth.
@@ -59,6 +64,10 @@ fn groups() -> [(&'static [Scope], OpenApiRouter<AppState>); 7] {
         .routes(at(
             "/api/v1/jobs/{id}/outputs/{stage}/{name}/link",
             routes!(outputs::link::get),
+        ))
+        .routes(at(
+            "/api/v1/jobs/{id}/playback",
+            routes!(playback::create::create),
         ))
         .routes(at(
             "/api/v1/processing/supported-languages",
@@ -88,6 +97,10 @@ fn groups() -> [(&'static [Scope], OpenApiRouter<AppState>); 7] {
         ))
         .routes(at("/api/v1/jobs/{id}/cancel", routes!(jobs::actions::cancel)))
         .routes(at("/api/v1/jobs/{id}/retry", routes!(jobs::actions::retry)))
+        .routes(at(
+            "/api/v1/jobs/{id}/playback",
+            routes!(playback::revoke::revoke),
+        ))
         .routes(at("/api/v1/uploads", routes!(uploads::create::create)))
         // The answer has URLs that write.
         .routes(at(

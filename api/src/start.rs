@@ -4,7 +4,9 @@ use crate::{
     auth::keys::Keys,
     config::ApiConfig,
     limits::Limits,
-    metrics, router,
+    metrics,
+    playback::Library,
+    router,
     state::{AppState, PublicStore},
 };
 use anyhow::{Result, bail};
@@ -53,6 +55,7 @@ pub(crate) async fn run(config: ApiConfig) -> Result<()> {
         keys: Arc::new(Keys::new(&config)?),
         limits: Arc::new(Limits::new(&config)),
         public_store: PublicStore(Store::new(&config.public_s3())),
+        playback: Arc::new(Library::new()),
         metrics: metrics::install()?,
         config: Arc::new(config),
     };

@@ -1,6 +1,6 @@
 //! State shared by the routes. A handler requests the parts that it uses with `State<…>`.
 
-use crate::{auth::keys::Keys, config::ApiConfig, limits::Limits};
+use crate::{auth::keys::Keys, config::ApiConfig, limits::Limits, playback::Library};
 use axum::extract::FromRef;
 use std::{ops::Deref, sync::Arc};
 use vidp_common::{metrics::Handle, queue::Queue, store::Store};
@@ -20,6 +20,8 @@ pub(crate) struct AppState {
     pub(crate) limits: Arc<Limits>,
     /// The bucket at the address that clients use.
     pub(crate) public_store: PublicStore,
+    /// Streams that are played now.
+    pub(crate) playback: Arc<Library>,
     /// Renders the metrics.
     pub(crate) metrics: Handle,
 }
@@ -66,6 +68,7 @@ parts! {
     Arc<ApiConfig> = |state| state.config.clone();
     Arc<Keys> = |state| state.keys.clone();
     Arc<Limits> = |state| state.limits.clone();
+    Arc<Library> = |state| state.playback.clone();
     PublicStore = |state| state.public_store.clone();
     Handle = |state| state.metrics.clone();
     Intake = |state| Intake {

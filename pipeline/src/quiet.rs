@@ -114,6 +114,23 @@ pub(crate) async fn announced(pipeline: &Pipeline, job: Uuid, size: i64) -> Resu
     .await
 }
 
+/// Stores the key that signs the job's playback grants, unless it has one.
+pub async fn allow_playback(pipeline: &Pipeline, job: Uuid, key: &str) -> Result<Option<Job>, DbError> {
+    change(pipeline, job, |job| {
+        let is_new = job.playback_key.is_none();
+        if is_new {
+            job.playback_key = Some(key.to_owned());
+        }
+        is_new
+    })
+    .await
+}
+
+/// Removes the key that signs the job's playback grants, so that all of them end.
+pub async fn revoke_playback(pipeline: &Pipeline, job: Uuid) -> Result<Option<Job>, DbError> {
+    change(pipeline, job, |job| job.playback_key.take().is_some()).await
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the functions above are the permitted exceptions"

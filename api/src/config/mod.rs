@@ -75,6 +75,12 @@ pub struct ApiConfig {
     /// Failed authentications per minute per client address, counted by each replica; 0 means no limit
     #[arg(long, env = "VIDP_FAILED_KEYS_PER_MINUTE", default_value_t = 60)]
     pub failed_keys_per_minute: u32,
+    /// Requests per minute of all players with one playback grant, counted by each replica; 0 means no limit
+    #[arg(long, env = "VIDP_PLAYBACK_REQUESTS_PER_MINUTE", default_value_t = 60_000)]
+    pub playback_requests_per_minute: u32,
+    /// Send the files of a stream through the API, for an object store that players cannot reach, instead of redirecting to it
+    #[arg(long, env = "VIDP_PLAY_PROXY")]
+    pub play_proxy: bool,
     /// Concurrent uploads per tenant, counted by each replica; 0 means no limit
     #[arg(long, env = "VIDP_UPLOADS_PER_TENANT", default_value_t = 32)]
     pub uploads_per_tenant: usize,

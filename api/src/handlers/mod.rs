@@ -9,6 +9,7 @@ pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod outputs;
 pub(crate) mod page;
+pub(crate) mod playback;
 pub(crate) mod processing;
 pub(crate) mod tus;
 pub(crate) mod uploads;

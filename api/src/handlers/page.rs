@@ -123,7 +123,7 @@ fn policy(store: &str) -> String {
     let store = Url::parse(store).map_or_else(|_| String::new(), |url| url.origin().ascii_serialization());
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob: {store}; \
-         media-src 'self' blob: {store}; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+         media-src 'self' blob: {store}; connect-src 'self' {store}; base-uri 'none'; form-action 'none'; \
          frame-ancestors 'none'"
     )
 }

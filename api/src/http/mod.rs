@@ -11,6 +11,7 @@ pub(crate) mod gap;
 pub(crate) mod headers;
 pub(crate) mod idempotency;
 pub(crate) mod merge_patch;
+pub(crate) mod object;
 pub(crate) mod options;
 pub(crate) mod pace;
 pub(crate) mod prefix;

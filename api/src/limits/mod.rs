@@ -36,6 +36,8 @@ pub(crate) struct Limits {
     requests: Rate<String>,
     /// Failed authentications, by client address. They do not affect keys that this process knows.
     failures: Failures,
+    /// Requests of players, by grant.
+    playback: Rate<String>,
     uploads: Concurrent,
     batches: Concurrent,
     key_streams: Concurrent,
@@ -55,6 +57,7 @@ impl Limits {
         Limits {
             requests: Rate::per_minute(config.requests_per_minute),
             failures: Failures::per_minute(config.failed_keys_per_minute),
+            playback: Rate::per_minute(config.playback_requests_per_minute),
             uploads: Concurrent::new(
                 config.uploads_per_tenant,
                 Code::TooManyUploads,
@@ -92,6 +95,11 @@ impl Limits {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Counts a request of a player; `None` without a limit.
+    pub(crate) fn playback(&self, grant: &str) -> Option<Allowance> {
+        self.playback.take(&grant.to_owned())
     }
 
     /// The client of a request whose key is not checked yet.

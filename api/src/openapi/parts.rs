@@ -16,6 +16,10 @@ const TAGS: &[(&str, &str)] = &[
     ("Events", "Server-sent events about changed jobs."),
     ("Outputs", "The files that the stages produced."),
     (
+        "Playback",
+        "Streams by HLS and DASH, for players without an API key.",
+    ),
+    (
         "Webhooks",
         "Receivers that VidP notifies when a job ends, by Standard Webhooks 1.0.0.",
     ),

@@ -74,6 +74,9 @@ pub struct Job {
     /// Outbox entry for webhooks: set when the job ends, cleared when the deliveries are stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announcement: Option<Announcement>,
+    /// Key that signs the job's playback grants: 32 random bytes in hexadecimal. Absent before the first grant and after a revocation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub playback_key: Option<String>,
     /// Count of recent retries; absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries: Option<Retries>,
@@ -142,6 +145,7 @@ impl Job {
             created_at: now,
             updated_at: now,
             announcement: None,
+            playback_key: None,
             retries: None,
             expires_at: None,
             tidy_at: None,

@@ -1,6 +1,6 @@
 //! `GET /jobs/{id}/outputs/{stage}/{name}/link`: a download link for clients without an API key, such as a player.
 
-use super::{file_name::disposition, find::find};
+use super::{file_name::disposition, find};
 use crate::{
     http::{
         extract::{Owned, Params},

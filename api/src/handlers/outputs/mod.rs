@@ -5,3 +5,5 @@ mod find;
 pub(crate) mod get;
 pub(crate) mod link;
 pub(crate) mod list;
+
+pub(crate) use find::find;

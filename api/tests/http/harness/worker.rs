@@ -65,7 +65,18 @@ impl Rig {
 
     /// Stores an output of the task.
     pub(crate) async fn output(&self, pulled: &Pulled, file: &OutputFile, bytes: &[u8]) -> Output {
-        let key = keys::output(&pulled.task.output_prefix, Uuid::now_v7(), &file.name);
+        self.output_of(pulled, Uuid::now_v7(), file, bytes).await
+    }
+
+    /// Stores an output of one attempt of the task.
+    pub(crate) async fn output_of(
+        &self,
+        pulled: &Pulled,
+        attempt: Uuid,
+        file: &OutputFile,
+        bytes: &[u8],
+    ) -> Output {
+        let key = keys::output(&pulled.task.output_prefix, attempt, &file.name);
         let path = self.folder.path().join("output");
         std::fs::write(&path, bytes).unwrap();
         let stored = self.store.upload(&key, &path, file.content_type).await.unwrap();

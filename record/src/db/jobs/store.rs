@@ -56,8 +56,9 @@ impl Db {
             .await
     }
 
-    /// Returns a job of any tenant, for background work.
-    async fn any(&self, id: Uuid) -> Result<Job, DbError> {
+    /// Returns a job of any tenant: for background work, and for a grant that names the job.
+    #[boxed]
+    pub async fn any(&self, id: Uuid) -> Result<Job, DbError> {
         self.one(doc! { "_id": id.to_string(), "deleted_at": null }).await
     }
 

@@ -1,0 +1,146 @@
+//! `GET /play/{grant}/{file}`: the playlists of a stream, and the files that they name.
+
+use crate::{
+    config::ApiConfig,
+    handlers::outputs,
+    http::{
+        etag::ETag,
+        object::{self, Manner},
+        problem::{Code, Problem},
+    },
+    limits::StreamPermit,
+    openapi::Binary,
+    playback::{CAPTIONS, Captions, Granted, Library, MANIFEST, MASTER, STORYBOARD, manifest, master, media},
+    state::PublicStore,
+};
+use axum::{
+    extract::{Path, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use std::{sync::Arc, time::Duration};
+use vidp_common::store::Store;
+use vidp_contract::{Output, OutputFile, Stage, StreamSet};
+use vidp_record::job::Job;
+
+/// Media types of playlists: RFC 8216, section 10, and ISO/IEC 23009-1, annex C.
+const HLS: &str = "application/vnd.apple.mpegurl";
+const DASH: &str = "application/dash+xml";
+/// Lifetime of a presigned URL, and the time for which a browser may use it again, in seconds.
+const URL_LIFE: u64 = 120;
+const REDIRECT_LIFE: u64 = 60;
+
+/// Play a file of a stream.
+///
+/// Returns a playlist, or redirects to a file that playlists name: a track, the captions or the storyboard. Playlists name files by
+/// relative URLs. Pages of every origin may play.
+#[utoipa::path(
+    get, path = "", operation_id = "play", tag = "Playback",
+    params(
+        ("grant" = String, Path, description = "The grant, from the URLs of `createPlayback`.", example = "AZjCpG8LfV6MGi9ObYsKkQAAAABp9_u4u6xPjd3zgqkv0xZ9Jt3Yxw"),
+        ("file" = String, Path, description = "Name of the file.", example = "master.m3u8"),
+        ("Range" = Option<String>, Header, description = "One range of bytes.", example = "bytes=0-1023"),
+    ),
+    responses(
+        (status = 200, description = "The playlist or the file.", body = Binary, content_type = "*/*", headers(
+            ("ETag" = String, description = "Changes with the content."),
+        ), example = json!("#EXTM3U")),
+        (status = 206, description = "The requested range of a file.", body = Binary, content_type = "*/*", headers(
+            ("Content-Range" = String, description = "The range and the size of the complete file."),
+        ), example = json!("some bytes")),
+        (status = 304, description = "The player already has the playlist or the file."),
+        (status = 307, description = "The file at the object store, for two minutes.", headers(
+            ("Location" = String, description = "Presigned URL, which supports ranges."),
+        )),
+    ),
+    extensions(("x-problems" = json!(["not_found", "range_not_satisfiable", "too_many_requests", "unavailable"]))),
+)]
+pub(crate) async fn get(
+    State(config): State<Arc<ApiConfig>>,
+    State(library): State<Arc<Library>>,
+    State(store): State<Store>,
+    State(public_store): State<PublicStore>,
+    granted: Granted,
+    Path((_, file)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let Granted { job, remaining } = granted;
+    let index = outputs::find(&job, Stage::Scale.as_str(), &OutputFile::STREAM.name)?;
+    let set = library.index(&store, index).await?;
+    if let Some((content_type, text)) = playlist(&job, &set, &file) {
+        return Ok(answer(content_type, text, &headers));
+    }
+    let output = named(&job, &set, &file).ok_or_else(missing)?;
+    if config.play_proxy {
+        let manner = Manner {
+            cache_control: "private, max-age=86400, immutable",
+            disposition: None,
+        };
+        return object::send(&store, output, &headers, &manner, || Ok(StreamPermit::default())).await;
+    }
+    let valid = remaining
+        .min(Duration::from_secs(URL_LIFE))
+        .max(Duration::from_secs(1));
+    let url = public_store.presign(&output.key, valid).await?;
+    // A browser asks for many ranges of one file.
+    let again = remaining.as_secs().min(REDIRECT_LIFE);
+    let cache_control = format!("private, max-age={again}");
+    let headers = [(header::LOCATION, url), (header::CACHE_CONTROL, cache_control)];
+    Ok((StatusCode::TEMPORARY_REDIRECT, headers).into_response())
+}
+
+/// The playlist with this name, and its media type.
+fn playlist(job: &Job, set: &StreamSet, file: &str) -> Option<(&'static str, String)> {
+    let captions = Captions::of(job);
+    match file {
+        MASTER => Some((HLS, master(set, captions.as_ref()))),
+        MANIFEST => Some((DASH, manifest(set, captions.as_ref()))),
+        _ => media(set, captions.as_ref(), file).map(|text| (HLS, text)),
+    }
+}
+
+/// The output with this name, if a playlist may name it.
+fn named<'a>(job: &'a Job, set: &StreamSet, file: &str) -> Option<&'a Output> {
+    let stage = match file {
+        CAPTIONS => Stage::Subtitle,
+        STORYBOARD => Stage::Scale,
+        _ => set
+            .tracks()
+            .find(|track| track.name == file)
+            .map(|_| Stage::Scale)?,
+    };
+    outputs::find(job, stage.as_str(), file).ok()
+}
+
+fn answer(content_type: &'static str, text: String, headers: &HeaderMap) -> Response {
+    let tag = ETag::of_bytes(text.as_bytes());
+    // Captions may come later, so that a player asks again.
+    let common = [
+        (header::ETAG, tag.value()),
+        (
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("private, no-cache"),
+        ),
+        (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
+    ];
+    match tag.is_known(headers) {
+        true => (StatusCode::NOT_MODIFIED, common).into_response(),
+        false => (common, text).into_response(),
+    }
+}
+
+fn missing() -> Problem {
+    Problem::new(Code::NotFound, "the stream has no file with this name")
+}
+
+/// Middleware that lets pages of every origin play. The store sees the origin `null` after a redirect from another origin, so that a list of
+/// origins would stop playback.
+pub(crate) async fn open_to_pages(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let any = HeaderValue::from_static("*");
+    response
+        .headers_mut()
+        .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
+    response
+}

@@ -1,0 +1,5 @@
+//! `/api/v1/jobs/{id}/playback` and `/api/v1/play/{grant}`: playback of a stream by clients without an API key.
+
+pub(crate) mod create;
+pub(crate) mod get;
+pub(crate) mod revoke;

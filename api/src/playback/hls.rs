@@ -1,0 +1,316 @@
+//! Playlists of HLS (RFC 8216, and its second edition draft-pantos-hls-rfc8216bis for image tracks). Pure.
+
+use super::{
+    CAPTIONS, Captions, STORYBOARD,
+    name::{language, names},
+};
+use vidp_contract::{Segment, StreamAudio, StreamImages, StreamSet, StreamTrack, StreamVideo};
+
+/// Names of playlists that belong to no single track.
+const CAPTIONS_LIST: &str = "captions";
+const IMAGES_LIST: &str = "storyboard";
+/// Begins the name of a playlist of key frames.
+const KEY_FRAMES: &str = "keyframes-";
+/// Group of audio tracks, and of captions.
+const AUDIO: &str = "audio";
+const TEXT: &str = "captions";
+
+/// The list of all tracks, which a player opens first. It names playlists of [`media`].
+pub(crate) fn master(set: &StreamSet, captions: Option<&Captions>) -> String {
+    let mut lines: Vec<String> = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
+        .map(String::from)
+        .into();
+    let languages = || set.audio.iter().map(|audio| language(audio.language.as_deref()));
+    for (number, ((audio, language), name)) in set
+        .audio
+        .iter()
+        .zip(languages())
+        .zip(names(languages()))
+        .enumerate()
+    {
+        let default = if number == 0 { "YES" } else { "NO" };
+        lines.push(format!(
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{AUDIO}\",NAME=\"{name}\"{},DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{}\",URI=\"{}.m3u8\"",
+            language_attribute(language),
+            audio.channels,
+            stem(&audio.track),
+        ));
+    }
+    if let Some(captions) = captions {
+        let name = names([captions.language].into_iter()).remove(0);
+        lines.push(format!(
+            "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"{TEXT}\",NAME=\"{name}\"{},DEFAULT=NO,AUTOSELECT=YES,FORCED=NO,URI=\"{CAPTIONS_LIST}.m3u8\"",
+            language_attribute(captions.language),
+        ));
+    }
+    for video in &set.video {
+        lines.push(variant(video, &set.audio, captions.is_some()));
+        lines.push(format!("{}.m3u8", stem(&video.track)));
+    }
+    for video in &set.video {
+        let (mean, peak) = key_frame_bandwidth(&video.track);
+        lines.push(format!(
+            "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={mean},CODECS=\"{}\",RESOLUTION={}x{},URI=\"{KEY_FRAMES}{}.m3u8\"",
+            video.track.codec, video.width, video.height, stem(&video.track),
+        ));
+    }
+    if let Some(images) = &set.images {
+        let StreamImages { width, height, .. } = images;
+        lines.push(format!(
+            "#EXT-X-IMAGE-STREAM-INF:BANDWIDTH={},RESOLUTION={width}x{height},CODECS=\"jpeg\",URI=\"{IMAGES_LIST}.m3u8\"",
+            image_bandwidth(images),
+        ));
+    }
+    text(&lines)
+}
+
+/// The playlist of one track with this file name; `None` when the stream has none of this name.
+pub(crate) fn media(set: &StreamSet, captions: Option<&Captions>, file: &str) -> Option<String> {
+    let name = file.strip_suffix(".m3u8")?;
+    match (name, captions, &set.images) {
+        (CAPTIONS_LIST, Some(_), _) => return Some(whole(CAPTIONS, set.duration())),
+        (IMAGES_LIST, _, Some(images)) => return Some(storyboard(images, set.duration())),
+        _ => {}
+    }
+    let target = target(set);
+    if let Some(name) = name.strip_prefix(KEY_FRAMES) {
+        let video = set.video.iter().find(|video| stem(&video.track) == name)?;
+        return Some(key_frames(&video.track, target));
+    }
+    let track = set.tracks().find(|track| stem(track) == name)?;
+    Some(segments(track, target))
+}
+
+/// The entry of a rendition, without its URL.
+fn variant(video: &StreamVideo, audio: &[StreamAudio], with_captions: bool) -> String {
+    let (mut mean, mut peak) = video.track.bandwidth();
+    let rates = audio.iter().map(|audio| audio.track.bandwidth());
+    mean += rates.clone().map(|(mean, _)| mean).max().unwrap_or(0);
+    peak += rates.map(|(_, peak)| peak).max().unwrap_or(0);
+    let mut codecs = video.track.codec.clone();
+    for audio in audio {
+        if !codecs.split(',').any(|codec| codec == audio.track.codec) {
+            codecs.push(',');
+            codecs.push_str(&audio.track.codec);
+        }
+    }
+    let entry = format!(
+        "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={mean},CODECS=\"{codecs}\",RESOLUTION={}x{},FRAME-RATE={:.3}",
+        video.width, video.height, video.fps,
+    );
+    let sound = if audio.is_empty() {
+        String::new()
+    } else {
+        format!(",AUDIO=\"{AUDIO}\"")
+    };
+    let captions = if with_captions {
+        format!(",SUBTITLES=\"{TEXT}\"")
+    } else {
+        String::new()
+    };
+    entry + &sound + &captions
+}
+
+/// The segments of a track, as ranges of its file.
+fn segments(track: &StreamTrack, target: u64) -> String {
+    ranges(track, head(target), |segment| segment.size)
+}
+
+/// The first picture of each segment, for fast forward.
+fn key_frames(track: &StreamTrack, target: u64) -> String {
+    let mut lines = head(target);
+    lines.push("#EXT-X-I-FRAMES-ONLY".to_owned());
+    ranges(track, lines, |segment| segment.first_sample)
+}
+
+/// Appends the range of each segment that begins with it and has `size` bytes.
+fn ranges(track: &StreamTrack, mut lines: Vec<String>, size: fn(&Segment) -> u64) -> String {
+    let StreamTrack { name, init, .. } = track;
+    lines.push(format!("#EXT-X-MAP:URI=\"{name}\",BYTERANGE=\"{init}@0\""));
+    for (at, segment) in track.placed() {
+        lines.push(format!("#EXTINF:{:.5},", track.seconds(segment.duration)));
+        lines.push(format!("#EXT-X-BYTERANGE:{}@{at}", size(segment)));
+        lines.push(name.clone());
+    }
+    end(lines)
+}
+
+/// A playlist of one file that lasts as long as the stream.
+fn whole(file: &str, seconds: f64) -> String {
+    let mut lines = head(seconds.ceil() as u64);
+    lines.extend([format!("#EXTINF:{seconds:.5},"), file.to_owned()]);
+    end(lines)
+}
+
+/// The storyboard: one image with tiles.
+fn storyboard(images: &StreamImages, seconds: f64) -> String {
+    let StreamImages {
+        columns,
+        rows,
+        width,
+        height,
+        interval,
+        ..
+    } = images;
+    let mut lines = head(seconds.ceil() as u64);
+    lines.extend([
+        "#EXT-X-IMAGES-ONLY".to_owned(),
+        format!("#EXTINF:{seconds:.5},"),
+        format!("#EXT-X-TILES:RESOLUTION={width}x{height},LAYOUT={columns}x{rows},DURATION={interval:.5}"),
+        STORYBOARD.to_owned(),
+    ]);
+    end(lines)
+}
+
+/// The head of a complete playlist whose segments have at most `target` seconds.
+fn head(target: u64) -> Vec<String> {
+    let target = format!("#EXT-X-TARGETDURATION:{target}");
+    let fixed = ["#EXTM3U", "#EXT-X-VERSION:7", &target, "#EXT-X-PLAYLIST-TYPE:VOD"];
+    fixed.map(String::from).into()
+}
+
+/// Ends a complete playlist.
+fn end(mut lines: Vec<String>) -> String {
+    lines.push("#EXT-X-ENDLIST".to_owned());
+    text(&lines)
+}
+
+fn text(lines: &[String]) -> String {
+    lines.join("\n") + "\n"
+}
+
+/// The longest segment of all tracks in seconds, rounded (RFC 8216, section 4.3.3.1).
+fn target(set: &StreamSet) -> u64 {
+    let longest = set.tracks().map(StreamTrack::longest).fold(1.0, f64::max);
+    longest.round() as u64
+}
+
+/// The bits a second of the key frames alone: their mean, and their peak.
+fn key_frame_bandwidth(track: &StreamTrack) -> (u64, u64) {
+    let rate = |bytes: u64, ticks: u64| (bytes as f64 * 8.0 / track.seconds(ticks.max(1))).ceil() as u64;
+    let sum = |read: fn(&Segment) -> u64| track.segments.iter().map(read).sum::<u64>();
+    let mean = rate(
+        sum(|segment| segment.first_sample),
+        sum(|segment| segment.duration),
+    );
+    let long = track
+        .segments
+        .iter()
+        .filter(|segment| segment.duration >= u64::from(track.timescale));
+    let peak = long
+        .map(|segment| rate(segment.first_sample, segment.duration))
+        .max();
+    (mean, peak.unwrap_or(0).max(mean))
+}
+
+/// The bits a second of a storyboard.
+pub(super) fn image_bandwidth(images: &StreamImages) -> u64 {
+    let tiles = f64::from(images.columns * images.rows);
+    (images.size as f64 * 8.0 / (tiles * images.interval))
+        .ceil()
+        .max(1.0) as u64
+}
+
+fn language_attribute(language: Option<&str>) -> String {
+    language.map_or_else(String::new, |language| format!(",LANGUAGE=\"{language}\""))
+}
+
+/// The name of a track without its extension, which is the name of its playlist.
+pub(super) fn stem(track: &StreamTrack) -> &str {
+    track.name.split_once('.').map_or(&*track.name, |(stem, _)| stem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::playback::samples::stream;
+
+    #[test]
+    fn playlists_are_those_of_the_golden_files() {
+        let (set, captions) = stream();
+        let media = |file: &str| media(&set, Some(&captions), file).unwrap();
+        assert_eq!(master(&set, Some(&captions)), include_str!("golden/master.m3u8"));
+        assert_eq!(media("720p.m3u8"), include_str!("golden/720p.m3u8"));
+        assert_eq!(
+            media("keyframes-720p.m3u8"),
+            include_str!("golden/keyframes-720p.m3u8")
+        );
+        assert_eq!(media("audio-1.m3u8"), include_str!("golden/audio-1.m3u8"));
+        assert_eq!(media("captions.m3u8"), include_str!("golden/captions.m3u8"));
+        assert_eq!(media("storyboard.m3u8"), include_str!("golden/storyboard.m3u8"));
+    }
+
+    /// The playlist of segments with this name, read by another program.
+    fn read(set: &StreamSet, file: &str) -> m3u8_rs::MediaPlaylist {
+        let text = media(set, None, file).unwrap();
+        m3u8_rs::parse_media_playlist_res(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn another_reader_finds_the_same_stream() {
+        let (set, captions) = stream();
+        let text = master(&set, Some(&captions));
+        let master = m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap();
+        let [variant, key_frames] = &master.variants[..] else {
+            panic!("{:?}", master.variants)
+        };
+        assert_eq!((variant.uri.as_str(), variant.is_i_frame), ("720p.m3u8", false));
+        assert_eq!(
+            (key_frames.uri.as_str(), key_frames.is_i_frame),
+            ("keyframes-720p.m3u8", true)
+        );
+        let resolution = variant.resolution.unwrap();
+        assert_eq!((resolution.width, resolution.height), (1280, 720));
+        assert_eq!(variant.codecs.as_deref(), Some("avc1.64001f,mp4a.40.2"));
+        // The largest and the mean rate of the picture, and those of the sound.
+        let sound = set.audio[0].track.bandwidth();
+        assert_eq!(variant.bandwidth, 1_000_000 + sound.1);
+        assert_eq!(variant.average_bandwidth, Some(800_000 + sound.0));
+        assert_eq!(master.alternatives.len(), 2);
+
+        for (file, track) in [
+            ("720p.m3u8", &set.video[0].track),
+            ("audio-1.m3u8", &set.audio[0].track),
+        ] {
+            let list = read(&set, file);
+            assert!(list.end_list && list.segments.len() == 3, "{file}");
+            let mut next = track.init + track.index;
+            for (found, segment) in list.segments.iter().zip(&track.segments) {
+                let range = found.byte_range.as_ref().unwrap();
+                assert_eq!((range.length, range.offset), (segment.size, Some(next)), "{file}");
+                assert!(
+                    (f64::from(found.duration) - track.seconds(segment.duration)).abs() < 1e-4,
+                    "{file}"
+                );
+                assert!(
+                    f64::from(found.duration).round() as u64 <= list.target_duration,
+                    "{file}"
+                );
+                next += segment.size;
+            }
+            assert_eq!(list.segments[0].map.as_ref().unwrap().uri, track.name);
+        }
+        assert!(read(&set, "keyframes-720p.m3u8").i_frames_only);
+    }
+
+    #[test]
+    fn a_stream_of_pictures_alone_names_no_sound_captions_or_images() {
+        let (mut set, _) = stream();
+        set.audio.clear();
+        set.images = None;
+        let master = master(&set, None);
+        for absent in ["TYPE=AUDIO", "AUDIO=", "SUBTITLES", "mp4a", "IMAGE"] {
+            assert!(!master.contains(absent), "{absent}: {master}");
+        }
+        for file in [
+            "captions.m3u8",
+            "storyboard.m3u8",
+            "audio-1.m3u8",
+            "480p.m3u8",
+            "720p",
+            "keyframes-audio-1.m3u8",
+        ] {
+            assert_eq!(media(&set, None, file), None, "{file}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Jobs and indexes of streams that are played now, in memory: viewers ask for them many times a second.
+
+use crate::http::problem::Problem;
+use moka::sync::Cache;
+use std::{sync::Arc, time::Duration};
+use uuid::Uuid;
+use vidp_common::store::Store;
+use vidp_contract::{Output, StreamSet};
+use vidp_record::{
+    db::{Db, DbError},
+    job::Job,
+};
+
+/// Time for which a job is not read again. A revocation takes effect after this time at the latest.
+const JOB_LIFE: Duration = Duration::from_secs(3);
+/// Jobs at most. A document may have some hundred kilobytes.
+const MAX_JOBS: u64 = 256;
+/// Time for which an index, or the id of a job, stays after its last use. An index never changes under its key.
+const IDLE_LIFE: Duration = Duration::from_secs(600);
+/// Ids of jobs with a valid grant at most.
+const MAX_KNOWN: u64 = 10_000;
+/// Bytes of indexes at most.
+const MAX_INDEXES: u64 = 64 << 20;
+/// Bytes of a segment in memory, and of the rest of an index.
+const SEGMENT: usize = 24;
+const REST: usize = 4096;
+
+/// The caches.
+pub(crate) struct Library {
+    jobs: Cache<Uuid, Arc<Job>>,
+    /// Jobs of which a valid grant was seen.
+    known: Cache<Uuid, ()>,
+    indexes: Cache<String, Arc<StreamSet>>,
+}
+
+impl Library {
+    /// An empty library.
+    pub(crate) fn new() -> Self {
+        let weight = |_: &String, set: &Arc<StreamSet>| {
+            let segments: usize = set.tracks().map(|track| track.segments.len()).sum();
+            u32::try_from(REST + segments * SEGMENT).unwrap_or(u32::MAX)
+        };
+        Library {
+            jobs: Cache::builder()
+                .max_capacity(MAX_JOBS)
+                .time_to_live(JOB_LIFE)
+                .build(),
+            known: Cache::builder()
+                .max_capacity(MAX_KNOWN)
+                .time_to_idle(IDLE_LIFE)
+                .build(),
+            indexes: Cache::builder()
+                .max_capacity(MAX_INDEXES)
+                .weigher(weight)
+                .time_to_idle(IDLE_LIFE)
+                .build(),
+        }
+    }
+
+    /// True when a valid grant of the job was seen.
+    pub(super) fn knows(&self, id: Uuid) -> bool {
+        self.known.contains_key(&id)
+    }
+
+    /// Notes that a valid grant of the job was seen.
+    pub(super) fn learn(&self, id: Uuid) {
+        self.known.insert(id, ());
+    }
+
+    /// A job of any tenant; `None` when there is none.
+    pub(super) async fn job(&self, db: &Db, id: Uuid) -> Result<Option<Arc<Job>>, Problem> {
+        if let Some(job) = self.jobs.get(&id) {
+            return Ok(Some(job));
+        }
+        match db.any(id).await {
+            Ok(job) => {
+                let job = Arc::new(job);
+                self.jobs.insert(id, job.clone());
+                Ok(Some(job))
+            }
+            Err(DbError::NotFound) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The index in this output.
+    pub(crate) async fn index(&self, store: &Store, output: &Output) -> Result<Arc<StreamSet>, Problem> {
+        if let Some(set) = self.indexes.get(&output.key) {
+            return Ok(set);
+        }
+        let text = store.read_at_most(&output.key, StreamSet::MAX_BYTES).await?;
+        let text = text.ok_or_else(|| Problem::internal(format!("the index {} is missing", output.key)))?;
+        let set = StreamSet::read(&text);
+        let set = set.map_err(|error| Problem::internal(format!("the index {}: {error}", output.key)))?;
+        let set = Arc::new(set);
+        self.indexes.insert(output.key.clone(), set.clone());
+        Ok(set)
+    }
+}

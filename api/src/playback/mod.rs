@@ -1,0 +1,37 @@
+//! Playback of a job's stream without an API key: grants, playlists and what they need.
+//!
+//! A grant is a segment of the path, so that relative URLs carry it. `hls` and `dash` render the index of the stream, which
+//! `scale` stores, and are pure.
+
+mod captions;
+mod dash;
+mod grant;
+mod hls;
+mod library;
+mod name;
+
+pub(crate) use captions::Captions;
+pub(crate) use dash::manifest;
+pub(crate) use grant::{Granted, sign};
+pub(crate) use hls::{master, media};
+pub(crate) use library::Library;
+
+/// Files that playlists name, beside the tracks of the stream.
+pub(crate) const CAPTIONS: &str = "subtitles.vtt";
+pub(crate) const STORYBOARD: &str = "storyboard.jpg";
+/// The playlist that a player of HLS opens, and the manifest for a player of DASH.
+pub(crate) const MASTER: &str = "master.m3u8";
+pub(crate) const MANIFEST: &str = "manifest.mpd";
+
+#[cfg(test)]
+mod samples {
+    use super::Captions;
+    use vidp_contract::StreamSet;
+
+    /// The index of the contract's golden file, and English captions.
+    pub(super) fn stream() -> (StreamSet, Captions) {
+        let index = include_bytes!("../../../contract/wire/stream-set.json");
+        let captions = Captions { language: Some("en") };
+        (StreamSet::read(index).unwrap(), captions)
+    }
+}

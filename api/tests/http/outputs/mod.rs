@@ -1,0 +1,4 @@
+//! The outputs of stages: their bytes, and streams for players.
+
+mod files;
+mod playback;
