@@ -21,6 +21,7 @@ import job_page
 import looks
 import sending
 import site_in_browser
+import streams
 import the_list
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -49,6 +50,7 @@ CHECKS = [
     job_page.results_are_shown,
     job_page.files_are_downloaded,
     job_page.keys_control_the_player,
+    streams.a_stream_plays_and_a_file_plays_on,
     sending.uploads_are_queued_cancelled_paused_and_resumed,
     looks.texts_are_complete,
     looks.no_serious_violation_of_accessibility,

@@ -5,7 +5,7 @@ import pathlib
 import re
 
 # A script that is not ours. Files of the page and of MongoDB's start are ours.
-VENDORED = ("web/vendor/*.js", "**/*.min.js")
+VENDORED = ("web/vendor/*.js", "web/vendor/*.mjs", "**/*.min.js")
 HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 

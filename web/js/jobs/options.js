@@ -15,9 +15,9 @@ const LARGEST_FIRST = RENDITIONS.toReversed();
 
 /** The options that this page offers, from a job's options. */
 function offered({ stages, scale, subtitle }) {
-  const { renditions, codec } = scale;
+  const { renditions, codec, stream } = scale;
   const { formats, language, translate } = subtitle;
-  return { stages, renditions, codec, formats, language, translate };
+  return { stages, renditions, codec, stream, formats, language, translate };
 }
 
 class Choice extends Store {
@@ -39,8 +39,8 @@ class Choice extends Store {
 
   /** The choice as the `options` of a job. */
   options() {
-    const { stages, renditions, codec, formats, language, translate } = this.value;
-    return { stages, scale: { renditions, codec }, subtitle: { formats, language, translate } };
+    const { stages, renditions, codec, stream, formats, language, translate } = this.value;
+    return { stages, scale: { renditions, codec, stream }, subtitle: { formats, language, translate } };
   }
 }
 
@@ -67,7 +67,7 @@ function useLanguages() {
 }
 
 function Fields() {
-  const { stages, codec, language, translate } = choice.value;
+  const { stages, codec, stream, language, translate } = choice.value;
   const [scales, writes] = [stages.includes('scale'), stages.includes('subtitle')];
   const languages = useLanguages();
   return html`<div class="options-fields">
@@ -79,6 +79,8 @@ function Fields() {
       <label class="field">${t('options.codec')}
         <${Select} value=${codec} onChoose=${(one) => choice.set({ codec: one })}
           options=${CODECS.map((one) => [one, label('codec', one)])} /></label>
+      <label class="check"><input type="checkbox" checked=${stream}
+        onChange=${(event) => choice.set({ stream: event.target.checked })} />${t('options.stream')}</label>
     </fieldset>
     <fieldset disabled=${!writes}><legend>${t('options.formats')}</legend>
       <${Checks} name="formats" all=${FORMATS} text=${(one) => one.toUpperCase()} />
@@ -97,6 +99,7 @@ export function summary({ stages, scale, subtitle }) {
   return [
     stages.includes('detect') && t('stage.detect'),
     stages.includes('scale') && `${list(scale.renditions)} ${label('codec', scale.codec)}`,
+    stages.includes('scale') && scale.stream && 'HLS',
     stages.includes('subtitle') && list(formats.map((one) => one.toUpperCase())),
     stages.includes('subtitle') && language !== 'auto' && languageName(language),
     stages.includes('subtitle') && translate && t('stage.translated'),

@@ -9,7 +9,8 @@ import { IconButton, Select } from '../ui/parts.js';
 import { toVtt } from './cues.js';
 import { usePlayback } from './playback.js';
 import { Scrubber } from './scrubber.js';
-import { useSource } from './source.js';
+import { usePlaying, useSource } from './source.js';
+import { hasStream, useStream } from './stream.js';
 
 /** The captions as a URL for `<track>`; null without captions. */
 function useCaptions(job) {
@@ -20,6 +21,9 @@ function useCaptions(job) {
     return new Blob([vtt ? text : toVtt(text)], { type: 'text/vtt' });
   });
 }
+
+/** The choice of the rendition by the player, from a stream. */
+const AUTO = 'auto';
 
 const isPlaying = (playback) => playback.playing;
 
@@ -48,19 +52,24 @@ function toggleFullScreen(video) {
 
 export function Player({ job, playback }) {
   const renditions = job.stages.scale.result.renditions.map(({ name }) => output(job, 'scale', name));
-  const [chosen, choose] = useState(renditions[0].name);
+  const streamed = hasStream(job);
+  const [chosen, choose] = useState(streamed ? AUTO : renditions[0].name);
   const [shown, show] = useState(true);
   const [failed, setFailed] = useState(false);
   const video = useRef();
-  const file = renditions.find((one) => one.name === chosen) ?? renditions[0];
+  const isAuto = streamed && chosen === AUTO;
+  const file = isAuto ? null : (renditions.find((one) => one.name === chosen) ?? renditions[0]);
   const captions = useCaptions(job);
   const poster = useOutput(output(job, 'scale', 'poster.jpg'), (one) => api.address(one));
   const toggle = usePlayback(playback, isPlaying) ? 'pause' : 'play';
   useEffect(() => playback.attach(video.current), []);
-  useSource(video, file, setFailed);
+  const playing = usePlaying(video);
+  useSource(video, file, playing, setFailed);
+  const sound = useStream(video, isAuto ? job.id : null, playing, setFailed);
   useEffect(() => {
     for (const track of video.current.textTracks) track.mode = shown ? 'showing' : 'hidden';
   }, [shown, captions]);
+  const auto = streamed ? [[AUTO, t('player.auto')]] : [];
   const { width, height } = job.stages.scale.result.renditions[0];
   const { translated, language } = job.stages.subtitle?.result ?? {};
   const written = translated ? 'en' : language?.code;
@@ -94,8 +103,14 @@ export function Player({ job, playback }) {
         onClick=${() => show(!shown)} />`
       }
       <label class="rendition"><span class="hidden">${t('player.rendition')}</span>
-        <${Select} title=${t('player.rendition')} value=${file.name} onChoose=${choose}
-          options=${renditions.map((one) => [one.name, rung(one)])} /></label>
+        <${Select} title=${t('player.rendition')} value=${file?.name ?? AUTO} onChoose=${choose}
+          options=${[...auto, ...renditions.map((one) => [one.name, rung(one)])]} /></label>
+      ${
+        sound.tracks.length > 1 &&
+        html`<label class="rendition"><span class="hidden">${t('player.track')}</span>
+        <${Select} title=${t('player.track')} value=${sound.chosen} onChoose=${(one) => sound.choose(Number(one))}
+          options=${sound.tracks.map(({ name }, number) => [number, name])} /></label>`
+      }
       <${IconButton} icon="full" label=${t('player.full')} onClick=${() => toggleFullScreen(video.current)} />
     </div>
   </section>`;

@@ -6,17 +6,29 @@ import { useEffect, useRef } from '../ui/dom.js';
 /** A second error within this many seconds of video is not an expired URL. */
 const SAME_POSITION = 2;
 
-/** Plays `file` from the current position. It calls `failed` with whether the file cannot be played. */
-export function useSource(video, file, failed) {
-  // True when the user wants the video to play. The element pauses by itself after an error.
+/** A reference to whether the user wants the video to play. The element pauses by itself after an error, and for another source. */
+export function usePlaying(video) {
   const playing = useRef(false);
   useEffect(() => {
     const { current: element } = video;
-    let unmounted = false;
-    let renewedAt = NaN;
-    const notePlaying = ({ type }) => {
+    const note = ({ type }) => {
       if (!element.error) playing.current = type === 'play';
     };
+    for (const name of ['play', 'pause']) element.addEventListener(name, note);
+    return () => {
+      for (const name of ['play', 'pause']) element.removeEventListener(name, note);
+    };
+  }, []);
+  return playing;
+}
+
+/** Plays `file` from the current position, unless it is null. It calls `failed` with whether the file cannot be played. */
+export function useSource(video, file, playing, failed) {
+  useEffect(() => {
+    if (!file) return undefined;
+    const { current: element } = video;
+    let unmounted = false;
+    let renewedAt = NaN;
     const load = () =>
       api.address(file).then(
         (address) => {
@@ -37,11 +49,10 @@ export function useSource(video, file, failed) {
     };
     failed(false);
     load();
-    const listeners = { play: notePlaying, pause: notePlaying, error: renew };
-    for (const [name, listener] of Object.entries(listeners)) element.addEventListener(name, listener);
+    element.addEventListener('error', renew);
     return () => {
       unmounted = true;
-      for (const [name, listener] of Object.entries(listeners)) element.removeEventListener(name, listener);
+      element.removeEventListener('error', renew);
     };
-  }, [file.sha256]);
+  }, [file?.sha256]);
 }

@@ -54,6 +54,11 @@ export const api = {
   job: (id) => json(`/jobs/${id}`),
   cancel: (id) => post(`/jobs/${id}/cancel`),
   retry: (id) => post(`/jobs/${id}/retry`),
+  /** URLs of the job's stream, which need no key. */
+  playback: async (id) => {
+    const { hls } = await post(`/jobs/${id}/playback`);
+    return { hls: path(hls) };
+  },
   delete: (id) => request(`${BASE}/jobs/${id}`, { method: 'DELETE' }),
   health: () => json('/processing/health'),
   languages: async () => (await json('/processing/supported-languages')).languages,
