@@ -3,6 +3,7 @@
 mod bad_input;
 mod batch;
 mod broken;
+mod browser;
 mod collector;
 mod commands;
 mod failures;
@@ -11,7 +12,6 @@ mod keys;
 mod media;
 mod models;
 mod observe;
-mod page;
 mod parts;
 mod pipeline;
 mod stack;

@@ -1,0 +1,4 @@
+//! Tests in Debian's Chromium.
+
+mod page;
+mod players;

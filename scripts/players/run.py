@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""Plays streams of a running system in Debian's Chromium, with hls.js, shaka-player and dash.js.
+
+    run.py --url http://127.0.0.1:8000                every player and every kind of video
+    run.py --url … --only hls.js                      kinds and players whose name has this text
+
+The page has another origin than the API, and the object store a third one. Each player begins, changes the rendition
+down and up, seeks, shows captions and plays to the end. Exit code 1 when a check fails. Needs the packages of
+`web-requirements.txt` and `scripts/npm`, chromium and ffmpeg.
+"""
+
+import argparse
+import http.server
+import pathlib
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+import player
+import videos
+from playwright.sync_api import sync_playwright
+
+HERE = pathlib.Path(__file__).resolve().parent
+PACKAGES = HERE.parent.parent / ".engines/npm/node_modules"
+
+# Chromium's sandbox does not work in containers. The other flags prevent requests to the network.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+]
+
+
+class Files(http.server.SimpleHTTPRequestHandler):
+    """The page of this folder, and the players below `/npm/`."""
+
+    def translate_path(self, path):
+        path = path.partition("?")[0]
+        if path.startswith("/npm/"):
+            return str(PACKAGES / path.removeprefix("/npm/"))
+        return str(HERE / path.lstrip("/"))
+
+    def log_message(self, *arguments):
+        pass
+
+
+def serve():
+    """Serves the page, and returns its address."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--url", required=True, help="the system's address")
+    parser.add_argument("--only", default="", help="text in the names of kinds and players")
+    parser.add_argument("--browser", default="/usr/bin/chromium", help="the path of Chromium")
+    arguments = parser.parse_args()
+    started, checks = time.monotonic(), 0
+    site = serve()
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        browser = playwright.chromium.launch(executable_path=arguments.browser, args=FLAGS)
+        for video in videos.ALL:
+            names = [name for name in player.NAMES if arguments.only in f"{video.name} {name}"]
+            if not names:
+                continue
+            stream = videos.streamed(arguments.url, video, pathlib.Path(folder))
+            print(f"grant {stream['hls'].split('/')[-2]}", flush=True)
+            for name in names:
+                start = time.monotonic()
+                page = browser.new_page()
+                try:
+                    player.play(page, f"{site}/player.html?player={name}", name, stream, video)
+                except Exception:
+                    print(f"FAILED {video.name} {name}", flush=True)
+                    traceback.print_exc()
+                    print(page.evaluate("window.problems"))
+                    return 1
+                page.close()
+                checks += 1
+                print(f"ok {video.name} {name} {time.monotonic() - start:.1f} s", flush=True)
+    print(f"players: {checks} checks passed in {time.monotonic() - started:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
