@@ -43,11 +43,7 @@ fn groups() -> [(&'static [Scope], OpenApiRouter<AppState>); 7] {
         .routes(at("/docs", routes!(docs::page)))
         .routes(at("/docs/openapi-explorer.js", routes!(docs::script)))
         .routes(at(tus::headers::BASE, routes!(tus::options::options)))
-        .merge(
-            OpenApiRouter::new()
-                .routes(at("/api/v1/play/{grant}/{file}", routes!(playback::get::get)))
-                .layer(from_fn(playback::get::open_to_pages)),
-        );
+        .routes(at("/api/v1/play/{grant}/{file}", routes!(playback::get::get)));
     let read = OpenApiRouter::new()
         .routes(at("/api/v1/jobs", routes!(jobs::list::list)))
         // Jobs of a list are similar, so compression reduces it to about a tenth.
@@ -257,6 +253,7 @@ pub(crate) fn all(state: AppState) -> anyhow::Result<Router> {
             &state.config.cors_origins,
             &tus::headers::EXPOSED,
         )))
+        .layer(from_fn(playback::get::open_to_pages))
         .layer(from_fn_with_state(state.clone(), tus::headers::announce))
         .layer(from_fn(headers::secure))
         .layer(from_fn(metrics::observe))

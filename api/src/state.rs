@@ -49,6 +49,20 @@ pub(crate) struct Intake {
     pub(crate) config: Arc<ApiConfig>,
 }
 
+/// State that the playback of streams needs.
+#[derive(Clone)]
+pub(crate) struct Playing {
+    /// Settings of the API.
+    pub(crate) config: Arc<ApiConfig>,
+    /// Streams that are played now.
+    pub(crate) library: Arc<Library>,
+    /// The bucket, and the same at the address that clients use.
+    pub(crate) store: Store,
+    pub(crate) public_store: PublicStore,
+    /// Limits of each caller.
+    pub(crate) limits: Arc<Limits>,
+}
+
 macro_rules! parts {
     ($($Part:ty = |$state:ident| $part:expr;)+) => {
         $(impl FromRef<AppState> for $Part {
@@ -68,9 +82,15 @@ parts! {
     Arc<ApiConfig> = |state| state.config.clone();
     Arc<Keys> = |state| state.keys.clone();
     Arc<Limits> = |state| state.limits.clone();
-    Arc<Library> = |state| state.playback.clone();
     PublicStore = |state| state.public_store.clone();
     Handle = |state| state.metrics.clone();
+    Playing = |state| Playing {
+        config: state.config.clone(),
+        library: state.playback.clone(),
+        store: state.pipeline.store.clone(),
+        public_store: state.public_store.clone(),
+        limits: state.limits.clone(),
+    };
     Intake = |state| Intake {
         pipeline: state.pipeline.clone(),
         limits: state.limits.clone(),

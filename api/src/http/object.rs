@@ -81,6 +81,14 @@ pub(crate) async fn send(
     }
 }
 
+/// The headers of the whole output, for a request without a body (`HEAD`).
+pub(crate) fn head(output: &Output, manner: &Manner) -> Result<Response, Problem> {
+    let tag = ETag::strong(&output.sha256);
+    let mut response = answer(StatusCode::OK, output, manner, &tag, Body::empty())?;
+    set(&mut response, header::CONTENT_LENGTH, &output.size.to_string())?;
+    Ok(response)
+}
+
 /// A stream of the output's bytes, or of one range. It holds the permit until its end.
 async fn read(
     store: &Store,

@@ -19,12 +19,15 @@ use concurrent::Concurrent;
 use failures::Failures;
 use rate::Rate;
 use std::net::IpAddr;
+use uuid::Uuid;
 use vidp_common::Counted;
 use vidp_pipeline::{Pipeline, quota::QuotaError};
 use vidp_record::db::Open;
 
 /// Batches that a tenant may send at the same time. Each may be a document of 16 MiB in memory.
 const BATCHES_PER_TENANT: usize = 4;
+/// Downloads of players through the API at the same time, for one job.
+const PLAYERS_PER_JOB: usize = 512;
 /// Requests that a search counts for: it reads the whole list of a tenant.
 const SEARCH_COST: u32 = 10;
 /// Names the work that [`Limits::stream`] counts.
@@ -36,8 +39,9 @@ pub(crate) struct Limits {
     requests: Rate<String>,
     /// Failed authentications, by client address. They do not affect keys that this process knows.
     failures: Failures,
-    /// Requests of players, by grant.
+    /// Requests of players, by grant, and downloads of players through the API, by job.
     playback: Rate<String>,
+    players: Concurrent,
     uploads: Concurrent,
     batches: Concurrent,
     key_streams: Concurrent,
@@ -58,6 +62,11 @@ impl Limits {
             requests: Rate::per_minute(config.requests_per_minute),
             failures: Failures::per_minute(config.failed_keys_per_minute),
             playback: Rate::per_minute(config.playback_requests_per_minute),
+            players: Concurrent::new(
+                PLAYERS_PER_JOB,
+                Code::TooManyStreams,
+                ("the job has", "downloads of players"),
+            ),
             uploads: Concurrent::new(
                 config.uploads_per_tenant,
                 Code::TooManyUploads,
@@ -95,6 +104,14 @@ impl Limits {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Admits a download of a player through the API; 429 when the job has too many. The answer holds the permit until its end.
+    pub(crate) fn player(&self, job: Uuid) -> Result<StreamPermit, Problem> {
+        Ok(StreamPermit {
+            _key: None,
+            _tenant: self.players.begin(&job.to_string())?,
+        })
     }
 
     /// Counts a request of a player; `None` without a limit.

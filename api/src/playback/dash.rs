@@ -3,9 +3,9 @@
 use super::{
     CAPTIONS, Captions, STORYBOARD,
     hls::{image_bandwidth, stem},
-    name::{language, names},
+    name::{Named, named},
 };
-use vidp_contract::{StreamAudio, StreamImages, StreamSet, StreamTrack, StreamVideo};
+use vidp_contract::{StreamImages, StreamSet, StreamTrack, StreamVideo};
 
 /// Bits a second of captions, as a player counts them. They are small.
 const CAPTIONS_BANDWIDTH: u64 = 1000;
@@ -20,15 +20,12 @@ pub(crate) fn manifest(set: &StreamSet, captions: Option<&Captions>) -> String {
     );
     // A copied rendition may have other segments, so that it has another set.
     let is_aligned = |one: &StreamVideo, other: &StreamVideo| {
-        let places = |video: &StreamVideo| {
-            let durations = video.track.segments.iter().map(|segment| segment.duration);
-            (
-                video.track.timescale,
-                video.track.start,
-                durations.collect::<Vec<_>>(),
-            )
-        };
-        places(one) == places(other)
+        let (one, other) = (&one.track, &other.track);
+        let segments = one.segments.iter().zip(&other.segments);
+        (one.timescale, one.start, one.segments.len()) == (other.timescale, other.start, other.segments.len())
+            && segments
+                .into_iter()
+                .all(|(one, other)| one.duration == other.duration)
     };
     let mut sets: Vec<Vec<&StreamVideo>> = Vec::new();
     for video in &set.video {
@@ -46,15 +43,8 @@ pub(crate) fn manifest(set: &StreamSet, captions: Option<&Captions>) -> String {
             .collect();
         text.push_str(&pictures(videos, id, &others));
     }
-    let languages = || set.audio.iter().map(|audio| language(audio.language.as_deref()));
-    for (number, ((audio, language), name)) in set
-        .audio
-        .iter()
-        .zip(languages())
-        .zip(names(languages()))
-        .enumerate()
-    {
-        text.push_str(&sound(audio, language, &name, number == 0));
+    for track in named(&set.audio) {
+        text.push_str(&sound(&track));
     }
     if let Some(captions) = captions {
         text.push_str(&format!(
@@ -95,15 +85,23 @@ fn pictures(videos: &[&StreamVideo], id: &str, others: &[&str]) -> String {
 }
 
 /// An audio track.
-fn sound(audio: &StreamAudio, language: Option<&str>, name: &str, is_main: bool) -> String {
+fn sound(
+    Named {
+        audio,
+        language,
+        name,
+        is_main,
+        ..
+    }: &Named,
+) -> String {
     let (_, peak) = audio.track.bandwidth();
-    let role = if is_main { "main" } else { "alternate" };
+    let role = if *is_main { "main" } else { "alternate" };
     let mut text = format!(
         "<AdaptationSet contentType=\"audio\" mimeType=\"audio/mp4\" subsegmentAlignment=\"true\" subsegmentStartsWithSAP=\"1\"{}>\n\
          <Role schemeIdUri=\"urn:mpeg:dash:role:2011\" value=\"{role}\"/>\n<Label>{name}</Label>\n\
          <Representation id=\"{}\" codecs=\"{}\" bandwidth=\"{peak}\">\n\
          <AudioChannelConfiguration schemeIdUri=\"urn:mpeg:dash:23003:3:audio_channel_configuration:2011\" value=\"{}\"/>\n",
-        language_attribute(language),
+        language_attribute(*language),
         stem(&audio.track),
         audio.track.codec,
         audio.channels,

@@ -112,19 +112,24 @@ async fn find(
         // A flood of invented grants reads no more documents than the limit allows.
         stranger.count()?;
     }
-    let job = library.job(&state.pipeline.db, claim.job).await?;
-    let key = job.as_ref().and_then(|job| job.playback_key.as_deref());
-    match (&job, key) {
-        (Some(job), Some(key)) if claim.is_signed_with(key) => {
-            library.learn(claim.job);
-            stranger.give_back();
-            Ok(job.clone())
-        }
-        _ => {
-            stranger.count()?;
-            Err(invalid())
-        }
+    let valid = |job: Option<Arc<Job>>| {
+        job.filter(|job| {
+            job.playback_key
+                .as_deref()
+                .is_some_and(|key| claim.is_signed_with(key))
+        })
+    };
+    let db = &state.pipeline.db;
+    let mut job = valid(library.job(db, claim.job, false).await?);
+    if job.is_none() {
+        // The job in memory may be older than its first grant, or than a revocation.
+        stranger.count()?;
+        job = valid(library.job(db, claim.job, true).await?);
     }
+    let job = job.ok_or_else(invalid)?;
+    library.learn(claim.job);
+    stranger.give_back();
+    Ok(job)
 }
 
 /// 404: the same for every reason, so that an answer says nothing about jobs.

@@ -2,7 +2,7 @@
 
 use super::{
     CAPTIONS, Captions, STORYBOARD,
-    name::{language, names},
+    name::{Named, name, named},
 };
 use vidp_contract::{Segment, StreamAudio, StreamImages, StreamSet, StreamTrack, StreamVideo};
 
@@ -20,24 +20,26 @@ pub(crate) fn master(set: &StreamSet, captions: Option<&Captions>) -> String {
     let mut lines: Vec<String> = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
         .map(String::from)
         .into();
-    let languages = || set.audio.iter().map(|audio| language(audio.language.as_deref()));
-    for (number, ((audio, language), name)) in set
-        .audio
-        .iter()
-        .zip(languages())
-        .zip(names(languages()))
-        .enumerate()
+    for Named {
+        audio,
+        language,
+        name,
+        is_main,
+        is_first,
+    } in named(&set.audio)
     {
-        let default = if number == 0 { "YES" } else { "NO" };
+        // A player chooses by the language, so that only the first track of each may be chosen.
+        let automatic = if is_first { "YES" } else { "NO" };
+        let default = if is_main { "YES" } else { "NO" };
         lines.push(format!(
-            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{AUDIO}\",NAME=\"{name}\"{},DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{}\",URI=\"{}.m3u8\"",
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{AUDIO}\",NAME=\"{name}\"{},DEFAULT={default},AUTOSELECT={automatic},CHANNELS=\"{}\",URI=\"{}.m3u8\"",
             language_attribute(language),
             audio.channels,
             stem(&audio.track),
         ));
     }
     if let Some(captions) = captions {
-        let name = names([captions.language].into_iter()).remove(0);
+        let name = captions.language.map_or_else(|| "Captions".to_owned(), name);
         lines.push(format!(
             "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"{TEXT}\",NAME=\"{name}\"{},DEFAULT=NO,AUTOSELECT=YES,FORCED=NO,URI=\"{CAPTIONS_LIST}.m3u8\"",
             language_attribute(captions.language),
@@ -85,8 +87,8 @@ pub(crate) fn media(set: &StreamSet, captions: Option<&Captions>, file: &str) ->
 fn variant(video: &StreamVideo, audio: &[StreamAudio], with_captions: bool) -> String {
     let (mut mean, mut peak) = video.track.bandwidth();
     let rates = audio.iter().map(|audio| audio.track.bandwidth());
-    mean += rates.clone().map(|(mean, _)| mean).max().unwrap_or(0);
-    peak += rates.map(|(_, peak)| peak).max().unwrap_or(0);
+    mean = mean.saturating_add(rates.clone().map(|(mean, _)| mean).max().unwrap_or(0));
+    peak = peak.saturating_add(rates.map(|(_, peak)| peak).max().unwrap_or(0));
     let mut codecs = video.track.codec.clone();
     for audio in audio {
         if !codecs.split(',').any(|codec| codec == audio.track.codec) {

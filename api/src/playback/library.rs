@@ -30,14 +30,16 @@ pub(crate) struct Library {
     jobs: Cache<Uuid, Arc<Job>>,
     /// Jobs of which a valid grant was seen.
     known: Cache<Uuid, ()>,
-    indexes: Cache<String, Arc<StreamSet>>,
+    /// `None` for an index that cannot be used.
+    indexes: Cache<String, Option<Arc<StreamSet>>>,
 }
 
 impl Library {
     /// An empty library.
     pub(crate) fn new() -> Self {
-        let weight = |_: &String, set: &Arc<StreamSet>| {
-            let segments: usize = set.tracks().map(|track| track.segments.len()).sum();
+        let weight = |_: &String, set: &Option<Arc<StreamSet>>| {
+            let tracks = set.iter().flat_map(|set| set.tracks());
+            let segments: usize = tracks.map(|track| track.segments.len()).sum();
             u32::try_from(REST + segments * SEGMENT).unwrap_or(u32::MAX)
         };
         Library {
@@ -67,9 +69,9 @@ impl Library {
         self.known.insert(id, ());
     }
 
-    /// A job of any tenant; `None` when there is none.
-    pub(super) async fn job(&self, db: &Db, id: Uuid) -> Result<Option<Arc<Job>>, Problem> {
-        if let Some(job) = self.jobs.get(&id) {
+    /// A job of any tenant; `None` when there is none. `is_fresh` reads it from the record in any case.
+    pub(super) async fn job(&self, db: &Db, id: Uuid, is_fresh: bool) -> Result<Option<Arc<Job>>, Problem> {
+        if let Some(job) = self.jobs.get(&id).filter(|_| !is_fresh) {
             return Ok(Some(job));
         }
         match db.any(id).await {
@@ -85,15 +87,19 @@ impl Library {
 
     /// The index in this output.
     pub(crate) async fn index(&self, store: &Store, output: &Output) -> Result<Arc<StreamSet>, Problem> {
+        let unusable = || Problem::internal(format!("the index {} cannot be used", output.key));
         if let Some(set) = self.indexes.get(&output.key) {
-            return Ok(set);
+            return set.ok_or_else(unusable);
         }
         let text = store.read_at_most(&output.key, StreamSet::MAX_BYTES).await?;
         let text = text.ok_or_else(|| Problem::internal(format!("the index {} is missing", output.key)))?;
-        let set = StreamSet::read(&text);
-        let set = set.map_err(|error| Problem::internal(format!("the index {}: {error}", output.key)))?;
-        let set = Arc::new(set);
+        let read = tokio::task::spawn_blocking(move || StreamSet::read(&text)).await;
+        let set = read.map_err(Problem::internal)?;
+        let set = set
+            .inspect_err(|reason| tracing::error!(reason, "the index of a stream cannot be used"))
+            .ok()
+            .map(Arc::new);
         self.indexes.insert(output.key.clone(), set.clone());
-        Ok(set)
+        set.ok_or_else(unusable)
     }
 }

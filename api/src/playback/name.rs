@@ -1,28 +1,57 @@
 //! Names and languages of tracks in playlists. Pure.
 
-use vidp_contract::{language_code, language_name};
+use vidp_contract::{StreamAudio, language_code, language_name};
 
-/// The language of a track for a playlist (BCP 47): the shortest code, or what the source declares. `None` when it is not known.
-pub(super) fn language(declared: Option<&str>) -> Option<&str> {
-    let declared = declared.filter(|text| !text.eq_ignore_ascii_case("und"))?;
-    Some(language_code(declared).unwrap_or(declared))
+/// An audio track with what players show.
+pub(super) struct Named<'a> {
+    /// The track.
+    pub(super) audio: &'a StreamAudio,
+    /// Its language, if it is known.
+    pub(super) language: Option<&'a str>,
+    /// Its name.
+    pub(super) name: String,
+    /// True for the default track.
+    pub(super) is_main: bool,
+    /// True for the first track of its language.
+    pub(super) is_first: bool,
 }
 
-/// The names of tracks with these languages, each once: players list tracks by their name.
-pub(super) fn names<'a>(languages: impl Iterator<Item = Option<&'a str>>) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for (number, language) in languages.enumerate() {
-        let known = language.and_then(language_code).and_then(language_name);
-        let name = known
-            .or(language)
-            .map_or_else(|| format!("Track {}", number + 1), str::to_owned);
-        let name = match names.contains(&name) {
-            true => format!("{name} {}", number + 1),
-            false => name,
+/// The audio tracks with their names, each name once: players list tracks by their name.
+pub(super) fn named(tracks: &[StreamAudio]) -> Vec<Named<'_>> {
+    let mut all: Vec<Named> = Vec::new();
+    for (number, audio) in tracks.iter().enumerate() {
+        let language = language(audio.language.as_deref());
+        let plain = language.map_or_else(|| format!("Track {}", number + 1), name);
+        let is_taken = all.iter().any(|other| other.name == plain);
+        let name = if is_taken {
+            format!("{plain} {}", number + 1)
+        } else {
+            plain
         };
-        names.push(name);
+        let is_main = number == 0;
+        let is_first = all.iter().all(|other| other.language != language);
+        all.push(Named {
+            audio,
+            language,
+            name,
+            is_main,
+            is_first,
+        });
     }
-    names
+    all
+}
+
+/// The name of a language, or its code when it has none here.
+pub(super) fn name(language: &str) -> String {
+    let known = language_code(language).and_then(language_name);
+    known.unwrap_or(language).to_owned()
+}
+
+/// The language of a track for a playlist (BCP 47): the shortest code, or what the source declares. `None` when it is not known.
+fn language(declared: Option<&str>) -> Option<&str> {
+    let declared = declared.filter(|text| !text.eq_ignore_ascii_case("und"))?;
+    let short = language_code(declared).filter(|_| !declared.contains('-'));
+    Some(short.unwrap_or(declared))
 }
 
 #[cfg(test)]
@@ -33,7 +62,7 @@ mod tests {
     fn languages_have_their_shortest_code() {
         for (declared, expected) in [
             (Some("eng"), Some("en")),
-            (Some("pt-BR"), Some("pt")),
+            (Some("pt-BR"), Some("pt-BR")),
             (Some("und"), None),
             (Some("tlh"), Some("tlh")),
             (None, None),
@@ -44,7 +73,17 @@ mod tests {
 
     #[test]
     fn each_name_is_used_once() {
-        let languages = [Some("en"), Some("en"), None, Some("tlh")].into_iter();
-        assert_eq!(names(languages), ["English", "English 2", "Track 3", "tlh"]);
+        let (set, _) = crate::playback::samples::stream();
+        let track = |language: Option<&str>| StreamAudio {
+            language: language.map(str::to_owned),
+            ..set.audio[0].clone()
+        };
+        let tracks = [Some("en"), Some("eng"), None, Some("tlh"), Some("pt-BR")].map(track);
+        let all = named(&tracks);
+        let names: Vec<&str> = all.iter().map(|one| &*one.name).collect();
+        assert_eq!(names, ["English", "English 2", "Track 3", "tlh", "Portuguese"]);
+        assert!(all[0].is_main && !all[1].is_main);
+        let first: Vec<bool> = all.iter().map(|one| one.is_first).collect();
+        assert_eq!(first, [true, false, true, true, true]);
     }
 }

@@ -33,7 +33,6 @@ pub struct StreamSet {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StreamVideo {
     /// The file and its segments.
-    #[serde(flatten)]
     pub track: StreamTrack,
     /// Width in pixels.
     pub width: u32,
@@ -47,7 +46,6 @@ pub struct StreamVideo {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StreamAudio {
     /// The file and its segments.
-    #[serde(flatten)]
     pub track: StreamTrack,
     /// The language that the source declares (BCP 47 or ISO 639).
     pub language: Option<String>,
@@ -191,7 +189,7 @@ impl StreamTrack {
             && self
                 .segments
                 .iter()
-                .all(|one| one.size > 0 && one.duration > 0 && one.first_sample <= one.size)
+                .all(|one| one.duration > 0 && (1..=one.size).contains(&one.first_sample))
             && total(|segment| segment.size)
             && total(|segment| segment.duration)
             && is_time(self.start)
@@ -201,7 +199,7 @@ impl StreamTrack {
 
 impl StreamSet {
     /// Bytes of an index at most.
-    pub const MAX_BYTES: u64 = 32 << 20;
+    pub const MAX_BYTES: u64 = 8 << 20;
 
     /// Reads an index. It comes from a worker, and its texts and numbers go into playlists.
     ///
@@ -295,17 +293,17 @@ mod tests {
             assert!(read.is_err(), "{pointer}");
         };
         for name in ["720p.mp4", "../720p.cmfv", "stream.json", ""] {
-            check("/video/0/name", json!(name));
+            check("/video/0/track/name", json!(name));
         }
         check("/video", json!([]));
-        check("/video/0/codec", json!("avc1\",URI=\"http://example.com"));
-        check("/video/0/timescale", json!(0));
-        check("/video/0/segments", json!([]));
-        check("/video/0/segments/0", json!([0, 90_000, 0]));
-        check("/video/0/segments/0", json!([10, 90_000, 11]));
-        check("/video/0/segments/0", json!([u64::MAX, 90_000, 5]));
-        check("/video/0/segments/0", json!([10, u64::MAX, 5]));
-        check("/video/0/start", json!(u64::MAX));
+        check("/video/0/track/codec", json!("avc1\",URI=\"http://example.com"));
+        check("/video/0/track/timescale", json!(0));
+        check("/video/0/track/segments", json!([]));
+        check("/video/0/track/segments/0", json!([0, 90_000, 0]));
+        check("/video/0/track/segments/0", json!([10, 90_000, 11]));
+        check("/video/0/track/segments/0", json!([u64::MAX, 90_000, 5]));
+        check("/video/0/track/segments/0", json!([10, u64::MAX, 5]));
+        check("/video/0/track/start", json!(u64::MAX));
         check("/video/0/width", json!(0));
         check("/video/0/fps", json!(0.0));
         check("/audio/0/language", json!("en\nx"));

@@ -1,29 +1,28 @@
 //! `GET /play/{grant}/{file}`: the playlists of a stream, and the files that they name.
 
 use crate::{
-    config::ApiConfig,
     handlers::outputs,
     http::{
         etag::ETag,
         object::{self, Manner},
         problem::{Code, Problem},
     },
-    limits::StreamPermit,
     openapi::Binary,
-    playback::{CAPTIONS, Captions, Granted, Library, MANIFEST, MASTER, STORYBOARD, manifest, master, media},
-    state::PublicStore,
+    playback::{CAPTIONS, Captions, Granted, MANIFEST, MASTER, STORYBOARD, manifest, master, media},
+    state::Playing,
 };
 use axum::{
     extract::{Path, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use std::{sync::Arc, time::Duration};
-use vidp_common::store::Store;
+use std::time::Duration;
 use vidp_contract::{Output, OutputFile, Stage, StreamSet};
 use vidp_record::job::Job;
 
+/// Path of all grants.
+const BASE: &str = "/api/v1/play/";
 /// Media types of playlists: RFC 8216, section 10, and ISO/IEC 23009-1, annex C.
 const HLS: &str = "application/vnd.apple.mpegurl";
 const DASH: &str = "application/dash+xml";
@@ -54,35 +53,38 @@ const REDIRECT_LIFE: u64 = 60;
             ("Location" = String, description = "Presigned URL, which supports ranges."),
         )),
     ),
-    extensions(("x-problems" = json!(["not_found", "range_not_satisfiable", "too_many_requests", "unavailable"]))),
+    extensions(("x-problems" = json!(["not_found", "range_not_satisfiable", "too_many_requests", "too_many_streams", "unavailable"]))),
 )]
 pub(crate) async fn get(
-    State(config): State<Arc<ApiConfig>>,
-    State(library): State<Arc<Library>>,
-    State(store): State<Store>,
-    State(public_store): State<PublicStore>,
+    State(playing): State<Playing>,
+    method: Method,
     granted: Granted,
     Path((_, file)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Granted { job, remaining } = granted;
     let index = outputs::find(&job, Stage::Scale.as_str(), &OutputFile::STREAM.name)?;
-    let set = library.index(&store, index).await?;
-    if let Some((content_type, text)) = playlist(&job, &set, &file) {
+    let set = playing.library.index(&playing.store, index).await?;
+    let Some(output) = named(&job, &set, &file) else {
+        let (content_type, text) = playlist(&job, &set, &file).ok_or_else(missing)?;
         return Ok(answer(content_type, text, &headers));
+    };
+    let manner = Manner {
+        cache_control: "private, max-age=86400, immutable",
+        disposition: None,
+    };
+    if method == Method::HEAD {
+        // A presigned URL is for one method.
+        return object::head(output, &manner);
     }
-    let output = named(&job, &set, &file).ok_or_else(missing)?;
-    if config.play_proxy {
-        let manner = Manner {
-            cache_control: "private, max-age=86400, immutable",
-            disposition: None,
-        };
-        return object::send(&store, output, &headers, &manner, || Ok(StreamPermit::default())).await;
+    if playing.config.play_proxy {
+        let permit = || playing.limits.player(job.id);
+        return object::send(&playing.store, output, &headers, &manner, permit).await;
     }
     let valid = remaining
         .min(Duration::from_secs(URL_LIFE))
         .max(Duration::from_secs(1));
-    let url = public_store.presign(&output.key, valid).await?;
+    let url = playing.public_store.presign(&output.key, valid).await?;
     // A browser asks for many ranges of one file.
     let again = remaining.as_secs().min(REDIRECT_LIFE);
     let cache_control = format!("private, max-age={again}");
@@ -134,13 +136,25 @@ fn missing() -> Problem {
     Problem::new(Code::NotFound, "the stream has no file with this name")
 }
 
-/// Middleware that lets pages of every origin play. The store sees the origin `null` after a redirect from another origin, so that a list of
-/// origins would stop playback.
+/// Middleware that lets pages of every origin play, and answers their preflight requests. The store sees the origin `null` after a redirect
+/// from another origin, so that a list of origins would stop playback.
 pub(crate) async fn open_to_pages(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let any = HeaderValue::from_static("*");
-    response
-        .headers_mut()
-        .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
+    if !request.uri().path().starts_with(BASE) {
+        return next.run(request).await;
+    }
+    let mut response = match *request.method() {
+        Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
+        _ => next.run(request).await,
+    };
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "*"),
+        (header::ACCESS_CONTROL_EXPOSE_HEADERS, "*"),
+        (header::ACCESS_CONTROL_MAX_AGE, "3600"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     response
 }

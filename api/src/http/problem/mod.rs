@@ -5,7 +5,7 @@ mod codes;
 use axum::{
     Json,
     body::Body,
-    extract::Request,
+    extract::{MatchedPath, Request},
     http::{HeaderValue, Response, StatusCode, header},
     middleware::Next,
     response::IntoResponse,
@@ -170,7 +170,13 @@ pub(crate) async fn render(request: Request, next: Next) -> Response<Body> {
     let id = sent
         .filter(valid)
         .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    // The path may contain a grant, which is a secret.
+    let route = request.extensions().get::<MatchedPath>();
+    let path = match route.map(MatchedPath::as_str) {
+        Some(route) if route.contains("{grant}") => route.to_owned(),
+        _ => request.uri().path().to_owned(),
+    };
+    let method = request.method().clone();
     let mut response = next.run(request).await;
     let refused = response.status().is_client_error() || response.status().is_server_error();
     let problem = response.extensions_mut().remove::<Problem>();

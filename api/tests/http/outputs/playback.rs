@@ -135,6 +135,23 @@ async fn a_player_needs_a_grant_and_no_key() {
     let list = get(&format!("{folder}720p.m3u8")).await.text().await.unwrap();
     assert!(list.contains("\n720p.cmfv\n"), "{list}");
 
+    let asked = Client::new().request(reqwest::Method::OPTIONS, format!("{folder}720p.cmfv"));
+    let asked = asked
+        .header("origin", "https://any.example")
+        .header("access-control-request-method", "GET");
+    let preflight = asked.send().await.unwrap();
+    assert_eq!(preflight.status(), StatusCode::NO_CONTENT);
+    assert_eq!(preflight.headers()["access-control-allow-headers"], "*");
+    let head = Client::new()
+        .head(format!("{folder}720p.cmfv"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (head.status(), &head.headers()["content-length"]),
+        (StatusCode::OK, &"13".parse().unwrap())
+    );
+
     // The files are at the store, for players of every origin.
     let moved = get(&format!("{folder}720p.cmfv")).await;
     assert_eq!(moved.status(), StatusCode::TEMPORARY_REDIRECT);
@@ -197,7 +214,7 @@ async fn a_grant_ends_by_time_by_revocation_and_with_its_job() {
     until(async || status(&revoked).await == 404).await;
 
     let new = granted(&rig, &id, 600).await + "720p.m3u8";
-    until(async || status(&new).await == 200).await;
+    assert_eq!(status(&new).await, 200, "at once");
     assert_eq!(status(&revoked).await, 404, "a new key does not renew old grants");
     let answer = rig
         .http
