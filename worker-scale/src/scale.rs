@@ -69,8 +69,8 @@ async fn whole(attempt: Arc<Attempt>, settings: &Settings) -> Result<ScaleReport
         probe: &probe,
         options,
         folder: &attempt.scratch,
-        // The track files of a stream have as many bytes again.
-        space: settings.space(&attempt.scratch, probe.facts.size) / if options.stream { 2 } else { 1 },
+        // The track files of a stream have as many bytes again, and one of them is copied.
+        space: settings.space(&attempt.scratch, probe.facts.size) / if options.stream { 3 } else { 1 },
         gains: &Gains::new(),
         packets: &OnceCell::new(),
         cancel: &attempt.cancel,

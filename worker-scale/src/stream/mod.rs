@@ -16,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use vidp_cmaf::{Track, segment_index};
-use vidp_common::process::Limits;
+use vidp_common::process::{Limits, ProcessError};
 use vidp_contract::{
     FailureCode, OutputFile, StreamAudio, StreamImages, StreamSet, StreamTrack, StreamVideo,
 };
@@ -38,7 +38,8 @@ pub struct Stream {
 /// A rendition's track file, and those of its audio tracks.
 struct Packaged {
     picture: Made,
-    sounds: Vec<Made>,
+    /// `None` for one that cannot be streamed.
+    sounds: Vec<Option<Made>>,
 }
 
 /// A track file and its boxes.
@@ -52,11 +53,20 @@ impl Job<'_> {
     /// Packages the renditions. `None` when they cannot be streamed, which fails no job: the renditions are whole.
     ///
     /// # Errors
-    /// A failure of the machine, or a cancellation.
+    /// A cancellation.
     pub async fn stream(&self, encoded: &Encoded) -> Result<Option<Stream>, MediaError> {
         match self.package(&encoded.renditions).await {
-            Err(MediaError::Media { code, detail }) => {
-                tracing::warn!(%code, detail, "the renditions cannot be streamed");
+            Err(error) if !self.cancel.is_cancelled() => {
+                tracing::warn!("the renditions cannot be streamed: {error}");
+                for file in encoded
+                    .renditions
+                    .iter()
+                    .flat_map(|rendition| names(rendition, true))
+                {
+                    // The disk may be full.
+                    let _ = std::fs::remove_file(self.unindexed(&file));
+                    let _ = std::fs::remove_file(self.folder.join(&*file.name));
+                }
                 Ok(None)
             }
             packaged => packaged.map(Some),
@@ -68,21 +78,14 @@ impl Job<'_> {
         for (number, rendition) in renditions.iter().enumerate() {
             packaged.push(self.tracks(rendition, number == 0).await?);
         }
-        // A copied picture has the key frames of its source, so that its segments begin elsewhere.
-        let is_regular = |rendition: &&Rendition| !rendition.is_copy;
-        let regular = renditions.iter().zip(&packaged);
-        let regular: Vec<&Track> = regular
-            .filter(|(rendition, _)| is_regular(rendition))
-            .map(|(_, made)| &made.picture.track)
-            .collect();
-        let common = segments::boundaries(&regular);
+        let pictures: Vec<&Track> = packaged.iter().map(|made| &made.picture.track).collect();
+        let places = segments::boundaries(&pictures);
 
         let (mut files, mut video, mut audio) = (Vec::new(), Vec::new(), Vec::new());
-        for (rendition, Packaged { picture, sounds }) in renditions.iter().zip(packaged) {
-            let own = segments::boundaries(&[&picture.track]);
-            let places = if rendition.is_copy { own } else { common.clone() };
+        for ((rendition, Packaged { picture, sounds }), places) in renditions.iter().zip(packaged).zip(places)
+        {
             let shown = rendition.facts.video.as_ref();
-            let (track, file) = written(picture, places).await?;
+            let (track, file) = self.written(picture, places).await?;
             video.push(StreamVideo {
                 track,
                 width: rendition.rung.width,
@@ -93,8 +96,11 @@ impl Job<'_> {
             });
             files.push(file);
             for (sound, facts) in sounds.into_iter().zip(&rendition.facts.audio) {
-                let places = segments::boundaries(&[&sound.track]);
-                let (track, file) = written(sound, places).await?;
+                let Some(sound) = sound else {
+                    continue;
+                };
+                let places = segments::boundaries(&[&sound.track]).remove(0);
+                let (track, file) = self.written(sound, places).await?;
                 audio.push(StreamAudio {
                     track,
                     language: facts.language.clone().filter(|text| is_language(text)),
@@ -108,23 +114,17 @@ impl Job<'_> {
             audio,
             images: None,
         };
+        // The API refuses an index with a value out of bounds.
+        let text = serde_json::to_vec(&set).map_err(|error| unusable(&error.to_string()))?;
+        StreamSet::read(&text).map_err(|reason| unusable(&reason))?;
         Ok(Stream { files, set })
     }
 
     /// Packages a rendition, with or without its sound.
     async fn tracks(&self, rendition: &Rendition, with_sound: bool) -> Result<Packaged, MediaError> {
-        let side = rendition.rung.short_side;
-        let sounds = if with_sound {
-            rendition.facts.audio.len()
-        } else {
-            0
-        };
-        let files = [OutputFile::stream_video(side)]
-            .into_iter()
-            .chain((1..=sounds).map(OutputFile::stream_audio));
-        let files: Vec<(OutputFile, PathBuf)> = files
+        let files: Vec<(OutputFile, PathBuf)> = names(rendition, with_sound)
             .map(|file| {
-                let path = self.folder.join(format!("{}.unindexed", file.name));
+                let path = self.unindexed(&file);
                 (file, path)
             })
             .collect();
@@ -140,20 +140,59 @@ impl Job<'_> {
             .await
             .map_err(MediaError::decoding)?;
         // A long film has thousands of fragments to read.
-        let read =
-            tokio::task::spawn_blocking(move || files.into_iter().map(read).collect::<Result<Vec<_>, _>>());
-        let read = read
-            .await
-            .map_err(|error| MediaError::reading(io::Error::other(error)))??;
-        let mut made = read.into_iter();
-        match made.next() {
-            Some(picture) => Ok(Packaged {
-                picture,
-                sounds: made.collect(),
-            }),
-            None => Err(unusable("has no picture")),
-        }
+        let mut made = apart(move || files.into_iter().map(read).collect::<Vec<_>>())
+            .await?
+            .into_iter();
+        let picture = made
+            .next()
+            .unwrap_or_else(|| Err(unusable("there is no picture")))?;
+        // Pictures without one of several sounds are better than none.
+        let usable = |sound: Result<Made, MediaError>| {
+            sound
+                .inspect_err(|error| tracing::warn!("an audio track cannot be streamed: {error}"))
+                .ok()
+        };
+        Ok(Packaged {
+            picture,
+            sounds: made.map(usable).collect(),
+        })
     }
+
+    /// Writes the track file with its segment index. Returns its entry in the index of the stream, and the file.
+    async fn written(
+        &self,
+        made: Made,
+        places: Vec<i64>,
+    ) -> Result<(StreamTrack, (OutputFile, PathBuf)), MediaError> {
+        if self.cancel.is_cancelled() {
+            return Err(MediaError::Process(ProcessError::Cancelled));
+        }
+        apart(move || write(made, &places)).await?
+    }
+
+    /// The track file as ffmpeg writes it.
+    fn unindexed(&self, file: &OutputFile) -> PathBuf {
+        self.folder.join(format!("{}.unindexed", file.name))
+    }
+}
+
+/// The track files of a rendition.
+fn names(rendition: &Rendition, with_sound: bool) -> impl Iterator<Item = OutputFile> {
+    let sounds = if with_sound {
+        rendition.facts.audio.len()
+    } else {
+        0
+    };
+    let picture = OutputFile::stream_video(rendition.rung.short_side);
+    [picture]
+        .into_iter()
+        .chain((1..=sounds).map(OutputFile::stream_audio))
+}
+
+/// Runs work that blocks on a thread for it.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, MediaError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| MediaError::reading(io::Error::other(error)))
 }
 
 fn read((file, path): (OutputFile, PathBuf)) -> Result<Made, MediaError> {
@@ -166,15 +205,9 @@ fn read((file, path): (OutputFile, PathBuf)) -> Result<Made, MediaError> {
     Ok(Made { file, path, track })
 }
 
-/// Writes the track file with its segment index. Returns its entry in the index of the stream, and the file.
-async fn written(made: Made, places: Vec<i64>) -> Result<(StreamTrack, (OutputFile, PathBuf)), MediaError> {
-    let written = tokio::task::spawn_blocking(move || write(made, &places)).await;
-    written.map_err(|error| MediaError::reading(io::Error::other(error)))?
-}
-
 fn write(made: Made, places: &[i64]) -> Result<(StreamTrack, (OutputFile, PathBuf)), MediaError> {
     let Made { file, path, track } = made;
-    let start = track.fragments.first().map_or(0, |first| first.decode_time);
+    let start = track.fragments.first().map_or(0, segments::begins);
     let segments = segments::segments(&track, places);
     let sizes: Vec<(u64, u64)> = segments.iter().map(|one| (one.size, one.duration)).collect();
     let index = segment_index(track.timescale, start, &sizes);
