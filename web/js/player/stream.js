@@ -10,18 +10,15 @@ const canStream = () =>
 /** True when the job has a stream that this browser plays. */
 export const hasStream = (job) => canStream() && job.stages.scale.outputs.some(({ name }) => name === 'stream.json');
 
-/** Loads a stream into the element, and returns hls.js, or null when the browser plays HLS by itself. */
-async function load(element, address) {
-  if (!('MediaSource' in window)) {
-    element.src = address;
-    return null;
-  }
-  const { default: Hls } = await import('../../vendor/hls.min.mjs');
-  // A worker of hls.js would come from a blob, which the page's policy forbids.
-  const player = new Hls({ enableWorker: false, startPosition: element.currentTime, renderTextTracksNatively: false });
-  player.loadSource(address);
-  player.attachMedia(element);
-  return player;
+/** Times that a player may fail at the same position before playback ends. */
+const TRIES = 3;
+
+/** Lets the element play a stream by itself from a position. Returns a function that stops this. */
+function playNative(element, address, position, failed) {
+  element.addEventListener('error', failed);
+  element.src = address;
+  element.currentTime = position;
+  return () => element.removeEventListener('error', failed);
 }
 
 /**
@@ -34,29 +31,61 @@ export function useStream(video, id, playing, failed) {
   useEffect(() => {
     if (!id) return undefined;
     const { current: element } = video;
-    let [unmounted, current, grants] = [false, null, 0];
+    // The number of the latest start: an earlier one that is still loading ends without an effect.
+    let [latest, stop, failures, track] = [0, () => {}, 0, null];
     const start = async () => {
-      grants += 1;
-      const { hls } = await api.playback(id);
-      const loaded = unmounted ? null : await load(element, hls);
-      current?.destroy();
-      current = loaded;
-      if (unmounted) current?.destroy();
-      if (unmounted || !current) return;
-      set(current);
-      const tracks = () => note({ tracks: current.audioTracks, chosen: current.audioTrack });
-      current.on('hlsAudioTracksUpdated', tracks);
-      current.on('hlsAudioTrackSwitched', tracks);
-      // A grant that has ended or was revoked: a new one plays on.
-      current.on('hlsError', (_, { fatal }) => fatal && (grants < 3 ? begin() : failed(true)));
+      latest += 1;
+      const own = latest;
+      const position = element.currentTime;
+      const library = 'MediaSource' in window ? import('../../vendor/hls.min.mjs') : null;
+      const [{ hls }, loaded] = await Promise.all([api.playback(id), library]);
+      if (own !== latest) return;
+      stop();
+      if (loaded) {
+        // A worker of hls.js would come from a blob, which the page's policy forbids.
+        const one = new loaded.default({
+          enableWorker: false,
+          startPosition: position,
+          renderTextTracksNatively: false,
+        });
+        const tracks = () => note({ tracks: one.audioTracks, chosen: one.audioTrack });
+        one.on('hlsAudioTracksUpdated', () => {
+          if (track !== null) one.audioTrack = track;
+          tracks();
+        });
+        one.on('hlsAudioTrackSwitched', () => {
+          track = one.audioTrack;
+          tracks();
+        });
+        one.on('hlsFragBuffered', () => {
+          failures = 0;
+        });
+        one.on('hlsError', (_, { fatal }) => fatal && again());
+        one.loadSource(hls);
+        one.attachMedia(element);
+        stop = () => one.destroy();
+        set(one);
+      } else {
+        stop = playNative(element, hls, position, again);
+      }
+      if (playing.current) element.play().catch(() => {});
     };
-    const begin = () => start().catch(() => unmounted || failed(true));
+    const begin = () => {
+      const own = latest + 1;
+      start().catch(() => own === latest && failed(true));
+    };
+    // A grant that has ended or was revoked: a new one plays on.
+    const again = () => {
+      failures += 1;
+      if (failures < TRIES) begin();
+      else failed(true);
+    };
     failed(false);
-    begin().then(() => playing.current && element.play().catch(() => {}));
+    begin();
     return () => {
-      unmounted = true;
+      latest += 1;
       const { currentTime } = element;
-      current?.destroy();
+      stop();
       // Without a source the element notes the position for the next one.
       element.currentTime = currentTime;
       set(null);
