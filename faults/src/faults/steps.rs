@@ -15,6 +15,11 @@ use vidp_contract::Stage;
 /// Maximum time until a process reaches the step.
 const STEP_LIMIT: Duration = Duration::from_secs(30);
 
+/// Open jobs above which no further one is uploaded for a step.
+const MAX_OPEN: usize = 12;
+/// Maximum time until the jobs of the load have ended.
+const IDLE_LIMIT: Duration = Duration::from_secs(60);
+
 /// For each step, restarts the processes that may execute it with the setting to crash there, and waits for the crash of one.
 pub(super) async fn each(scene: &mut Scene<'_>) -> Result<()> {
     let stack = &scene.rig.stack;
@@ -22,6 +27,12 @@ pub(super) async fn each(scene: &mut Scene<'_>) -> Result<()> {
         let worker = ["delivery.", "part.", "commit.", "handover."]
             .iter()
             .any(|part| step.starts_with(part));
+        // While tasks wait, workers take them before parts.
+        let needs_idle = step == "part.taken";
+        if needs_idle {
+            scene.load.pause(true);
+            until_idle(scene).await;
+        }
         let processes = match step {
             // Either worker of `scale` may get the task of a film, and the other one takes its parts.
             "part.taken" => &stack.workers[..2],
@@ -55,9 +66,18 @@ pub(super) async fn each(scene: &mut Scene<'_>) -> Result<()> {
                 process.launch(&[])?;
             }
         }
+        scene.load.pause(false);
         stack.until_ready(READY_LIMIT).await?;
     }
     Ok(())
+}
+
+/// Waits at most 60 s until all jobs have ended.
+async fn until_idle(scene: &Scene<'_>) {
+    let started = Instant::now();
+    while scene.load.open_jobs(scene.rig) > 0 && started.elapsed() < IDLE_LIMIT {
+        sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Waits at most 5 s until the API answers.
@@ -120,6 +140,8 @@ async fn provoke(scene: &mut Scene<'_>, step: &str) -> Result<()> {
             // A film takes a while, and a queue of many films would outlast the fault.
             sleep(Duration::from_secs(3)).await;
         }
+        // A step that comes with time needs no further jobs, whose queue would outlast the fault.
+        _ if scene.load.open_jobs(rig) >= MAX_OPEN => {}
         _ if step.starts_with("resumable.") => {
             let _ = scene.load.upload_resumably(rig, 0).await;
         }

@@ -42,6 +42,8 @@ pub struct Load {
     /// Requests that hung until the client timed out.
     pub hung: AtomicU32,
     stop: AtomicBool,
+    /// Clients upload nothing while it is true.
+    paused: AtomicBool,
     /// Minimum time between the starts of two uploads of one client.
     pause: Duration,
 }
@@ -119,6 +121,11 @@ impl Load {
         self.accepted.lock().push(accepted);
     }
 
+    /// Makes the clients pause, or continue.
+    pub fn pause(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Relaxed);
+    }
+
     /// Starts clients that upload until [`Load::stop`].
     ///
     /// Each waits while more than `backlog` jobs are open, so that the load follows the speed of the machine.
@@ -129,6 +136,10 @@ impl Load {
             let mut random = fastrand::Rng::with_seed(seed ^ (client << 32));
             set.spawn(async move {
                 while !load.stop.load(Ordering::Relaxed) {
+                    if load.paused.load(Ordering::Relaxed) {
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                        continue;
+                    }
                     let begun = Instant::now();
                     let sample = media::pick(&rig.samples, &mut random);
                     // One upload in four uses tus.
