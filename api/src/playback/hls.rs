@@ -50,7 +50,7 @@ pub(crate) fn master(set: &StreamSet, captions: Option<&Captions>) -> String {
         lines.push(format!("{}.m3u8", stem(&video.track)));
     }
     for video in &set.video {
-        let (mean, peak) = key_frame_bandwidth(&video.track);
+        let (mean, peak) = video.track.key_frame_bandwidth();
         lines.push(format!(
             "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={mean},CODECS=\"{}\",RESOLUTION={}x{},URI=\"{KEY_FRAMES}{}.m3u8\"",
             video.track.codec, video.width, video.height, stem(&video.track),
@@ -185,24 +185,6 @@ fn text(lines: &[String]) -> String {
 fn target(set: &StreamSet) -> u64 {
     let longest = set.tracks().map(StreamTrack::longest).fold(1.0, f64::max);
     longest.round() as u64
-}
-
-/// The bits a second of the key frames alone: their mean, and their peak.
-fn key_frame_bandwidth(track: &StreamTrack) -> (u64, u64) {
-    let rate = |bytes: u64, ticks: u64| (bytes as f64 * 8.0 / track.seconds(ticks.max(1))).ceil() as u64;
-    let sum = |read: fn(&Segment) -> u64| track.segments.iter().map(read).sum::<u64>();
-    let mean = rate(
-        sum(|segment| segment.first_sample),
-        sum(|segment| segment.duration),
-    );
-    let long = track
-        .segments
-        .iter()
-        .filter(|segment| segment.duration >= u64::from(track.timescale));
-    let peak = long
-        .map(|segment| rate(segment.first_sample, segment.duration))
-        .max();
-    (mean, peak.unwrap_or(0).max(mean))
 }
 
 /// The bits a second of a storyboard.

@@ -152,16 +152,23 @@ impl StreamTrack {
 
     /// Bits a second: the mean over the track, and the peak over one segment of a second or more (RFC 8216, section 4.3.4.2).
     pub fn bandwidth(&self) -> (u64, u64) {
+        self.rates(|segment| segment.size)
+    }
+
+    /// The same for the first samples of the segments alone.
+    pub fn key_frame_bandwidth(&self) -> (u64, u64) {
+        self.rates(|segment| segment.first_sample)
+    }
+
+    fn rates(&self, size: fn(&Segment) -> u64) -> (u64, u64) {
         let rate = |size: u64, ticks: u64| (size as f64 * 8.0 / self.seconds(ticks.max(1))).ceil() as u64;
+        let segments = || self.segments.iter();
         let mean = rate(
-            self.size(),
-            self.segments.iter().map(|segment| segment.duration).sum(),
+            segments().map(size).sum(),
+            segments().map(|segment| segment.duration).sum(),
         );
-        let long = self
-            .segments
-            .iter()
-            .filter(|segment| segment.duration >= u64::from(self.timescale));
-        let peak = long.map(|segment| rate(segment.size, segment.duration)).max();
+        let long = segments().filter(|segment| segment.duration >= u64::from(self.timescale));
+        let peak = long.map(|segment| rate(size(segment), segment.duration)).max();
         (mean, peak.unwrap_or(0).max(mean))
     }
 

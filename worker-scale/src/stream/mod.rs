@@ -1,6 +1,6 @@
 //! Makes finished renditions streamable: a CMAF file for each picture and each audio track, by copying, and their index.
 //!
-//! The pictures of the rendition and of its track file are the same bytes. Sound is a file of its own, as players expect it, and comes
+//! A track file has the same bytes of each picture as its rendition. Players expect each audio track in a separate file; these files are made
 //! from the largest rendition.
 
 mod args;
