@@ -105,3 +105,10 @@ pub enum Error {
     #[error("the samples of the last fragment share the duration {0}; the last one cannot have another")]
     SharedDuration(u32),
 }
+
+impl Error {
+    /// True where the bytes may only end too early, as those of a file that is still being written.
+    pub(crate) fn is_end(&self) -> bool {
+        matches!(self, Error::Truncated { .. } | Error::Missing(_))
+    }
+}

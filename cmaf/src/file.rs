@@ -29,7 +29,8 @@ impl Head {
             return Ok(None);
         }
         let mut kind = BoxKind(*b"????");
-        let available = length - offset;
+        // The file may be shorter than when it was read before.
+        let available = length.saturating_sub(offset);
         if available < 8 {
             return Err(Error::Truncated { kind, offset });
         }

@@ -60,18 +60,60 @@ impl Track {
     /// unknown codec, or contains something that does not survive the move of a fragment to another file.
     pub fn read(mut file: impl Read + Seek) -> Result<Track, Error> {
         let length = file.seek(SeekFrom::End(0))?;
+        let (mut track, defaults) = read_init(&mut file, length, &mut Vec::new())?;
+        track.read_fragments(&mut file, length, &defaults)?;
+        Ok(track)
+    }
+
+    /// Reads the init segment of a file that is still being written; `None` when it is not complete. [`Track::extend`] reads the fragments.
+    ///
+    /// # Errors
+    /// Those of [`Track::read`], without those of a file that was cut.
+    pub fn begin(mut file: impl Read + Seek) -> Result<Option<Track>, Error> {
+        let length = file.seek(SeekFrom::End(0))?;
+        match read_init(&mut file, length, &mut Vec::new()) {
+            Ok((track, _)) => Ok(Some(track)),
+            Err(error) if error.is_end() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads the fragments that were completed since the last call.
+    ///
+    /// # Errors
+    /// Those of [`Track::begin`].
+    pub fn extend(&mut self, mut file: impl Read + Seek) -> Result<(), Error> {
+        let length = file.seek(SeekFrom::End(0))?;
+        let (_, defaults) = read_init(&mut file, length, &mut Vec::new())?;
+        match self.read_fragments(&mut file, length, &defaults) {
+            Err(error) if error.is_end() => Ok(()),
+            read => read,
+        }
+    }
+
+    /// Reads the fragments behind the last one.
+    fn read_fragments(
+        &mut self,
+        file: &mut (impl Read + Seek),
+        length: u64,
+        defaults: &Defaults,
+    ) -> Result<(), Error> {
         let mut buffer = Vec::new();
-        let (mut track, defaults) = read_init(&mut file, length, &mut buffer)?;
-        let (mut position, mut samples) = (track.init, 0);
+        let known = self.fragments.iter().map(|one| u64::from(one.samples));
+        let mut samples: u64 = known.sum();
+        let mut position = self
+            .fragments
+            .last()
+            .map_or(self.init, |last| last.offset + last.size);
         while let Some((fragment, end)) = read_fragment(
-            &mut file,
+            file,
             position,
             length,
-            track.fragments.len(),
-            &defaults,
+            self.fragments.len(),
+            defaults,
             &mut buffer,
         )? {
-            if track.fragments.len() == MAX_FRAGMENTS {
+            if self.fragments.len() == MAX_FRAGMENTS {
                 return Err(Error::TooMany {
                     what: "fragments",
                     limit: MAX_FRAGMENTS as u64,
@@ -84,10 +126,10 @@ impl Track {
                     limit: MAX_FILE_SAMPLES,
                 });
             }
-            track.fragments.push(fragment);
+            self.fragments.push(fragment);
             position = end;
         }
-        Ok(track)
+        Ok(())
     }
 }
 

@@ -63,6 +63,16 @@ pub fn part_file(stage_prefix: &str, task_id: Uuid, name: &str, attempt_id: Uuid
     format!("{stage_prefix}{task_id}/part-{name}-{attempt_id}-{number}")
 }
 
+/// `<stage prefix><task_id>/`: the folder with the parts of a task.
+pub fn task_folder(stage_prefix: &str, task_id: Uuid) -> String {
+    format!("{stage_prefix}{task_id}/")
+}
+
+/// `<stage prefix><task_id>/stream-<plan>-<number>.json`: the index of a part of the stream, written once. Numbers begin with 0.
+pub fn stream_part(stage_prefix: &str, task_id: Uuid, plan: &str, number: u32) -> String {
+    format!("{stage_prefix}{task_id}/stream-{plan}-{number:05}.json")
+}
+
 /// The two folders of jobs' objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Folder {
@@ -108,5 +118,7 @@ mod tests {
         assert_eq!(attempt(&delivery(&prefix, id, 3)), Some(id));
         assert_eq!(attempt(&part(&prefix, id, "x-0")), Some(id));
         assert_eq!(attempt(&part_file(&prefix, id, "x-0", job, 1)), Some(id));
+        assert_eq!(attempt(&stream_part(&prefix, id, "0a", 1)), Some(id));
+        assert!(stream_part(&prefix, id, "0a", 1).starts_with(&task_folder(&prefix, id)));
     }
 }

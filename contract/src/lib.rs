@@ -35,8 +35,10 @@ pub use merge_patch::merge_patch;
 pub use options::{
     AudioLayout, Codec, DetectOptions, JobOptions, Rendition, ScaleOptions, SubtitleFormat, SubtitleOptions,
 };
-pub use output::{OutputFile, Segment, StreamAudio, StreamImages, StreamSet, StreamTrack, StreamVideo};
-pub use progress::{PartCounts, Progress};
+pub use output::{
+    OutputFile, Segment, StreamAudio, StreamImages, StreamPart, StreamSet, StreamTrack, StreamVideo,
+};
+pub use progress::{PartCounts, Progress, StreamProgress};
 pub use report::{
     DetectReport, Language, LanguageProbability, LanguageWindow, Made, RenditionReport, ScaleReport,
     SubtitleReport,

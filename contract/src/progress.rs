@@ -23,9 +23,34 @@ pub struct Progress {
     /// Parts of the work; absent when it is done in one piece.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parts: Option<PartCounts>,
+    /// Parts of the stream that can be played already; absent when there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamProgress>,
     /// Name of the worker: `<host>-<pid>`.
     pub worker: String,
 }
+
+/// How much of a stream can be played while its film is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamProgress {
+    /// The name of the film's plan, in hexadecimal. It is a part of the keys of the parts.
+    pub plan: String,
+    /// The number of parts, which never decreases while the plan stays.
+    pub parts: u32,
+}
+
+impl StreamProgress {
+    /// True for a plan that may be a part of keys, and a number of parts that a film can have.
+    pub fn is_valid(&self) -> bool {
+        (1..=MAX_PLAN).contains(&self.plan.len())
+            && self.plan.bytes().all(|byte| byte.is_ascii_hexdigit())
+            && (1..=MAX_PARTS).contains(&self.parts)
+    }
+}
+
+/// Length of a plan's name at most, and parts of a film at most.
+const MAX_PLAN: usize = 64;
+const MAX_PARTS: u32 = 100_000;
 
 /// Parts in which a film is made, by one worker or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! The only path by which a job is stored and changed.
 //!
 //! A caller passes the change, a function of `vidp_record::plan`. This module then carries out the consequences: it
-//! counts the end of a job and announces it to webhooks, publishes tasks that became due, and wakes the fetcher.
+//! counts the end of a job, announces that end and the beginning of its stream to webhooks, publishes tasks that became due, and wakes the fetcher.
 //! Changes without consequences are listed in [`crate::quiet`].
 
 use crate::{Pipeline, Shared, metrics, publish, webhooks};
@@ -64,6 +64,7 @@ pub async fn update(
 #[derive(Default)]
 struct Before {
     open: bool,
+    announced: Option<Uuid>,
     fetching: bool,
     due: BTreeMap<Stage, Uuid>,
 }
@@ -72,15 +73,23 @@ impl Before {
     fn of(job: &Job) -> Before {
         Before {
             open: !job.status.is_terminal(),
+            announced: announcement(job),
             fetching: job.fetch.is_some(),
             due: plan::due(job),
         }
     }
 }
 
+/// The id of the announcement that is due.
+fn announcement(job: &Job) -> Option<Uuid> {
+    job.announcement.as_ref().map(|announcement| announcement.id)
+}
+
 fn follow_up(pipeline: &Shared, before: &Before, job: &Job) {
     if before.open && job.status.is_terminal() {
         metrics::job_ended(job.status);
+    }
+    if job.announcement.is_some() && announcement(job) != before.announced {
         let (pipeline, job) = (pipeline.clone(), job.clone());
         pipeline.tasks.clone().spawn(async move {
             if let Err(error) = webhooks::announce(&pipeline, &job).await {

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use vidp_contract::{
-    DetectReport, JobOptions, Lane, MediaFacts, Output, PartCounts, ScaleReport, Stage, SubtitleReport,
-    Timings,
+    DetectReport, JobOptions, Lane, MediaFacts, Output, OutputFile, PartCounts, ScaleReport, Stage,
+    SubtitleReport, Timings,
 };
 
 /// A job: one video and the stages that process it.
@@ -35,6 +35,10 @@ pub struct JobView<'a> {
     external_id: Option<&'a str>,
     /// The client's own data, returned unchanged.
     metadata: &'a Map<String, Value>,
+    /// Time from which the stream of the job can be played, with the option `scale.stream`. A long film can be played before it is
+    /// complete.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    playable_at: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Option<String>,
     #[schema(value_type = String, format = DateTime)]
@@ -151,10 +155,26 @@ pub fn job(job: &Job) -> JobView<'_> {
         batch_id: job.batch_id.as_deref(),
         external_id: job.external_id.as_deref(),
         metadata: &job.metadata,
+        playable_at: time(playable_at(job)),
         created_at: time(Some(job.created_at)),
         updated_at: time(Some(job.updated_at)),
         expires_at: time(job.expires_at),
     }
+}
+
+/// Time from which the stream of the job can be played; `None` before, and for a job without one.
+fn playable_at(job: &Job) -> Option<DateTime> {
+    let scale = job.stages.get(&Stage::Scale)?;
+    let is_complete = scale
+        .outputs
+        .iter()
+        .any(|output| output.name == OutputFile::STREAM.name);
+    let stream = scale
+        .stream
+        .as_ref()
+        .filter(|stream| is_complete || stream.parts > 0);
+    let since = stream.map(|stream| stream.since);
+    since.or(scale.finished_at.filter(|_| is_complete))
 }
 
 /// Returns the outputs of all stages, each with its stage.

@@ -1,4 +1,5 @@
-// One interface for three players: `window.player`, with `open`, `levels`, `height`, `choose`, `sounds`, `texts` and `showText`.
+// One interface for three players: `window.player`, with `open`, `levels`, `choose`, `sounds`, `texts`, `showText`, and
+// `edge`: how far a stream that is being made can be played.
 
 const video = document.querySelector('video');
 // Errors that a player or the page reports, and pauses for lack of data.
@@ -18,7 +19,10 @@ const hls = () => {
   const player = new Hls();
   return {
     async open({ hls }) {
-      player.on(Hls.Events.ERROR, (_, data) => window.problems.push(`${data.type} ${data.details} ${data.error ?? ''}`));
+      player.on(Hls.Events.ERROR, (_, { type, details, error }) => {
+        // The player ends its own requests when it changes the rendition.
+        if (details !== Hls.ErrorDetails.INTERNAL_ABORTED) window.problems.push(`${type} ${details} ${error ?? ''}`);
+      });
       const parsed = new Promise((done) => player.once(Hls.Events.MANIFEST_PARSED, done));
       player.loadSource(hls);
       player.attachMedia(video);
@@ -33,6 +37,7 @@ const hls = () => {
       player.audioTrack = number;
     },
     texts: () => player.subtitleTracks.length,
+    edge: () => (video.seekable.length ? video.seekable.end(0) : 0),
     showText() {
       player.subtitleTrack = 0;
       player.subtitleDisplay = true;
@@ -60,6 +65,7 @@ const shaka = (protocol) => {
       player.selectAudioTrack(player.getAudioTracks()[number]);
     },
     texts: () => player.getTextTracks().length,
+    edge: () => player.seekRange().end,
     showText() {
       player.selectTextTrack(player.getTextTracks()[0]);
     },

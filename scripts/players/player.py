@@ -3,6 +3,8 @@
 import time
 
 NAMES = ["hls.js", "shaka-hls", "shaka-dash", "dash.js"]
+# The manifest of DASH is there at the end.
+NAMES_OF_HLS = ["hls.js", "shaka-hls"]
 # Seconds within which a player reacts, on a machine with other load.
 LIMIT = 30
 FULL, SMALL = 360, 144
@@ -22,7 +24,8 @@ STATE = """() => { const video = document.querySelector('video');
 VIDEO = "document.querySelector('video')"
 
 
-def play(page, address, name, stream, video):
+def begin(page, address, stream, video):
+    """Opens the stream and plays it."""
     page.goto(address)
     until(page, "window.isReady", "the player is loaded")
     # A promise that is never kept must not keep the test waiting.
@@ -31,17 +34,39 @@ def play(page, address, name, stream, video):
     page.evaluate(f"{{ {VIDEO}.play() }}")
     until(page, f"{VIDEO}.currentTime > 1", "it plays")
     assert page.evaluate("window.player.levels()") == video.renditions
+
+
+def change(page):
+    """Changes to the small rendition and back. Both may pause the picture for a moment."""
+    for height in (SMALL, FULL):
+        page.evaluate("(height) => window.player.choose(height)", height)
+        until(page, f"{VIDEO}.videoHeight === {height}", f"a picture of {height} lines")
+
+
+def finish(page, least_frames):
+    """Plays to the end, without a stall."""
+    page.evaluate("window.expected = false")
+    page.evaluate(f"{VIDEO}.playbackRate = 2")
+    until(page, f"{VIDEO}.ended", "the end")
+    duration, time_now = page.evaluate(f"[{VIDEO}.duration, {VIDEO}.currentTime]")
+    assert abs(duration - time_now) < 0.3, (duration, time_now)
+    frames = page.evaluate(f"{VIDEO}.getVideoPlaybackQuality().totalVideoFrames")
+    assert frames > least_frames, frames
+    stalls, problems = page.evaluate("[window.stalls, window.problems]")
+    assert (stalls, problems) == (0, []), (stalls, problems)
+
+
+def play(page, address, name, stream, video):
+    """Plays a complete stream."""
+    begin(page, address, stream, video)
     assert page.evaluate("window.player.sounds()") == video.sounds, page.evaluate("window.player.sounds()")
     texts = page.evaluate("window.player.texts()")
     assert texts == (1 if video.captions else 0), texts
     if name.startswith(("shaka", "dash")):
         assert page.evaluate("window.player.images()") == 1, "thumbnails"
 
-    # Another rendition is loaded at the next segment, or at once; both may pause the picture.
     page.evaluate("window.expected = true")
-    for height in (SMALL, FULL):
-        page.evaluate("(height) => window.player.choose(height)", height)
-        until(page, f"{VIDEO}.videoHeight === {height}", f"a picture of {height} lines")
+    change(page)
     if video.sounds > 1:
         page.evaluate("window.player.chooseSound(1)")
     seek(page, 7)
@@ -50,15 +75,24 @@ def play(page, address, name, stream, video):
         cues = f"[...{VIDEO}.textTracks].some((track) => track.mode !== 'disabled' && track.cues?.length > 0)"
         until(page, cues, "captions")
     seek(page, 2)
-    page.evaluate("window.expected = false")
-    page.evaluate(f"{VIDEO}.playbackRate = 2")
-    until(page, f"{VIDEO}.ended", "the end")
-    duration, time_now = page.evaluate(f"[{VIDEO}.duration, {VIDEO}.currentTime]")
-    assert abs(duration - time_now) < 0.3, (duration, time_now)
-    frames = page.evaluate(f"{VIDEO}.getVideoPlaybackQuality().totalVideoFrames")
-    assert frames > 100, frames
-    stalls, problems = page.evaluate("[window.stalls, window.problems]")
-    assert (stalls, problems) == (0, []), (stalls, problems)
+    finish(page, 100)
+
+
+def grow(page, address, stream, video):
+    """Plays a stream from its first part while the rest is made."""
+    begin(page, address, stream, video)
+    edge = "window.player.edge()"
+    first = page.evaluate(edge)
+    assert first < video.seconds - 5, f"the stream has {first} s already"
+    # A viewer who reaches the edge waits there.
+    page.evaluate("window.expected = true")
+    change(page)
+    page.evaluate(f"{VIDEO}.currentTime = {edge} + 3")
+    until(page, f"{VIDEO}.currentTime > {first} + 4 && {VIDEO}.readyState >= 3", "it goes on at the edge")
+    until(page, f"{edge} > {video.seconds} - 0.5", "the stream is complete")
+    seek(page, 2)
+    seek(page, video.seconds - 8)
+    finish(page, 100)
 
 
 def seek(page, seconds):

@@ -70,16 +70,22 @@ def main():
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = playwright.chromium.launch(executable_path=arguments.browser, args=FLAGS)
         for video in videos.ALL:
-            names = [name for name in player.NAMES if arguments.only in f"{video.name} {name}"]
-            if not names:
-                continue
-            stream = videos.streamed(arguments.url, video, pathlib.Path(folder))
-            print(f"grant {stream['hls'].split('/')[-2]}", flush=True)
+            all_names = player.NAMES_OF_HLS if video.growing else player.NAMES
+            names = [name for name in all_names if arguments.only in f"{video.name} {name}"]
+            stream = None
             for name in names:
+                # Each player of a growing stream needs one of its own.
+                if stream is None or video.growing:
+                    stream = videos.streamed(arguments.url, video, pathlib.Path(folder))
+                    print(f"grant {stream['hls'].split('/')[-2]}", flush=True)
                 start = time.monotonic()
                 page = browser.new_page()
                 try:
-                    player.play(page, f"{site}/player.html?player={name}", name, stream, video)
+                    address = f"{site}/player.html?player={name}"
+                    if video.growing:
+                        player.grow(page, address, stream, video)
+                    else:
+                        player.play(page, address, name, stream, video)
                 except Exception:
                     print(f"FAILED {video.name} {name}", flush=True)
                     traceback.print_exc()

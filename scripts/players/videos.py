@@ -26,6 +26,9 @@ class Video:
     captions: bool = False
     sounds: int = 1
     renditions: int = 2
+    seconds: int = 12
+    # Played while it is made.
+    growing: bool = False
 
 
 ALL = [
@@ -49,6 +52,12 @@ ALL = [
         f"{PICTURE.format(rate=25)} -f lavfi -i sine=d=12 -af pan=5.1|FL=c0|FR=c0|FC=c0|BL=c0|BR=c0 {H264} -c:a ac3",
         scale={"audio_layout": "source"},
     ),
+    Video(
+        "growing",
+        f"-f lavfi -i testsrc2=s=1280x720:r=50:d=60 -f lavfi -i sine=beep_factor=4:d=60 {H264} -c:a aac",
+        seconds=60,
+        growing=True,
+    ),
 ]
 
 
@@ -64,12 +73,16 @@ def streamed(url, video, folder):
         options["subtitle"] = {"language": "en"}
     job = send(f"{url}/api/v1/jobs", form(options, path))
     limit = time.monotonic() + LIMIT
-    while job["status"] not in ("succeeded", "partial", "failed", "cancelled"):
+    while video.growing and not job["playable_at"] and job["status"] in ("queued", "running"):
+        assert time.monotonic() < limit, f"{video.name}: {job['status']}"
+        time.sleep(0.1)
+        job = send(f"{url}/api/v1/jobs/{job['id']}")
+    while not video.growing and job["status"] not in ("succeeded", "partial", "failed", "cancelled"):
         assert time.monotonic() < limit, f"{video.name}: {job['status']}"
         job = send(f"{url}/api/v1/jobs/{job['id']}?wait=10")
-    assert job["status"] == "succeeded", job
+    assert job["status"] == ("running" if video.growing else "succeeded"), job
     granted = send(f"{url}/api/v1/jobs/{job['id']}/playback", ("application/json", b"{}"))
-    return {protocol: url + granted[protocol] for protocol in ("hls", "dash")}
+    return {protocol: url + granted[protocol] for protocol in ("hls", "dash") if granted[protocol]}
 
 
 def form(options, path):

@@ -9,6 +9,7 @@
 //! * `tally`: counts how the earlier deliveries of a task ended.
 //! * `run`: runs the handler until it ends or must stop.
 //! * `attempt`: the interface of a handler.
+//! * `parts`: finished parts of a task in the store; `stream`: those that viewers play already.
 //! * `commit`: commits a finished attempt as the result of its stage, once.
 //! * [`ffmpeg`]: ffmpeg and ffprobe under limits.
 
@@ -27,9 +28,11 @@ mod parts;
 mod pull;
 mod run;
 mod scratch;
+mod stream;
 mod tally;
 
 pub use attempt::{Attempt, TaskError};
+pub use parts::StoredFile;
 
 use anyhow::Result;
 use delivery::Worker;

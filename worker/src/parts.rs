@@ -4,7 +4,10 @@
 //! whole or absent. Parts save work and are never the result: a store that fails costs the repetition of a part.
 
 use super::{attempt::Attempt, tally::Ended};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use std::{path::Path, sync::atomic::Ordering};
 use vidp_common::{
     crash,
@@ -20,16 +23,19 @@ const CONTENT_TYPE: &str = "application/octet-stream";
 /// The manifest of a part.
 #[derive(Serialize, Deserialize)]
 struct Manifest<T> {
-    files: Vec<File>,
+    files: Vec<StoredFile>,
     facts: T,
 }
 
 /// A stored file of a part.
-#[derive(Serialize, Deserialize)]
-struct File {
-    key: String,
-    size: u64,
-    sha256: String,
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StoredFile {
+    /// Its key.
+    pub key: String,
+    /// Its bytes.
+    pub size: u64,
+    /// SHA-256 in lower-case hexadecimal.
+    pub sha256: String,
 }
 
 impl Attempt {
@@ -77,6 +83,15 @@ impl Attempt {
     /// The store failed, or what it has is no part.
     pub async fn part_facts<T: DeserializeOwned>(&self, name: &str) -> anyhow::Result<Option<T>> {
         Ok(self.part_manifest(name).await?.map(|manifest| manifest.facts))
+    }
+
+    /// The files of the part `name`, if it is stored.
+    ///
+    /// # Errors
+    /// The store failed, or what it has is no part.
+    pub async fn part_files(&self, name: &str) -> anyhow::Result<Option<Vec<StoredFile>>> {
+        let manifest = self.part_manifest::<IgnoredAny>(name).await?;
+        Ok(manifest.map(|manifest| manifest.files))
     }
 
     async fn part_manifest<T: DeserializeOwned>(&self, name: &str) -> anyhow::Result<Option<Manifest<T>>> {
@@ -149,7 +164,7 @@ impl Attempt {
         for (number, path) in files.iter().enumerate() {
             let key = keys::part_file(prefix, task, name, self.id, number);
             let file = self.store.upload(&key, path, CONTENT_TYPE).await?;
-            stored.push(File {
+            stored.push(StoredFile {
                 key,
                 size: file.size,
                 sha256: file.sha256,

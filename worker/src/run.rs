@@ -48,6 +48,7 @@ where
             phase: "start".to_owned(),
             speed: None,
             parts: None,
+            stream: None,
             worker: self.name.clone(),
         });
         // The progress of a part is that of its task, which another worker runs.

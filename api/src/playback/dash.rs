@@ -2,8 +2,9 @@
 
 use super::{
     CAPTIONS, Captions, STORYBOARD,
-    hls::{image_bandwidth, stem},
+    hls::image_bandwidth,
     name::{Named, named},
+    playlist::stem,
 };
 use vidp_contract::{StreamImages, StreamSet, StreamTrack, StreamVideo};
 

@@ -3,11 +3,12 @@
 use super::{
     CAPTIONS, Captions, STORYBOARD,
     name::{Named, name, named},
+    playlist::{VOD, finish, head, init_segment, ranges, stem, text},
 };
 use vidp_contract::{Segment, StreamAudio, StreamImages, StreamSet, StreamTrack, StreamVideo};
 
 /// Names of playlists that belong to no single track.
-const CAPTIONS_LIST: &str = "captions";
+pub(super) const CAPTIONS_LIST: &str = "captions";
 const IMAGES_LIST: &str = "storyboard";
 /// Begins the name of a playlist of key frames.
 const KEY_FRAMES: &str = "keyframes-";
@@ -17,38 +18,7 @@ const TEXT: &str = "captions";
 
 /// The list of all tracks, which a player opens first. It names playlists of [`media`].
 pub(crate) fn master(set: &StreamSet, captions: Option<&Captions>) -> String {
-    let mut lines: Vec<String> = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
-        .map(String::from)
-        .into();
-    for Named {
-        audio,
-        language,
-        name,
-        is_main,
-        is_first,
-    } in named(&set.audio)
-    {
-        // A player chooses by the language, so that only the first track of each may be chosen.
-        let automatic = if is_first { "YES" } else { "NO" };
-        let default = if is_main { "YES" } else { "NO" };
-        lines.push(format!(
-            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{AUDIO}\",NAME=\"{name}\"{},DEFAULT={default},AUTOSELECT={automatic},CHANNELS=\"{}\",URI=\"{}.m3u8\"",
-            language_attribute(language),
-            audio.channels,
-            stem(&audio.track),
-        ));
-    }
-    if let Some(captions) = captions {
-        let name = captions.language.map_or_else(|| "Captions".to_owned(), name);
-        lines.push(format!(
-            "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"{TEXT}\",NAME=\"{name}\"{},DEFAULT=NO,AUTOSELECT=YES,FORCED=NO,URI=\"{CAPTIONS_LIST}.m3u8\"",
-            language_attribute(captions.language),
-        ));
-    }
-    for video in &set.video {
-        lines.push(variant(video, &set.audio, captions.is_some()));
-        lines.push(format!("{}.m3u8", stem(&video.track)));
-    }
+    let mut lines = tracks(set, captions, "");
     for video in &set.video {
         let (mean, peak) = video.track.key_frame_bandwidth();
         lines.push(format!(
@@ -66,6 +36,43 @@ pub(crate) fn master(set: &StreamSet, captions: Option<&Captions>) -> String {
     text(&lines)
 }
 
+/// The lines of a list of tracks: pictures, sound and captions. The names of their playlists begin with `prefix`.
+pub(super) fn tracks(set: &StreamSet, captions: Option<&Captions>, prefix: &str) -> Vec<String> {
+    let mut lines: Vec<String> = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
+        .map(String::from)
+        .into();
+    for Named {
+        audio,
+        language,
+        name,
+        is_main,
+        is_first,
+    } in named(&set.audio)
+    {
+        // A player chooses by the language, so that only the first track of each may be chosen.
+        let automatic = if is_first { "YES" } else { "NO" };
+        let default = if is_main { "YES" } else { "NO" };
+        lines.push(format!(
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{AUDIO}\",NAME=\"{name}\"{},DEFAULT={default},AUTOSELECT={automatic},CHANNELS=\"{}\",URI=\"{prefix}{}.m3u8\"",
+            language_attribute(language),
+            audio.channels,
+            stem(&audio.track),
+        ));
+    }
+    if let Some(captions) = captions {
+        let name = captions.language.map_or_else(|| "Captions".to_owned(), name);
+        lines.push(format!(
+            "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"{TEXT}\",NAME=\"{name}\"{},DEFAULT=NO,AUTOSELECT=YES,FORCED=NO,URI=\"{prefix}{CAPTIONS_LIST}.m3u8\"",
+            language_attribute(captions.language),
+        ));
+    }
+    for video in &set.video {
+        lines.push(variant(video, &set.audio, captions.is_some()));
+        lines.push(format!("{prefix}{}.m3u8", stem(&video.track)));
+    }
+    lines
+}
+
 /// The playlist of one track with this file name; `None` when the stream has none of this name.
 pub(crate) fn media(set: &StreamSet, captions: Option<&Captions>, file: &str) -> Option<String> {
     let name = file.strip_suffix(".m3u8")?;
@@ -74,13 +81,15 @@ pub(crate) fn media(set: &StreamSet, captions: Option<&Captions>, file: &str) ->
         (IMAGES_LIST, _, Some(images)) => return Some(storyboard(images, set.duration())),
         _ => {}
     }
-    let target = target(set);
+    let mut lines = head(target(set), VOD);
     if let Some(name) = name.strip_prefix(KEY_FRAMES) {
         let video = set.video.iter().find(|video| stem(&video.track) == name)?;
-        return Some(key_frames(&video.track, target));
+        // The first picture of each segment, for fast forward.
+        lines.push("#EXT-X-I-FRAMES-ONLY".to_owned());
+        return Some(segments(lines, &video.track, |segment| segment.first_sample));
     }
     let track = set.tracks().find(|track| stem(track) == name)?;
-    Some(segments(track, target))
+    Some(segments(lines, track, |segment| segment.size))
 }
 
 /// The entry of a rendition, without its URL.
@@ -113,35 +122,18 @@ fn variant(video: &StreamVideo, audio: &[StreamAudio], with_captions: bool) -> S
     entry + &sound + &captions
 }
 
-/// The segments of a track, as ranges of its file.
-fn segments(track: &StreamTrack, target: u64) -> String {
-    ranges(track, head(target), |segment| segment.size)
-}
-
-/// The first picture of each segment, for fast forward.
-fn key_frames(track: &StreamTrack, target: u64) -> String {
-    let mut lines = head(target);
-    lines.push("#EXT-X-I-FRAMES-ONLY".to_owned());
-    ranges(track, lines, |segment| segment.first_sample)
-}
-
-/// Appends the range of each segment that begins with it and has `size` bytes.
-fn ranges(track: &StreamTrack, mut lines: Vec<String>, size: fn(&Segment) -> u64) -> String {
-    let StreamTrack { name, init, .. } = track;
-    lines.push(format!("#EXT-X-MAP:URI=\"{name}\",BYTERANGE=\"{init}@0\""));
-    for (at, segment) in track.placed() {
-        lines.push(format!("#EXTINF:{:.5},", track.seconds(segment.duration)));
-        lines.push(format!("#EXT-X-BYTERANGE:{}@{at}", size(segment)));
-        lines.push(name.clone());
-    }
-    end(lines)
+/// Appends the segments of a track, as ranges of its file, and ends the playlist.
+fn segments(mut lines: Vec<String>, track: &StreamTrack, size: fn(&Segment) -> u64) -> String {
+    lines.push(init_segment(&track.name, track.init));
+    ranges(&mut lines, track, &track.name, size);
+    finish(lines, true)
 }
 
 /// A playlist of one file that lasts as long as the stream.
 fn whole(file: &str, seconds: f64) -> String {
-    let mut lines = head(seconds.ceil() as u64);
+    let mut lines = head(seconds.ceil() as u64, VOD);
     lines.extend([format!("#EXTINF:{seconds:.5},"), file.to_owned()]);
-    end(lines)
+    finish(lines, true)
 }
 
 /// The storyboard: one image with tiles.
@@ -154,31 +146,14 @@ fn storyboard(images: &StreamImages, seconds: f64) -> String {
         interval,
         ..
     } = images;
-    let mut lines = head(seconds.ceil() as u64);
+    let mut lines = head(seconds.ceil() as u64, VOD);
     lines.extend([
         "#EXT-X-IMAGES-ONLY".to_owned(),
         format!("#EXTINF:{seconds:.5},"),
         format!("#EXT-X-TILES:RESOLUTION={width}x{height},LAYOUT={columns}x{rows},DURATION={interval:.5}"),
         STORYBOARD.to_owned(),
     ]);
-    end(lines)
-}
-
-/// The head of a complete playlist whose segments have at most `target` seconds.
-fn head(target: u64) -> Vec<String> {
-    let target = format!("#EXT-X-TARGETDURATION:{target}");
-    let fixed = ["#EXTM3U", "#EXT-X-VERSION:7", &target, "#EXT-X-PLAYLIST-TYPE:VOD"];
-    fixed.map(String::from).into()
-}
-
-/// Ends a complete playlist.
-fn end(mut lines: Vec<String>) -> String {
-    lines.push("#EXT-X-ENDLIST".to_owned());
-    text(&lines)
-}
-
-fn text(lines: &[String]) -> String {
-    lines.join("\n") + "\n"
+    finish(lines, true)
 }
 
 /// The longest segment of all tracks in seconds, rounded (RFC 8216, section 4.3.3.1).
@@ -197,11 +172,6 @@ pub(super) fn image_bandwidth(images: &StreamImages) -> u64 {
 
 fn language_attribute(language: Option<&str>) -> String {
     language.map_or_else(String::new, |language| format!(",LANGUAGE=\"{language}\""))
-}
-
-/// The name of a track without its extension, which is the name of its playlist.
-pub(super) fn stem(track: &StreamTrack) -> &str {
-    track.name.split_once('.').map_or(&*track.name, |(stem, _)| stem)
 }
 
 #[cfg(test)]

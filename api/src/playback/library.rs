@@ -1,11 +1,12 @@
 //! Jobs and indexes of streams that are played now, in memory: viewers ask for them many times a second.
 
+use super::{Growing, parts::Parts};
 use crate::http::problem::Problem;
 use moka::sync::Cache;
 use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 use vidp_common::store::Store;
-use vidp_contract::{Output, StreamSet};
+use vidp_contract::{Output, Stage, StreamSet};
 use vidp_record::{
     db::{Db, DbError},
     job::Job,
@@ -19,7 +20,7 @@ const MAX_JOBS: u64 = 256;
 const IDLE_LIFE: Duration = Duration::from_secs(600);
 /// Ids of jobs with a valid grant at most.
 const MAX_KNOWN: u64 = 10_000;
-/// Bytes of indexes at most.
+/// Bytes of indexes at most, and of those of growing streams.
 const MAX_INDEXES: u64 = 64 << 20;
 /// Bytes of a segment in memory, and of the rest of an index.
 const SEGMENT: usize = 24;
@@ -32,6 +33,8 @@ pub(crate) struct Library {
     known: Cache<Uuid, ()>,
     /// `None` for an index that cannot be used.
     indexes: Cache<String, Option<Arc<StreamSet>>>,
+    /// Growing streams by their task and plan.
+    growing: Cache<(Uuid, String), Parts>,
 }
 
 impl Library {
@@ -54,6 +57,13 @@ impl Library {
             indexes: Cache::builder()
                 .max_capacity(MAX_INDEXES)
                 .weigher(weight)
+                .time_to_idle(IDLE_LIFE)
+                .build(),
+            growing: Cache::builder()
+                .max_capacity(MAX_INDEXES)
+                .weigher(|_: &(Uuid, String), parts: &Parts| {
+                    u32::try_from(REST + parts.weight).unwrap_or(u32::MAX)
+                })
                 .time_to_idle(IDLE_LIFE)
                 .build(),
         }
@@ -101,5 +111,22 @@ impl Library {
             .map(Arc::new);
         self.indexes.insert(output.key.clone(), set.clone());
         set.ok_or_else(unusable)
+    }
+
+    /// The stream of the job that can be played while its film is made; `None` when there is none, or its first part cannot be used.
+    pub(crate) async fn growing(&self, store: &Store, job: &Job) -> Result<Option<Arc<Growing>>, Problem> {
+        let Some(state) = job.stages.get(&Stage::Scale) else {
+            return Ok(None);
+        };
+        let Some(stream) = &state.stream else {
+            return Ok(None);
+        };
+        let key = (state.task_id, stream.plan.clone());
+        let mut parts = self.growing.get(&key).unwrap_or_default();
+        if !parts.is_current(state, stream) {
+            parts = parts.read_on(store, job.id, state, stream).await?;
+            self.growing.insert(key, parts.clone());
+        }
+        Ok(Some(parts.growing).filter(|growing| !growing.parts.is_empty()))
     }
 }

@@ -1,18 +1,22 @@
 //! Playback of a job's stream without an API key: grants, playlists and what they need.
 //!
-//! A grant is a segment of the path, so that relative URLs carry it. `hls` and `dash` render the index of the stream, which
-//! `scale` stores, and are pure.
+//! A grant is a segment of the path, so that relative URLs carry it. `hls` and `dash` render the index of a complete stream, which
+//! `scale` stores, and `growing` renders the indexes of the parts that can be played before. They are pure.
 
 mod captions;
 mod dash;
 mod grant;
+mod growing;
 mod hls;
 mod library;
 mod name;
+mod parts;
+mod playlist;
 
 pub(crate) use captions::Captions;
 pub(crate) use dash::manifest;
 pub(crate) use grant::{Granted, sign};
+pub(crate) use growing::Growing;
 pub(crate) use hls::{master, media};
 pub(crate) use library::Library;
 
@@ -22,6 +26,10 @@ pub(crate) const STORYBOARD: &str = "storyboard.jpg";
 /// The playlist that a player of HLS opens, and the manifest for a player of DASH.
 pub(crate) const MASTER: &str = "master.m3u8";
 pub(crate) const MANIFEST: &str = "manifest.mpd";
+/// Begins the names of a growing stream's playlists and pieces.
+pub(crate) const GROWING: &str = "growing-";
+/// A file without captions, in the playlist of captions of a growing stream.
+pub(crate) const NO_CAPTIONS: &str = "growing-captions.vtt";
 
 #[cfg(test)]
 mod samples {
@@ -31,7 +39,10 @@ mod samples {
     /// The index of the contract's golden file, and English captions.
     pub(super) fn stream() -> (StreamSet, Captions) {
         let index = include_bytes!("../../../contract/wire/stream-set.json");
-        let captions = Captions { language: Some("en") };
+        let captions = Captions {
+            language: Some("en"),
+            is_stored: true,
+        };
         (StreamSet::read(index).unwrap(), captions)
     }
 }

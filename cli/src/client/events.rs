@@ -13,7 +13,7 @@ const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
 /// One server-sent event of the API.
 #[derive(Debug, PartialEq)]
 pub struct Event {
-    /// `status`, `progress`, `updated`, `deleted` or `reset`.
+    /// `status`, `progress`, `playable`, `updated`, `deleted` or `reset`.
     pub name: String,
     /// Position in the stream: a new connection resumes after it.
     pub id: Option<String>,

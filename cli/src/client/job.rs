@@ -22,6 +22,8 @@ pub struct Job {
     pub external_id: Option<String>,
     /// The API batch that the job belongs to.
     pub batch_id: Option<String>,
+    /// Time from which the stream can be played, RFC 3339; a long film can be played before it is complete.
+    pub playable_at: Option<String>,
     /// Creation time, RFC 3339.
     pub created_at: String,
     /// Time of the last change, RFC 3339.
@@ -135,6 +137,11 @@ pub fn job_path(id: &str) -> Result<String> {
     Ok(format!("/api/v1/jobs/{}", path_segment("job", id)?))
 }
 
+/// The path of a job's page in the web page. The id comes from the command line and is checked.
+pub fn page_path(id: &str) -> Result<String> {
+    Ok(format!("/#/jobs/{}", path_segment("job", id)?))
+}
+
 /// Checks that an id from the command line stays one segment of a path. `what` names it in the error.
 pub fn path_segment<'a>(what: &str, id: &'a str) -> Result<&'a str> {
     let is_segment = !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
@@ -159,9 +166,11 @@ mod tests {
 
     #[test]
     fn ids_stay_one_segment_of_a_path() {
-        assert!(job_path("01a21e33-aa7c-7396-bf07-698540903c09").is_ok());
+        let id = "01a21e33-aa7c-7396-bf07-698540903c09";
+        assert!(job_path(id).is_ok());
+        assert_eq!(page_path(id).unwrap(), format!("/#/jobs/{id}"));
         for id in ["", "..", "a/b", "a?b", "é"] {
-            assert!(job_path(id).is_err(), "{id:?}");
+            assert!(job_path(id).is_err() && page_path(id).is_err(), "{id:?}");
         }
     }
 }

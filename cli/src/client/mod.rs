@@ -15,6 +15,6 @@ pub use backoff::Backoff;
 pub use connection::Client;
 pub use events::{Event, Events};
 pub use failure::Failure;
-pub use job::{Job, Output, Problem, Source, StageState, job_path, path_segment};
+pub use job::{Job, Output, Problem, Source, StageState, job_path, page_path, path_segment};
 pub use source_file::content_type;
 pub use upload::Upload;

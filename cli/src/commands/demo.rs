@@ -67,6 +67,7 @@ async fn process(client: &Client, demo: &Demo) -> Result<ExitCode> {
     let show = Show {
         json: demo.json,
         out: Some(demo.data_dir.join("results").join(&job.id)),
+        play: false,
     };
     let job = watch::finish(client, &job.id, &show, false).await?;
     Ok(exit::code_of_jobs([&job]))

@@ -9,6 +9,7 @@ pub mod keys;
 pub mod manual;
 pub mod model;
 pub mod options;
+pub mod play;
 pub mod submit;
 pub mod up;
 pub mod watch;

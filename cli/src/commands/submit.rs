@@ -24,9 +24,12 @@ pub struct SubmitCommand {
     /// Videos to upload
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Wait until the jobs have ended; --out implies it
+    /// Wait until the jobs have ended; --out and --play imply it
     #[arg(long)]
     wait: bool,
+    /// Open the job's page in the browser as soon as the film can be played; implies --stream
+    #[arg(long)]
+    play: bool,
     /// Your own id for the jobs; `vidp jobs --external-id` finds them by it
     #[arg(long, value_name = "ID")]
     external_id: Option<String>,
@@ -39,7 +42,10 @@ pub struct SubmitCommand {
 }
 
 /// Runs `vidp submit`.
-pub async fn run(command: SubmitCommand) -> Result<ExitCode> {
+pub async fn run(mut command: SubmitCommand) -> Result<ExitCode> {
+    command.show.play = command.play;
+    command.options.stream |= command.play;
+    let follows = command.wait || command.play || command.show.out.is_some();
     // Checked before anything is sent, so that no command fails after half of its files.
     for file in &command.files {
         check_file(file)?;
@@ -78,14 +84,14 @@ pub async fn run(command: SubmitCommand) -> Result<ExitCode> {
                 }
             }
         };
-        // Without --wait and --out, the job's id is all that there is to show.
-        if !command.wait && command.show.out.is_none() {
+        // A job that is not followed has only its id to show.
+        if !follows {
             print_accepted(&command, &job);
         }
         ids.push(job.id);
     }
     let mut code = ExitCode::SUCCESS;
-    if command.wait || command.show.out.is_some() {
+    if follows {
         code = watch::follow(&client, &command.server, &ids, &command.show, interrupts).await?;
     }
     Ok(if failed { ExitCode::FAILURE } else { code })

@@ -1,5 +1,6 @@
 //! `vidp watch` and `vidp get`: follow jobs to their end, show them, download their outputs.
 
+use super::play::Page;
 use crate::{
     client::{Client, Failure, Job, job_path},
     files::download::download_outputs,
@@ -18,7 +19,7 @@ use reqwest::StatusCode;
 use std::{path::PathBuf, process::ExitCode};
 
 /// Arguments that say how to show a job.
-#[derive(Args, Default)]
+#[derive(Args, Clone, Default)]
 pub struct Show {
     /// Print only the job document on standard output
     #[arg(long)]
@@ -26,6 +27,9 @@ pub struct Show {
     /// Download the outputs to this folder; several jobs get a subfolder each
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Shows the job's page as soon as the film can be played; only `vidp submit` has this argument.
+    #[arg(skip)]
+    pub play: bool,
 }
 
 impl Show {
@@ -119,7 +123,12 @@ pub async fn follow(
             done => drop(done?),
         }
     }
-    Ok(code_of(&finish_all(client, ids, show).await?))
+    // A cancelled job is not played.
+    let show = Show {
+        play: false,
+        ..show.clone()
+    };
+    Ok(code_of(&finish_all(client, ids, &show).await?))
 }
 
 /// Follows each job; also returns true when one could not be followed. Its error is printed, and the others are still
@@ -146,11 +155,18 @@ fn code_of((jobs, failed): &(Vec<Job>, bool)) -> ExitCode {
     }
 }
 
-/// Follows a job to its end, downloads its outputs if `show` says so, and shows it. With `several` jobs, each is named
-/// and has its own folder.
+/// Follows a job to its end, downloads its outputs and opens its page if `show` says so, and shows it. With `several` jobs,
+/// each is named and has its own folder.
 pub async fn finish(client: &Client, id: &str, show: &Show, several: bool) -> Result<Job> {
     let mut display = Display::new(several);
-    let job = client.follow(id, |job| display.show(job)).await;
+    let mut page = show.play.then(|| Page::new(client, id)).transpose()?;
+    let seen = |job: &Job| {
+        display.show(job);
+        if let Some(page) = &mut page {
+            page.update(job, &display);
+        }
+    };
+    let job = client.follow(id, seen).await;
     drop(display);
     let job = job.with_context(|| format!("job {id}"))?;
     show_result(client, &job, show, several).await?;

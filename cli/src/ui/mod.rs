@@ -1,5 +1,6 @@
-//! The terminal: output for people and programs, progress, reports, exit codes, Ctrl-C.
+//! The terminal: output for people and programs, progress, reports, exit codes, Ctrl-C, and the browser beside it.
 
+pub mod browser;
 pub mod exit;
 pub mod interrupt;
 pub mod output;

@@ -62,6 +62,14 @@ impl Display {
         }
     }
 
+    /// Prints a line for people on standard error, above the bars if they are visible.
+    pub fn note(&self, line: &str) {
+        match &self.bars {
+            Some(bars) => bars.suspend(|| eprintln!("{line}")),
+            None => eprintln!("{line}"),
+        }
+    }
+
     /// Updates the display.
     pub fn show(&mut self, job: &Job) {
         if std::mem::take(&mut self.print_name) {

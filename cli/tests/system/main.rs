@@ -7,6 +7,7 @@ mod browser;
 mod collector;
 mod commands;
 mod failures;
+mod growing;
 mod intruder;
 mod keys;
 mod media;

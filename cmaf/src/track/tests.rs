@@ -33,6 +33,43 @@ fn a_track_without_fragments() {
     expected.check().unwrap();
 }
 
+/// A file that is read after each byte of its writing.
+#[test]
+fn a_file_is_read_while_it_is_written() {
+    let bytes = [init(&[]), three(1000), boxed(b"styp", &[&[0; 8]]), three(1120)].concat();
+    let whole = read(&[&bytes]).unwrap();
+    let mut found: Option<Track> = None;
+    let mut counts = Vec::new();
+    for length in 0..=bytes.len() {
+        let file = || Cursor::new(&bytes[..length]);
+        match &mut found {
+            Some(track) => track.extend(file()).unwrap(),
+            None => found = Track::begin(file()).unwrap(),
+        }
+        if let Some(track) = &found {
+            assert_eq!(track.fragments[..], whole.fragments[..track.fragments.len()]);
+            counts.push((length, track.fragments.len()));
+        }
+    }
+    assert_eq!(found, Some(whole.clone()));
+    counts.dedup_by_key(|(_, count)| *count);
+    let ends = whole.fragments.iter().map(|one| (one.offset + one.size) as usize);
+    let ends: Vec<usize> = [whole.init as usize].into_iter().chain(ends).collect();
+    let at: Vec<usize> = counts.iter().map(|(length, _)| *length).collect();
+    assert_eq!(at, ends, "each fragment is there when its last byte is");
+    let mut other = found.unwrap();
+    assert!(
+        other
+            .extend(Cursor::new([init(&[]), words(&[8, 0])].concat()))
+            .is_ok(),
+        "shorter"
+    );
+    assert!(
+        Track::begin(Cursor::new(words(&[8, 0, 0, 0]))).is_err(),
+        "no media file"
+    );
+}
+
 #[test]
 fn fragments_lie_side_by_side() {
     let (init, first, second) = (init(&[]), three(1000), three(1120));

@@ -3,7 +3,9 @@
 
 pub(crate) mod bounded;
 
-use super::{Outcome, Output, OutputFile, Progress, Stage, Success, TaskResult, Timings, keys, streams};
+use super::{
+    Outcome, Output, OutputFile, Progress, Stage, StreamProgress, Success, TaskResult, Timings, keys, streams,
+};
 use std::collections::HashSet;
 use uuid::Uuid;
 
@@ -142,6 +144,7 @@ impl Progress {
         subject == streams::progress(self.job_id)
             && self.phase.len() <= MAX_NAME
             && self.worker.len() <= MAX_NAME
+            && self.stream.as_ref().is_none_or(StreamProgress::is_valid)
     }
 }
 
@@ -269,5 +272,17 @@ mod tests {
             ..golden.clone()
         };
         assert!(!long.belongs(&streams::progress(golden.job_id)));
+        // The plan becomes a part of keys.
+        for plan in ["", "../x", &"a".repeat(99)] {
+            let stream = Some(StreamProgress {
+                plan: plan.to_owned(),
+                parts: 1,
+            });
+            let other = Progress {
+                stream,
+                ..golden.clone()
+            };
+            assert!(!other.belongs(&streams::progress(golden.job_id)), "{plan}");
+        }
     }
 }

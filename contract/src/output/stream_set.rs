@@ -64,7 +64,7 @@ pub struct StreamTrack {
     pub timescale: u32,
     /// Bytes of the init segment.
     pub init: u64,
-    /// Bytes of the segment index (`sidx`) behind it.
+    /// Bytes of the segment index (`sidx`) behind it; 0 without one.
     pub index: u64,
     /// Time of the first segment in ticks.
     pub start: u64,
@@ -191,7 +191,7 @@ impl StreamTrack {
             && is_word(&self.codec)
             && (1..=MAX_TIMESCALE).contains(&self.timescale)
             && (1..=MAX_INIT).contains(&self.init)
-            && (1..=MAX_INIT).contains(&self.index)
+            && self.index <= MAX_INIT
             && (1..=MAX_SEGMENTS).contains(&self.segments.len())
             && self
                 .segments
@@ -231,7 +231,7 @@ impl StreamSet {
         self.tracks().map(StreamTrack::end).fold(0.0, f64::max)
     }
 
-    fn fits(&self) -> bool {
+    pub(super) fn fits(&self) -> bool {
         let is_side = |pixels: u32| (1..=MAX_SIDE).contains(&pixels);
         let is_language = |text: &String| {
             (1..=MAX_WORD).contains(&text.len())

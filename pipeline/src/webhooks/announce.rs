@@ -1,6 +1,6 @@
-//! Creates the webhook deliveries of a job's end.
+//! Creates the webhook deliveries of a job's end, and of the beginning of its stream.
 //!
-//! The job document is the outbox: the end of a job is stored together with an announcement. The message and its
+//! The job document is the outbox: the change is stored together with an announcement. The message and its
 //! deliveries are stored next, then the announcement is cleared. When a process dies in between, the sweeper repeats these steps, and a
 //! unique index ensures one delivery for each webhook.
 
@@ -16,7 +16,7 @@ use vidp_record::{
     webhook::{Delivery, DeliveryState, EventType, Message, Webhook},
 };
 
-/// Stores the deliveries of a job's end and clears the announcement.
+/// Stores the deliveries of a job's announcement and clears it.
 pub async fn announce(pipeline: &Shared, job: &Job) -> Result<()> {
     let Some(announcement) = &job.announcement else {
         return Ok(());

@@ -1,7 +1,7 @@
 //! The document of one job.
 
 use super::{
-    event::{Announcement, EventKind, LastEvent},
+    event::{Announcement, LastEvent},
     stage::StageState,
     status::JobStatus,
 };
@@ -121,7 +121,7 @@ impl Job {
             tenant,
             event: LastEvent {
                 rev: 1,
-                kind: EventKind::Status,
+                ..LastEvent::default()
             },
             status: JobStatus::Uploading,
             stages: BTreeMap::new(),

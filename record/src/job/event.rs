@@ -12,6 +12,19 @@ pub struct LastEvent {
     pub rev: i64,
     /// Kind of the change.
     pub kind: EventKind,
+    /// True for the change with which the stream of a running job can be played. Not a kind: earlier releases read these documents.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub playable: bool,
+}
+
+impl LastEvent {
+    /// Returns the event's name in a stream of events.
+    pub fn name(self) -> &'static str {
+        match self.playable {
+            true => "playable",
+            false => self.kind.as_str(),
+        }
+    }
 }
 
 /// Kind of a visible change, and the event's name in a stream.
@@ -31,7 +44,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Returns the event's name.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             EventKind::Status => "status",
             EventKind::Progress => "progress",
@@ -41,15 +54,15 @@ impl EventKind {
     }
 }
 
-/// Outbox entry: a job's end that is not yet announced to webhooks.
+/// Outbox entry: a job's end, or the beginning of its stream, that is not yet announced to webhooks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announcement {
     /// Id of the message, the same for every webhook.
     #[serde(with = "uuid::serde::hyphenated")]
     pub id: Uuid,
-    /// Final status of the job.
+    /// Final status of the job; `Running` for the beginning of its stream.
     pub status: JobStatus,
-    /// Time of the job's end.
+    /// Time of the announced change.
     pub at: DateTime,
     /// Time from which the sweeper may process the entry.
     pub next_at: DateTime,

@@ -8,5 +8,5 @@ mod status;
 
 pub use document::{Job, Retries};
 pub use event::{Announcement, EventKind, LastEvent};
-pub use stage::{Dispatch, DispatchState, StageError, StageState};
+pub use stage::{Dispatch, DispatchState, GrowingStream, StageError, StageState};
 pub use status::{JobStatus, StageStatus};

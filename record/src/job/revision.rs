@@ -14,8 +14,17 @@ impl Job {
         self.updated_at = now;
         self.derive();
         if let Some(kind) = self.visible_change(before) {
-            self.event = LastEvent { rev: self.rev, kind };
+            self.event = LastEvent {
+                rev: self.rev,
+                kind,
+                playable: kind == EventKind::Progress && self.is_growing() && !before.is_growing(),
+            };
         }
+    }
+
+    /// True when a stream can be played that is still being made, or was played then.
+    fn is_growing(&self) -> bool {
+        self.stages.values().any(|stage| stage.stream.is_some())
     }
 
     fn visible_change(&self, before: &Job) -> Option<EventKind> {
@@ -28,7 +37,7 @@ impl Job {
         let shares = |job: &Job| {
             let share = |stage: &StageState| {
                 let done = (stage.progress, stage.phase.clone(), stage.speed, stage.parts);
-                (stage.attempt, done)
+                (stage.attempt, done, stage.stream.is_some())
             };
             job.stages.values().map(share).collect::<Vec<_>>()
         };

@@ -28,6 +28,9 @@ pub struct StageState {
     /// Parts of a running stage that is done in parts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parts: Option<PartCounts>,
+    /// The stream that can be played while its film is made, and afterwards until the cleanup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<GrowingStream>,
     /// Reason of a failure, skip or cancellation.
     pub error: Option<StageError>,
     /// The worker's report of a success.
@@ -47,6 +50,17 @@ pub struct StageState {
     /// Outbox entry of the task; present while the task is due or in the queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dispatch: Option<Dispatch>,
+}
+
+/// Parts of a stream that can be played. A worker has stored an index for each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrowingStream {
+    /// The name of the film's plan, which is a part of the keys of the parts.
+    pub plan: String,
+    /// The number of parts; 0 after the cleanup has removed them.
+    pub parts: u32,
+    /// Time at which the first part could be played.
+    pub since: DateTime,
 }
 
 /// Reason why a stage failed, was skipped or was cancelled.
@@ -88,6 +102,7 @@ impl StageState {
             phase: None,
             speed: None,
             parts: None,
+            stream: None,
             error: None,
             result: None,
             outputs: Vec::new(),

@@ -20,7 +20,13 @@ pub fn claim_cleanup(job: &mut Job, times: Times, now: DateTime) -> bool {
 
 /// Records that the cleanup is done. Returns false when the job runs again: its next end schedules another cleanup.
 pub fn cleaned_up(job: &mut Job) -> bool {
-    job.status.is_terminal() && job.tidy_at.take().is_some()
+    let is_over = job.status.is_terminal() && job.tidy_at.take().is_some();
+    if is_over {
+        // The parts of a stream that was played while it was made are gone.
+        let streams = job.stages.values_mut().filter_map(|state| state.stream.as_mut());
+        streams.for_each(|stream| stream.parts = 0);
+    }
+    is_over
 }
 
 /// Claims a due announcement for the sweeper.

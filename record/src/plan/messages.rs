@@ -1,17 +1,17 @@
 //! Messages from workers.
 
 use super::{
-    settle::settle,
+    settle::{announce, settle},
     stage::{current, end, error, report, skip},
     times::Times,
 };
 use crate::{
-    job::{Dispatch, DispatchState, Job, StageStatus},
+    job::{Dispatch, DispatchState, GrowingStream, Job, JobStatus, StageState, StageStatus},
     time::later,
 };
 use mongodb::bson::DateTime;
 use serde_json::Value;
-use vidp_contract::{Outcome, Progress, ScaleReport, Stage, TaskResult};
+use vidp_contract::{Outcome, Progress, ScaleReport, Stage, StreamProgress, TaskResult};
 
 /// Applies a progress message.
 pub fn progressed(job: &mut Job, message: &Progress, times: Times, now: DateTime) -> bool {
@@ -37,13 +37,42 @@ pub fn progressed(job: &mut Job, message: &Progress, times: Times, now: DateTime
     state.phase = Some(message.phase.clone());
     state.speed = message.speed;
     state.parts = message.parts;
+    let begins = match &message.stream {
+        Some(stream) => grow(state, stream, now),
+        None => false,
+    };
     state.worker = Some(message.worker.clone());
     state.dispatch = Some(Dispatch {
         state: DispatchState::Sent,
         next_at: later(now, times.stale),
     });
     settle(job, times, now);
+    if begins && job.announcement.is_none() {
+        announce(job, JobStatus::Running, now);
+    }
     true
+}
+
+/// Notes the parts of a stream that can be played. A viewer may play them, so that no part is taken away: a worker with another plan
+/// makes other parts, which belong to no list of the first plan.
+///
+/// Returns true for the first part.
+fn grow(state: &mut StageState, new: &StreamProgress, now: DateTime) -> bool {
+    match &mut state.stream {
+        Some(stream) if stream.plan == new.plan => {
+            stream.parts = stream.parts.max(new.parts);
+            false
+        }
+        Some(_) => false,
+        None => {
+            state.stream = Some(GrowingStream {
+                plan: new.plan.clone(),
+                parts: new.parts,
+                since: now,
+            });
+            true
+        }
+    }
 }
 
 /// Applies the result of a stage.

@@ -13,8 +13,11 @@ use std::time::Duration;
 use uuid::Uuid;
 use vidp_contract::Stage;
 
-/// Claim of the process that ends a job, for its announcement. The sweeper announces after this time.
+/// Claim of the process that stores an announcement. The sweeper announces after this time.
 const ANNOUNCE_CLAIM: Duration = Duration::from_secs(2);
+
+/// Time after a job's end for which the parts of its stream stay: a viewer who began while the film was made may still play them.
+const PLAYED: Duration = Duration::from_secs(6 * 3600);
 
 /// Makes ready stages due and derives the job's status. Sets expiry, cleanup and announcement when the job ends.
 pub(super) fn settle(job: &mut Job, times: Times, now: DateTime) {
@@ -25,6 +28,7 @@ pub(super) fn settle(job: &mut Job, times: Times, now: DateTime) {
     // The client of a direct upload can still send bytes to the store, until the cleanup ends the upload there.
     let cleanup = match job.direct {
         Some(_) => Duration::ZERO,
+        None if job.stages.values().any(|state| state.stream.is_some()) => times.tidy.max(PLAYED),
         None => times.tidy,
     };
     if status.is_terminal() {
@@ -39,14 +43,19 @@ pub(super) fn settle(job: &mut Job, times: Times, now: DateTime) {
         let expires_at = expiry(job, now, times);
         job.expires_at = Some(expires_at);
         job.tidy_at = Some(later(now, cleanup).min(expires_at));
-        job.announcement = Some(Announcement {
-            id: Uuid::now_v7(),
-            status,
-            at: now,
-            next_at: later(now, ANNOUNCE_CLAIM),
-        });
+        announce(job, status, now);
     }
     job.status = status;
+}
+
+/// Sets the announcement of a job with this status. The end of a job replaces the beginning of its stream.
+pub(super) fn announce(job: &mut Job, status: JobStatus, now: DateTime) {
+    job.announcement = Some(Announcement {
+        id: Uuid::now_v7(),
+        status,
+        at: now,
+        next_at: later(now, ANNOUNCE_CLAIM),
+    });
 }
 
 /// Returns the expiry of a job that ended at `ended`: as its client requested, limited by the settings.

@@ -8,8 +8,8 @@ use serde_json::{Map, json};
 use std::{collections::BTreeMap, time::Duration};
 use uuid::Uuid;
 use vidp_contract::{
-    FailureCode, JobOptions, Outcome, Progress, SkipCode, Stage, Success, TaskResult, Timestamp, Timings,
-    Work,
+    FailureCode, JobOptions, Outcome, Progress, SkipCode, Stage, StreamProgress, Success, TaskResult,
+    Timestamp, Timings, Work,
 };
 
 pub(super) const TIMES: Times = Times {
@@ -68,6 +68,7 @@ pub(super) fn progress(job: &Job, stage: Stage, attempt: u32, share: f64) -> Pro
         phase: "work".to_owned(),
         speed: None,
         parts: None,
+        stream: None,
         worker: "w".to_owned(),
     }
 }
@@ -184,6 +185,49 @@ fn progress_of_an_older_attempt_is_ignored() {
         (stage.attempt, stage.progress, stage.started_at),
         (2, 0.1, Some(at(2)))
     );
+}
+
+#[test]
+fn a_stream_only_grows() {
+    let mut job = job(&[Stage::Scale]);
+    let growing = |job: &Job, plan: &str, parts, share| Progress {
+        stream: Some(StreamProgress {
+            plan: plan.to_owned(),
+            parts,
+        }),
+        ..progress(job, Stage::Scale, 1, share)
+    };
+    let parts = |job: &Job| job.stages[&Stage::Scale].stream.clone().unwrap();
+    let begun = progress(&job, Stage::Scale, 1, 0.0);
+    assert!(progressed(&mut job, &begun, TIMES, at(0)));
+    let announced = |job: &Job| job.announcement.clone().map(|one| (one.status, one.at));
+    for (plan, count, second, expected) in [
+        ("aa", 1, 1, 1),
+        ("aa", 3, 2, 3),
+        // An earlier attempt, or another plan, takes nothing away.
+        ("aa", 2, 3, 3),
+        ("bb", 9, 4, 3),
+    ] {
+        let before = job.clone();
+        let message = growing(&job, plan, count, second as f64 / 10.0);
+        assert!(progressed(&mut job, &message, TIMES, at(second)));
+        job.revise(&before, at(second));
+        assert_eq!(parts(&job).parts, expected, "{plan}");
+        assert_eq!((parts(&job).plan.as_str(), parts(&job).since), ("aa", at(1)));
+        assert_eq!(job.event.name() == "playable", second == 1, "{plan}");
+    }
+    assert_eq!(announced(&job), Some((JobStatus::Running, at(1))));
+    let without = progress(&job, Stage::Scale, 1, 0.5);
+    assert!(progressed(&mut job, &without, TIMES, at(5)));
+    assert_eq!(parts(&job).parts, 3, "a message without a stream");
+    let mut ended = job.clone();
+    finished(&mut ended, &result(&job, Stage::Scale, OK()), TIMES, at(10));
+    assert_eq!(parts(&ended), parts(&job), "viewers go on");
+    assert_eq!(announced(&ended), Some((JobStatus::Succeeded, at(10))));
+    let cleanup = ended.tidy_at.unwrap();
+    assert!(cleanup > at(3600), "the parts stay for viewers: {cleanup}");
+    assert!(cleaned_up(&mut ended));
+    assert_eq!(parts(&ended).parts, 0);
 }
 
 #[test]

@@ -19,17 +19,21 @@ pub enum EventType {
     /// A job was cancelled.
     #[serde(rename = "job.cancelled")]
     Cancelled,
+    /// The stream of a running job can be played, while its film is still made.
+    #[serde(rename = "job.playable")]
+    Playable,
 }
 
 impl EventType {
-    /// Returns the event of a job's end; `None` for a job that has not ended.
+    /// Returns the event of a job that is announced with this status: its end, or the beginning of its stream while it runs.
     pub fn of(status: JobStatus) -> Option<EventType> {
         match status {
             JobStatus::Succeeded => Some(EventType::Succeeded),
             JobStatus::Partial => Some(EventType::Partial),
             JobStatus::Failed => Some(EventType::Failed),
             JobStatus::Cancelled => Some(EventType::Cancelled),
-            JobStatus::Uploading | JobStatus::Queued | JobStatus::Running => None,
+            JobStatus::Running => Some(EventType::Playable),
+            JobStatus::Uploading | JobStatus::Queued => None,
         }
     }
 }

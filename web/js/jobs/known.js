@@ -68,6 +68,7 @@ class Jobs extends Store {
       event: (name, data) => {
         if (name === 'reset') this.#reset();
         else if (name === 'deleted') this.#remove(data.id);
+        // `status`, `progress`, `playable` and `updated` have the job.
         else this.put(data);
       },
     });

@@ -3,11 +3,29 @@
 import { Store } from '../store.js';
 import { useEffect, useState } from '../ui/dom.js';
 
-/** The state of the video element, in seconds and booleans. */
+/** Events of the video element after which its state may differ. */
+const EVENTS = [
+  'timeupdate',
+  'seeking',
+  'play',
+  'pause',
+  'ended',
+  'loadedmetadata',
+  'durationchange',
+  'progress',
+  'volumechange',
+];
+
+/** The state of the video element, in seconds, pixels and booleans. */
 export class Playback extends Store {
   #video = null;
   time = 0;
   playing = false;
+  /** The position up to which the video can be played. It moves while the film is made. */
+  end = 0;
+  /** The size of the picture; 0 until it is known. */
+  width = 0;
+  height = 0;
 
   /** True when the page has a video element. */
   get ready() {
@@ -20,13 +38,15 @@ export class Playback extends Store {
     const read = () => {
       this.time = video.currentTime;
       this.playing = !video.paused;
+      const { seekable, videoWidth, videoHeight } = video;
+      this.end = seekable.length ? seekable.end(seekable.length - 1) : 0;
+      Object.assign(this, { width: videoWidth, height: videoHeight });
       this.changed();
     };
-    const events = ['timeupdate', 'seeking', 'play', 'pause', 'ended', 'loadedmetadata', 'volumechange'];
-    for (const event of events) video.addEventListener(event, read);
+    for (const event of EVENTS) video.addEventListener(event, read);
     this.changed();
     return () => {
-      for (const event of events) video.removeEventListener(event, read);
+      for (const event of EVENTS) video.removeEventListener(event, read);
       this.#video = null;
       this.changed();
     };

@@ -7,6 +7,8 @@ import { t } from '../text/i18n.js';
 import { html, useEffect, useRef, useState } from '../ui/dom.js';
 import { IconButton, Select } from '../ui/parts.js';
 import { toVtt } from './cues.js';
+import { Growing, isGrowing } from './growing.js';
+import { keys, toggleFullScreen } from './keys.js';
 import { usePlayback } from './playback.js';
 import { Scrubber } from './scrubber.js';
 import { usePlaying, useSource } from './source.js';
@@ -27,31 +29,18 @@ const AUTO = 'auto';
 
 const isPlaying = (playback) => playback.playing;
 
-/** The keyboard shortcuts, as in other players. */
-function keys({ playback, video, captions }) {
-  return {
-    ' ': () => playback.toggle(),
-    k: () => playback.toggle(),
-    ArrowLeft: () => playback.seek(Math.max(0, playback.time - 5)),
-    ArrowRight: () => playback.seek(Math.min(video.duration || 0, playback.time + 5)),
-    m: () => (video.muted = !video.muted),
-    f: () => toggleFullScreen(video),
-    c: captions,
-  };
-}
+const shapeOf = ({ width, height }) => (width ? `${width} / ${height}` : '16 / 9');
 
-/** Enters or leaves full screen. */
-function toggleFullScreen(video) {
-  if (document.fullscreenElement) document.exitFullscreen();
-  else
-    video
-      .closest('.player')
-      .requestFullscreen?.()
-      .catch(() => {});
+/** The shape of the picture for CSS: from the first rendition, or from the video itself while no rendition is complete. */
+function useShape(job, playback) {
+  const seen = usePlayback(playback, shapeOf);
+  const first = job.stages.scale.result?.renditions[0];
+  return first ? shapeOf(first) : seen;
 }
 
 export function Player({ job, playback }) {
-  const renditions = job.stages.scale.result.renditions.map(({ name }) => output(job, 'scale', name));
+  const complete = job.stages.scale.result?.renditions ?? [];
+  const renditions = complete.map(({ name }) => output(job, 'scale', name));
   const streamed = hasStream(job);
   const [chosen, choose] = useState(streamed ? AUTO : renditions[0].name);
   const [shown, show] = useState(true);
@@ -70,7 +59,7 @@ export function Player({ job, playback }) {
     for (const track of video.current.textTracks) track.mode = shown ? 'showing' : 'hidden';
   }, [shown, captions]);
   const auto = streamed ? [[AUTO, t('player.auto')]] : [];
-  const { width, height } = job.stages.scale.result.renditions[0];
+  const shape = useShape(job, playback);
   const { translated, language } = job.stages.subtitle?.result ?? {};
   const written = translated ? 'en' : language?.code;
   const byKey = (event) => {
@@ -82,7 +71,7 @@ export function Player({ job, playback }) {
     act();
   };
   return html`<section class="player" aria-label=${t('player.title')} onKeyDown=${byKey}>
-    <div class="screen" style=${{ aspectRatio: `${width} / ${height}` }}>
+    <div class="screen" style=${{ aspectRatio: shape }}>
       <video ref=${video} poster=${poster ?? undefined} preload="metadata" playsinline
         onClick=${() => playback.toggle()}>
         ${
@@ -94,6 +83,7 @@ export function Player({ job, playback }) {
       ${failed && html`<p class="screen-failed" role="alert">${t('player.failed')}</p>`}
     </div>
     <div class="controls">
+      ${isGrowing(job) && html`<${Growing} playback=${playback} />`}
       <${IconButton} icon=${toggle} label=${t(`player.${toggle}`)} onClick=${() => playback.toggle()} />
       <${Scrubber} job=${job} playback=${playback} />
       <${Sound} playback=${playback} video=${video} />

@@ -1,4 +1,6 @@
 // Playback of a job's stream by HLS: the rendition follows the connection. hls.js is loaded when a stream is played.
+//
+// While the film is made, its list of segments grows. It becomes complete while it is played, without a new start.
 
 import { api } from '../server/api.js';
 import { useEffect, useState } from '../ui/dom.js';
@@ -7,11 +9,20 @@ import { useEffect, useState } from '../ui/dom.js';
 const canStream = () =>
   'MediaSource' in window || document.createElement('video').canPlayType('application/vnd.apple.mpegurl') !== '';
 
-/** True when the job has a stream that this browser plays. */
-export const hasStream = (job) => canStream() && job.stages.scale.outputs.some(({ name }) => name === 'stream.json');
+/** True when the job has a stream that this browser plays, also one that still grows. */
+export const hasStream = (job) => Boolean(job.playable_at) && canStream();
 
 /** Times that a player may fail at the same position before playback ends. */
 const TRIES = 3;
+
+/**
+ * The class of hls.js that chooses segments, changed for lists that grow: a viewer waits at the end and plays on. Without this change
+ * hls.js may jump back by a segment or more there, as for a live broadcast.
+ */
+const waitingAtTheEnd = (Base) =>
+  class extends Base {
+    synchronizeToLiveEdge() {}
+  };
 
 /** Lets the element play a stream by itself from a position. Returns a function that stops this. */
 function playNative(element, address, position, failed) {
@@ -45,7 +56,9 @@ export function useStream(video, id, playing, failed) {
         // A worker of hls.js would come from a blob, which the page's policy forbids.
         const one = new loaded.default({
           enableWorker: false,
+          // Also 0, so that a growing list starts at its beginning.
           startPosition: position,
+          streamController: waitingAtTheEnd(loaded.default.DefaultConfig.streamController),
           renderTextTracksNatively: false,
         });
         const tracks = () => note({ tracks: one.audioTracks, chosen: one.audioTrack });

@@ -135,6 +135,7 @@ export default {
   'player.full': 'Full screen',
   'player.position': 'Position',
   'player.at': (time, all) => `${time} of ${all}`,
+  'player.growing': (time) => `Still being made: ${time} can be played`,
   'player.failed': 'This browser cannot play this rendition. Choose another one, or download it.',
   'transcript.title': 'Transcript',
   'transcript.search': 'Search the transcript',

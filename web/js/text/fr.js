@@ -136,6 +136,7 @@ export default {
   'player.full': 'Plein écran',
   'player.position': 'Position',
   'player.at': (time, all) => `${time} sur ${all}`,
+  'player.growing': (time) => `Encore en préparation : lecture possible jusqu’à ${time}`,
   'player.failed': 'Ce navigateur ne peut pas lire cette version. Choisissez-en une autre, ou téléchargez-la.',
   'transcript.title': 'Transcription',
   'transcript.search': 'Chercher dans la transcription',

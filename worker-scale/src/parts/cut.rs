@@ -1,7 +1,7 @@
 //! The places where a film is cut into parts. Pure.
 
 use serde::{Deserialize, Serialize};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use vidp_worker::ffmpeg::{Packets, TICKS};
 
 /// Parts of a film at least. Fewer save nothing.
@@ -34,18 +34,26 @@ impl Part {
     }
 }
 
-/// Cuts a film of these packets into parts of about `seconds` each. Empty when it is better made in one piece.
+/// Seconds of parts. Each part is twice as long as the one before it, up to the longest.
+#[derive(Clone, Copy)]
+pub(crate) struct Lengths {
+    pub(crate) first: u32,
+    pub(crate) longest: u32,
+}
+
+/// Cuts a film of these packets into parts of about these lengths. Empty when it is better made in one piece.
 ///
 /// `origin` is the time that becomes 0 in the renditions. `is_indexed` says that a seek finds a key frame exactly.
 /// Otherwise decoding begins one key frame earlier.
-pub(crate) fn cut(packets: &Packets, origin: i64, seconds: u32, is_indexed: bool) -> Vec<Part> {
+pub(crate) fn cut(packets: &Packets, origin: i64, lengths: Lengths, is_indexed: bool) -> Vec<Part> {
     let Some(last) = packets.times.last() else {
         return Vec::new();
     };
     let film = last - origin;
-    let mut length = (i64::from(seconds) * i64::from(TICKS) / GRID).max(1) * GRID;
+    let on_grid = |seconds: u32| (i64::from(seconds) * i64::from(TICKS) / GRID).max(1) * GRID;
+    let (mut first, mut length) = (on_grid(lengths.first), on_grid(lengths.longest));
     while 2 * length <= film {
-        let cuts = places(packets, origin, length, *last);
+        let cuts = places(packets, origin, first..=length, *last);
         let seek = |at: i64| before(&packets.keys, at, if is_indexed { 1 } else { 2 });
         let again: i64 = cuts
             .iter()
@@ -54,15 +62,16 @@ pub(crate) fn cut(packets: &Packets, origin: i64, seconds: u32, is_indexed: bool
         if again as f64 <= film as f64 * MAX_DECODED_AGAIN {
             return parts(packets, &cuts, is_indexed);
         }
-        length *= 2;
+        (first, length) = (first * 2, length * 2);
     }
     Vec::new()
 }
 
-/// The times of the cuts: multiples of [`GRID`] with at least `length` between two, each soon after a key frame.
-fn places(packets: &Packets, origin: i64, length: i64, last: i64) -> Vec<i64> {
+/// The times of the cuts: multiples of [`GRID`], each soon after a key frame. The first part has the first of the `lengths` at least, and
+/// each later one twice as much as the one before it, up to the last of the lengths.
+fn places(packets: &Packets, origin: i64, lengths: RangeInclusive<i64>, last: i64) -> Vec<i64> {
     let mut cuts = Vec::new();
-    let mut at = origin;
+    let (mut at, mut length) = (origin, *lengths.start());
     loop {
         let candidates = (0..=length / 2 / GRID).map(|step| at + length + step * GRID);
         let in_vain = |at: &i64| at - before(&packets.keys, *at, 1).unwrap_or(origin);
@@ -74,6 +83,7 @@ fn places(packets: &Packets, origin: i64, length: i64, last: i64) -> Vec<i64> {
         };
         cuts.push(cut);
         at = cut;
+        length = (length * 2).min(*lengths.end());
     }
 }
 
@@ -115,6 +125,10 @@ mod tests {
     use super::*;
 
     const SECOND: i64 = TICKS as i64;
+    const TEN: Lengths = Lengths {
+        first: 10,
+        longest: 10,
+    };
 
     /// A film of 25 pictures a second with a key frame every `gop` pictures.
     fn film(seconds: i64, gop: usize) -> Packets {
@@ -132,7 +146,7 @@ mod tests {
         for (seconds, gop, is_indexed) in [(60, 50, true), (61, 250, false), (599, 33, true), (100, 1, false)]
         {
             let film = film(seconds, gop);
-            let parts = cut(&film, 0, 10, is_indexed);
+            let parts = cut(&film, 0, TEN, is_indexed);
             assert!(parts.len() > 2, "{seconds} {gop}");
             assert_eq!(
                 parts.iter().map(|part| part.pictures).sum::<usize>(),
@@ -149,7 +163,7 @@ mod tests {
     #[test]
     fn cuts_follow_key_frames() {
         let starts = |packets: &Packets, is_indexed| -> Vec<i64> {
-            let parts = cut(packets, 0, 10, is_indexed);
+            let parts = cut(packets, 0, TEN, is_indexed);
             parts
                 .iter()
                 .filter_map(|part| Some(part.start? / SECOND))
@@ -167,12 +181,30 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_begins_with_short_parts() {
+        let lengths = Lengths {
+            first: 6,
+            longest: 30,
+        };
+        let starts = |packets: &Packets| -> Vec<i64> {
+            let parts = cut(packets, 0, lengths, true);
+            parts
+                .iter()
+                .filter_map(|part| Some(part.start? / SECOND))
+                .collect()
+        };
+        assert_eq!(starts(&film(120, 50)), [6, 18, 42, 72, 102]);
+        // With a key frame every 10 s, the first cut is soon and the later ones are at key frames.
+        assert_eq!(starts(&film(120, 250)), [6, 20, 50, 80]);
+    }
+
+    #[test]
     fn decoding_begins_before_the_cut_where_no_index_helps() {
         let film = film(60, 50);
-        let seeks = |is_indexed| cut(&film, 0, 10, is_indexed)[1].seeks.clone();
+        let seeks = |is_indexed| cut(&film, 0, TEN, is_indexed)[1].seeks.clone();
         assert_eq!(seeks(true), [Some(10 * SECOND), Some(6 * SECOND), None]);
         assert_eq!(seeks(false), [Some(8 * SECOND), Some(4 * SECOND), None]);
-        assert_eq!(cut(&film, 0, 10, true)[0].seeks, [None]);
+        assert_eq!(cut(&film, 0, TEN, true)[0].seeks, [None]);
     }
 
     #[test]
@@ -182,8 +214,8 @@ mod tests {
         for time in film.times.iter_mut().chain(&mut film.keys) {
             *time += shift;
         }
-        let parts = cut(&film, shift, 10, true);
+        let parts = cut(&film, shift, TEN, true);
         assert_eq!(parts[1].start, Some(shift + 10 * SECOND));
-        assert_eq!(cut(&Packets::default(), 0, 10, true), []);
+        assert_eq!(cut(&Packets::default(), 0, TEN, true), []);
     }
 }

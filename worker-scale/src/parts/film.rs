@@ -1,6 +1,6 @@
 //! The plan of a film that is made in parts. Every worker that makes a part of the film has the same plan.
 
-use super::cut::{self, MIN_PARTS, Part};
+use super::cut::{self, Lengths, MIN_PARTS, Part};
 use crate::{
     codec::Rate,
     config::Settings,
@@ -25,6 +25,8 @@ use vidp_worker::ffmpeg::{MediaError, TICKS, VideoDetails};
 const INDEXED_CONTAINERS: [&str; 4] = ["mov", "matroska", "avi", "flv"];
 /// Containers of which a worker can read one part without the rest of the file.
 const RANGED_CONTAINERS: [&str; 2] = ["mov", "matroska"];
+/// Seconds of the first part of a film that is played while it is made: a viewer waits for it.
+const FIRST_OF_STREAM: u32 = 6;
 /// Bytes of the plan's hash in its name.
 const NAME: usize = 8;
 /// Bytes of a plan at most. A part has about 200.
@@ -78,7 +80,15 @@ impl Film {
         let is_one_of = |names: &[&str]| names.iter().any(|name| facts.container.starts_with(name));
         // A picture of two fields needs the picture before it.
         let is_indexed = is_one_of(&INDEXED_CONTAINERS) && !track.interlaced;
-        let parts = cut::cut(packets, origin, seconds, is_indexed);
+        let lengths = Lengths {
+            first: if job.options.stream {
+                seconds.min(FIRST_OF_STREAM)
+            } else {
+                seconds
+            },
+            longest: seconds,
+        };
+        let parts = cut::cut(packets, origin, lengths, is_indexed);
         if parts.len() < MIN_PARTS {
             return Ok(None);
         }
@@ -166,8 +176,15 @@ impl Film {
     }
 
     /// The second of the film at a time of the file's clock.
-    fn second(&self, ticks: Option<i64>, otherwise: f64) -> f64 {
+    pub(super) fn second(&self, ticks: Option<i64>, otherwise: f64) -> f64 {
         ticks.map_or(otherwise, |ticks| (ticks - self.origin) as f64 / f64::from(TICKS))
+    }
+
+    /// The number of the first part at or behind `number` that has a picture, or the number of parts.
+    pub(super) fn first_with_pictures(&self, number: usize) -> usize {
+        let parts = self.parts.iter().enumerate().skip(number);
+        let mut shown = parts.filter(|(_, part)| part.pictures > 0);
+        shown.next().map_or(self.parts.len(), |(number, _)| number)
     }
 
     /// Seconds of a part.

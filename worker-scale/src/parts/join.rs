@@ -151,6 +151,7 @@ impl Lead<'_> {
     pub(super) fn discard(&self) {
         let film = self.encoder.film;
         remove(&[self.sound_path()]);
+        remove(&self.growing_paths());
         for target in &film.targets {
             remove(&[self.joined_path(target)]);
         }
@@ -204,6 +205,7 @@ impl Lead<'_> {
             remove(std::slice::from_ref(&picture.path));
         }
         remove(sound.as_slice());
+        remove(&self.growing_paths());
         Ok(())
     }
 }

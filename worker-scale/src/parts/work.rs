@@ -7,6 +7,7 @@ use super::{
     helpers::Helpers,
     join::Joined,
     lead::Lead,
+    publish::Publisher,
 };
 use crate::{
     job::{OnProgress, Rendition},
@@ -17,6 +18,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::sync::watch;
 use vidp_common::process::ProcessError;
 use vidp_worker::ffmpeg::MediaError;
 
@@ -68,30 +70,45 @@ impl Lead<'_> {
         })
     }
 
-    /// Makes or fetches all parts and joins them. Returns the number of decode errors.
+    /// Makes the sound and all parts, and joins them. Returns the number of decode errors.
     async fn make_all(
         &self,
         board: &mut Board,
         helpers: &mut Option<Helpers<'_>>,
         on_progress: &OnProgress,
     ) -> Result<u64, MediaError> {
+        let (sound_made, is_sound_made) = watch::channel(false);
+        let mut stream = Publisher::begin(self, is_sound_made).await;
+        let sound = async {
+            let decode_errors = self.sound().await?;
+            sound_made.send_replace(true);
+            Ok::<_, MediaError>(decode_errors)
+        };
+        let parts = self.make_parts(board, helpers, &mut stream, on_progress);
+        let (decode_errors, joined) = tokio::try_join!(sound, parts)?;
+        self.join(&joined).await?;
+        Ok(decode_errors + joined.decode_errors)
+    }
+
+    /// Makes or fetches all parts of the picture and appends them to each other.
+    async fn make_parts(
+        &self,
+        board: &mut Board,
+        helpers: &mut Option<Helpers<'_>>,
+        stream: &mut Option<Publisher<'_>>,
+        on_progress: &OnProgress,
+    ) -> Result<Joined, MediaError> {
         let film = self.encoder.film;
         let mut joined = self.joined()?;
         // Parts of this worker: the last one is not stored yet.
         let (mut stored, mut last) = (BTreeMap::new(), None::<Chunk>);
-        if let Some(helpers) = helpers {
-            helpers.look(board).await;
-        }
-        // While other workers make their first parts.
-        let decode_errors = self.sound().await?;
         let began = Instant::now();
         loop {
-            self.append(&mut joined, board, &mut stored, last.as_ref())
+            self.append(&mut joined, board, &mut stored, last.as_ref(), stream)
                 .await?;
             if joined.is_complete(film.parts.len()) {
                 self.report_counts(board, 0);
-                self.join(&joined).await?;
-                return Ok(decode_errors + joined.decode_errors);
+                return Ok(joined);
             }
             // Directly before the choice: other workers take offers at any time.
             if let Some(helpers) = helpers {
@@ -107,8 +124,10 @@ impl Lead<'_> {
                     let report = self.report(board, number, on_progress);
                     self.report_counts(board, 1);
                     // The part before is stored meanwhile: the network waits for nothing.
-                    let (chunk, ()) =
-                        tokio::join!(self.encoder.make(number, &report), self.store(before.as_ref()));
+                    let (chunk, ()) = tokio::join!(
+                        self.encoder.make(number, &report),
+                        self.store(before.as_ref(), stream)
+                    );
                     last = Some(chunk?);
                     board.made(number);
                     board.took(started.elapsed());
@@ -117,7 +136,7 @@ impl Lead<'_> {
                         film.seconds(number) / started.elapsed().as_secs_f64().max(0.001),
                     );
                 }
-                Next::Wait | Next::Done if before.is_some() => self.store(before.as_ref()).await,
+                Next::Wait | Next::Done if before.is_some() => self.store(before.as_ref(), stream).await,
                 Next::Wait => {
                     self.report_counts(board, 0);
                     let made = self.seconds_made(board, None);
@@ -139,6 +158,7 @@ impl Lead<'_> {
         board: &mut Board,
         stored: &mut BTreeMap<usize, Chunk>,
         last: Option<&Chunk>,
+        stream: &mut Option<Publisher<'_>>,
     ) -> Result<(), MediaError> {
         let parts = &self.encoder.film.parts;
         while let Some(part) = parts.get(joined.next)
@@ -163,7 +183,10 @@ impl Lead<'_> {
                     remove(&chunk.paths);
                     board.keep(number);
                 }
-                Some(chunk) => joined.append(&chunk)?,
+                Some(chunk) => {
+                    publish(stream, &chunk).await;
+                    joined.append(&chunk)?;
+                }
                 None => board.keep(number),
             }
         }
@@ -194,9 +217,11 @@ impl Lead<'_> {
         }
     }
 
-    async fn store(&self, chunk: Option<&Chunk>) {
+    /// Stores a part, and publishes it if it is the next one.
+    async fn store(&self, chunk: Option<&Chunk>, stream: &mut Option<Publisher<'_>>) {
         if let (Some(attempt), Some(chunk)) = (self.job.attempt, chunk) {
             self.encoder.store(attempt, chunk).await;
+            publish(stream, chunk).await;
         }
     }
 
@@ -206,5 +231,16 @@ impl Lead<'_> {
             () = tokio::time::sleep(PAUSE) => Ok(()),
             () = self.job.cancel.cancelled() => Err(ProcessError::Cancelled.into()),
         }
+    }
+}
+
+/// Publishes a part of the film if it is the next one of the stream. A stream that fails ends here, and the film does not.
+async fn publish(stream: &mut Option<Publisher<'_>>, chunk: &Chunk) {
+    let Some(publisher) = stream.as_mut().filter(|stream| stream.wants(chunk.number)) else {
+        return;
+    };
+    if let Err(error) = publisher.add(chunk).await {
+        tracing::warn!("the rest of the film cannot be played before it is complete: {error:#}");
+        *stream = None;
     }
 }

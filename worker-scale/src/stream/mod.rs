@@ -4,7 +4,9 @@
 //! from the largest rendition.
 
 mod args;
-mod segments;
+pub(crate) mod segments;
+
+pub(crate) use args::growing;
 
 use crate::{
     grid::Grid,
@@ -90,9 +92,7 @@ impl Job<'_> {
                 track,
                 width: rendition.rung.width,
                 height: rendition.rung.height,
-                fps: shown
-                    .map_or(0.0, |video| video.fps)
-                    .clamp(*RATES.start(), *RATES.end()),
+                fps: rate(shown.map_or(0.0, |video| video.fps)),
             });
             files.push(file);
             for (sound, facts) in sounds.into_iter().zip(&rendition.facts.audio) {
@@ -189,6 +189,11 @@ fn names(rendition: &Rendition, with_sound: bool) -> impl Iterator<Item = Output
         .chain((1..=sounds).map(OutputFile::stream_audio))
 }
 
+/// A rate that an index may state.
+pub(crate) fn rate(fps: f64) -> f64 {
+    fps.clamp(*RATES.start(), *RATES.end())
+}
+
 /// Runs work that blocks on a thread for it.
 async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, MediaError> {
     let done = tokio::task::spawn_blocking(work).await;
@@ -236,7 +241,7 @@ fn insert(from: &Path, target: &Path, position: u64, bytes: &[u8]) -> io::Result
 }
 
 /// True for a language that a playlist may name. A container may have any text there.
-fn is_language(text: &str) -> bool {
+pub(crate) fn is_language(text: &str) -> bool {
     (1..=35).contains(&text.len())
         && text
             .bytes()

@@ -16,7 +16,7 @@ const MAX_SECONDS: f64 = 8.0;
 /// The time of a fragment's first picture in the ticks of the track.
 ///
 /// The decode time does not serve: where a rate varies, it is the time of an earlier picture.
-pub(super) fn begins(fragment: &Fragment) -> u64 {
+pub(crate) fn begins(fragment: &Fragment) -> u64 {
     fragment.first_pts.max(0).cast_unsigned()
 }
 
@@ -60,7 +60,7 @@ fn longest(places: &[i64], end: i64) -> i64 {
 ///
 /// Each time is a fragment of its track. Encoders also set key frames that other renditions lack. A track that shares too
 /// few with the others, as a copy or one that was encoded again, gets its own.
-pub(super) fn boundaries(tracks: &[&Track]) -> Vec<Vec<i64>> {
+pub(crate) fn boundaries(tracks: &[&Track]) -> Vec<Vec<i64>> {
     let most = (MAX_SECONDS * f64::from(TICKS)) as i64;
     // Tracks that share places: their common times, and their numbers.
     let mut groups: Vec<(BTreeSet<i64>, Vec<usize>)> = Vec::new();
@@ -90,7 +90,7 @@ pub(super) fn boundaries(tracks: &[&Track]) -> Vec<Vec<i64>> {
 }
 
 /// The segments of a track that begin at these places, and at the first fragment.
-pub(super) fn segments(track: &Track, places: &[i64]) -> Vec<Segment> {
+pub(crate) fn segments(track: &Track, places: &[i64]) -> Vec<Segment> {
     let mut segments: Vec<Segment> = Vec::new();
     let mut fragments = track.fragments.iter().peekable();
     while let Some(fragment) = fragments.next() {
@@ -110,6 +110,24 @@ pub(super) fn segments(track: &Track, places: &[i64]) -> Vec<Segment> {
         }
     }
     segments
+}
+
+/// Moves the ends of a part's segments to the cuts of its film, so that parts follow each other without a gap: the part lasts from `from`
+/// to `to`, in the ticks of its track, whatever the first and last picture of the part last. `begins` is the time of the first picture.
+///
+/// Returns false when the last segment would last no time.
+pub(crate) fn fill(segments: &mut [Segment], begins: u64, from: u64, to: u64) -> bool {
+    let Some(first) = segments.first_mut() else {
+        return false;
+    };
+    first.duration += begins.saturating_sub(from);
+    let all: u64 = segments.iter().map(|one| one.duration).sum();
+    let (Some(last), Some(length)) = (segments.last_mut(), to.checked_sub(from)) else {
+        return false;
+    };
+    let before = all - last.duration;
+    last.duration = length.saturating_sub(before);
+    last.duration > 0
 }
 
 #[cfg(test)]
@@ -194,6 +212,19 @@ mod tests {
         let mut late = track(1000, &[0, 2000, 4000, 8000]);
         late.fragments[2].first_pts = 7920;
         assert_eq!(seconds(&late, &boundaries(&[&late])[0]), [7.92, 0.08]);
+    }
+
+    #[test]
+    fn a_part_lasts_from_cut_to_cut() {
+        let part = track(1000, &[10_020, 12_000, 14_000, 15_900]);
+        let mut all = segments(&part, &boundaries(&[&part])[0]);
+        let begins = begins(&part.fragments[0]);
+        assert!(fill(&mut all, begins, 10_000, 16_000));
+        let lengths: Vec<u64> = all.iter().map(|one| one.duration).collect();
+        assert_eq!(lengths, [4000, 2000]);
+        assert!(!fill(&mut all, begins, 10_000, 14_000), "nothing is left");
+        assert!(!fill(&mut all, begins, 10_000, 9_000));
+        assert!(!fill(&mut [], 0, 0, 1000));
     }
 
     #[test]

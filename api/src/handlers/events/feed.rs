@@ -171,6 +171,6 @@ impl Feed {
     /// The event of a change; `None` for an internal change and for a job of another tenant.
     fn event(&self, job: &Job) -> Option<Event> {
         let visible = job.event.rev == job.rev && job.tenant == self.tenant;
-        visible.then(|| event(job.event.kind.as_str(), job).id(self.seen.as_str()))
+        visible.then(|| event(job.event.name(), job).id(self.seen.as_str()))
     }
 }

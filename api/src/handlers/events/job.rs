@@ -23,6 +23,8 @@ use vidp_record::{
     job::{EventKind, Job},
 };
 
+/// Name of an event that may cover several changes: the most important kind.
+const STATUS: &str = EventKind::Status.as_str();
 /// Interval at which the stream reads the job, in case the change stream is late.
 const REREAD_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -111,13 +113,12 @@ impl Watch {
     async fn next(&mut self) -> Option<Event> {
         while !self.ended {
             let (name, job) = match self.first.take() {
-                Some(job) => (EventKind::Status, Arc::new(job)),
+                Some(job) => (STATUS, Arc::new(job)),
                 None => match self.wait().await {
                     Wake::Shutdown => return None,
-                    Wake::Changed(job) => (job.event.kind, job),
+                    Wake::Changed(job) => (job.event.name(), job),
                     Wake::Reread => match self.pipeline.db.get(&self.tenant, self.id).await {
-                        // The event may cover several changes. `status` is the most important kind.
-                        Ok(job) => (EventKind::Status, Arc::new(job)),
+                        Ok(job) => (STATUS, Arc::new(job)),
                         Err(DbError::NotFound) => return None,
                         Err(error) => {
                             tracing::debug!(job = %self.id, %error, "an event stream waits for MongoDB");
@@ -129,7 +130,7 @@ impl Watch {
             self.ended = job.status.is_terminal();
             if job.event.rev > self.known {
                 self.known = job.event.rev;
-                return Some(event(name.as_str(), &job).id(job.event.rev.to_string()));
+                return Some(event(name, &job).id(job.event.rev.to_string()));
             }
         }
         None

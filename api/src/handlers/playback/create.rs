@@ -42,8 +42,8 @@ pub(crate) struct Wanted {
 pub(crate) struct PlaybackView {
     /// Path of the playlist for players of HLS.
     hls: String,
-    /// Path of the manifest for players of DASH.
-    dash: String,
+    /// Path of the manifest for players of DASH; `null` while the stream is not complete.
+    dash: Option<String>,
     /// When the grant ends.
     #[schema(value_type = String, format = DateTime)]
     expires_at: Option<String>,
@@ -51,8 +51,8 @@ pub(crate) struct PlaybackView {
 
 /// Grant playback of a job.
 ///
-/// Returns URLs that a player opens without an API key. Each is a secret until the grant ends. The job needs a stream: the
-/// option `scale.stream`.
+/// Returns URLs that a player opens without an API key. Each is a secret until the grant ends. The job needs a stream, by the
+/// option `scale.stream`. A job with `playable_at` can be played by HLS, also while its film is made.
 #[utoipa::path(
     post, path = "", operation_id = "createPlayback", tag = "Playback",
     params(("id" = Uuid, Path, description = "Id of the job.", example = "0198c2a4-6f0b-7d5e-8c1a-2f4e6d8b0a91")),
@@ -71,10 +71,15 @@ pub(crate) async fn create(
     if !(1..=MAX_LIFETIME).contains(&seconds) {
         return Err(Problem::invalid(format!("seconds must be 1 to {MAX_LIFETIME}")));
     }
-    if outputs::find(&job, Stage::Scale.as_str(), &OutputFile::STREAM.name).is_err() {
+    let is_complete = outputs::find(&job, Stage::Scale.as_str(), &OutputFile::STREAM.name).is_ok();
+    let scale = job.stages.get(&Stage::Scale);
+    let is_growing = scale
+        .and_then(|scale| scale.stream.as_ref())
+        .is_some_and(|stream| stream.parts > 0);
+    if !is_complete && !is_growing {
         return Err(Problem::conflict(match job.options.scale.stream {
             true => {
-                "the job has no stream: its stage scale has not succeeded yet, or its renditions cannot be streamed"
+                "the job has no stream: its stage scale has not made the first part yet, or its renditions cannot be streamed"
             }
             false => "the job has no stream: send the video again with the option scale.stream",
         }));
@@ -90,7 +95,7 @@ pub(crate) async fn create(
     let url = |file: &str| format!("/api/v1/play/{grant}/{file}");
     let view = PlaybackView {
         hls: url(MASTER),
-        dash: url(MANIFEST),
+        dash: is_complete.then(|| url(MANIFEST)),
         expires_at: view::time(Some(ends)),
     };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(view)).into_response())

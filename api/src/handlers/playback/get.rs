@@ -1,14 +1,14 @@
 //! `GET /play/{grant}/{file}`: the playlists of a stream, and the files that they name.
 
+use super::find::{File, find};
 use crate::{
-    handlers::outputs,
     http::{
         etag::ETag,
         object::{self, Manner},
-        problem::{Code, Problem},
+        problem::Problem,
     },
     openapi::Binary,
-    playback::{CAPTIONS, Captions, Granted, MANIFEST, MASTER, STORYBOARD, manifest, master, media},
+    playback::Granted,
     state::Playing,
 };
 use axum::{
@@ -18,22 +18,17 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use std::time::Duration;
-use vidp_contract::{Output, OutputFile, Stage, StreamSet};
-use vidp_record::job::Job;
 
 /// Path of all grants.
 const BASE: &str = "/api/v1/play/";
-/// Media types of playlists: RFC 8216, section 10, and ISO/IEC 23009-1, annex C.
-const HLS: &str = "application/vnd.apple.mpegurl";
-const DASH: &str = "application/dash+xml";
 /// Lifetime of a presigned URL, and the time for which a browser may use it again, in seconds.
 const URL_LIFE: u64 = 120;
 const REDIRECT_LIFE: u64 = 60;
 
 /// Play a file of a stream.
 ///
-/// Returns a playlist, or redirects to a file that playlists name: a track, the captions or the storyboard. Playlists name files by
-/// relative URLs. Pages of every origin may play.
+/// Returns a playlist, or redirects to a file that playlists name: a track, a piece of a track, the captions or the storyboard.
+/// Playlists name files by relative URLs. While the film is made, playlists of HLS grow. Pages of every origin may play.
 #[utoipa::path(
     get, path = "", operation_id = "play", tag = "Playback",
     params(
@@ -63,23 +58,21 @@ pub(crate) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Granted { job, remaining } = granted;
-    let index = outputs::find(&job, Stage::Scale.as_str(), &OutputFile::STREAM.name)?;
-    let set = playing.library.index(&playing.store, index).await?;
-    let Some(output) = named(&job, &set, &file) else {
-        let (content_type, text) = playlist(&job, &set, &file).ok_or_else(missing)?;
-        return Ok(answer(content_type, text, &headers));
+    let (output, cache_control) = match find(&playing, &job, &file).await? {
+        File::Text(content_type, text) => return Ok(answer(content_type, text, &headers)),
+        File::Object(output, cache_control) => (output, cache_control),
     };
     let manner = Manner {
-        cache_control: "private, max-age=86400, immutable",
+        cache_control,
         disposition: None,
     };
     if method == Method::HEAD {
         // A presigned URL is for one method.
-        return object::head(output, &manner);
+        return object::head(&output, &manner);
     }
     if playing.config.play_proxy {
         let permit = || playing.limits.player(job.id);
-        return object::send(&playing.store, output, &headers, &manner, permit).await;
+        return object::send(&playing.store, &output, &headers, &manner, permit).await;
     }
     let valid = remaining
         .min(Duration::from_secs(URL_LIFE))
@@ -92,32 +85,9 @@ pub(crate) async fn get(
     Ok((StatusCode::TEMPORARY_REDIRECT, headers).into_response())
 }
 
-/// The playlist with this name, and its media type.
-fn playlist(job: &Job, set: &StreamSet, file: &str) -> Option<(&'static str, String)> {
-    let captions = Captions::of(job);
-    match file {
-        MASTER => Some((HLS, master(set, captions.as_ref()))),
-        MANIFEST => Some((DASH, manifest(set, captions.as_ref()))),
-        _ => media(set, captions.as_ref(), file).map(|text| (HLS, text)),
-    }
-}
-
-/// The output with this name, if a playlist may name it.
-fn named<'a>(job: &'a Job, set: &StreamSet, file: &str) -> Option<&'a Output> {
-    let stage = match file {
-        CAPTIONS => Stage::Subtitle,
-        STORYBOARD => Stage::Scale,
-        _ => set
-            .tracks()
-            .find(|track| track.name == file)
-            .map(|_| Stage::Scale)?,
-    };
-    outputs::find(job, stage.as_str(), file).ok()
-}
-
 fn answer(content_type: &'static str, text: String, headers: &HeaderMap) -> Response {
     let tag = ETag::of_bytes(text.as_bytes());
-    // Captions may come later, so that a player asks again.
+    // Captions and parts may come later, so that a player asks again.
     let common = [
         (header::ETAG, tag.value()),
         (
@@ -130,10 +100,6 @@ fn answer(content_type: &'static str, text: String, headers: &HeaderMap) -> Resp
         true => (StatusCode::NOT_MODIFIED, common).into_response(),
         false => (common, text).into_response(),
     }
-}
-
-fn missing() -> Problem {
-    Problem::new(Code::NotFound, "the stream has no file with this name")
 }
 
 /// Middleware that lets pages of every origin play, and answers their preflight requests. The store sees the origin `null` after a redirect

@@ -126,6 +126,7 @@ impl Pulled {
             phase: "work".to_owned(),
             speed: Some(2.0),
             parts: None,
+            stream: None,
             worker: "test".to_owned(),
         }
     }

@@ -1,6 +1,6 @@
 //! Grants, playlists and the files that playlists name.
 
-use crate::harness::{Guarded, Rig, until};
+use crate::harness::{Guarded, Pulled, Rig, until};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::{Client, Response, StatusCode, redirect};
 use serde_json::{Value, json};
@@ -19,7 +19,15 @@ async fn played(rig: &Rig) -> String {
     let early = rig.post(&id, "playback").await;
     assert_eq!(early.status(), StatusCode::CONFLICT);
 
-    let (scale, attempt) = (rig.pull(Stage::Scale).await, Uuid::now_v7());
+    store_stream(rig, &rig.pull(Stage::Scale).await).await;
+    store_captions(rig, &rig.pull(Stage::Subtitle).await).await;
+    rig.until_job(&id, |job| job["status"] == "succeeded").await;
+    id
+}
+
+/// Ends the stage `scale` with a stream.
+pub(super) async fn store_stream(rig: &Rig, scale: &Pulled) {
+    let attempt = Uuid::now_v7();
     let mut outputs = Vec::new();
     for (file, bytes) in [
         (OutputFile::STREAM, INDEX),
@@ -28,28 +36,36 @@ async fn played(rig: &Rig) -> String {
         (OutputFile::STORYBOARD, b"image"),
         (OutputFile::POSTER, b"image"),
     ] {
-        outputs.push(rig.output_of(&scale, attempt, &file, bytes).await);
+        outputs.push(rig.output_of(scale, attempt, &file, bytes).await);
     }
     let report = serde_json::Map::new();
-    rig.answer(&scale, Outcome::Succeeded(Success { outputs, report }))
+    rig.answer(scale, Outcome::Succeeded(Success { outputs, report }))
         .await;
+}
 
-    let subtitle = rig.pull(Stage::Subtitle).await;
+/// Ends the stage `subtitle` with captions.
+pub(super) async fn store_captions(rig: &Rig, subtitle: &Pulled) {
     let file = OutputFile::subtitle(SubtitleFormat::Vtt);
-    let outputs = vec![rig.output(&subtitle, &file, b"WEBVTT").await];
+    let outputs = vec![rig.output(subtitle, &file, b"WEBVTT").await];
     let report = json!({
         "language": { "code": "en", "name": "English" }, "translated": false, "speech_seconds": 1.0, "cues": 1,
         "words": 2, "rules_kept": 1.0, "track": 1, "channel": null
     });
     let report = report.as_object().unwrap().clone();
-    rig.answer(&subtitle, Outcome::Succeeded(Success { outputs, report }))
+    rig.answer(subtitle, Outcome::Succeeded(Success { outputs, report }))
         .await;
-    rig.until_job(&id, |job| job["status"] == "succeeded").await;
-    id
 }
 
-/// The URL of the directory of a grant that lasts this long.
+/// The URL of the directory of a grant that lasts this long, for a complete stream.
 async fn granted(rig: &Rig, id: &str, seconds: u32) -> String {
+    let (folder, dash) = grant(rig, id, seconds).await;
+    let path = folder.strip_prefix(&rig.url).unwrap();
+    assert_eq!(dash, format!("{path}manifest.mpd"));
+    folder
+}
+
+/// The URL of the directory of a grant, and the path of the manifest of DASH.
+pub(super) async fn grant(rig: &Rig, id: &str, seconds: u32) -> (String, Value) {
     let url = format!("{}/{id}/playback", rig.jobs_url());
     let answer = rig
         .http
@@ -61,15 +77,13 @@ async fn granted(rig: &Rig, id: &str, seconds: u32) -> String {
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(answer.headers()["cache-control"], "no-store");
     let body: Value = answer.json().await.unwrap();
-    let (hls, dash) = (body["hls"].as_str().unwrap(), body["dash"].as_str().unwrap());
-    let folder = hls.strip_suffix("master.m3u8").unwrap();
-    assert_eq!(dash, format!("{folder}manifest.mpd"));
+    let folder = body["hls"].as_str().unwrap().strip_suffix("master.m3u8").unwrap();
     assert!(body["expires_at"].is_string());
-    format!("{}{folder}", rig.url)
+    (format!("{}{folder}", rig.url), body["dash"].clone())
 }
 
 /// A request of a player, which has no key.
-async fn get(url: &str) -> Response {
+pub(super) async fn get(url: &str) -> Response {
     let player = Client::builder()
         .redirect(redirect::Policy::none())
         .build()
@@ -83,7 +97,7 @@ async fn get(url: &str) -> Response {
 }
 
 /// The status of a request of a player.
-async fn status(url: &str) -> u16 {
+pub(super) async fn status(url: &str) -> u16 {
     get(url).await.status().as_u16()
 }
 

@@ -5,6 +5,7 @@ import { jobs } from '../../jobs/known.js';
 import { summary } from '../../jobs/options.js';
 import { Playback } from '../../player/playback.js';
 import { Player } from '../../player/player.js';
+import { hasStream } from '../../player/stream.js';
 import { bitrate, bytes, clock, frames, list, moment } from '../../text/format.js';
 import { t } from '../../text/i18n.js';
 import { html, useEffect, useMemo, useRef, useState, useStore } from '../../ui/dom.js';
@@ -52,7 +53,8 @@ function Content({ job }) {
     if (deleted) location.hash = '#/';
   }, [deleted]);
   const { scale, detect } = job.stages;
-  const playable = scale?.result && scale.outputs.length > 0;
+  // A stream can be played before the renditions are complete.
+  const playable = hasStream(job) || (scale?.result && scale.outputs.length > 0);
   return html`
     <div class="job-head">
       <h1 ref=${title} tabindex="-1">${job.source.filename}</h1>
