@@ -74,7 +74,7 @@ def main():
             names = [name for name in all_names if arguments.only in f"{video.name} {name}"]
             stream = None
             for name in names:
-                # Each player of a growing stream needs one of its own.
+                # Each player of a growing stream gets another job.
                 if stream is None or video.growing:
                     stream = videos.streamed(arguments.url, video, pathlib.Path(folder))
                     print(f"grant {stream['hls'].split('/')[-2]}", flush=True)

@@ -73,7 +73,7 @@ impl Job<'_> {
             &self.options.renditions,
             self.options.codec,
         );
-        // The files of all rungs fit into the space together, whatever the encoder makes of the source.
+        // The files of all rungs fit into the space together, even if the encoder writes a lot.
         let file_size = self.space / rungs.len().max(1) as u64;
         let mut copy = None;
         if let Some(place) = rungs.iter().position(|rung| rung.full_size) {

@@ -105,7 +105,7 @@ fn fit(width: u32, height: u32) -> (String, String) {
     )
 }
 
-/// Codecs that mark each interlaced frame, whatever the header states.
+/// Codecs that mark each interlaced frame, also against the header.
 const MARKING_CODECS: [&str; 7] = [
     "h264",
     "hevc",

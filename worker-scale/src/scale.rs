@@ -69,7 +69,7 @@ async fn whole(attempt: Arc<Attempt>, settings: &Settings) -> Result<ScaleReport
         probe: &probe,
         options,
         folder: &attempt.scratch,
-        // The track files of a stream have as many bytes again, and one of them is copied.
+        // The track files of a stream have as many bytes again, and a copy of one needs space too.
         space: settings.space(&attempt.scratch, probe.facts.size) / if options.stream { 3 } else { 1 },
         gains: &Gains::new(),
         packets: &OnceCell::new(),

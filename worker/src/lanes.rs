@@ -97,7 +97,7 @@ impl Lanes {
         batch.next().await.transpose().map_err(anyhow::Error::from_boxed)
     }
 
-    /// The consumer of a queue; `None` for parts while the stage has no queue of them.
+    /// The consumer of a queue; `None` for parts while the stage has no such queue.
     async fn consumer(&mut self, source: Source) -> Result<Option<&PullConsumer>, QueueError> {
         match source {
             Source::Lane(lane) => self.lane(lane).await.map(Some),

@@ -22,7 +22,7 @@ impl Attempt {
             .map_err(anyhow::Error::msg)
     }
 
-    /// Publishes the part of a stream with this number, behind those before it. A part that is published already stays as it is.
+    /// Publishes the part of a stream with this number, behind those before it. A published part does not change.
     ///
     /// # Errors
     /// The store failed.

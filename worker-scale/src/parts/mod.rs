@@ -3,7 +3,7 @@
 //! The worker of the task plans the film (`film`, `cut`) and offers parts to other workers (`helpers`, `board`), which make them
 //! from the plan (`help`). It makes those that no other worker takes (`work`, `chunk`), and the sound, and joins all (`join`).
 //!
-//! A film whose stream is asked for is published part by part (`publish`), with its sound as far as it is made (`growing`).
+//! A film whose stream is asked for is published part by part (`publish`), with the sound that exists (`growing`).
 //!
 //! A worker that is stopped or dies loses one part. The next delivery of the task uses the stored ones. All arguments are
 //! in the name of the plan, so that a worker with other settings makes its own parts. A part of another worker that does not fit

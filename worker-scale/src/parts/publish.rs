@@ -1,7 +1,7 @@
 //! Publishes the parts of a film as a stream, so that viewers can play it while the rest is made.
 //!
 //! A part of the picture is in the store already. Its index is stored beside it, with the sound up to the end of the part. An index never
-//! changes: another delivery of the task finds those that are there, and goes on behind them.
+//! changes: another delivery of the task finds the existing ones, and continues behind them.
 
 use super::{chunk::Chunk, files::remove, growing::GrowingSound, lead::Lead};
 use crate::{

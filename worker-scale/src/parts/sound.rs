@@ -1,4 +1,4 @@
-//! The sound of a film, which is made in one piece: joined pieces of it would click.
+//! The sound of a film, which is made in one piece: joined pieces would click.
 
 use super::{film::hash, lead::Lead};
 use crate::{budget::MAX_TRACKS, codec::Pass, stream};

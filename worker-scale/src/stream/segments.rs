@@ -113,7 +113,7 @@ pub(crate) fn segments(track: &Track, places: &[i64]) -> Vec<Segment> {
 }
 
 /// Moves the ends of a part's segments to the cuts of its film, so that parts follow each other without a gap: the part lasts from `from`
-/// to `to`, in the ticks of its track, whatever the first and last picture of the part last. `begins` is the time of the first picture.
+/// to `to`, in the ticks of its track. `begins` is the time of the first picture.
 ///
 /// Returns false when the last segment would last no time.
 pub(crate) fn fill(segments: &mut [Segment], begins: u64, from: u64, to: u64) -> bool {
