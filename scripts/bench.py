@@ -15,12 +15,13 @@ import signal
 import sys
 import tempfile
 
-from bench import earlier, length, playable, quality, report, scale, speech, upload, workers
+from bench import earlier, length, playable, quality, report, scale, speech, upload, viewers, workers
 from bench.system import System
 from bench.tools import ROOT, BenchError, say, versions
 
 NEEDED_GB = 15
-WITH_SYSTEM = {"scale": scale.measure, "length": length.measure, "upload": upload.measure, "playable": playable.measure}
+WITH_SYSTEM = {"scale": scale.measure, "length": length.measure, "upload": upload.measure, "playable": playable.measure,
+               "viewers": viewers.measure}  # fmt: skip
 ALONE = {"detect": speech.detect, "transcribe": speech.transcribe, "workers": workers.measure,
          "quality": quality.measure}  # fmt: skip
 NAMES = [*WITH_SYSTEM, *ALONE]

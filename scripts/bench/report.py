@@ -20,8 +20,8 @@ class Row:
     samples: list = dataclasses.field(default_factory=list)
 
 
-def compare(measure, what, pairs, limit=None):
-    """A row of pairs of seconds, (ours, theirs); the two of a pair are measured in succession.
+def compare(measure, what, pairs, limit=None, unit="s"):
+    """A row of pairs of seconds or of another unit, (ours, theirs); the two of a pair are measured in succession.
 
     The ratio is the median of the pairs' ratios, because a machine's speed drifts more between pairs than within one.
     It may differ from the quotient of the two medians.
@@ -32,8 +32,8 @@ def compare(measure, what, pairs, limit=None):
     return Row(
         measure,
         what,
-        f"{statistics.median(ours for ours, _ in pairs):.2f} s",
-        f"{statistics.median(theirs for _, theirs in pairs):.2f} s",
+        f"{statistics.median(ours for ours, _ in pairs):.2f} {unit}",
+        f"{statistics.median(theirs for _, theirs in pairs):.2f} {unit}",
         f"{ratio:.2f} ×" + (f" ({min(ratios):.2f}–{max(ratios):.2f})" if len(pairs) > 1 else ""),
         f"≤ {limit} ×" if limit else "",
         ratio <= limit if limit else None,
