@@ -54,8 +54,9 @@ pub(crate) struct Intake {
 pub(crate) struct Playing {
     /// Settings of the API.
     pub(crate) config: Arc<ApiConfig>,
-    /// Streams that are played now.
+    /// Streams that are played now, and the record of their jobs.
     pub(crate) library: Arc<Library>,
+    pub(crate) db: Db,
     /// The bucket, and the same at the address that clients use.
     pub(crate) store: Store,
     pub(crate) public_store: PublicStore,
@@ -87,6 +88,7 @@ parts! {
     Playing = |state| Playing {
         config: state.config.clone(),
         library: state.playback.clone(),
+        db: state.pipeline.db.clone(),
         store: state.pipeline.store.clone(),
         public_store: state.public_store.clone(),
         limits: state.limits.clone(),

@@ -41,7 +41,7 @@ pub(crate) async fn claim_stage(
     Ok(claimed.await?.zip(state))
 }
 
-/// Claims the announcement of a job's end that the process which ended the job did not complete.
+/// Claims an announcement that the process which stored it did not complete.
 pub(crate) async fn claim_announcement(pipeline: &Pipeline, job: Uuid) -> Result<Option<Job>, DbError> {
     change(pipeline, job, |job| {
         plan::claim_announcement(job, DateTime::now())

@@ -102,7 +102,7 @@ async fn round(pipeline: &Shared) -> Option<anyhow::Error> {
     failed
 }
 
-/// Announces a job's end to webhooks when the process that ended the job did not.
+/// Announces to webhooks what the process that changed the job did not announce.
 async fn announce(pipeline: &Shared, job: &Job) -> Result<()> {
     let Some(job) = quiet::claim_announcement(pipeline, job.id).await? else {
         return Ok(());

@@ -4,10 +4,7 @@
 //! whole or absent. Parts save work and are never the result: a store that fails costs the repetition of a part.
 
 use super::{attempt::Attempt, tally::Ended};
-use serde::{
-    Deserialize, Serialize,
-    de::{DeserializeOwned, IgnoredAny},
-};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{path::Path, sync::atomic::Ordering};
 use vidp_common::{
     crash,
@@ -43,6 +40,15 @@ impl Attempt {
     ///
     /// The name must say everything on which the content of the part depends, because another release may have made it.
     pub async fn fetch_part<T: DeserializeOwned>(&self, name: &str, files: &[&Path]) -> Option<T> {
+        Some(self.fetch_stored_part(name, files).await?.0)
+    }
+
+    /// The same, and the objects of the files.
+    pub async fn fetch_stored_part<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        files: &[&Path],
+    ) -> Option<(T, Vec<StoredFile>)> {
         let fetched = tokio::select! {
             fetched = self.try_fetch_part(name, files) => fetched,
             () = self.cancel.cancelled() => return None,
@@ -60,7 +66,7 @@ impl Attempt {
         &self,
         name: &str,
         files: &[&Path],
-    ) -> anyhow::Result<Option<T>> {
+    ) -> anyhow::Result<Option<(T, Vec<StoredFile>)>> {
         let Some(manifest) = self.part_manifest::<T>(name).await? else {
             return Ok(None);
         };
@@ -74,7 +80,7 @@ impl Attempt {
                 .download(&stored.key, path, stored.size, &stored.sha256)
                 .await?;
         }
-        Ok(Some(manifest.facts))
+        Ok(Some((manifest.facts, manifest.files)))
     }
 
     /// The facts of the part `name`, if it is stored.
@@ -83,15 +89,6 @@ impl Attempt {
     /// The store failed, or what it has is no part.
     pub async fn part_facts<T: DeserializeOwned>(&self, name: &str) -> anyhow::Result<Option<T>> {
         Ok(self.part_manifest(name).await?.map(|manifest| manifest.facts))
-    }
-
-    /// The files of the part `name`, if it is stored.
-    ///
-    /// # Errors
-    /// The store failed, or what it has is no part.
-    pub async fn part_files(&self, name: &str) -> anyhow::Result<Option<Vec<StoredFile>>> {
-        let manifest = self.part_manifest::<IgnoredAny>(name).await?;
-        Ok(manifest.map(|manifest| manifest.files))
     }
 
     async fn part_manifest<T: DeserializeOwned>(&self, name: &str) -> anyhow::Result<Option<Manifest<T>>> {
@@ -103,16 +100,38 @@ impl Attempt {
         }
     }
 
-    /// Stores the part `name`, so that a later delivery can use it.
-    pub async fn store_part<T: Serialize>(&self, name: &str, files: &[&Path], facts: &T) {
+    /// Stores the part `name`, so that a later delivery can use it. Returns the objects of this attempt, which are not those of the part
+    /// when another attempt was first; `None` when the store failed.
+    pub async fn store_part<T: Serialize>(
+        &self,
+        name: &str,
+        files: &[&Path],
+        facts: &T,
+    ) -> Option<Vec<StoredFile>> {
         if self.part.is_some() && self.has_ended().await {
             // The tidying of the stage may have been here already.
-            return;
+            return None;
         }
-        let is_new = self.store_files(name, files, facts).await;
+        let (stored, is_new) = self.store_files(name, files, facts).await?;
         if is_new && self.part.is_none() {
             self.advanced().await;
         }
+        Some(stored)
+    }
+
+    /// Stores a file that belongs to a part, without a manifest: only an index of a stream names it.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn store_piece(&self, name: &str, number: usize, path: &Path) -> anyhow::Result<StoredFile> {
+        let (prefix, task) = (&self.task.output_prefix, self.task.task_id);
+        let key = keys::part_file(prefix, task, name, self.id, number);
+        let file = self.store.upload(&key, path, CONTENT_TYPE).await?;
+        Ok(StoredFile {
+            key,
+            size: file.size,
+            sha256: file.sha256,
+        })
     }
 
     /// True when the stage has its result.
@@ -128,16 +147,20 @@ impl Attempt {
         self.store_files(name, &[file], &()).await;
     }
 
-    /// Stores files with their manifest. Returns false when there is one already, and when the store fails.
-    async fn store_files<T: Serialize>(&self, name: &str, files: &[&Path], facts: &T) -> bool {
+    /// Stores files with their manifest. Returns the objects, and false when there is a manifest already; `None` when the store fails.
+    async fn store_files<T: Serialize>(
+        &self,
+        name: &str,
+        files: &[&Path],
+        facts: &T,
+    ) -> Option<(Vec<StoredFile>, bool)> {
         let stored = tokio::select! {
             stored = self.try_store_files(name, files, facts) => stored,
-            () = self.cancel.cancelled() => return false,
+            () = self.cancel.cancelled() => return None,
         };
-        stored.unwrap_or_else(|error| {
-            tracing::warn!(name, "a finished part could not be stored: {error:#}");
-            false
-        })
+        stored
+            .inspect_err(|error| tracing::warn!(name, "a finished part could not be stored: {error:#}"))
+            .ok()
     }
 
     /// Notes, once, that this delivery of the task has finished a part: a later death of the worker is no failed attempt.
@@ -158,24 +181,19 @@ impl Attempt {
         name: &str,
         files: &[&Path],
         facts: &T,
-    ) -> anyhow::Result<bool> {
+    ) -> anyhow::Result<(Vec<StoredFile>, bool)> {
         let (prefix, task) = (&self.task.output_prefix, self.task.task_id);
         let mut stored = Vec::new();
         for (number, path) in files.iter().enumerate() {
-            let key = keys::part_file(prefix, task, name, self.id, number);
-            let file = self.store.upload(&key, path, CONTENT_TYPE).await?;
-            stored.push(StoredFile {
-                key,
-                size: file.size,
-                sha256: file.sha256,
-            });
+            stored.push(self.store_piece(name, number, path).await?);
         }
         crash::step("part.stored");
-        let manifest = serde_json::to_vec(&Manifest { files: stored, facts })?;
+        let files = stored.clone();
+        let manifest = serde_json::to_vec(&Manifest { files, facts })?;
         let key = keys::part(prefix, task, name);
-        // Another attempt may have stored the same part, with the same content.
-        let stored = self.store.put_if_absent(&key, manifest).await?;
+        // Another attempt may have stored the same part. An encoder with another number of threads writes other bytes.
+        let put = self.store.put_if_absent(&key, manifest).await?;
         crash::step("part.committed");
-        Ok(stored == PutIfAbsent::Created)
+        Ok((stored, put == PutIfAbsent::Created))
     }
 }

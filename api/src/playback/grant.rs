@@ -34,6 +34,11 @@ pub(crate) fn sign(key: &str, job: Uuid, ends: u64) -> String {
     URL_SAFE_NO_PAD.encode([&signed[..], &signature[..SIGNATURE]].concat())
 }
 
+/// True for text that has the form of a grant. It may have ended, and its signature is not checked.
+pub(crate) fn is_grant(text: &str) -> bool {
+    Claim::read(text).is_some()
+}
+
 fn mac(key: &str, signed: &[u8]) -> Hmac<Sha256> {
     let mac = Hmac::<Sha256>::new_from_slice(key.as_bytes());
     mac.expect("HMAC accepts a key of any length")
@@ -179,8 +184,25 @@ mod tests {
             let claim = Claim::read(&URL_SAFE_NO_PAD.encode(changed)).unwrap();
             assert!(!claim.is_signed_with(KEY), "{place}");
         }
-        for text in ["", "x", "../../etc", &URL_SAFE_NO_PAD.encode(&bytes[1..])] {
-            assert!(Claim::read(text).is_none(), "{text}");
+    }
+
+    #[test]
+    fn other_text_is_no_grant() {
+        let grant = sign(KEY, Uuid::now_v7(), 1000);
+        assert!(is_grant(&grant));
+        assert!(is_grant(&"A".repeat(grant.len())));
+        for text in [
+            "",
+            "x",
+            "../../etc",
+            &grant[1..],
+            &format!("{grant}A"),
+            &format!("{grant}=="),
+            &format!("{}+", &grant[1..]),
+            &format!("{}\n", &grant[1..]),
+            &grant.repeat(100),
+        ] {
+            assert!(!is_grant(text), "{text}");
         }
     }
 }

@@ -4,29 +4,52 @@
 //! only appends, and ends when the stage `scale` has ended.
 
 use super::{
-    CAPTIONS, Captions, GROWING, NO_CAPTIONS,
+    CAPTIONS, Captions, GROWING, NO_CAPTIONS, Text,
     hls::{CAPTIONS_LIST, tracks},
     playlist::{EVENT, finish, head, init_segment, ranges, stem, text},
 };
-use std::sync::Arc;
-use vidp_contract::{Output, StreamPart, StreamSet, StreamTrack};
+use parking_lot::Mutex;
+use std::{collections::BTreeMap, sync::Arc};
+use vidp_contract::{Output, StreamPart, StreamSet, StreamTrack, StreamVideo};
 
 /// Seconds of a segment of captions. Each segment is the same small file. While there is none, players ask again after half of this time.
 const CAPTIONS_SECONDS: u32 = 60;
+/// Seconds of the segment before them. shaka-player asks for all lists again after the shortest last segment.
+const NO_CAPTIONS_SECONDS: u32 = 4;
 /// Segments of a track at most, and of captions: a week.
 const MAX_SEGMENTS: usize = 200_000;
 const MAX_CAPTIONS: usize = 10_080;
 
+/// Bits of a pixel that the rate of a rendition states at least: the first part may be a dark picture, and players read rates once.
+const BITS_OF_PIXEL: f64 = 0.1;
+
 /// The parts of a stream that can be played.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Growing {
     /// The parts in their order. The first one has all tracks.
     pub(super) parts: Vec<Arc<StreamPart>>,
+    /// True when no part follows: the next one is missing or cannot be used.
+    pub(super) is_closed: bool,
     /// Segments of a track at most.
     segments: usize,
+    /// Seconds from 0 to the end of the longest track.
+    seconds: f64,
+    /// The playlists of tracks, by their names and whether they end. Many viewers ask for the same.
+    playlists: Mutex<BTreeMap<(String, bool), Text>>,
 }
 
 impl Growing {
+    /// The same parts, to which others are appended.
+    pub(super) fn begin_next(&self) -> Growing {
+        Growing {
+            parts: self.parts.clone(),
+            is_closed: false,
+            segments: self.segments,
+            seconds: self.seconds,
+            playlists: Mutex::default(),
+        }
+    }
+
     /// Appends the next part.
     ///
     /// # Errors
@@ -45,13 +68,14 @@ impl Growing {
             return Err(format!("the stream has more than {MAX_SEGMENTS} segments"));
         }
         self.segments = segments;
+        self.seconds = self.seconds.max(part.set.duration());
         self.parts.push(Arc::new(part));
         Ok(())
     }
 
     /// The list of all tracks; `None` without parts. It names no images, which are made at the end, and no playlists of key frames.
     pub(crate) fn master(&self, captions: Option<&Captions>, is_complete: bool) -> Option<String> {
-        let mut lines = tracks(&self.set()?, captions, GROWING);
+        let mut lines = tracks(&self.set()?, captions, GROWING, least_rate);
         if !self.is_over(is_complete) {
             // Without this line a player begins at the end, as it does with a broadcast.
             lines.push("#EXT-X-START:TIME-OFFSET=0,PRECISE=YES".to_owned());
@@ -60,13 +84,24 @@ impl Growing {
     }
 
     /// The playlist of one track with this file name; `None` when the stream has none of this name.
-    pub(crate) fn media(&self, captions: Option<&Captions>, file: &str, is_complete: bool) -> Option<String> {
+    pub(crate) fn media(&self, captions: Option<&Captions>, file: &str, is_complete: bool) -> Option<Text> {
         let name = file.strip_prefix(GROWING)?.strip_suffix(".m3u8")?;
-        let first = self.parts.first()?;
         let is_over = self.is_over(is_complete);
         if name == CAPTIONS_LIST {
-            return Some(self.captions(captions, is_over));
+            return Some(Text::hls(self.captions(captions, is_over)));
         }
+        let key = (name.to_owned(), is_over);
+        if let Some(known) = self.playlists.lock().get(&key) {
+            return Some(known.clone());
+        }
+        let text = Text::hls(self.track(name, is_over)?);
+        self.playlists.lock().insert(key, text.clone());
+        Some(text)
+    }
+
+    /// The playlist of the track with this name.
+    fn track(&self, name: &str, is_over: bool) -> Option<String> {
+        let first = self.parts.first()?;
         let known = first.set.tracks().find(|track| stem(track) == name)?;
         let mut lines = head(first.target.into(), EVENT);
         lines.push(init_segment(&piece_name(&known.name, 0), known.init));
@@ -82,7 +117,7 @@ impl Growing {
     /// True when no part follows: the last one is there, or the stage has ended. The end comes with the last segments, because hls.js
     /// notices an end that comes later too late.
     fn is_over(&self, is_complete: bool) -> bool {
-        is_complete || self.parts.last().is_some_and(|part| part.last)
+        is_complete || self.is_closed || self.parts.last().is_some_and(|part| part.last)
     }
 
     /// The object of a part with this file name.
@@ -93,13 +128,16 @@ impl Growing {
         objects.find(|object| piece_name(&object.name, number) == file)
     }
 
-    /// The playlist of captions. It is never empty, because players take an empty list for an error: its first segment has no captions.
+    /// The playlist of captions. It is never empty, because players take an empty list for an error: its first segment has no captions. Times of
+    /// cues count from the beginning of the stream, so that each segment shows its own.
     fn captions(&self, captions: Option<&Captions>, is_over: bool) -> String {
         let mut lines = head(CAPTIONS_SECONDS.into(), EVENT);
-        lines.extend(["#EXTINF:0.00100,".to_owned(), NO_CAPTIONS.to_owned()]);
+        lines.extend([
+            format!("#EXTINF:{NO_CAPTIONS_SECONDS}.00000,"),
+            NO_CAPTIONS.to_owned(),
+        ]);
         if captions.is_some_and(|captions| captions.is_stored) {
-            let seconds = self.set().map_or(0.0, |set| set.duration());
-            let count = (seconds / f64::from(CAPTIONS_SECONDS)).ceil() as usize;
+            let count = (self.seconds / f64::from(CAPTIONS_SECONDS)).ceil() as usize;
             for _ in 0..count.min(MAX_CAPTIONS) {
                 lines.extend([format!("#EXTINF:{CAPTIONS_SECONDS}.00000,"), CAPTIONS.to_owned()]);
             }
@@ -121,6 +159,11 @@ impl Growing {
         }
         Some(set)
     }
+}
+
+/// The rate in bits a second that a rendition of this size may reach, for a viewer who sees only the beginning.
+fn least_rate(video: &StreamVideo) -> u64 {
+    (f64::from(video.width) * f64::from(video.height) * video.fps * BITS_OF_PIXEL) as u64
 }
 
 /// True when a part has the pictures of the first one, and each of its tracks has the same init segment and clock there.
@@ -176,6 +219,11 @@ mod tests {
         growing
     }
 
+    fn text(growing: &Growing, captions: Option<&Captions>, file: &str, is_complete: bool) -> String {
+        let text = growing.media(captions, file, is_complete).unwrap();
+        String::from_utf8(text.bytes.to_vec()).unwrap()
+    }
+
     fn captions(is_stored: bool) -> Captions {
         Captions {
             language: Some("en"),
@@ -186,7 +234,7 @@ mod tests {
     #[test]
     fn playlists_are_those_of_the_golden_files() {
         let (growing, captions) = (grown(2), captions(true));
-        let media = |file: &str| growing.media(Some(&captions), file, true).unwrap();
+        let media = |file: &str| text(&growing, Some(&captions), file, true);
         assert_eq!(
             growing.master(Some(&captions), false).unwrap(),
             include_str!("golden/growing-master.m3u8")
@@ -208,16 +256,17 @@ mod tests {
     #[test]
     fn another_reader_finds_the_parts() {
         let growing = grown(2);
-        let text = growing.master(None, false).unwrap();
-        let master = m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap();
+        let list = growing.master(None, false).unwrap();
+        let master = m3u8_rs::parse_master_playlist_res(list.as_bytes()).unwrap();
         assert_eq!(master.start.unwrap().time_offset, 0.0);
         assert_eq!(master.alternatives.len(), 1);
         let uris: Vec<_> = master.variants.iter().map(|variant| &*variant.uri).collect();
         assert_eq!(uris, ["growing-720p.m3u8"]);
-        assert_eq!(master.variants[0].bandwidth, 1_000_000 + 129_033);
+        // The size of the picture states more than its beginning.
+        assert_eq!(master.variants[0].bandwidth, 2_304_000 + 129_033);
         assert!(!growing.master(None, true).unwrap().contains("EXT-X-START"));
 
-        let text = growing.media(None, "growing-720p.m3u8", false).unwrap();
+        let text = text(&growing, None, "growing-720p.m3u8", false);
         let list = m3u8_rs::parse_media_playlist_res(text.as_bytes()).unwrap();
         assert!(!list.end_list);
         assert_eq!(list.target_duration, 8);
@@ -252,7 +301,7 @@ mod tests {
             ];
             let texts = states.map(|(count, is_stored, is_complete)| {
                 let captions = captions(is_stored);
-                grown(count).media(Some(&captions), file, is_complete).unwrap()
+                text(&grown(count), Some(&captions), file, is_complete)
             });
             for pair in texts.windows(2) {
                 assert!(pair[1].starts_with(&pair[0]), "{file}: {pair:?}");
@@ -262,18 +311,15 @@ mod tests {
             let mut whole = grown(1);
             let [_, second] = parts();
             whole.push(StreamPart { last: true, ..second }).unwrap();
-            let text = whole.media(Some(&captions(true)), file, false);
-            assert_eq!(text.as_ref(), Some(&texts[3]), "{file}: the last part is there");
+            let ended = text(&whole, Some(&captions(true)), file, false);
+            assert_eq!(ended, texts[3], "{file}: the last part is there");
         }
     }
 
     #[test]
     fn the_list_of_captions_stays_open_while_they_may_come() {
         let list = |captions: Option<&Captions>, is_complete| {
-            let growing = grown(1);
-            growing
-                .media(captions, "growing-captions.m3u8", is_complete)
-                .unwrap()
+            text(&grown(1), captions, "growing-captions.m3u8", is_complete)
         };
         let waiting = list(Some(&captions(false)), true);
         assert!(!waiting.contains("#EXT-X-ENDLIST") && !waiting.contains(CAPTIONS));
@@ -311,11 +357,11 @@ mod tests {
             "growing-720p",
             "growing-storyboard.m3u8",
         ] {
-            assert_eq!(growing.media(None, name, false), None, "{name}");
+            assert!(growing.media(None, name, false).is_none(), "{name}");
         }
         let nothing = Growing::default();
         assert_eq!(nothing.master(None, false), None);
-        assert_eq!(nothing.media(None, "growing-720p.m3u8", false), None);
+        assert!(nothing.media(None, "growing-720p.m3u8", false).is_none());
     }
 
     #[test]

@@ -18,7 +18,7 @@ const TEXT: &str = "captions";
 
 /// The list of all tracks, which a player opens first. It names playlists of [`media`].
 pub(crate) fn master(set: &StreamSet, captions: Option<&Captions>) -> String {
-    let mut lines = tracks(set, captions, "");
+    let mut lines = tracks(set, captions, "", |_| 0);
     for video in &set.video {
         let (mean, peak) = video.track.key_frame_bandwidth();
         lines.push(format!(
@@ -36,8 +36,14 @@ pub(crate) fn master(set: &StreamSet, captions: Option<&Captions>) -> String {
     text(&lines)
 }
 
-/// The lines of a list of tracks: pictures, sound and captions. The names of their playlists begin with `prefix`.
-pub(super) fn tracks(set: &StreamSet, captions: Option<&Captions>, prefix: &str) -> Vec<String> {
+/// The lines of a list of tracks: pictures, sound and captions. The names of their playlists begin with `prefix`, and `least` is the
+/// rate of a picture at least, in bits a second.
+pub(super) fn tracks(
+    set: &StreamSet,
+    captions: Option<&Captions>,
+    prefix: &str,
+    least: fn(&StreamVideo) -> u64,
+) -> Vec<String> {
     let mut lines: Vec<String> = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
         .map(String::from)
         .into();
@@ -67,7 +73,7 @@ pub(super) fn tracks(set: &StreamSet, captions: Option<&Captions>, prefix: &str)
         ));
     }
     for video in &set.video {
-        lines.push(variant(video, &set.audio, captions.is_some()));
+        lines.push(variant(video, &set.audio, captions.is_some(), least(video)));
         lines.push(format!("{prefix}{}.m3u8", stem(&video.track)));
     }
     lines
@@ -93,8 +99,9 @@ pub(crate) fn media(set: &StreamSet, captions: Option<&Captions>, file: &str) ->
 }
 
 /// The entry of a rendition, without its URL.
-fn variant(video: &StreamVideo, audio: &[StreamAudio], with_captions: bool) -> String {
+fn variant(video: &StreamVideo, audio: &[StreamAudio], with_captions: bool, least: u64) -> String {
     let (mut mean, mut peak) = video.track.bandwidth();
+    peak = peak.max(least);
     let rates = audio.iter().map(|audio| audio.track.bandwidth());
     mean = mean.saturating_add(rates.clone().map(|(mean, _)| mean).max().unwrap_or(0));
     peak = peak.saturating_add(rates.map(|(_, peak)| peak).max().unwrap_or(0));

@@ -1,6 +1,6 @@
 //! Jobs and indexes of streams that are played now, in memory: viewers ask for them many times a second.
 
-use super::{Growing, parts::Parts};
+use super::{Growing, parts::Shelf};
 use crate::http::problem::Problem;
 use moka::sync::Cache;
 use std::{sync::Arc, time::Duration};
@@ -34,7 +34,7 @@ pub(crate) struct Library {
     /// `None` for an index that cannot be used.
     indexes: Cache<String, Option<Arc<StreamSet>>>,
     /// Growing streams by their task and plan.
-    growing: Cache<(Uuid, String), Parts>,
+    growing: Cache<(Uuid, String), Arc<Shelf>>,
 }
 
 impl Library {
@@ -61,8 +61,8 @@ impl Library {
                 .build(),
             growing: Cache::builder()
                 .max_capacity(MAX_INDEXES)
-                .weigher(|_: &(Uuid, String), parts: &Parts| {
-                    u32::try_from(REST + parts.weight).unwrap_or(u32::MAX)
+                .weigher(|_: &(Uuid, String), shelf: &Arc<Shelf>| {
+                    u32::try_from(REST + shelf.weight()).unwrap_or(u32::MAX)
                 })
                 .time_to_idle(IDLE_LIFE)
                 .build(),
@@ -80,7 +80,7 @@ impl Library {
     }
 
     /// A job of any tenant; `None` when there is none. `is_fresh` reads it from the record in any case.
-    pub(super) async fn job(&self, db: &Db, id: Uuid, is_fresh: bool) -> Result<Option<Arc<Job>>, Problem> {
+    pub(crate) async fn job(&self, db: &Db, id: Uuid, is_fresh: bool) -> Result<Option<Arc<Job>>, Problem> {
         if let Some(job) = self.jobs.get(&id).filter(|_| !is_fresh) {
             return Ok(Some(job));
         }
@@ -113,8 +113,13 @@ impl Library {
         set.ok_or_else(unusable)
     }
 
-    /// The stream of the job that can be played while its film is made; `None` when there is none, or its first part cannot be used.
-    pub(crate) async fn growing(&self, store: &Store, job: &Job) -> Result<Option<Arc<Growing>>, Problem> {
+    /// The stream of the job that can be played while its film is made, and whether these are all its parts. `None` when there is none, or
+    /// its first part cannot be used.
+    pub(crate) async fn growing(
+        &self,
+        store: &Store,
+        job: &Job,
+    ) -> Result<Option<(Arc<Growing>, bool)>, Problem> {
         let Some(state) = job.stages.get(&Stage::Scale) else {
             return Ok(None);
         };
@@ -122,11 +127,13 @@ impl Library {
             return Ok(None);
         };
         let key = (state.task_id, stream.plan.clone());
-        let mut parts = self.growing.get(&key).unwrap_or_default();
-        if !parts.is_current(state, stream) {
-            parts = parts.read_on(store, job.id, state, stream).await?;
-            self.growing.insert(key, parts.clone());
+        let shelf = self.growing.get_with(key.clone(), Arc::default);
+        let before = shelf.weight();
+        let (growing, are_all) = shelf.parts(store, job.id, state, stream).await?;
+        if shelf.weight() != before {
+            // The cache weighs what is inserted.
+            self.growing.insert(key, shelf);
         }
-        Ok(Some(parts.growing).filter(|growing| !growing.parts.is_empty()))
+        Ok(Some((growing, are_all)).filter(|(growing, _)| !growing.parts.is_empty()))
     }
 }

@@ -12,13 +12,15 @@ mod library;
 mod name;
 mod parts;
 mod playlist;
+mod text;
 
 pub(crate) use captions::Captions;
 pub(crate) use dash::manifest;
-pub(crate) use grant::{Granted, sign};
+pub(crate) use grant::{Granted, is_grant, sign};
 pub(crate) use growing::Growing;
 pub(crate) use hls::{master, media};
 pub(crate) use library::Library;
+pub(crate) use text::Text;
 
 /// Files that playlists name, beside the tracks of the stream.
 pub(crate) const CAPTIONS: &str = "subtitles.vtt";

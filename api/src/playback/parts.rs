@@ -1,7 +1,8 @@
-//! Reads the parts of a growing stream from the store. A part never changes.
+//! Reads the parts of growing streams from the store, and keeps them in memory. A part never changes.
 
 use super::Growing;
 use futures_util::{StreamExt, stream::iter};
+use parking_lot::Mutex;
 use std::sync::Arc;
 use uuid::Uuid;
 use vidp_common::store::{Store, StoreError};
@@ -15,20 +16,73 @@ const EXPANSION: usize = 3;
 /// Bytes in memory of a stream at most.
 const MAX_WEIGHT: usize = 32 << 20;
 
+/// A stream in memory.
+#[derive(Default)]
+pub(super) struct Shelf {
+    parts: Mutex<Parts>,
+    /// Held by the request that reads more parts.
+    reading: tokio::sync::Mutex<()>,
+}
+
+impl Shelf {
+    /// Bytes in memory.
+    pub(super) fn weight(&self) -> usize {
+        self.parts.lock().weight
+    }
+
+    /// The parts, and whether they are all that there are. While another request reads more of them, or the store fails, a viewer gets
+    /// the ones in memory.
+    ///
+    /// # Errors
+    /// The store failed before any part was read.
+    pub(super) async fn parts(
+        &self,
+        store: &Store,
+        job: Uuid,
+        state: &StageState,
+        stream: &GrowingStream,
+    ) -> Result<(Arc<Growing>, bool), StoreError> {
+        let known = self.parts.lock().clone();
+        if known.is_current(state, stream) {
+            return Ok((known.growing, true));
+        }
+        let has_some = !known.growing.parts.is_empty();
+        let _reading = match self.reading.try_lock() {
+            Ok(reading) => reading,
+            Err(_) if has_some => return Ok((known.growing, false)),
+            Err(_) => self.reading.lock().await,
+        };
+        let known = self.parts.lock().clone();
+        if known.is_current(state, stream) {
+            return Ok((known.growing, true));
+        }
+        match known.read_on(store, job, state, stream).await {
+            Ok(parts) => {
+                *self.parts.lock() = parts.clone();
+                Ok((parts.growing, true))
+            }
+            Err(error) if has_some => {
+                tracing::debug!(%job, "a growing stream is played without its new parts: {error}");
+                Ok((known.growing, false))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
 /// The parts of a stream that have been read.
 #[derive(Clone, Default)]
-pub(super) struct Parts {
-    /// The playlists.
-    pub(super) growing: Arc<Growing>,
+struct Parts {
+    growing: Arc<Growing>,
     /// Bytes in memory.
-    pub(super) weight: usize,
+    weight: usize,
     /// True when no part follows.
     is_closed: bool,
 }
 
 impl Parts {
     /// True when the record names no part that follows.
-    pub(super) fn is_current(&self, state: &StageState, stream: &GrowingStream) -> bool {
+    fn is_current(&self, state: &StageState, stream: &GrowingStream) -> bool {
         let has_all = self.growing.parts.len() >= stream.parts as usize;
         self.is_closed || (has_all && !state.status.is_terminal())
     }
@@ -38,7 +92,7 @@ impl Parts {
     ///
     /// # Errors
     /// The store failed.
-    pub(super) async fn read_on(
+    async fn read_on(
         &self,
         store: &Store,
         job: Uuid,
@@ -57,7 +111,7 @@ impl Parts {
             read_index(store, key, &folder)
         };
         let mut indexes = iter(first..end).map(read).buffered(READS);
-        let mut growing = Growing::clone(&self.growing);
+        let mut growing = self.growing.begin_next();
         let mut weight = self.weight;
         let mut refused = None;
         while let Some(index) = indexes.next().await {
@@ -73,6 +127,7 @@ impl Parts {
                 break;
             }
         }
+        growing.is_closed = refused.is_some();
         let number = growing.parts.len();
         if let Some(reason) = &refused
             && number < stream.parts as usize

@@ -1,4 +1,4 @@
-//! Webhooks by Standard Webhooks 1.0.0: [`announce()`] creates the deliveries of a job's end, [`run`] sends them.
+//! Webhooks by Standard Webhooks 1.0.0: [`announce()`] creates the deliveries of an announcement, [`run`] sends them.
 
 mod announce;
 mod attempt;

@@ -41,8 +41,11 @@ impl Db {
         let found = self
             .find_webhooks(doc! { "tenant": tenant, "enabled": true })
             .await?;
-        let wanted =
-            |webhook: &Webhook| webhook.event_types.is_empty() || webhook.event_types.contains(&event);
+        // Without a selection a webhook receives the ends of jobs.
+        let is_end = event != EventType::Playable;
+        let wanted = |webhook: &Webhook| {
+            (webhook.event_types.is_empty() && is_end) || webhook.event_types.contains(&event)
+        };
         Ok(found.into_iter().filter(wanted).collect())
     }
 

@@ -48,7 +48,8 @@ pub fn progressed(job: &mut Job, message: &Progress, times: Times, now: DateTime
     });
     settle(job, times, now);
     if begins && job.announcement.is_none() {
-        announce(job, JobStatus::Running, now);
+        // One for each task, also when an earlier release has dropped the note of the stream.
+        announce(job, message.task_id, JobStatus::Running, now);
     }
     true
 }

@@ -43,15 +43,15 @@ pub(super) fn settle(job: &mut Job, times: Times, now: DateTime) {
         let expires_at = expiry(job, now, times);
         job.expires_at = Some(expires_at);
         job.tidy_at = Some(later(now, cleanup).min(expires_at));
-        announce(job, status, now);
+        announce(job, Uuid::now_v7(), status, now);
     }
     job.status = status;
 }
 
 /// Sets the announcement of a job with this status. The end of a job replaces the beginning of its stream.
-pub(super) fn announce(job: &mut Job, status: JobStatus, now: DateTime) {
+pub(super) fn announce(job: &mut Job, id: Uuid, status: JobStatus, now: DateTime) {
     job.announcement = Some(Announcement {
-        id: Uuid::now_v7(),
+        id,
         status,
         at: now,
         next_at: later(now, ANNOUNCE_CLAIM),

@@ -4,7 +4,7 @@ use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// A message about a job's end, stored once for all webhooks. MongoDB, collection `messages`.
+/// A message about a job's end or the beginning of its stream, stored once for all webhooks. MongoDB, collection `messages`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Message {
     /// The header `webhook-id`; the deliveries of the message have it too. Ids sort by time.

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use vidp_cmaf::Track;
 use vidp_common::process::Limits;
 use vidp_worker::{
-    Attempt,
+    Attempt, StoredFile,
     ffmpeg::{self, Input, MediaError, process_limits},
 };
 
@@ -32,6 +32,8 @@ pub(super) struct Chunk {
     /// The boxes of each file.
     pub(super) tracks: Vec<Track>,
     pub(super) facts: Facts,
+    /// The objects with the bytes of the files; `None` before they are stored, or when the store failed.
+    pub(super) stored: Option<Vec<StoredFile>>,
 }
 
 /// Facts about a part, beside its files.
@@ -84,17 +86,22 @@ impl Encoder<'_> {
     /// Fetches a part that is in the store; `None` when it cannot be used.
     pub(super) async fn fetch(&self, attempt: &Attempt, number: usize) -> Option<Chunk> {
         let paths = self.film.paths(number, self.folder);
-        let facts = attempt.fetch_part(&self.name(number), &borrowed(&paths)).await?;
+        let (name, files) = (self.name(number), borrowed(&paths));
+        let (facts, stored) = attempt.fetch_stored_part(&name, &files).await?;
         let tracks = self
             .check(number)
             .inspect_err(|error| tracing::warn!(number, "a stored part is made again: {error}"));
-        Some(self.chunk(number, tracks.ok()?, facts))
+        let chunk = self.chunk(number, tracks.ok()?, facts);
+        Some(Chunk {
+            stored: Some(stored),
+            ..chunk
+        })
     }
 
     /// Stores a part.
-    pub(super) async fn store(&self, attempt: &Attempt, chunk: &Chunk) {
+    pub(super) async fn store(&self, attempt: &Attempt, chunk: &mut Chunk) {
         let name = self.name(chunk.number);
-        attempt
+        chunk.stored = attempt
             .store_part(&name, &borrowed(&chunk.paths), &chunk.facts)
             .await;
     }
@@ -111,6 +118,7 @@ impl Encoder<'_> {
             paths,
             tracks,
             facts,
+            stored: None,
         }
     }
 

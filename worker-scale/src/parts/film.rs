@@ -193,6 +193,15 @@ impl Film {
         (self.second(part.end, self.duration) - self.second(part.start, 0.0)).max(0.0)
     }
 
+    /// Seconds from the start of a part to that of the next one with pictures, at most.
+    pub(super) fn longest_seconds(&self) -> f64 {
+        let shown = self.parts.iter().filter(|part| part.pictures > 0);
+        let starts: Vec<f64> = shown.map(|part| self.second(part.start, 0.0)).collect();
+        let ends = starts.iter().skip(1).copied().chain([self.duration]);
+        let lengths = starts.iter().zip(ends).map(|(start, end)| end - start);
+        lengths.fold(0.0, f64::max)
+    }
+
     /// Seconds that are decoded for a part, beginning at `seek`.
     pub(super) fn decoded(&self, number: usize, seek: Option<i64>) -> f64 {
         (self.second(self.parts[number].end, self.duration) - self.second(seek, 0.0)).max(0.0)

@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use std::{
     fs::File,
     io::{self, BufReader, Read, Seek, SeekFrom},
+    ops::Range,
     path::{Path, PathBuf},
 };
 use vidp_cmaf::{Fragment, Track};
@@ -21,13 +22,6 @@ pub(super) struct GrowingSound {
     pub(super) track: Option<Track>,
     /// Time in ticks up to which the track is published.
     pub(super) until: u64,
-}
-
-/// A piece of a track: its entry in the index of a part, and the file to store.
-pub(super) struct Piece {
-    pub(super) audio: StreamAudio,
-    pub(super) file: OutputFile,
-    pub(super) path: PathBuf,
 }
 
 impl GrowingSound {
@@ -56,27 +50,32 @@ impl GrowingSound {
         })
     }
 
-    /// Writes the fragments that begin before this second and are not published to `path`; `None` when there are none.
-    pub(super) fn take(&mut self, second: f64, path: &Path) -> Result<Option<Piece>> {
+    /// Writes the fragments that begin before this second and are not published to `path`. Returns their entry in the index of a part;
+    /// `None` when there are none.
+    pub(super) async fn piece(&self, second: f64, path: &Path) -> Result<Option<StreamAudio>> {
         let Some(track) = &self.track else {
             return Ok(None);
         };
         let end = second * f64::from(track.timescale);
-        let is_new =
-            |one: &&Fragment| segments::begins(one) >= self.until && (segments::begins(one) as f64) < end;
+        let is_new = |one: &&Fragment| {
+            let begins = segments::begins(one);
+            begins >= self.until && (begins as f64) < end
+        };
         let fragments: Vec<Fragment> = track.fragments.iter().filter(is_new).cloned().collect();
         let (Some(first), Some(last)) = (fragments.first(), fragments.last()) else {
             return Ok(None);
         };
-        let (start, until) = (segments::begins(first), last.end());
-        let (from, to) = (first.offset, last.offset + last.size);
-        copy(&self.path, path, track.init, from, to).context("a piece of the sound cannot be written")?;
+        let start = segments::begins(first);
+        let (init, bytes) = (track.init, first.offset..last.offset + last.size);
+        let (source, target) = (self.path.clone(), path.to_owned());
+        let copied = tokio::task::spawn_blocking(move || copy(&source, &target, init, bytes));
+        copied.await?.context("a piece of the sound cannot be written")?;
         let piece = Track {
             fragments,
             ..track.clone()
         };
         let places = segments::boundaries(&[&piece]).remove(0);
-        let entry = StreamTrack {
+        let track = StreamTrack {
             name: self.file.name.to_string(),
             codec: piece.codec.clone(),
             timescale: piece.timescale,
@@ -85,24 +84,19 @@ impl GrowingSound {
             start,
             segments: segments::segments(&piece, &places),
         };
-        self.until = until;
-        Ok(Some(Piece {
-            audio: StreamAudio {
-                track: entry,
-                language: self.language.clone(),
-                channels: self.channels,
-            },
-            file: self.file.clone(),
-            path: path.to_owned(),
+        Ok(Some(StreamAudio {
+            track,
+            language: self.language.clone(),
+            channels: self.channels,
         }))
     }
 }
 
-/// Copies the init segment and the bytes from `from` to `to`.
-fn copy(source: &Path, target: &Path, init: u64, from: u64, to: u64) -> io::Result<()> {
+/// Copies the init segment and a range of bytes.
+fn copy(source: &Path, target: &Path, init: u64, bytes: Range<u64>) -> io::Result<()> {
     let (mut source, mut target) = (File::open(source)?, File::create(target)?);
     io::copy(&mut (&mut source).take(init), &mut target)?;
-    source.seek(SeekFrom::Start(from))?;
-    io::copy(&mut source.take(to - from), &mut target)?;
+    source.seek(SeekFrom::Start(bytes.start))?;
+    io::copy(&mut source.take(bytes.end - bytes.start), &mut target)?;
     Ok(())
 }

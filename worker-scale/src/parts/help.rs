@@ -50,6 +50,6 @@ pub(crate) async fn help(attempt: &Attempt, settings: &Settings, offer: &PartOff
     source.check()?;
     let mut chunk = made?;
     chunk.facts.fetched = source.bytes_read();
-    encoder.store(attempt, &chunk).await;
+    encoder.store(attempt, &mut chunk).await;
     Ok(())
 }

@@ -152,6 +152,7 @@ impl Lead<'_> {
         let film = self.encoder.film;
         remove(&[self.sound_path()]);
         remove(&self.growing_paths());
+        remove(&self.piece_paths());
         for target in &film.targets {
             remove(&[self.joined_path(target)]);
         }
@@ -246,6 +247,7 @@ mod tests {
                 decode_errors: 1,
                 fetched: 0,
             },
+            stored: None,
         }
     }
 

@@ -3,7 +3,7 @@
 //! A part of the picture is in the store already. Its index is stored beside it, with the sound up to the end of the part. An index never
 //! changes: another delivery of the task finds the existing ones, and continues behind them.
 
-use super::{chunk::Chunk, files::remove, growing::GrowingSound, lead::Lead};
+use super::{chunk::Chunk, files::remove, film::Film, growing::GrowingSound, lead::Lead};
 use crate::{
     budget::MAX_TRACKS,
     graph::frame_rate,
@@ -13,7 +13,9 @@ use anyhow::{Context, Result, bail, ensure};
 use std::time::Duration;
 use tokio::sync::watch;
 use vidp_cmaf::Track;
-use vidp_contract::{Output, OutputFile, StreamAudio, StreamPart, StreamSet, StreamTrack, StreamVideo};
+use vidp_contract::{
+    Codec, Output, OutputFile, StreamAudio, StreamPart, StreamSet, StreamTrack, StreamVideo,
+};
 use vidp_worker::{
     Attempt, StoredFile,
     ffmpeg::{Packets, TICKS},
@@ -21,9 +23,8 @@ use vidp_worker::{
 
 /// Pause between two looks at the sound that ffmpeg writes.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Seconds of a segment at most where pictures follow each other quickly, and the seconds beside the longest picture.
+/// Seconds of a segment at most where pictures follow each other within a second.
 const TARGET: u32 = 8;
-const BESIDE_PICTURE: f64 = 6.0;
 
 /// The stream of a film that is being made.
 pub(super) struct Publisher<'a> {
@@ -42,8 +43,8 @@ pub(super) struct Publisher<'a> {
 impl<'a> Publisher<'a> {
     /// A stream without parts; `None` when none is asked for. A film that is made again for its size is published once.
     pub(super) async fn begin(lead: &'a Lead<'a>, is_sound_made: watch::Receiver<bool>) -> Option<Self> {
-        let attempt = lead.job.attempt.filter(|attempt| !attempt.has_stream())?;
-        if !lead.job.options.stream {
+        let attempt = lead.job.attempt?;
+        if !lead.job.options.stream || attempt.has_other_stream(lead.encoder.plan) {
             return None;
         }
         let packets = lead.job.packets().await.ok().flatten()?;
@@ -60,7 +61,7 @@ impl<'a> Publisher<'a> {
         Some(Publisher {
             lead,
             attempt,
-            target: target(packets),
+            target: target(lead.encoder.film, packets),
             sounds: sounds.collect(),
             is_sound_made,
             next: lead.encoder.film.first_with_pictures(0),
@@ -80,20 +81,28 @@ impl<'a> Publisher<'a> {
     pub(super) async fn add(&mut self, chunk: &Chunk) -> Result<()> {
         let plan = self.lead.encoder.plan;
         let after = self.lead.encoder.film.first_with_pictures(chunk.number + 1);
-        match self.attempt.published(plan, self.count).await? {
-            Some(part) => self.skip(&part),
+        let part = match self.attempt.published(plan, self.count).await? {
+            Some(part) => part,
             None => {
                 let part = self.part(chunk, after).await?;
-                self.attempt.publish(plan, self.count, &part).await?;
+                self.attempt.publish(plan, self.count, part).await?
             }
-        }
+        };
+        self.advance(&part);
         (self.count, self.next) = (self.count + 1, after);
         self.attempt.progress_of_stream(plan, self.count);
         Ok(())
     }
 
-    /// Leaves out the sound of a part that an earlier delivery of the task has published.
-    fn skip(&mut self, part: &StreamPart) {
+    /// Leaves out the sound of a published part from later ones.
+    fn advance(&mut self, part: &StreamPart) {
+        if self.count == 0 {
+            // A player knows the tracks of the first part alone.
+            let audio = &part.set.audio;
+            let is_known =
+                |sound: &GrowingSound| audio.iter().any(|audio| audio.track.name == sound.file.name);
+            self.sounds.retain(is_known);
+        }
         for audio in &part.set.audio {
             let track = &audio.track;
             let ticks = track.segments.iter().map(|segment| segment.duration);
@@ -106,9 +115,7 @@ impl<'a> Publisher<'a> {
 
     /// The index of a part whose picture is stored. `after` is the number of the part behind it.
     async fn part(&mut self, chunk: &Chunk, after: usize) -> Result<StreamPart> {
-        let name = self.lead.encoder.name(chunk.number);
-        let files = self.attempt.part_files(&name).await?;
-        let files = files.context("the part is not in the store")?;
+        let files = chunk.stored.as_ref().context("the part is not in the store")?;
         let film = self.lead.encoder.film;
         let is_last = after == film.parts.len();
         let end = film.parts.get(after).and_then(|part| part.start);
@@ -138,7 +145,7 @@ impl<'a> Publisher<'a> {
         &self,
         chunk: &Chunk,
         end: Option<i64>,
-        files: Vec<StoredFile>,
+        files: &[StoredFile],
         objects: &mut Vec<Output>,
     ) -> Result<Vec<StreamVideo>> {
         let film = self.lead.encoder.film;
@@ -151,7 +158,9 @@ impl<'a> Publisher<'a> {
             };
             let ticks = |cut: Option<i64>| cut.map(|cut| scaled(cut - film.origin, track.timescale));
             let begins = segments::begins(first);
-            let start = ticks(film.parts[chunk.number].start).unwrap_or(begins);
+            // Parts without a picture may precede the first one.
+            let cut = film.parts[chunk.number].start.filter(|_| self.count > 0);
+            let start = ticks(cut).unwrap_or(begins);
             let mut segments = segments::segments(track, &places);
             let is_filled = segments::fill(&mut segments, begins, start, ticks(end).unwrap_or(last.end()));
             ensure!(
@@ -174,7 +183,7 @@ impl<'a> Publisher<'a> {
                 height: target.rung.height,
                 fps: rate(frame_rate(&film.track)),
             });
-            objects.push(output(&file, stored));
+            objects.push(output(&file, stored.clone()));
         }
         Ok(video)
     }
@@ -182,25 +191,17 @@ impl<'a> Publisher<'a> {
     /// The sound up to this second that is not published yet.
     async fn audio(&mut self, second: f64, objects: &mut Vec<Output>) -> Result<Vec<StreamAudio>> {
         self.wait_for_sound(second).await?;
-        let mut pieces = Vec::new();
-        for sound in &mut self.sounds {
-            let path = sound.path.with_extension("piece");
-            pieces.extend(sound.take(second, &path)?);
-        }
-        if pieces.is_empty() {
-            return Ok(Vec::new());
-        }
         let name = format!("{}-sound-{:05}", self.lead.encoder.plan, self.count);
-        let paths: Vec<_> = pieces.iter().map(|piece| piece.path.as_path()).collect();
-        self.attempt.store_part(&name, &paths, &()).await;
-        let files = self.attempt.part_files(&name).await?;
-        let files = files.context("the sound is not in the store")?;
-        ensure!(files.len() == pieces.len(), "the stored sound has other tracks");
         let mut audio = Vec::new();
-        for (piece, stored) in pieces.into_iter().zip(files) {
-            remove(&[piece.path]);
-            objects.push(output(&piece.file, stored));
-            audio.push(piece.audio);
+        for (number, sound) in self.sounds.iter().enumerate() {
+            let path = sound.path.with_extension("piece");
+            let Some(piece) = sound.piece(second, &path).await? else {
+                continue;
+            };
+            let stored = self.attempt.store_piece(&name, number, &path).await?;
+            remove(&[path]);
+            objects.push(output(&sound.file, stored));
+            audio.push(piece);
         }
         Ok(audio)
     }
@@ -225,11 +226,15 @@ impl<'a> Publisher<'a> {
     }
 }
 
-/// Seconds of a segment at most. An encoder sets a key frame every two seconds, or at the next picture.
-fn target(packets: &Packets) -> u32 {
+/// Seconds of a segment at most, in any part of the film. Encoders set a key frame every two seconds. SVT-AV1 counts pictures instead, and a
+/// long picture delays the next key frame: then a segment may have the whole part.
+fn target(film: &Film, packets: &Packets) -> u32 {
     let gaps = packets.times.windows(2).map(|pair| pair[1] - pair[0]);
-    let longest = gaps.max().unwrap_or(0) as f64 / f64::from(TICKS);
-    TARGET.max((longest + BESIDE_PICTURE).ceil() as u32)
+    let is_regular = film.codec != Codec::Av1 && gaps.max().unwrap_or(0) <= i64::from(TICKS);
+    match is_regular {
+        true => TARGET,
+        false => TARGET.max(film.longest_seconds().ceil() as u32),
+    }
 }
 
 /// A time of the film in ticks of a track.

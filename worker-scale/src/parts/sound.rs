@@ -28,6 +28,12 @@ impl Lead<'_> {
             .collect()
     }
 
+    /// Paths of the pieces that are cut from these files.
+    pub(super) fn piece_paths(&self) -> Vec<PathBuf> {
+        let files = self.growing_paths().into_iter();
+        files.map(|path| path.with_extension("piece")).collect()
+    }
+
     /// Makes the sound of all renditions, unless an earlier delivery has done so. Returns the number of decode errors.
     pub(super) async fn sound(&self) -> Result<u64, MediaError> {
         if self.job.probe.audio.is_empty() {

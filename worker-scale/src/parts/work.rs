@@ -114,7 +114,7 @@ impl Lead<'_> {
             if let Some(helpers) = helpers {
                 helpers.look(board).await;
             }
-            let before = last.take();
+            let mut before = last.take();
             match board.next(Instant::now()) {
                 Next::Make { number, offer } => {
                     if let (Some(helpers), Some(offer)) = (&helpers, offer) {
@@ -126,7 +126,7 @@ impl Lead<'_> {
                     // The part before is stored meanwhile: the network waits for nothing.
                     let (chunk, ()) = tokio::join!(
                         self.encoder.make(number, &report),
-                        self.store(before.as_ref(), stream)
+                        self.store(before.as_mut(), stream)
                     );
                     last = Some(chunk?);
                     board.made(number);
@@ -136,7 +136,7 @@ impl Lead<'_> {
                         film.seconds(number) / started.elapsed().as_secs_f64().max(0.001),
                     );
                 }
-                Next::Wait | Next::Done if before.is_some() => self.store(before.as_ref(), stream).await,
+                Next::Wait | Next::Done if before.is_some() => self.store(before.as_mut(), stream).await,
                 Next::Wait => {
                     self.report_counts(board, 0);
                     let made = self.seconds_made(board, None);
@@ -184,7 +184,14 @@ impl Lead<'_> {
                     board.keep(number);
                 }
                 Some(chunk) => {
-                    publish(stream, &chunk).await;
+                    if let Err(error) = publish(stream, &chunk).await
+                        && !self.job.cancel.is_cancelled()
+                    {
+                        tracing::warn!(
+                            "the rest of the film cannot be played before it is complete: {error:#}"
+                        );
+                        *stream = None;
+                    }
                     joined.append(&chunk)?;
                 }
                 None => board.keep(number),
@@ -218,10 +225,12 @@ impl Lead<'_> {
     }
 
     /// Stores a part, and publishes it if it is the next one.
-    async fn store(&self, chunk: Option<&Chunk>, stream: &mut Option<Publisher<'_>>) {
+    async fn store(&self, chunk: Option<&mut Chunk>, stream: &mut Option<Publisher<'_>>) {
         if let (Some(attempt), Some(chunk)) = (self.job.attempt, chunk) {
             self.encoder.store(attempt, chunk).await;
-            publish(stream, chunk).await;
+            if let Err(error) = publish(stream, chunk).await {
+                tracing::debug!("a part is published later: {error:#}");
+            }
         }
     }
 
@@ -234,13 +243,10 @@ impl Lead<'_> {
     }
 }
 
-/// Publishes a part of the film if it is the next one of the stream. A stream that fails ends here, and the film does not.
-async fn publish(stream: &mut Option<Publisher<'_>>, chunk: &Chunk) {
-    let Some(publisher) = stream.as_mut().filter(|stream| stream.wants(chunk.number)) else {
-        return;
-    };
-    if let Err(error) = publisher.add(chunk).await {
-        tracing::warn!("the rest of the film cannot be played before it is complete: {error:#}");
-        *stream = None;
+/// Publishes a part of the film if it is the next one of the stream.
+async fn publish(stream: &mut Option<Publisher<'_>>, chunk: &Chunk) -> anyhow::Result<()> {
+    match stream.as_mut().filter(|stream| stream.wants(chunk.number)) {
+        Some(publisher) => publisher.add(chunk).await,
+        None => Ok(()),
     }
 }

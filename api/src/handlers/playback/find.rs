@@ -4,16 +4,16 @@ use crate::{
     handlers::outputs,
     http::problem::{Code, Problem},
     playback::{
-        CAPTIONS, Captions, GROWING, Growing, MANIFEST, MASTER, NO_CAPTIONS, STORYBOARD, manifest, master,
-        media,
+        CAPTIONS, Captions, GROWING, Growing, MANIFEST, MASTER, NO_CAPTIONS, STORYBOARD, Text, manifest,
+        master, media,
     },
     state::Playing,
 };
+use std::sync::Arc;
 use vidp_contract::{Output, OutputFile, Stage, StreamSet};
 use vidp_record::job::Job;
 
-/// Media types of playlists: RFC 8216, section 10, and ISO/IEC 23009-1, annex C.
-const HLS: &str = "application/vnd.apple.mpegurl";
+/// Media type of manifests of DASH: ISO/IEC 23009-1, annex C.
 const DASH: &str = "application/dash+xml";
 /// Captions without a cue, and their media type.
 const EMPTY_CAPTIONS: &str = "WEBVTT\n";
@@ -25,15 +25,36 @@ const MAY_CHANGE: &str = "private, max-age=60";
 
 /// A file of a stream.
 pub(super) enum File {
-    /// The media type and the text.
-    Text(&'static str, String),
+    /// A playlist or another text of the API.
+    Text(Text),
     /// An object of the store and its `Cache-Control`.
     Object(Output, &'static str),
+    /// A small object that players ask for many times. The API sends it, and another address each time would be another file for a browser.
+    Small(Output, &'static str),
+}
+
+/// The file with this name. The job in memory may be some seconds older than the answer of another replica: before an unknown name is
+/// refused, a job that was running is read again.
+pub(super) async fn find(playing: &Playing, job: &Arc<Job>, name: &str) -> Result<File, Problem> {
+    let found = look_up(playing, job, name).await;
+    let is_running = job
+        .stages
+        .get(&Stage::Scale)
+        .is_some_and(|scale| !scale.status.is_terminal());
+    match found {
+        Err(problem) if is_running && problem.code() == Code::NotFound => {
+            match playing.library.job(&playing.db, job.id, true).await? {
+                Some(now) if now.rev != job.rev => look_up(playing, &now, name).await,
+                _ => Err(problem),
+            }
+        }
+        found => found,
+    }
 }
 
 /// The file with this name. Names that begin with [`GROWING`] belong to the growing stream, also after the end of the stage. The others
 /// belong to the complete stream, and until then to the growing one.
-pub(super) async fn find(playing: &Playing, job: &Job, name: &str) -> Result<File, Problem> {
+async fn look_up(playing: &Playing, job: &Job, name: &str) -> Result<File, Problem> {
     let found = match outputs::find(job, Stage::Scale.as_str(), &OutputFile::STREAM.name) {
         Ok(index) if !name.starts_with(GROWING) => {
             let set = playing.library.index(&playing.store, index).await?;
@@ -41,7 +62,7 @@ pub(super) async fn find(playing: &Playing, job: &Job, name: &str) -> Result<Fil
         }
         index => match playing.library.growing(&playing.store, job).await? {
             Some(_) if name == MANIFEST => return Err(no_manifest()),
-            Some(stream) => of_growing(job, &stream, name),
+            Some((stream, are_all)) => of_growing(job, &stream, are_all, name),
             None => return Err(index.err().unwrap_or_else(missing)),
         },
     };
@@ -52,24 +73,27 @@ pub(super) async fn find(playing: &Playing, job: &Job, name: &str) -> Result<Fil
 fn of_complete(job: &Job, set: &StreamSet, name: &str) -> Option<File> {
     let captions = Captions::of(job);
     match name {
-        MASTER => Some(File::Text(HLS, master(set, captions.as_ref()))),
-        MANIFEST => Some(File::Text(DASH, manifest(set, captions.as_ref()))),
+        MASTER => Some(File::Text(Text::hls(master(set, captions.as_ref())))),
+        MANIFEST => Some(File::Text(Text::new(DASH, manifest(set, captions.as_ref())))),
         CAPTIONS => output(job, Stage::Subtitle, name),
         STORYBOARD => output(job, Stage::Scale, name),
         _ if set.tracks().any(|track| track.name == name) => output(job, Stage::Scale, name),
-        _ => media(set, captions.as_ref(), name).map(|text| File::Text(HLS, text)),
+        _ => media(set, captions.as_ref(), name).map(|text| File::Text(Text::hls(text))),
     }
 }
 
-/// The file of a growing stream.
-fn of_growing(job: &Job, stream: &Growing, name: &str) -> Option<File> {
+/// The file of a growing stream. `are_all` says that its parts are all that there are.
+fn of_growing(job: &Job, stream: &Growing, are_all: bool, name: &str) -> Option<File> {
     let scale = job.stages.get(&Stage::Scale)?;
-    let is_complete = scale.status.is_terminal();
+    let is_complete = are_all && scale.status.is_terminal();
     let captions = Captions::expected(job);
     let text = match name {
-        CAPTIONS => return output(job, Stage::Subtitle, name),
-        NO_CAPTIONS => return Some(File::Text(VTT, EMPTY_CAPTIONS.to_owned())),
-        MASTER => stream.master(captions.as_ref(), is_complete),
+        CAPTIONS => {
+            let output = outputs::find(job, Stage::Subtitle.as_str(), name).ok()?;
+            return Some(File::Small(output.clone(), MAY_CHANGE));
+        }
+        NO_CAPTIONS => Some(Text::new(VTT, EMPTY_CAPTIONS.to_owned())),
+        MASTER => stream.master(captions.as_ref(), is_complete).map(Text::hls),
         _ => stream.media(captions.as_ref(), name, is_complete),
     };
     let piece = || {
@@ -77,7 +101,7 @@ fn of_growing(job: &Job, stream: &Growing, name: &str) -> Option<File> {
             .piece(name)
             .map(|piece| File::Object(piece.clone(), MAY_CHANGE))
     };
-    text.map(|text| File::Text(HLS, text)).or_else(piece)
+    text.map(File::Text).or_else(piece)
 }
 
 /// The output with this name.

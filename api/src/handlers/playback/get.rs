@@ -3,12 +3,11 @@
 use super::find::{File, find};
 use crate::{
     http::{
-        etag::ETag,
         object::{self, Manner},
         problem::Problem,
     },
     openapi::Binary,
-    playback::Granted,
+    playback::{Granted, Text},
     state::Playing,
 };
 use axum::{
@@ -58,9 +57,10 @@ pub(crate) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Granted { job, remaining } = granted;
-    let (output, cache_control) = match find(&playing, &job, &file).await? {
-        File::Text(content_type, text) => return Ok(answer(content_type, text, &headers)),
-        File::Object(output, cache_control) => (output, cache_control),
+    let (output, cache_control, is_small) = match find(&playing, &job, &file).await? {
+        File::Text(text) => return Ok(answer(text, &headers)),
+        File::Object(output, cache_control) => (output, cache_control, false),
+        File::Small(output, cache_control) => (output, cache_control, true),
     };
     let manner = Manner {
         cache_control,
@@ -70,7 +70,7 @@ pub(crate) async fn get(
         // A presigned URL is for one method.
         return object::head(&output, &manner);
     }
-    if playing.config.play_proxy {
+    if playing.config.play_proxy || is_small {
         let permit = || playing.limits.player(job.id);
         return object::send(&playing.store, &output, &headers, &manner, permit).await;
     }
@@ -85,8 +85,12 @@ pub(crate) async fn get(
     Ok((StatusCode::TEMPORARY_REDIRECT, headers).into_response())
 }
 
-fn answer(content_type: &'static str, text: String, headers: &HeaderMap) -> Response {
-    let tag = ETag::of_bytes(text.as_bytes());
+fn answer(text: Text, headers: &HeaderMap) -> Response {
+    let Text {
+        content_type,
+        bytes,
+        tag,
+    } = text;
     // Captions and parts may come later, so that a player asks again.
     let common = [
         (header::ETAG, tag.value()),
@@ -98,7 +102,7 @@ fn answer(content_type: &'static str, text: String, headers: &HeaderMap) -> Resp
     ];
     match tag.is_known(headers) {
         true => (StatusCode::NOT_MODIFIED, common).into_response(),
-        false => (common, text).into_response(),
+        false => (common, bytes).into_response(),
     }
 }
 

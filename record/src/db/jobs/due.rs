@@ -101,7 +101,7 @@ impl Db {
         Ok(None)
     }
 
-    /// Returns ended jobs whose time in `field` has passed: `expires_at`, `tidy_at` or `announcement.next_at`.
+    /// Returns jobs whose time in `field` has passed: `expires_at`, `tidy_at` or `announcement.next_at`.
     #[boxed]
     pub async fn ended_due(&self, field: &str, now: DateTime, limit: i64) -> Result<Vec<Job>, DbError> {
         self.find(doc! { field: { "$lte": now } }, doc! {}, limit).await
