@@ -3,7 +3,7 @@
 use crate::{
     authorize::authorize,
     handlers::{
-        batches, dead_letters, docs, events,
+        batches, dead_letters, docs, embed, events,
         health::{self, cached::Cached, processing::Processing, ready::Readiness},
         jobs, keys, outputs, page, playback, processing, tus, uploads, webhooks,
     },
@@ -239,6 +239,7 @@ pub(crate) fn all(state: AppState) -> anyhow::Result<Router> {
     }
     Ok(all
         .merge(page::router())
+        .merge(embed::router())
         .fallback(async || Problem::new(Code::NotFound, "there is no resource at this address"))
         .method_not_allowed_fallback(async || {
             Problem::new(

@@ -1,4 +1,8 @@
-"""Checks of streams: the option, and the player that plays them."""
+"""Checks of streams: the option, the player that plays them, and the embed page."""
+
+import functools
+import http.server
+import threading
 
 from playwright.sync_api import expect
 
@@ -8,6 +12,10 @@ from site_in_browser import JOB_TIMEOUT_MS, row, until
 OPTIONS = """if (!localStorage.getItem('vidp-options'))
     localStorage.setItem('vidp-options', '{"stages": ["scale"], "renditions": ["360p", "144p"]}')"""
 VIDEO = "document.querySelector('video')"
+# A page of another site. The icon prevents a request.
+SHOP = '<!doctype html><html lang="en"><title>Shop</title><link rel="icon" href="data:,"><h1>Shop</h1>'
+# A grant that no job has.
+WRONG_GRANT = "A" * 54
 
 
 def a_stream_plays_and_a_file_plays_on(site):
@@ -34,3 +42,42 @@ def a_stream_plays_and_a_file_plays_on(site):
     expect(page.locator(".screen-failed")).to_have_count(0)
     assert page.get_by_role("link", name="Download stream.json").count() == 0
     page.context.close()
+
+
+def a_stream_plays_in_a_page_of_another_site(site):
+    page = site.open()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    site.go(page)
+    row(page, "stream.mp4").get_by_role("link").click()
+    page.get_by_role("button", name="Copy the embed code").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".message")).to_contain_text("The embed code was copied. It plays until")
+    code = page.evaluate("navigator.clipboard.readText()")
+    assert code.startswith(f'<iframe src="{site.url}/embed/'), code
+    page.context.close()
+    other = site.open()
+    with serve(site.folder / "shop", SHOP + code) as server:
+        other.goto(f"http://localhost:{server.server_port}/")
+        film = other.frame_locator("iframe").locator("video")
+        expect(film).to_have_js_property("readyState", 4)
+        film.click()
+        until(other.frames[1], f"{VIDEO}.currentTime > 1")
+        server.shutdown()
+    other.goto(f"{site.url}/embed/{WRONG_GRANT}")
+    expect(other.get_by_role("alert")).to_have_text("This film cannot be played: the link may have expired.")
+    site.ignore_errors("404")
+    other.context.close()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+def serve(folder, text):
+    """Serves a page with this text at another origin."""
+    folder.mkdir()
+    (folder / "index.html").write_text(text)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server

@@ -1,7 +1,9 @@
 //! Settings of the API.
 
+mod frames;
 mod sources;
 
+pub(crate) use frames::FrameAncestors;
 pub(crate) use sources::Allowed;
 
 use anyhow::{Result, ensure};
@@ -81,6 +83,9 @@ pub struct ApiConfig {
     /// Send the files of a stream through the API, for an object store that players cannot reach, instead of redirecting to it
     #[arg(long, env = "VIDP_PLAY_PROXY")]
     pub play_proxy: bool,
+    /// Sites that may show the embed page in a frame: sources of a Content-Security-Policy, separated by spaces
+    #[arg(long, env = "VIDP_EMBED_FRAME_ANCESTORS", default_value = "*")]
+    pub embed_frame_ancestors: FrameAncestors,
     /// Concurrent uploads per tenant, counted by each replica; 0 means no limit
     #[arg(long, env = "VIDP_UPLOADS_PER_TENANT", default_value_t = 32)]
     pub uploads_per_tenant: usize,

@@ -3,6 +3,7 @@
 pub(crate) mod batches;
 pub(crate) mod dead_letters;
 pub(crate) mod docs;
+pub(crate) mod embed;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod jobs;

@@ -34,6 +34,7 @@ const CONTRACT: &str = "js/contract.js";
 #[folder = "../web"]
 #[exclude = "*.md"]
 #[exclude = "biome.json"]
+#[exclude = "embed.html"]
 struct Files;
 
 /// One part of the page, with what its HTTP headers state.
@@ -70,7 +71,7 @@ fn answer(config: &ApiConfig, headers: &HeaderMap, path: &str) -> Response {
     // Weak, because compression changes the bytes that are sent.
     let tag = ETag::of_sha256(&asset.sha256).weak();
     // A 304 carries the policy too: browsers apply the headers of the latest answer to the stored page.
-    let policy = policy(&config.public_s3().s3_endpoint);
+    let policy = policy(&config.public_s3().s3_endpoint, "'none'");
     let common = [
         (header::CACHE_CONTROL, "no-cache"),
         (header::CONTENT_SECURITY_POLICY, &policy),
@@ -118,13 +119,15 @@ fn contract() -> String {
         .concat()
 }
 
-/// The Content-Security-Policy: nothing from other hosts, except media behind presigned URLs of the object store.
-fn policy(store: &str) -> String {
+/// The Content-Security-Policy of a page: nothing from other hosts, except media behind presigned URLs of the object store. Pages of
+/// `ancestors` may show it in a frame.
+pub(super) fn policy(store: &str, ancestors: &str) -> String {
     let store = Url::parse(store).map_or_else(|_| String::new(), |url| url.origin().ascii_serialization());
+    // hls.js makes tracks of captions with an empty file as `data:`.
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob: {store}; \
-         media-src 'self' blob: {store}; connect-src 'self' {store}; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'"
+         media-src 'self' data: blob: {store}; connect-src 'self' {store}; base-uri 'none'; form-action 'none'; \
+         frame-ancestors {ancestors}"
     )
 }
 
@@ -195,11 +198,27 @@ mod tests {
     }
 
     #[test]
+    fn the_policy_names_the_store_and_the_pages_around() {
+        let policy = policy(
+            "https://store.example:9000/vidp",
+            "https://shop.example *.example.com",
+        );
+        assert!(
+            policy.ends_with("; frame-ancestors https://shop.example *.example.com"),
+            "{policy}"
+        );
+        assert!(
+            policy.contains("; connect-src 'self' https://store.example:9000; "),
+            "{policy}"
+        );
+    }
+
+    #[test]
     fn documents_and_settings_of_tools_are_not_served() {
-        for path in ["README.md", "vendor/README.md", "biome.json"] {
+        for path in ["README.md", "vendor/README.md", "biome.json", "embed.html"] {
             assert!(asset(path).is_none(), "{path}");
         }
-        for path in ["index.html", "js/main.js", "css/base.css"] {
+        for path in ["index.html", "js/main.js", "js/embed.js", "css/base.css"] {
             assert!(asset(path).is_some(), "{path}");
         }
     }

@@ -44,20 +44,26 @@ pub(crate) fn cors(origins: &[HeaderValue], exposed: &[HeaderName]) -> Option<Co
 
 /// Middleware that keeps browsers from running uploaded content (OWASP Secure Headers Project).
 ///
-/// It forbids content sniffing, frames and scripts. Pages with scripts set their own policy, which is not overwritten.
+/// It forbids content sniffing, frames and scripts. Pages with scripts set their own policy, which is not overwritten. A page whose
+/// policy names frame ancestors may be shown in their frames.
 pub(crate) async fn secure(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_FRAME_OPTIONS, "DENY"),
         (
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; frame-ancestors 'none'; sandbox",
         ),
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    // Old browsers do not read `frame-ancestors`.
+    let policy = headers.get(header::CONTENT_SECURITY_POLICY);
+    let policy = policy.and_then(|policy| policy.to_str().ok());
+    if policy.is_some_and(|policy| policy.contains("frame-ancestors 'none'")) {
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     }
     response
 }

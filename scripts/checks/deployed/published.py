@@ -12,8 +12,8 @@ GUIDE = "docs/kubernetes.md"
 PROXIES = "docs/compose.md"
 # Only the kubelet calls this. `/metrics` has a separate port.
 PRIVATE = {"/ready"}
-# Routes that the OpenAPI document leaves out: the page, its files, and the further addresses of resumable uploads.
-UNDESCRIBED = ["/", "/web/js/contract.js", "/files", "/files/", "/files/{id}", "/api/v1/files/"]
+# Routes that the OpenAPI document leaves out: the pages, their files, and the further addresses of resumable uploads.
+UNDESCRIBED = ["/", "/web/js/contract.js", "/embed/{grant}", "/files", "/files/", "/files/{id}", "/api/v1/files/"]
 # The block of an nginx server, and its locations: `location /`, `location = /health`.
 NGINX = re.compile(r"```nginx\n(.*?)```", re.DOTALL)
 PREFIX = re.compile(r"X-Forwarded-Prefix\s+([^\s;]+);")

@@ -40,8 +40,9 @@ export const JobActions = ({ job }) => html`<div class="actions">
   )}
 </div>`;
 
-/** The actions as labelled buttons, for the job's page. */
-export const JobButtons = ({ job, deleted }) => html`<div class="actions">
+/** The actions as labelled buttons, for the job's page. Its own buttons are before them. */
+export const JobButtons = ({ job, deleted, children }) => html`<div class="actions">
+  ${children}
   ${actions(job, deleted).map(
     ({ name, icon, act }) => html`<button type="button" key=${name}
     class="quiet ${name === 'delete' ? 'danger' : ''}" onClick=${act}>

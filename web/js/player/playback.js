@@ -1,7 +1,7 @@
 // The playback position, shared by the player, the transcript and the time line of languages.
 
 import { Store } from '../store.js';
-import { useEffect, useState } from '../ui/dom.js';
+import { useEffect, useRef, useState } from '../ui/dom.js';
 
 /** Events of the video element after which its state may differ. */
 const EVENTS = [
@@ -73,4 +73,20 @@ export function usePlayback(playback, select) {
     return playback.subscribe(() => set(select(playback)));
   }, [playback, select]);
   return value;
+}
+
+/** A reference to whether the user wants the video to play. The element pauses by itself after an error, and for another source. */
+export function usePlaying(video) {
+  const playing = useRef(false);
+  useEffect(() => {
+    const { current: element } = video;
+    const note = ({ type }) => {
+      if (!element.error) playing.current = type === 'play';
+    };
+    for (const name of ['play', 'pause']) element.addEventListener(name, note);
+    return () => {
+      for (const name of ['play', 'pause']) element.removeEventListener(name, note);
+    };
+  }, []);
+  return playing;
 }

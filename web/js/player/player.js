@@ -9,10 +9,11 @@ import { IconButton, Select } from '../ui/parts.js';
 import { toVtt } from './cues.js';
 import { Growing, isGrowing } from './growing.js';
 import { keys, toggleFullScreen } from './keys.js';
-import { usePlayback } from './playback.js';
+import { usePlayback, usePlaying } from './playback.js';
 import { Scrubber } from './scrubber.js';
-import { usePlaying, useSource } from './source.js';
+import { useSource } from './source.js';
 import { hasStream, useStream } from './stream.js';
+import { Tracks } from './tracks.js';
 
 /** The captions as a URL for `<track>`; null without captions. */
 function useCaptions(job) {
@@ -26,6 +27,9 @@ function useCaptions(job) {
 
 /** The choice of the rendition by the player, from a stream. */
 const AUTO = 'auto';
+
+/** The URL of a job's stream. */
+const streamOf = async (id) => (await api.playback(id)).hls;
 
 const isPlaying = (playback) => playback.playing;
 
@@ -54,7 +58,12 @@ export function Player({ job, playback }) {
   useEffect(() => playback.attach(video.current), []);
   const playing = usePlaying(video);
   useSource(video, file, playing, setFailed);
-  const sound = useStream(video, isAuto ? job.id : null, playing, setFailed);
+  const sound = useStream(video, isAuto ? job.id : null, {
+    address: streamOf,
+    captions: false,
+    playing,
+    failed: setFailed,
+  });
   useEffect(() => {
     for (const track of video.current.textTracks) track.mode = shown ? 'showing' : 'hidden';
   }, [shown, captions]);
@@ -95,12 +104,7 @@ export function Player({ job, playback }) {
       <label class="rendition"><span class="hidden">${t('player.rendition')}</span>
         <${Select} title=${t('player.rendition')} value=${file?.name ?? AUTO} onChoose=${choose}
           options=${[...auto, ...renditions.map((one) => [one.name, rung(one)])]} /></label>
-      ${
-        sound.tracks.length > 1 &&
-        html`<label class="rendition"><span class="hidden">${t('player.track')}</span>
-        <${Select} title=${t('player.track')} value=${sound.chosen} onChoose=${(one) => sound.choose(Number(one))}
-          options=${sound.tracks.map(({ name }, number) => [number, name])} /></label>`
-      }
+      <${Tracks} ...${sound} />
       <${IconButton} icon="full" label=${t('player.full')} onClick=${() => toggleFullScreen(video.current)} />
     </div>
   </section>`;

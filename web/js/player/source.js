@@ -1,26 +1,10 @@
 // The URL that a video plays from. With a key it is a presigned URL, which is renewed when it expires.
 
 import { api } from '../server/api.js';
-import { useEffect, useRef } from '../ui/dom.js';
+import { useEffect } from '../ui/dom.js';
 
 /** A second error within this many seconds of video is not an expired URL. */
 const SAME_POSITION = 2;
-
-/** A reference to whether the user wants the video to play. The element pauses by itself after an error, and for another source. */
-export function usePlaying(video) {
-  const playing = useRef(false);
-  useEffect(() => {
-    const { current: element } = video;
-    const note = ({ type }) => {
-      if (!element.error) playing.current = type === 'play';
-    };
-    for (const name of ['play', 'pause']) element.addEventListener(name, note);
-    return () => {
-      for (const name of ['play', 'pause']) element.removeEventListener(name, note);
-    };
-  }, []);
-  return playing;
-}
 
 /** Plays `file` from the current position, unless it is null. It calls `failed` with whether the file cannot be played. */
 export function useSource(video, file, playing, failed) {

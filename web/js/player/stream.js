@@ -1,8 +1,7 @@
-// Playback of a job's stream by HLS: the rendition follows the connection. hls.js is loaded when a stream is played.
+// Playback of a stream by HLS: the rendition follows the connection. hls.js is loaded when a stream is played.
 //
 // While the film is made, its list of segments grows. It becomes complete while it is played, without a new start.
 
-import { api } from '../server/api.js';
 import { useEffect, useState } from '../ui/dom.js';
 
 /** True when the browser plays streams: by Media Source Extensions, or by itself. */
@@ -25,18 +24,20 @@ const waitingAtTheEnd = (Base) =>
   };
 
 /** Lets the element play a stream by itself from a position. Returns a function that stops this. */
-function playNative(element, address, position, failed) {
+function playNative(element, url, position, failed) {
   element.addEventListener('error', failed);
-  element.src = address;
+  element.src = url;
   element.currentTime = position;
   return () => element.removeEventListener('error', failed);
 }
 
 /**
- * Plays the stream of the job with this id from the current position, unless it is null. It calls `failed` with whether it cannot be
- * played. Returns the audio tracks, the number of the chosen one, and a function that chooses another.
+ * Plays the stream with this id from the current position, unless it is null. It calls `failed` with whether it cannot be played. Returns
+ * the audio tracks, the number of the chosen one, and a function that chooses another.
+ *
+ * `address(id)` returns the URL of the stream with a grant. `captions` adds the stream's captions to the element.
  */
-export function useStream(video, id, playing, failed) {
+export function useStream(video, id, { address, captions, playing, failed }) {
   const [player, set] = useState(null);
   const [sound, note] = useState({ tracks: [], chosen: 0 });
   useEffect(() => {
@@ -49,7 +50,7 @@ export function useStream(video, id, playing, failed) {
       const own = latest;
       const position = element.currentTime;
       const library = 'MediaSource' in window ? import('../../vendor/hls.min.mjs') : null;
-      const [{ hls }, loaded] = await Promise.all([api.playback(id), library]);
+      const [url, loaded] = await Promise.all([address(id), library]);
       if (own !== latest) return;
       stop();
       if (loaded) {
@@ -59,7 +60,7 @@ export function useStream(video, id, playing, failed) {
           // Also 0, so that a growing list starts at its beginning.
           startPosition: position,
           streamController: waitingAtTheEnd(loaded.default.DefaultConfig.streamController),
-          renderTextTracksNatively: false,
+          renderTextTracksNatively: captions,
         });
         const tracks = () => note({ tracks: one.audioTracks, chosen: one.audioTrack });
         one.on('hlsAudioTracksUpdated', () => {
@@ -74,12 +75,12 @@ export function useStream(video, id, playing, failed) {
           failures = 0;
         });
         one.on('hlsError', (_, { fatal }) => fatal && again());
-        one.loadSource(hls);
+        one.loadSource(url);
         one.attachMedia(element);
         stop = () => one.destroy();
         set(one);
       } else {
-        stop = playNative(element, hls, position, again);
+        stop = playNative(element, url, position, again);
       }
       if (playing.current) element.play().catch(() => {});
     };

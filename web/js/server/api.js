@@ -46,7 +46,13 @@ export async function request(address, init = {}) {
 }
 
 const json = async (route, init) => (await request(BASE + route, init)).json();
-const post = (route) => json(route, { method: 'POST' });
+/** Sends a POST request, with a JSON body unless it is undefined. */
+const post = (route, body) =>
+  json(route, {
+    method: 'POST',
+    headers: body && { 'content-type': 'application/json' },
+    body: body && JSON.stringify(body),
+  });
 
 export const api = {
   /** A page of jobs, newest first. */
@@ -54,10 +60,10 @@ export const api = {
   job: (id) => json(`/jobs/${id}`),
   cancel: (id) => post(`/jobs/${id}/cancel`),
   retry: (id) => post(`/jobs/${id}/retry`),
-  /** URLs of the job's stream, which need no key. */
-  playback: async (id) => {
-    const { hls } = await post(`/jobs/${id}/playback`);
-    return { hls: path(hls) };
+  /** URLs of the job's stream and of its embed page, which need no key, and their end. `body` may have their lifetime in `seconds`. */
+  playback: async (id, body) => {
+    const { hls, embed, expires_at } = await post(`/jobs/${id}/playback`, body);
+    return { hls: path(hls), embed: path(embed), expires_at };
   },
   delete: (id) => request(`${BASE}/jobs/${id}`, { method: 'DELETE' }),
   health: () => json('/processing/health'),

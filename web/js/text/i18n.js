@@ -8,8 +8,17 @@ const ITEM = 'vidp-language';
 const TEXTS = { en, fr: spaced(fr) };
 export const LANGUAGES = { en: 'English', fr: 'Français' };
 
+/** The code that the user chose; null without a choice, and in a frame for which the browser blocks the storage. */
+function stored() {
+  try {
+    return localStorage.getItem(ITEM);
+  } catch {
+    return null;
+  }
+}
+
 /** Language codes, in the order of preference. */
-const wanted = [localStorage.getItem(ITEM), ...navigator.languages.map((tag) => tag.slice(0, 2)), 'en'];
+const wanted = [stored(), ...navigator.languages.map((tag) => tag.slice(0, 2)), 'en'];
 
 let current = wanted.find((code) => code in TEXTS);
 document.documentElement.lang = current;

@@ -10,6 +10,7 @@ export const ICONS = {
   delete: 'M4 7h16M9 7V4h6v3m3 0-1 13H7L6 7m4 4v5m4-5v5',
   back: 'M15 5l-7 7 7 7',
   search: 'M11 18a7 7 0 1 1 0-14 7 7 0 0 1 0 14zm5-2 5 5',
+  embed: 'M8.5 7l-5 5 5 5m7-10 5 5-5 5',
   captions: 'M3 5h18v14H3zM10.5 10.5a2 2 0 1 0 0 3m7-3a2 2 0 1 0 0 3',
   full: 'M4 9V4h5m6 0h5v5m0 6v5h-5m-6 0H4v-5',
   sound: 'M4 9v6h4l5 4V5L8 9zm12.5-.5a5 5 0 0 1 0 7M19 6a9 9 0 0 1 0 12',

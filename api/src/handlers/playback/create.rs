@@ -44,6 +44,8 @@ pub(crate) struct PlaybackView {
     hls: String,
     /// Path of the manifest for players of DASH; `null` while the stream is not complete.
     dash: Option<String>,
+    /// Path of a page with a player, for an `<iframe>`.
+    embed: String,
     /// When the grant ends.
     #[schema(value_type = String, format = DateTime)]
     expires_at: Option<String>,
@@ -96,6 +98,7 @@ pub(crate) async fn create(
     let view = PlaybackView {
         hls: url(MASTER),
         dash: is_complete.then(|| url(MANIFEST)),
+        embed: format!("/embed/{grant}"),
         expires_at: view::time(Some(ends)),
     };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(view)).into_response())

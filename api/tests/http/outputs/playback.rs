@@ -12,7 +12,7 @@ const INDEX: &[u8] = include_bytes!("../../../../contract/wire/stream-set.json")
 const TRACK: &[u8] = b"init segments";
 
 /// A job whose stage `scale` has a stream, and whose stage `subtitle` has captions.
-async fn played(rig: &Rig) -> String {
+pub(super) async fn played(rig: &Rig) -> String {
     let options = json!({ "stages": ["scale", "subtitle"], "scale": { "stream": true }, "subtitle": { "language": "en" } });
     let job = rig.submit(&options).await;
     let id = job["id"].as_str().unwrap().to_owned();

@@ -11,6 +11,7 @@ import { t } from '../../text/i18n.js';
 import { html, useEffect, useMemo, useRef, useState, useStore } from '../../ui/dom.js';
 import { Explained, Icon, Status } from '../../ui/parts.js';
 import { Outputs } from './downloads.js';
+import { EmbedButton } from './embed.js';
 import { Language } from './language.js';
 import { Renditions } from './renditions.js';
 import { Stages } from './stages.js';
@@ -59,7 +60,7 @@ function Content({ job }) {
     <div class="job-head">
       <h1 ref=${title} tabindex="-1">${job.source.filename}</h1>
       <${Status} status=${job.status} />
-      <${JobButtons} job=${job} deleted=${() => setDeleted(true)} />
+      <${JobButtons} job=${job} deleted=${() => setDeleted(true)}><${EmbedButton} job=${job} /><//>
     </div>
     <${Facts} job=${job} />
     <${Stages} job=${job} />
