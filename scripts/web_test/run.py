@@ -51,6 +51,7 @@ CHECKS = [
     job_page.files_are_downloaded,
     job_page.keys_control_the_player,
     streams.a_stream_plays_and_a_file_plays_on,
+    streams.a_film_plays_while_it_is_made,
     streams.a_stream_plays_in_a_page_of_another_site,
     sending.uploads_are_queued_cancelled_paused_and_resumed,
     looks.texts_are_complete,

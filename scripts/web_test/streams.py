@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import subprocess
 import threading
 
 from playwright.sync_api import expect
@@ -11,6 +12,7 @@ from site_in_browser import JOB_TIMEOUT_MS, row, until
 # The options that the browser stored at an earlier visit.
 OPTIONS = """if (!localStorage.getItem('vidp-options'))
     localStorage.setItem('vidp-options', '{"stages": ["scale"], "renditions": ["360p", "144p"]}')"""
+FILM_SECONDS = 40
 VIDEO = "document.querySelector('video')"
 # A page of another site. The icon prevents a request.
 SHOP = '<!doctype html><html lang="en"><title>Shop</title><link rel="icon" href="data:,"><h1>Shop</h1>'
@@ -42,6 +44,36 @@ def a_stream_plays_and_a_file_plays_on(site):
     expect(page.locator(".screen-failed")).to_have_count(0)
     assert page.get_by_role("link", name="Download stream.json").count() == 0
     page.context.close()
+
+
+def a_film_plays_while_it_is_made(site):
+    page = site.open()
+    page.add_init_script(OPTIONS.replace('"144p"]', '"144p"], "stream": true'))
+    site.go(page)
+    site.drop(page, ("film.mkv", film(site.folder)))
+    row(page, "film.mkv").get_by_role("link").click()
+    label = page.locator(".growing")
+    expect(label).to_contain_text("Still being made", timeout=JOB_TIMEOUT_MS)
+    assert page.locator(".job-head .status").inner_text() == "Running"
+    page.get_by_role("button", name="Play", exact=True).click()
+    until(page, f"{VIDEO}.currentTime > 1")
+    # The film becomes complete while it is played, and goes on.
+    expect(label).to_have_count(0, timeout=JOB_TIMEOUT_MS)
+    until(page, f"{VIDEO}.seekable.end(0) > {FILM_SECONDS} - 0.5")
+    page.get_by_label("Position").fill(str(FILM_SECONDS - 3))
+    until(page, f"{VIDEO}.ended")
+    expect(page.locator(".screen-failed")).to_have_count(0)
+    page.context.close()
+
+
+def film(folder):
+    """A film that takes some seconds to encode."""
+    path = folder / "film.mkv"
+    picture = f"testsrc2=s=1280x720:r=50:d={FILM_SECONDS}"
+    encoder = "-c:v libx264 -preset ultrafast -crf 40 -pix_fmt yuv420p -c:a aac"
+    inputs = f"-f lavfi -i {picture} -f lavfi -i sine=beep_factor=4:d={FILM_SECONDS}"
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *f"{inputs} {encoder}".split(), path], check=True)
+    return path.read_bytes()
 
 
 def a_stream_plays_in_a_page_of_another_site(site):

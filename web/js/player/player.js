@@ -61,6 +61,7 @@ export function Player({ job, playback }) {
   const sound = useStream(video, isAuto ? job.id : null, {
     address: streamOf,
     captions: false,
+    seconds: complete[0]?.duration,
     playing,
     failed: setFailed,
   });

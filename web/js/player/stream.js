@@ -2,17 +2,25 @@
 //
 // While the film is made, its list of segments grows. It becomes complete while it is played, without a new start.
 
-import { useEffect, useState } from '../ui/dom.js';
+import { useEffect, useRef, useState } from '../ui/dom.js';
 
 /** True when the browser plays streams: by Media Source Extensions, or by itself. */
 const canStream = () =>
   'MediaSource' in window || document.createElement('video').canPlayType('application/vnd.apple.mpegurl') !== '';
 
-/** True when the job has a stream that this browser plays, also one that still grows. */
-export const hasStream = (job) => Boolean(job.playable_at) && canStream();
+/** True when the job has a stream that this browser plays, also one that still grows. A job may succeed without a complete one. */
+export const hasStream = (job) => {
+  const { status, outputs } = job.stages.scale ?? {};
+  const isWhole = status !== 'succeeded' || outputs.some(({ name }) => name === 'stream.json');
+  return Boolean(job.playable_at) && isWhole && canStream();
+};
 
-/** Times that a player may fail at the same position before playback ends. */
-const TRIES = 3;
+/** Milliseconds before each new start. A server that refuses, or a picture that cannot be decoded, will not change in a minute. */
+const PAUSES = [0, 2000, 5000, 10000, 20000, 30000];
+const REFUSED_PAUSES = [0, 0];
+
+/** True when the server has refused, and false when it could not be reached. */
+const isRefused = (status) => status >= 400 && status < 500;
 
 /**
  * The class of hls.js that chooses segments, changed for lists that grow: a viewer waits at the end and plays on. Without this change
@@ -35,16 +43,19 @@ function playNative(element, url, position, failed) {
  * Plays the stream with this id from the current position, unless it is null. It calls `failed` with whether it cannot be played. Returns
  * the audio tracks, the number of the chosen one, and a function that chooses another.
  *
- * `address(id)` returns the URL of the stream with a grant. `captions` adds the stream's captions to the element.
+ * `address(id)` returns the URL of the stream with a grant. `captions` adds the stream's captions to the element. `seconds` is the length of
+ * the film, or 0 until it is known: a list that ended before it gives way to the complete stream.
  */
-export function useStream(video, id, { address, captions, playing, failed }) {
+export function useStream(video, id, { address, captions, seconds = 0, playing, failed }) {
   const [player, set] = useState(null);
   const [sound, note] = useState({ tracks: [], chosen: 0 });
+  const length = useRef();
+  length.current = seconds;
   useEffect(() => {
     if (!id) return undefined;
     const { current: element } = video;
     // The number of the latest start: an earlier one that is still loading ends without an effect.
-    let [latest, stop, failures, track] = [0, () => {}, 0, null];
+    let [latest, stop, failures, track, timer] = [0, () => {}, 0, null, null];
     const start = async () => {
       latest += 1;
       const own = latest;
@@ -74,30 +85,41 @@ export function useStream(video, id, { address, captions, playing, failed }) {
         one.on('hlsFragBuffered', () => {
           failures = 0;
         });
-        one.on('hlsError', (_, { fatal }) => fatal && again());
+        one.on('hlsError', (_, { fatal, type, response }) => {
+          if (fatal) again(type !== 'networkError' || isRefused(response?.code));
+        });
         one.loadSource(url);
         one.attachMedia(element);
         stop = () => one.destroy();
         set(one);
       } else {
-        stop = playNative(element, url, position, again);
+        // The element does not say whether the server was reached.
+        stop = playNative(element, url, position, () => again(false));
       }
       if (playing.current) element.play().catch(() => {});
     };
     const begin = () => {
       const own = latest + 1;
-      start().catch(() => own === latest && failed(true));
+      return start().catch(({ status }) => own === latest && again(isRefused(status)));
     };
-    // A grant that has ended or was revoked: a new one plays on.
-    const again = () => {
+    // A grant that has ended or was revoked, or a server that was away: a new grant plays on.
+    const again = (refused) => {
+      const pause = (refused ? REFUSED_PAUSES : PAUSES)[failures];
       failures += 1;
-      if (failures < TRIES) begin();
-      else failed(true);
+      clearTimeout(timer);
+      if (pause === undefined) failed(true);
+      else timer = setTimeout(begin, pause);
     };
+    const ended = () => {
+      if (element.currentTime < length.current - 1) begin().then(() => element.play());
+    };
+    element.addEventListener('ended', ended);
     failed(false);
     begin();
     return () => {
       latest += 1;
+      clearTimeout(timer);
+      element.removeEventListener('ended', ended);
       const { currentTime } = element;
       stop();
       // Without a source the element notes the position for the next one.
