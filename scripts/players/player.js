@@ -20,8 +20,10 @@ const hls = () => {
   return {
     async open({ hls }) {
       player.on(Hls.Events.ERROR, (_, { type, details, error }) => {
+        const { BUFFER_STALLED_ERROR, INTERNAL_ABORTED } = Hls.ErrorDetails;
+        const isWaiting = window.expected && details === BUFFER_STALLED_ERROR;
         // The player ends its own requests when it changes the rendition.
-        if (details !== Hls.ErrorDetails.INTERNAL_ABORTED) window.problems.push(`${type} ${details} ${error ?? ''}`);
+        if (details !== INTERNAL_ABORTED && !isWaiting) window.problems.push(`${type} ${details} ${error ?? ''}`);
       });
       const parsed = new Promise((done) => player.once(Hls.Events.MANIFEST_PARSED, done));
       player.loadSource(hls);

@@ -83,7 +83,7 @@ def main():
                 try:
                     address = f"{site}/player.html?player={name}"
                     if video.growing:
-                        player.grow(page, address, stream, video)
+                        player.grow(page, address, name, stream, video)
                     else:
                         player.play(page, address, name, stream, video)
                 except Exception:

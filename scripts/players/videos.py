@@ -26,7 +26,10 @@ class Video:
     captions: bool = False
     sounds: int = 1
     renditions: int = 2
+    # Lines of the largest rendition and of the smallest one.
+    lines: tuple = (360, 144)
     seconds: int = 12
+    suffix: str = "mkv"
     # Played while it is made.
     growing: bool = False
 
@@ -53,8 +56,20 @@ ALL = [
         scale={"audio_layout": "source"},
     ),
     Video(
+        "rotated",
+        f"{PICTURE.format(rate=25)} -f lavfi -i sine=d=12 {H264} -c:a aac -metadata:s:v rotate=90",
+        lines=(640, 256),
+        suffix="mp4",
+    ),
+    Video(
+        "hdr",
+        f"{PICTURE.format(rate=25)} -f lavfi -i sine=d=12 -c:v libx265 -preset ultrafast -pix_fmt yuv420p10le "
+        "-x265-params log-level=error -color_trc smpte2084 -color_primaries bt2020 -colorspace bt2020nc -c:a aac",
+    ),
+    Video(
         "growing",
-        f"-f lavfi -i testsrc2=s=1280x720:r=50:d=60 -f lavfi -i sine=beep_factor=4:d=60 {H264} -c:a aac",
+        f"-f lavfi -i testsrc2=s=1280x720:r=50:d=60 -stream_loop -1 -i {SAMPLES}/speech/en.ogg -t 60 {H264} -c:a aac",
+        captions=True,
         seconds=60,
         growing=True,
     ),
@@ -65,7 +80,7 @@ def streamed(url, video, folder):
     """Sends a video, waits for its stream, and returns the addresses for players by the name of the protocol."""
     path = SAMPLES / video.source
     if not path.exists():
-        path = folder / f"{video.name}.mkv"
+        path = folder / f"{video.name}.{video.suffix}"
         subprocess.run(["ffmpeg", "-v", "error", "-y", *video.source.split(), path], check=True)
     stages = ["scale", "subtitle"] if video.captions else ["scale"]
     options = {"stages": stages, "scale": {"stream": True, "renditions": ["360p", "144p"], **video.scale}}

@@ -121,6 +121,10 @@ async fn a_stream_grows_while_its_film_is_made_and_a_worker_dies() {
     kill(&stack.service("scale-1")["pid"]);
     let job = stack.ended(id).await;
     assert_eq!(job["status"], "succeeded", "{job:#}");
+    assert!(
+        job["stages"]["scale"]["attempt"].as_u64() > Some(1),
+        "the film was interrupted: {job:#}"
+    );
     assert_eq!(job["playable_at"], playable["playable_at"]);
     let complete = text_until(&stack, &list_url, "#EXT-X-ENDLIST").await;
     continues(&first, &complete);
