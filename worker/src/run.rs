@@ -143,15 +143,19 @@ fn outcome<R: Serialize>(
     Ok((outcome, timings))
 }
 
-/// Sends the latest progress after each change; the first message at once.
+/// Sends the latest progress after each change; the first message at once, and that of a stream's first part.
 async fn send_progress(queue: Queue, mut changes: watch::Receiver<Progress>) {
     loop {
         let progress = changes.borrow_and_update().clone();
         if let Err(error) = queue.progress(&progress).await {
             tracing::debug!(%error, "progress was not sent");
         }
-        tokio::time::sleep(PROGRESS_INTERVAL).await;
-        if changes.changed().await.is_err() {
+        let begins = |now: &Progress| progress.stream.is_none() && now.stream.is_some();
+        let has_begun = tokio::select! {
+            () = tokio::time::sleep(PROGRESS_INTERVAL) => false,
+            begun = changes.wait_for(begins) => begun.is_ok(),
+        };
+        if !has_begun && changes.changed().await.is_err() {
             return;
         }
     }

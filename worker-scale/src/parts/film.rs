@@ -26,7 +26,7 @@ const INDEXED_CONTAINERS: [&str; 4] = ["mov", "matroska", "avi", "flv"];
 /// Containers of which a worker can read one part without the rest of the file.
 const RANGED_CONTAINERS: [&str; 2] = ["mov", "matroska"];
 /// Seconds of the first part of a film that is played while it is made: a viewer waits for it.
-const FIRST_OF_STREAM: u32 = 6;
+const FIRST_OF_STREAM: u32 = 4;
 /// Bytes of the plan's hash in its name.
 const NAME: usize = 8;
 /// Bytes of a plan at most. A part has about 200.
@@ -73,11 +73,19 @@ impl Film {
             return Ok(None);
         }
         let (track, details) = job.video()?;
-        let Some(packets) = job.packets().await? else {
+        let is_one_of = |names: &[&str]| names.iter().any(|name| facts.container.starts_with(name));
+        let is_ranged = job.attempt.is_some() && is_one_of(&RANGED_CONTAINERS);
+        let blocks = async {
+            match is_ranged {
+                true => hashes(job.source.to_owned()).await,
+                false => Ok(Blocks::default()),
+            }
+        };
+        // Both read the whole file, and a viewer may wait for the first part.
+        let (Some(packets), blocks) = tokio::try_join!(job.packets(), blocks)? else {
             return Ok(None);
         };
         let origin = (job.probe.start * f64::from(TICKS)).round() as i64;
-        let is_one_of = |names: &[&str]| names.iter().any(|name| facts.container.starts_with(name));
         // A picture of two fields needs the picture before it.
         let is_indexed = is_one_of(&INDEXED_CONTAINERS) && !track.interlaced;
         let lengths = Lengths {
@@ -92,11 +100,6 @@ impl Film {
         if parts.len() < MIN_PARTS {
             return Ok(None);
         }
-        let is_ranged = job.attempt.is_some() && is_one_of(&RANGED_CONTAINERS);
-        let blocks = match is_ranged {
-            true => hashes(job.source.to_owned()).await?,
-            false => Blocks::default(),
-        };
         Ok(Some(Film {
             track: track.clone(),
             details: details.clone(),
