@@ -10,6 +10,7 @@ down and up, seeks, shows captions and plays to the end. Exit code 1 when a chec
 """
 
 import argparse
+import faulthandler
 import http.server
 import pathlib
 import sys
@@ -24,6 +25,9 @@ from playwright.sync_api import sync_playwright
 
 HERE = pathlib.Path(__file__).resolve().parent
 PACKAGES = HERE.parent.parent / ".engines/npm/node_modules"
+
+# Seconds of one player at most. A browser that answers no more must not keep the test waiting.
+LIMIT = 300
 
 # Chromium's sandbox does not work in containers. The other flags prevent requests to the network.
 FLAGS = [
@@ -79,6 +83,7 @@ def main():
                     stream = videos.streamed(arguments.url, video, pathlib.Path(folder))
                     print(f"grant {stream['hls'].split('/')[-2]}", flush=True)
                 start = time.monotonic()
+                faulthandler.dump_traceback_later(LIMIT, exit=True)
                 page = browser.new_page()
                 try:
                     address = f"{site}/player.html?player={name}"
@@ -94,6 +99,7 @@ def main():
                 page.close()
                 checks += 1
                 print(f"ok {video.name} {name} {time.monotonic() - start:.1f} s", flush=True)
+    faulthandler.cancel_dump_traceback_later()
     print(f"players: {checks} checks passed in {time.monotonic() - started:.0f} s")
     return 0
 

@@ -29,7 +29,6 @@ class Video:
     # Lines of the largest rendition and of the smallest one.
     lines: tuple = (360, 144)
     seconds: int = 12
-    suffix: str = "mkv"
     # Played while it is made.
     growing: bool = False
 
@@ -56,10 +55,9 @@ ALL = [
         scale={"audio_layout": "source"},
     ),
     Video(
-        "rotated",
-        f"{PICTURE.format(rate=25)} -f lavfi -i sine=d=12 {H264} -c:a aac -metadata:s:v rotate=90",
+        "portrait",
+        f"-f lavfi -i testsrc2=s=360x640:r=25:d=12 -f lavfi -i sine=d=12 {H264} -c:a aac",
         lines=(640, 256),
-        suffix="mp4",
     ),
     Video(
         "hdr",
@@ -80,7 +78,7 @@ def streamed(url, video, folder):
     """Sends a video, waits for its stream, and returns the addresses for players by the name of the protocol."""
     path = SAMPLES / video.source
     if not path.exists():
-        path = folder / f"{video.name}.{video.suffix}"
+        path = folder / f"{video.name}.mkv"
         subprocess.run(["ffmpeg", "-v", "error", "-y", *video.source.split(), path], check=True)
     stages = ["scale", "subtitle"] if video.captions else ["scale"]
     options = {"stages": stages, "scale": {"stream": True, "renditions": ["360p", "144p"], **video.scale}}

@@ -9,6 +9,7 @@ Needs the packages of `web-requirements.txt`, chromium and ffmpeg.
 """
 
 import argparse
+import faulthandler
 import pathlib
 import sys
 import tempfile
@@ -25,6 +26,9 @@ import streams
 import the_list
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+
+# Seconds of one check at most. A browser that answers no more must not keep the test waiting.
+LIMIT = 300
 
 # The order matters: a check uses the jobs that earlier checks have created.
 CHECKS = [
@@ -73,6 +77,7 @@ def main():
         site = site_in_browser.Site(playwright, arguments, pathlib.Path(folder), ROOT / "samples")
         for check in CHECKS:
             start = time.monotonic()
+            faulthandler.dump_traceback_later(LIMIT, exit=True)
             try:
                 check(site)
                 site.check_errors()
@@ -82,6 +87,7 @@ def main():
                 site.show_failure()
                 return 1
             print(f"ok {check.__name__} {time.monotonic() - start:.1f} s", flush=True)
+    faulthandler.cancel_dump_traceback_later()
     print(f"web page: {len(CHECKS)} checks passed in {time.monotonic() - started:.0f} s")
     return 0
 
