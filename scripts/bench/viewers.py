@@ -96,7 +96,7 @@ async def play(system, job, seconds):
 
 
 async def viewer(master, number, arrival, figures):
-    """Every second viewer began while the film was made. A viewer who has seen the film is followed by another one."""
+    """Half of the viewers play the growing lists. When a viewer reaches the end of the film, a new viewer begins."""
     choices = random.Random(number)
     await asyncio.sleep(choices.uniform(0, arrival))
     while True:

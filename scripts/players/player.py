@@ -89,7 +89,7 @@ def grow(page, address, name, stream, video):
     page.evaluate("window.expected = true")
     change(page, video)
     page.evaluate(f"{VIDEO}.currentTime = {edge} + 3")
-    until(page, f"{VIDEO}.currentTime > {first} + 4 && {VIDEO}.readyState >= 3", "it goes on at the edge")
+    until(page, f"{VIDEO}.currentTime > {first} + 4 && {VIDEO}.readyState >= 3", "playback continues at the edge")
     assert page.evaluate("window.player.texts()") == 1, "captions that are still being written"
     # shaka-player takes a stream for a broadcast while captions may come, and allows no seek ahead of the clock.
     if name == "hls.js":

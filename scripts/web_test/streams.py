@@ -57,7 +57,7 @@ def a_film_plays_while_it_is_made(site):
     assert page.locator(".job-head .status").inner_text() == "Running"
     page.get_by_role("button", name="Play", exact=True).click()
     until(page, f"{VIDEO}.currentTime > 1")
-    # The film becomes complete while it is played, and goes on.
+    # The film becomes complete during playback, and playback continues.
     expect(label).to_have_count(0, timeout=JOB_TIMEOUT_MS)
     until(page, f"{VIDEO}.seekable.end(0) > {FILM_SECONDS} - 0.5")
     page.get_by_label("Position").fill(str(FILM_SECONDS - 3))

@@ -8,7 +8,7 @@ import { html, render, useRef, useState } from './ui/dom.js';
 
 const GRANT = location.pathname.split('/').at(-1);
 
-/** The URL of the stream. A proxy may publish it below a path of its own, like this page. */
+/** The URL of the stream, relative to this page: a proxy may publish both below another path. */
 const streamOf = async (grant) => new URL(`../api/v1/play/${grant}/master.m3u8`, document.baseURI).href;
 
 function Embed() {

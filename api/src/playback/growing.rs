@@ -1,7 +1,7 @@
 //! Playlists of a stream that grows while its film is made. Pure.
 //!
 //! Their names differ from those of the complete stream, so that a viewer who opens them stays with them to the end. A list
-//! only appends, and ends when the stage `scale` has ended.
+//! only appends. It ends with the last part, or when the stage `scale` has ended.
 
 use super::{
     CAPTIONS, Captions, GROWING, NO_CAPTIONS, Text,

@@ -131,7 +131,7 @@ impl Library {
         let before = shelf.weight();
         let (growing, are_all) = shelf.parts(store, job.id, state, stream).await?;
         if shelf.weight() != before {
-            // The cache weighs what is inserted.
+            // The cache computes the weight of an entry only when it is inserted.
             self.growing.insert(key, shelf);
         }
         Ok(Some((growing, are_all)).filter(|(growing, _)| !growing.parts.is_empty()))
