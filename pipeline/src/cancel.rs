@@ -27,8 +27,12 @@ pub async fn cancel(pipeline: &Shared, id: Uuid) -> Result<Updated, DbError> {
     };
     crash::step("cancel.recorded");
     tracing::info!(job = %id, "cancelled");
+    if tasks.is_empty() {
+        return Ok(updated);
+    }
     let (pipeline, lane) = (pipeline.clone(), job.lane);
-    // Only the record is authoritative. A lost message is repeated when the worker next reports progress.
+    // Only the record is authoritative. A lost message is repeated when the worker next reports progress. The workers are
+    // informed before the offers of parts are removed: after that they offer no more.
     pipeline.tasks.clone().spawn(async move {
         let cancel = Cancel {
             job_id: id,

@@ -169,5 +169,9 @@ async fn apply_progress(pipeline: &Shared, progress: &Progress) {
             tasks: vec![progress.task_id],
         };
         let _ = pipeline.queue.cancel(&cancel).await;
+        // Other workers must not begin its parts either.
+        if progress.parts.is_some() {
+            let _ = pipeline.queue.remove_parts(progress.task_id).await;
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     attempt::{Attempt, TaskError},
+    cancels::Cancels,
     commit,
     lease::Lease,
     tally::Tally,
@@ -15,14 +16,13 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 use time::OffsetDateTime;
-use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use vidp_common::{
     LogOnce, crash,
     manifest::{self, Manifest},
     metrics,
-    queue::{Cancel, Queue},
+    queue::Queue,
     store::{Store, StoreError},
     trace,
 };
@@ -42,8 +42,8 @@ pub(super) struct Worker<H> {
     pub(super) scratch: PathBuf,
     pub(super) task_timeout: Duration,
     pub(super) ack_wait: Duration,
-    /// Cancellations that this worker receives.
-    pub(super) cancels: broadcast::Sender<Cancel>,
+    /// Cancellations that this worker has received.
+    pub(super) cancels: Cancels,
     /// The time from which this worker takes offered parts: later, after it has refused one.
     pub(super) parts_from: Mutex<Instant>,
     /// Cancelled when running attempts must be handed over to other workers.

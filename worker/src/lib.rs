@@ -3,7 +3,7 @@
 //! * `connect`: waits for the broker and the object store.
 //! * `pull`: the loop, from a free slot to a delivered task.
 //! * `lanes`: chooses the lane of the next task.
-//! * `lease`: heartbeats, and the final answer to the broker.
+//! * `lease`: heartbeats, and the final answer to the broker; `cancels`: the tasks that were cancelled.
 //! * `delivery`: one delivered message, from decoding to its end; `answer`: the answer to the broker.
 //! * `assist`: one delivered offer of a part of a task that another worker runs.
 //! * `tally`: counts how the earlier deliveries of a task ended.
@@ -16,6 +16,7 @@
 mod answer;
 mod assist;
 mod attempt;
+mod cancels;
 mod commit;
 mod connect;
 mod delivery;
@@ -35,6 +36,7 @@ pub use attempt::{Attempt, TaskError};
 pub use parts::StoredFile;
 
 use anyhow::Result;
+use cancels::Cancels;
 use delivery::Worker;
 use parking_lot::Mutex;
 use scratch::Scratch;
@@ -43,7 +45,6 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
-use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use vidp_common::{
     config::WorkerConfig,
@@ -113,7 +114,7 @@ where
             scratch: scratch.path.clone(),
             task_timeout: config.task_timeout(),
             ack_wait: config.nats.ack_wait(),
-            cancels: broadcast::channel(1024).0,
+            cancels: Cancels::new(),
             parts_from: Mutex::new(Instant::now()),
             stop: CancellationToken::new(),
             handler,

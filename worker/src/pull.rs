@@ -5,7 +5,6 @@ use super::{
     delivery::Worker,
     lanes::Lanes,
 };
-use futures_util::StreamExt;
 use serde::Serialize;
 use std::{
     sync::{
@@ -14,16 +13,12 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::sync::{Semaphore, broadcast};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use vidp_common::{
-    LogOnce,
-    config::WorkerConfig,
-    metrics,
-    queue::{Cancel, Queue},
-    service::Pulse,
+use tokio::sync::Semaphore;
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
 };
-use vidp_contract::streams;
+use vidp_common::{LogOnce, config::WorkerConfig, metrics, service::Pulse};
 
 /// Minimum free bytes for temporary files. With less a worker pulls no tasks: each would fail and use up its attempts.
 const MIN_SCRATCH_BYTES: u64 = 64 << 20;
@@ -44,7 +39,10 @@ pub(super) async fn run<H, F, R>(
     F: Future<Output = Result<R, TaskError>> + Send + 'static,
     R: Serialize + Send + 'static,
 {
-    tokio::spawn(listen_for_cancels(worker.queue.clone(), worker.cancels.clone()));
+    let listener = worker.clone();
+    let _cancels = AbortOnDropHandle::new(tokio::spawn(async move {
+        listener.cancels.listen(&listener.queue).await;
+    }));
     let slots = Arc::new(Semaphore::new(config.slots));
     let running = TaskTracker::new();
     let mut lanes = Lanes::new(worker.queue.clone(), worker.stage);
@@ -115,21 +113,5 @@ pub(super) async fn run<H, F, R>(
         tracing::info!(running = running.len(), "handing running tasks over");
         worker.stop.cancel();
         let _ = tokio::time::timeout(HANDOVER_LIMIT, running.wait()).await;
-    }
-}
-
-/// Passes cancellations to the running attempts. The API repeats a lost one at the next progress of the task.
-async fn listen_for_cancels(queue: Queue, received: broadcast::Sender<Cancel>) {
-    loop {
-        match queue.subscribe(streams::CANCEL_SUBJECTS, None).await {
-            Ok(mut cancels) => {
-                while let Some(message) = cancels.next().await {
-                    // An error means that no attempt runs.
-                    Cancel::read(&message).map(|cancel| received.send(cancel));
-                }
-            }
-            Err(error) => tracing::warn!("cancellations are not received: {error}"),
-        }
-        tokio::time::sleep(PAUSE).await;
     }
 }

@@ -32,6 +32,9 @@ where
     /// Runs the handler once, in a scratch folder that is removed afterwards.
     pub(super) async fn attempt(&self, delivery: &Delivery) -> End {
         let task = &delivery.task;
+        if self.cancels.include(task) {
+            return End::Cancelled;
+        }
         // A program that cleans the disk may have removed the folder of an idle worker.
         let scratch =
             std::fs::create_dir_all(&self.scratch).and_then(|()| tempfile::tempdir_in(&self.scratch));
@@ -74,11 +77,6 @@ where
                 ..Timings::default()
             }),
         });
-        let mut cancels = self.cancels.subscribe();
-        let cancelled = async {
-            // A receiver that lags misses some cancellations; the API repeats those that are still valid.
-            while !matches!(cancels.recv().await, Ok(cancel) if cancel.means(task)) {}
-        };
         let started = Instant::now();
         // In a separate task, so that a panic ends the attempt and not the worker.
         let handler = (self.handler)(attempt.clone()).instrument(tracing::Span::current());
@@ -93,7 +91,7 @@ where
                     Err(error) => End::Retry(error),
                 };
             }
-            () = cancelled => End::Cancelled,
+            () = self.cancels.cancelled(task) => End::Cancelled,
             () = self.stop.cancelled() => End::HandOver,
             () = tokio::time::sleep(self.task_timeout) => {
                 let outcome = Outcome::Failed {

@@ -1,5 +1,4 @@
 use uuid::Uuid;
-use vidp_contract::Task;
 
 /// A request to stop work: the message `vidp.cancel.<job_id>` with a JSON list of task ids.
 ///
@@ -8,20 +7,15 @@ use vidp_contract::Task;
 pub struct Cancel {
     /// The job.
     pub job_id: Uuid,
-    /// The tasks to stop; an empty list means all tasks of the job.
+    /// The tasks to stop.
     pub tasks: Vec<Uuid>,
 }
 
 impl Cancel {
-    /// Parses a message. A message without a list means all tasks of the job.
+    /// Parses a message; `None` for one that is no cancellation.
     pub fn read(message: &async_nats::Message) -> Option<Cancel> {
         let job_id = message.subject.rsplit('.').next()?.parse().ok()?;
-        let tasks = serde_json::from_slice(&message.payload).unwrap_or_default();
+        let tasks = serde_json::from_slice(&message.payload).ok()?;
         Some(Cancel { job_id, tasks })
-    }
-
-    /// True when this cancellation includes `task`.
-    pub fn means(&self, task: &Task) -> bool {
-        self.job_id == task.job_id && (self.tasks.is_empty() || self.tasks.contains(&task.task_id))
     }
 }

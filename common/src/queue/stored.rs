@@ -85,10 +85,15 @@ impl Queue {
         let purge = stream.purge().filter(streams::task(stage, lane, task_id));
         timely("purge", purge.into_future()).await?;
         if stage == streams::PARTS_STAGE {
-            let stream = self.stream(streams::PARTS).await?;
-            let purge = stream.purge().filter(streams::parts(task_id));
-            timely("purge", purge.into_future()).await?;
+            self.remove_parts(task_id).await?;
         }
         Ok(())
+    }
+
+    /// Removes the offers of the parts of a task from their stream.
+    pub async fn remove_parts(&self, task_id: Uuid) -> Result<(), QueueError> {
+        let stream = self.stream(streams::PARTS).await?;
+        let purge = stream.purge().filter(streams::parts(task_id));
+        timely("purge", purge.into_future()).await.map(drop)
     }
 }

@@ -197,6 +197,10 @@ async fn a_cancelled_job_stops_its_parts() {
     })
     .await;
     ended(&queue, &task, 0).await;
+    // An offer that was published at the same moment is not begun.
+    offer(&queue, &task, 1).await;
+    ended(&queue, &task, 1).await;
+    assert!(starts.try_recv().is_err());
 }
 
 /// A message that is no valid offer is discarded.
