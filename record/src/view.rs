@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use vidp_contract::{
-    DetectReport, JobOptions, Lane, MediaFacts, Output, OutputFile, PartCounts, ScaleReport, Stage,
-    SubtitleReport, Timings,
+    DetectReport, JobOptions, Lane, MediaFacts, Output, PartCounts, ScaleReport, Stage, SubtitleReport,
+    Timings,
 };
 
 /// A job: one video and the stages that process it.
@@ -164,17 +164,13 @@ pub fn job(job: &Job) -> JobView<'_> {
 
 /// Time from which the stream of the job can be played; `None` before, and for a job without one.
 fn playable_at(job: &Job) -> Option<DateTime> {
-    let scale = job.stages.get(&Stage::Scale)?;
-    let is_complete = scale
-        .outputs
-        .iter()
-        .any(|output| output.name == OutputFile::STREAM.name);
-    let stream = scale
-        .stream
-        .as_ref()
+    let is_complete = job.has_stream();
+    let growing = job
+        .growing_stream()
         .filter(|stream| is_complete || stream.parts > 0);
-    let since = stream.map(|stream| stream.since);
-    since.or(scale.finished_at.filter(|_| is_complete))
+    let scale = job.stages.get(&Stage::Scale).filter(|_| is_complete);
+    let finished = scale.and_then(|scale| scale.finished_at);
+    growing.map(|stream| stream.since).or(finished)
 }
 
 /// Returns the outputs of all stages, each with its stage.

@@ -76,15 +76,13 @@ struct Parts {
     growing: Arc<Growing>,
     /// Bytes in memory.
     weight: usize,
-    /// True when no part follows.
-    is_closed: bool,
 }
 
 impl Parts {
     /// True when the record names no part that follows.
     fn is_current(&self, state: &StageState, stream: &GrowingStream) -> bool {
         let has_all = self.growing.parts.len() >= stream.parts as usize;
-        self.is_closed || (has_all && !state.status.is_terminal())
+        self.growing.is_closed || (has_all && !state.status.is_terminal())
     }
 
     /// Reads the parts that follow, as many as the record names. At the end of the stage it reads all, because the last reports of
@@ -129,7 +127,7 @@ impl Parts {
         }
         growing.is_closed = refused.is_some();
         let number = growing.parts.len();
-        if let Some(reason) = &refused
+        if let Some(reason) = refused
             && number < stream.parts as usize
         {
             tracing::warn!(%job, number, reason, "a part of a growing stream cannot be used; its playlists end before it");
@@ -137,7 +135,6 @@ impl Parts {
         Ok(Parts {
             growing: Arc::new(growing),
             weight,
-            is_closed: refused.is_some(),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     event::{Announcement, LastEvent},
-    stage::StageState,
+    stage::{GrowingStream, StageState},
     status::JobStatus,
 };
 use crate::{
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use uuid::Uuid;
-use vidp_contract::{JobOptions, Lane, Stage, TraceParent};
+use vidp_contract::{JobOptions, Lane, OutputFile, Stage, TraceParent};
 
 /// A job: one video and the stages that process it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -165,6 +165,19 @@ impl Job {
         self.held = self.holding();
         let texts = [Some(&self.source.filename), self.external_id.as_ref()];
         self.search = texts.into_iter().flatten().map(|text| fold(text)).collect();
+    }
+
+    /// Returns true when the job has a complete stream.
+    pub fn has_stream(&self) -> bool {
+        let scale = self.stages.get(&Stage::Scale).into_iter();
+        scale
+            .flat_map(|scale| &scale.outputs)
+            .any(|output| output.name == OutputFile::STREAM.name)
+    }
+
+    /// Returns the stream that can be played while its film is made, or could be played then.
+    pub fn growing_stream(&self) -> Option<&GrowingStream> {
+        self.stages.get(&Stage::Scale)?.stream.as_ref()
     }
 
     /// Returns the bytes that the job has in the object store, or has announced: its source and its outputs.

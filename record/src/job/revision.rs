@@ -17,14 +17,11 @@ impl Job {
             self.event = LastEvent {
                 rev: self.rev,
                 kind,
-                playable: kind == EventKind::Progress && self.is_growing() && !before.is_growing(),
+                playable: kind == EventKind::Progress
+                    && self.growing_stream().is_some()
+                    && before.growing_stream().is_none(),
             };
         }
-    }
-
-    /// True when a stream can be played that is still being made, or was played then.
-    fn is_growing(&self) -> bool {
-        self.stages.values().any(|stage| stage.stream.is_some())
     }
 
     fn visible_change(&self, before: &Job) -> Option<EventKind> {

@@ -28,7 +28,7 @@ pub(super) fn settle(job: &mut Job, times: Times, now: DateTime) {
     // The client of a direct upload can still send bytes to the store, until the cleanup ends the upload there.
     let cleanup = match job.direct {
         Some(_) => Duration::ZERO,
-        None if job.stages.values().any(|state| state.stream.is_some()) => times.tidy.max(PLAYED),
+        None if job.growing_stream().is_some() => times.tidy.max(PLAYED),
         None => times.tidy,
     };
     if status.is_terminal() {

@@ -1,6 +1,6 @@
 //! The sound of a film that is still being made, as track files that grow.
 
-use crate::stream::segments;
+use crate::stream::{entry, segments};
 use anyhow::{Context, Result};
 use std::{
     fs::File,
@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use vidp_cmaf::{Fragment, Track};
-use vidp_contract::{OutputFile, StreamAudio, StreamTrack};
+use vidp_contract::{OutputFile, StreamAudio};
 
 /// A track file that ffmpeg is writing.
 pub(super) struct GrowingSound {
@@ -75,17 +75,8 @@ impl GrowingSound {
             ..track.clone()
         };
         let places = segments::boundaries(&[&piece]).remove(0);
-        let track = StreamTrack {
-            name: self.file.name.to_string(),
-            codec: piece.codec.clone(),
-            timescale: piece.timescale,
-            init: piece.init,
-            index: 0,
-            start,
-            segments: segments::segments(&piece, &places),
-        };
         Ok(Some(StreamAudio {
-            track,
+            track: entry(&self.file, &piece, start, segments::segments(&piece, &places)),
             language: self.language.clone(),
             channels: self.channels,
         }))

@@ -7,15 +7,13 @@ use super::{chunk::Chunk, files::remove, film::Film, growing::GrowingSound, lead
 use crate::{
     budget::MAX_TRACKS,
     graph::frame_rate,
-    stream::{is_language, rate, segments},
+    stream::{entry, is_language, rate, segments},
 };
 use anyhow::{Context, Result, bail, ensure};
 use std::time::Duration;
 use tokio::sync::watch;
 use vidp_cmaf::Track;
-use vidp_contract::{
-    Codec, Output, OutputFile, StreamAudio, StreamPart, StreamSet, StreamTrack, StreamVideo,
-};
+use vidp_contract::{Codec, Output, OutputFile, StreamAudio, StreamPart, StreamSet, StreamVideo};
 use vidp_worker::{
     Attempt, StoredFile,
     ffmpeg::{Packets, TICKS},
@@ -170,15 +168,7 @@ impl<'a> Publisher<'a> {
             );
             let file = OutputFile::stream_video(target.rung.short_side);
             video.push(StreamVideo {
-                track: StreamTrack {
-                    name: file.name.to_string(),
-                    codec: track.codec.clone(),
-                    timescale: track.timescale,
-                    init: track.init,
-                    index: 0,
-                    start,
-                    segments,
-                },
+                track: entry(&file, track, start, segments),
                 width: target.rung.width,
                 height: target.rung.height,
                 fps: rate(frame_rate(&film.track)),

@@ -20,7 +20,7 @@ use std::{
 use vidp_cmaf::{Track, segment_index};
 use vidp_common::process::{Limits, ProcessError};
 use vidp_contract::{
-    FailureCode, OutputFile, StreamAudio, StreamImages, StreamSet, StreamTrack, StreamVideo,
+    FailureCode, OutputFile, Segment, StreamAudio, StreamImages, StreamSet, StreamTrack, StreamVideo,
 };
 use vidp_worker::ffmpeg::{self, MediaError, process_limits};
 
@@ -220,15 +220,23 @@ fn write(made: Made, places: &[i64]) -> Result<(StreamTrack, (OutputFile, PathBu
     let target = path.with_file_name(&*file.name);
     insert(&path, &target, track.init, &index).map_err(MediaError::reading)?;
     let entry = StreamTrack {
-        name: file.name.to_string(),
-        codec: track.codec,
-        timescale: track.timescale,
-        init: track.init,
         index: index.len() as u64,
-        start,
-        segments,
+        ..entry(&file, &track, start, segments)
     };
     Ok((entry, (file, target)))
+}
+
+/// The entry of a track file without a segment index.
+pub(crate) fn entry(file: &OutputFile, track: &Track, start: u64, segments: Vec<Segment>) -> StreamTrack {
+    StreamTrack {
+        name: file.name.to_string(),
+        codec: track.codec.clone(),
+        timescale: track.timescale,
+        init: track.init,
+        index: 0,
+        start,
+        segments,
+    }
 }
 
 /// Moves a file to `target`, with other bytes inserted at a position.

@@ -1,7 +1,6 @@
 //! `POST /jobs/{id}/playback`: grants playback of a job's stream.
 
 use crate::{
-    handlers::outputs,
     http::{body, extract::Owned, problem::Problem},
     playback::{MANIFEST, MASTER, sign},
 };
@@ -15,7 +14,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use utoipa::ToSchema;
-use vidp_contract::{OutputFile, Stage, hex};
+use vidp_contract::hex;
 use vidp_pipeline::{Pipeline, Shared, quiet};
 use vidp_record::{job::Job, time::after, view};
 
@@ -73,12 +72,8 @@ pub(crate) async fn create(
     if !(1..=MAX_LIFETIME).contains(&seconds) {
         return Err(Problem::invalid(format!("seconds must be 1 to {MAX_LIFETIME}")));
     }
-    let is_complete = outputs::find(&job, Stage::Scale.as_str(), &OutputFile::STREAM.name).is_ok();
-    let scale = job.stages.get(&Stage::Scale);
-    let is_growing = scale
-        .and_then(|scale| scale.stream.as_ref())
-        .is_some_and(|stream| stream.parts > 0);
-    if !is_complete && !is_growing {
+    let is_complete = job.has_stream();
+    if !is_complete && job.growing_stream().is_none_or(|stream| stream.parts == 0) {
         return Err(Problem::conflict(match job.options.scale.stream {
             true => {
                 "the job has no stream: its stage scale has not made the first part yet, or its renditions cannot be streamed"

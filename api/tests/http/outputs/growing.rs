@@ -11,6 +11,14 @@ use vidp_contract::{FailureCode, Outcome, Progress, Stage, StreamProgress, keys}
 const PART: &str = include_str!("../../../../contract/wire/stream-part.json");
 const PLAN: &str = "0123456789abcdef";
 
+/// Submits a job whose film is streamed, and takes its task. Returns its id too.
+async fn begin(rig: &Rig) -> (String, Pulled) {
+    let options = json!({ "stages": ["scale"], "scale": { "stream": true } });
+    let job = rig.submit(&options).await;
+    let scale = rig.pull(Stage::Scale).await;
+    (job["id"].as_str().unwrap().to_owned(), scale)
+}
+
 /// Stores a part of 4 s: an object for each track, and the index.
 async fn store_part(rig: &Rig, scale: &Pulled, number: u32) {
     let (prefix, task) = (&scale.task.output_prefix, scale.task.task_id);
@@ -157,15 +165,12 @@ async fn the_stream_of_a_failed_job_ends() {
         ("VIDP_STALE_SECONDS", "600".to_owned()),
     ])
     .await;
-    let options = json!({ "stages": ["scale"], "scale": { "stream": true } });
-    let job = rig.submit(&options).await;
-    let id = job["id"].as_str().unwrap();
-    let scale = rig.pull(Stage::Scale).await;
+    let (id, scale) = begin(&rig).await;
     store_part(&rig, &scale, 0).await;
     report(&rig, &scale, 1).await;
-    rig.until_job(id, |job| job["playable_at"].is_string()).await;
+    rig.until_job(&id, |job| job["playable_at"].is_string()).await;
 
-    let (folder, _) = grant(&rig, id, 600).await;
+    let (folder, _) = grant(&rig, &id, 600).await;
     let list = format!("{folder}growing-720p.m3u8");
     let first = text(&list).await;
     assert!(first.ends_with("\ngrowing-720p-00000.cmfv\n"), "{first}");
@@ -189,24 +194,20 @@ async fn the_stream_of_a_failed_job_ends() {
     let master = text(&format!("{folder}master.m3u8")).await;
     assert!(master.contains("\ngrowing-720p.m3u8\n"), "{master}");
     assert!(!master.contains("#EXT-X-START"), "{master}");
-    let (_, dash) = grant(&rig, id, 600).await;
+    let (_, dash) = grant(&rig, &id, 600).await;
     assert_eq!(dash, Value::Null);
 }
 
 #[tokio::test]
 async fn a_part_that_cannot_be_used_ends_the_lists() {
     let rig = Rig::without_sweeper().await;
-    let job = rig
-        .submit(&json!({ "stages": ["scale"], "scale": { "stream": true } }))
-        .await;
-    let id = job["id"].as_str().unwrap();
-    let scale = rig.pull(Stage::Scale).await;
+    let (id, scale) = begin(&rig).await;
     store_part(&rig, &scale, 0).await;
     store_index(&rig, &scale, 1, &json!({})).await;
     store_part(&rig, &scale, 2).await;
     report(&rig, &scale, 3).await;
-    rig.until_job(id, |job| job["playable_at"].is_string()).await;
-    let (folder, _) = grant(&rig, id, 600).await;
+    rig.until_job(&id, |job| job["playable_at"].is_string()).await;
+    let (folder, _) = grant(&rig, &id, 600).await;
     let list = text(&format!("{folder}growing-720p.m3u8")).await;
     assert!(
         list.ends_with("\ngrowing-720p-00000.cmfv\n#EXT-X-ENDLIST\n"),
@@ -217,14 +218,10 @@ async fn a_part_that_cannot_be_used_ends_the_lists() {
 #[tokio::test]
 async fn a_stream_without_its_first_part_is_not_found() {
     let rig = Rig::without_sweeper().await;
-    let job = rig
-        .submit(&json!({ "stages": ["scale"], "scale": { "stream": true } }))
-        .await;
-    let id = job["id"].as_str().unwrap();
-    let scale = rig.pull(Stage::Scale).await;
+    let (id, scale) = begin(&rig).await;
     report(&rig, &scale, 1).await;
-    rig.until_job(id, |job| job["playable_at"].is_string()).await;
-    let (folder, _) = grant(&rig, id, 600).await;
+    rig.until_job(&id, |job| job["playable_at"].is_string()).await;
+    let (folder, _) = grant(&rig, &id, 600).await;
     for file in ["master.m3u8", "growing-720p.m3u8", "growing-720p-00000.cmfv"] {
         assert_eq!(status(&format!("{folder}{file}")).await, 404, "{file}");
     }
