@@ -1,61 +1,101 @@
 #!/usr/bin/env python3
-"""Run all Rust tests, and report the seconds of each test program. `make test` calls it.
+"""Run all Rust tests, one test program for each processor at a time. `make test` calls it.
 
-Passes the output of `cargo test --workspace` through and returns its exit code; arguments are passed to cargo. With
-VIDP_STEPS=FILE, adds "SECONDS tests/NAME RESULT" to that file for each test program, as `timed.sh` does for each step.
+Most tests wait for engines more than they compute, so that a single program leaves half of the processors idle. The
+output of a program is printed when it ends; the other programs run on after a failure. With VIDP_STEPS=FILE, adds
+"SECONDS tests/NAME RESULT" to that file for each program, as `timed.sh` does for each step.
 """
 
+import json
 import os
-import re
 import subprocess
 import sys
-import threading
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock
 
-RUNNING = re.compile(r"^\s*(?:Running (?P<target>\S+(?: \S+)?) \((?P<file>\S+)\)|Doc-tests (?P<docs>\S+))")
-RESULT = re.compile(r"^test result: (?P<result>\w+)\..* finished in (?P<seconds>[\d.]+)s")
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# The programs that take minutes, longest first: one that begins last would run alone.
+LONG = ["short", "system", "http", "scale", "vidp_common", "clients"]
+# Processors beyond these do not help: each program runs several tests at a time itself.
+MOST_AT_ONCE = 4
+# The longest program takes about ten minutes.
+LIMIT_SECONDS = 45 * 60
 
-
-def main(arguments):
-    colour = "always" if sys.stdout.isatty() else "auto"
-    command = ["cargo", "test", "--workspace", f"--color={colour}", *arguments]
-    cargo = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-    reader = threading.Thread(target=follow, args=[cargo.stdout], daemon=True)
-    reader.start()
-    try:
-        code = cargo.wait()
-    except KeyboardInterrupt:
-        return 130
-    # A process that a test left running holds the pipe open: its output must not delay the end.
-    reader.join(timeout=5)
-    return code
+printing = Lock()
 
 
-def follow(output):
-    """Prints the output, and notes the seconds of each test program."""
-    name = "?"
-    for line in output:
-        print(line, end="", flush=True)
-        plain = COLOUR.sub("", line)
-        if running := RUNNING.match(plain):
-            name = title(running)
-        elif result := RESULT.match(plain):
-            note(f"{float(result['seconds']):.0f} tests/{name} {'ok' if result['result'] == 'ok' else 'FAILED'}")
+def main():
+    programs = build()
+    if programs is None:
+        return 1
+    at_once = min(os.cpu_count() or 1, MOST_AT_ONCE)
+    with ThreadPoolExecutor(at_once) as pool:
+        failed = [name for name, is_ok in pool.map(run, programs) if not is_ok]
+    if not passes("docs", ["cargo", "test", "--workspace", "--doc", "--quiet"], Path.cwd()):
+        failed.append("docs")
+    if failed:
+        print(f"\nFAILED: {', '.join(failed)}", flush=True)
+    return 1 if failed else 0
 
 
-def title(running):
-    """The program and its source, as `short:tests/short.rs`. Without blanks, which separate the columns of the file."""
-    if running["docs"]:
-        return f"docs:{running['docs']}"
-    program = os.path.basename(running["file"]).rpartition("-")[0]
-    return f"{program}:{running['target'].replace('unittests ', '')}"
+def build():
+    """The test programs, long ones first, each with its name and its package's folder. `None`: they do not compile."""
+    command = ["cargo", "test", "--workspace", "--no-run", "--message-format=json-render-diagnostics"]
+    cargo = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if cargo.returncode:
+        return None
+    messages = [json.loads(line) for line in cargo.stdout.splitlines() if line.startswith("{")]
+    programs = [program(message) for message in messages if message.get("executable") and message["profile"]["test"]]
+    return sorted(programs, key=rank)
 
 
-def note(text):
+def rank(found):
+    target = found[0].partition(":")[0]
+    return LONG.index(target) if target in LONG else len(LONG)
+
+
+def program(message):
+    """A test program of cargo's messages. Its name, `short:tests/short.rs`, has no blanks, which separate columns."""
+    folder = Path(message["manifest_path"]).parent
+    target = message["target"]
+    source = Path(target["src_path"]).relative_to(folder)
+    return f"{target['name']}:{source}", [message["executable"]], folder
+
+
+def run(found):
+    name, command, folder = found
+    return name, passes(name, command, folder)
+
+
+def passes(name, command, folder):
+    """Runs a command in a folder, prints its output and notes its seconds. False when it fails."""
+    say(f"begins: {name}")
+    began = time.monotonic()
+    # A file, and no pipe: a process that a test left running would keep a pipe open.
+    with tempfile.TemporaryFile() as output:
+        program = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        try:
+            code = program.wait(LIMIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            program.kill()
+            code = f"no end after {LIMIT_SECONDS} s"
+        output.seek(0)
+        text = output.read().decode(errors="replace")
+    seconds = round(time.monotonic() - began)
+    result = "ok" if code == 0 else "FAILED"
+    say(f"\n--- {name}\n{text}--- {name}: {result} ({code}), {seconds} s\n")
     if steps := os.environ.get("VIDP_STEPS"):
         with open(steps, "a") as file:
-            file.write(f"{text}\n")
+            file.write(f"{seconds} tests/{name} {result}\n")
+    return code == 0
+
+
+def say(text):
+    with printing:
+        print(text, flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
