@@ -1,8 +1,11 @@
 """Plays one stream in one player, and checks what the player shows."""
 
 import time
+import urllib.parse
 
 NAMES = ["hls.js", "shaka-hls", "shaka-dash", "dash.js"]
+# The page of docs/streaming.md.
+DOCUMENT = "document"
 # The manifest of DASH is there at the end.
 NAMES_OF_HLS = ["hls.js", "shaka-hls"]
 # Seconds within which a player reacts, on a machine with other load.
@@ -103,6 +106,18 @@ def grow(page, address, name, stream, video):
         assert first < 2, f"the first caption is at {first} s"
     seek(page, video.seconds - 8)
     finish(page, 100)
+
+
+def watch(page, site, stream, video):
+    """Plays a complete stream in the page of the document, which has the browser's controls alone."""
+    problems = []
+    page.on("pageerror", lambda error: problems.append(f"page: {error}"))
+    page.goto(f"{site}/document.html?{urllib.parse.urlencode({'url': stream['hls']})}")
+    page.evaluate(f"{{ {VIDEO}.muted = true; {VIDEO}.play() }}")
+    until(page, f"{VIDEO}.currentTime > 1", "it plays")
+    seek(page, video.seconds - 3)
+    until(page, f"{VIDEO}.ended", "the end")
+    assert problems == []
 
 
 def seek(page, seconds):

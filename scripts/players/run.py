@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Plays streams of a running system in Debian's Chromium, with hls.js, shaka-player and dash.js.
+"""Plays streams of a running system in Debian's Chromium, with hls.js, shaka-player and dash.js, and in the page of
+docs/streaming.md.
 
     run.py --url http://127.0.0.1:8000                every player and every kind of video
     run.py --url … --only hls.js                      kinds and players whose name has this text
@@ -24,7 +25,8 @@ import videos
 from playwright.sync_api import sync_playwright
 
 HERE = pathlib.Path(__file__).resolve().parent
-PACKAGES = HERE.parent.parent / ".engines/npm/node_modules"
+ROOT = HERE.parent.parent
+PACKAGES = ROOT / ".engines/npm/node_modules"
 
 # Seconds of one player at most. A browser that answers no more must not keep the test waiting.
 LIMIT = 300
@@ -44,16 +46,33 @@ FLAGS = [
 
 
 class Files(http.server.SimpleHTTPRequestHandler):
-    """The page of this folder, and the players below `/npm/`."""
+    """The page of this folder, that of the document with its player, and all players below `/npm/`."""
+
+    def do_GET(self):
+        if self.path.partition("?")[0] == "/document.html":
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(document().encode())
+        else:
+            super().do_GET()
 
     def translate_path(self, path):
         path = path.partition("?")[0]
+        if path == "/hls.min.js":
+            path = "/npm/hls.js/dist/hls.min.js"
         if path.startswith("/npm/"):
             return str(PACKAGES / path.removeprefix("/npm/"))
         return str(HERE / path.lstrip("/"))
 
     def log_message(self, *arguments):
         pass
+
+
+def document():
+    """The first page of docs/streaming.md."""
+    text = (ROOT / "docs/streaming.md").read_text()
+    return text.partition("```html\n")[2].partition("```")[0]
 
 
 def serve():
@@ -75,6 +94,8 @@ def main():
         browser = playwright.chromium.launch(executable_path=arguments.browser, args=FLAGS)
         for video in videos.ALL:
             all_names = player.NAMES_OF_HLS if video.growing else player.NAMES
+            if video is videos.ALL[0]:
+                all_names = [*all_names, player.DOCUMENT]
             names = [name for name in all_names if arguments.only in f"{video.name} {name}"]
             stream = None
             for name in names:
@@ -87,7 +108,9 @@ def main():
                 page = browser.new_page()
                 try:
                     address = f"{site}/player.html?player={name}"
-                    if video.growing:
+                    if name == player.DOCUMENT:
+                        player.watch(page, site, stream, video)
+                    elif video.growing:
                         player.grow(page, address, name, stream, video)
                     else:
                         player.play(page, address, name, stream, video)
