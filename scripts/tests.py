@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Run all Rust tests, one test program for each processor at a time. `make test` calls it.
+"""Run all Rust tests: a test program for each processor at a time, four at most. `make test` calls it.
 
 Most tests wait for engines more than they compute, so that a single program leaves half of the processors idle. The
 output of a program is printed when it ends; the other programs run on after a failure. With VIDP_STEPS=FILE, adds

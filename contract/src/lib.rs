@@ -40,8 +40,8 @@ pub use output::{
 };
 pub use progress::{PartCounts, Progress, StreamProgress};
 pub use report::{
-    DetectReport, Language, LanguageProbability, LanguageWindow, Made, RenditionReport, ScaleReport,
-    SubtitleReport,
+    CaptionsReport, DetectReport, Language, LanguageProbability, LanguageWindow, Made, RenditionReport,
+    ScaleReport, SubtitleReport,
 };
 pub use result::{Outcome, Output, Success, TaskResult, Timings};
 pub use scope::Scope;

@@ -130,7 +130,7 @@ named! {
     pub enum StreamFate {
         /// Copied unchanged into every rendition.
         Kept = "kept",
-        /// Encoded again.
+        /// Encoded again. Text subtitles are WebVTT files beside the renditions.
         Converted = "converted",
         /// Absent from the renditions.
         Dropped = "dropped",

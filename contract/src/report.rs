@@ -75,9 +75,26 @@ pub struct ScaleReport {
     /// The streams of the source, at most 64, and their fate. Reports of earlier releases have none.
     #[serde(default)]
     pub streams: Vec<StreamReport>,
+    /// The text subtitles of the source, at most 16. Reports of earlier releases have none.
+    #[serde(default)]
+    pub captions: Vec<CaptionsReport>,
     /// Number of damaged packets and frames of the source that were skipped or repaired.
     #[serde(default, serialize_with = "bounded::whole")]
     pub decode_errors: u64,
+}
+
+/// A text subtitle track of the source, as a WebVTT file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CaptionsReport {
+    /// Name of the output file.
+    pub name: String,
+    /// Language tag from the container, if any.
+    pub language: Option<String>,
+    /// True for subtitles that show only what viewers would not understand, such as foreign speech and signs.
+    pub forced: bool,
+    /// True for subtitles that describe sounds too, for viewers who do not hear them (SDH).
+    pub hearing_impaired: bool,
 }
 
 /// Properties of one rendition, as probed after it was written.

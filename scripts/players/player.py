@@ -66,7 +66,7 @@ def play(page, address, name, stream, video):
     begin(page, address, stream, video)
     assert page.evaluate("window.player.sounds()") == video.sounds, page.evaluate("window.player.sounds()")
     texts = page.evaluate("window.player.texts()")
-    assert texts == (1 if video.captions else 0), texts
+    assert texts == video.captions + video.subtitles, texts
     if name.startswith(("shaka", "dash")):
         assert page.evaluate("window.player.images()") == 1, "thumbnails"
 
@@ -75,7 +75,7 @@ def play(page, address, name, stream, video):
     if video.sounds > 1:
         page.evaluate("window.player.chooseSound(1)")
     seek(page, 7)
-    if video.captions:
+    if texts:
         page.evaluate("window.player.showText()")
         until(page, CUES, "captions")
     seek(page, 2)

@@ -14,6 +14,8 @@ SAMPLES = pathlib.Path(__file__).resolve().parent.parent.parent / "samples"
 # Twelve seconds of a picture that moves.
 PICTURE = "-f lavfi -i testsrc2=s=640x360:r={rate}:d=12"
 H264 = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p"
+# A cue each second.
+TEXT = "".join(f"{n}\n00:00:{n:02},000 --> 00:00:{n:02},900\ncue {n}\n\n" for n in range(11))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +25,9 @@ class Video:
     name: str
     source: str
     scale: dict = dataclasses.field(default_factory=dict)
+    # Captions of what is said, and subtitles that the source has.
     captions: bool = False
+    subtitles: int = 0
     sounds: int = 1
     renditions: int = 2
     # Lines of the largest rendition and of the smallest one.
@@ -48,6 +52,15 @@ ALL = [
         f"{PICTURE.format(rate=25)} -f lavfi -i sine=d=12 -f lavfi -i sine=f=880:d=12 -map 0:v -map 1:a -map 2:a "
         f"{H264} -c:a aac -metadata:s:a:0 language=eng -metadata:s:a:1 language=fra",
         sounds=2,
+    ),
+    # shaka-player shows no subtitles that are chosen when the whole film is loaded, so that the film is longer.
+    Video(
+        "subtitles",
+        "-f lavfi -i testsrc2=s=640x360:r=25:d=30 -f lavfi -i sine=d=30 -i {folder}/text.srt -map 0 -map 1 -map 2 "
+        f"-map 2 {H264} -c:a aac -c:s srt -metadata:s:s:0 language=eng -metadata:s:s:1 language=fra "
+        "-disposition:s:1 hearing_impaired",
+        subtitles=2,
+        seconds=30,
     ),
     Video(
         "surround",
@@ -79,7 +92,9 @@ def streamed(url, video, folder):
     path = SAMPLES / video.source
     if not path.exists():
         path = folder / f"{video.name}.mkv"
-        subprocess.run(["ffmpeg", "-v", "error", "-y", *video.source.split(), path], check=True)
+        (folder / "text.srt").write_text(TEXT)
+        source = video.source.replace("{folder}", str(folder)).split()
+        subprocess.run(["ffmpeg", "-v", "error", "-y", *source, path], check=True)
     stages = ["scale", "subtitle"] if video.captions else ["scale"]
     options = {"stages": stages, "scale": {"stream": True, "renditions": ["360p", "144p"], **video.scale}}
     if video.captions:

@@ -1,6 +1,7 @@
 """Broadcast recordings: MPEG-TS with what happens on its way."""
 
-from zoo.case import Film, Spoken, both, film, speech
+from zoo.case import Case, Film, Spoken, both, film, speech
+from zoo.closed import with_captions
 from zoo.making import AAC, X264, cut, ff, joined, packets, picture, said, sound, then
 
 AC3 = "-c:a ac3 -b:a 192k"
@@ -40,7 +41,24 @@ def without_keys(data):
     return b"".join(kept)
 
 
+def captioned(out):
+    """A film with closed captions."""
+    plain = out.with_name("plain.h264")
+    ff(f"{picture()} {X264} -bf 0")(plain)
+    plain.write_bytes(with_captions(plain.read_bytes()))
+    ff(f"-r 25 -i {{d}}/plain.h264 {sound()} -map 0 -map 1 -c:v copy {AC3}")(out)
+
+
 CASES = [
+    film(
+        "closed-captions.ts", "closed captions inside the picture",
+        captioned, Film(256, 144, 100, 4, captions="kept"), quick=True,
+    ),
+    Case(
+        "closed-captions-lost.ts", "the same, for a codec whose encoder writes no captions",
+        captioned, {"stages": ["scale"], "scale": {"renditions": ["144p"], "codec": "h265"}},
+        Film(256, 144, 100, 4, captions="dropped"), quick=True,
+    ),
     both(
         "stereo-then-surround.ts", "the sound goes on in 5.1 after 12 s",
         with_picture([STEREO, SURROUND], 24, ".ac3"),

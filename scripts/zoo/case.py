@@ -37,6 +37,8 @@ class Film:
     comb: float | None = None
     # Black bars: share of the height or width in the last picture.
     bars: float = 0
+    # The fate of closed captions, `kept` or `dropped`; None: the source has none.
+    captions: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import re
 
-from zoo import media
+from zoo import closed, media
 from zoo.case import Film, Spoken
 
 # Most milliseconds that sound and picture may move against each other.
@@ -69,7 +69,18 @@ def rendition(film, result, source, fetch):
         wrong.append(f"the comb figure is {teeth:.1f}, not below {film.comb}")
     if film.bars and (bars := media.bars(path, found[-1][0] - 0.5 / film.rate)) < film.bars:
         wrong.append(f"the bars take {bars:.2f} of the picture, not {film.bars} or more")
+    wrong += closed_captions(film.captions, path, result["streams"])
     return wrong + previews(film, found, fetch)
+
+
+def closed_captions(fate, path, listed):
+    """The result says what became of closed captions, and that is true."""
+    found = [stream["fate"] for stream in listed if stream["kind"] == "captions"]
+    wrong = [] if found == ([fate] if fate else []) else [f"closed captions are listed as {found}, not {fate}"]
+    text = media.closed_captions(path) if fate else ""
+    if (closed.SAID in text) != (fate == "kept"):
+        wrong.append(f"the closed captions of the rendition are {text!r}")
+    return wrong
 
 
 def differs(what, found, right, tolerance=0):

@@ -23,6 +23,13 @@ def streams(path):
     return ffprobe(path, "-show_streams", "-show_format")
 
 
+def closed_captions(path):
+    """The text of the closed captions inside the pictures."""
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-f", "lavfi", "-i", f"movie={path.name}[out0+subcc]"]
+    command += ["-map", "0:s", "-f", "srt", "-"]
+    return subprocess.run(command, cwd=path.parent, capture_output=True, text=True, check=False).stdout
+
+
 def decoding_errors(path):
     """The errors of ffmpeg when it decodes everything; empty for a whole file."""
     command = [

@@ -1,9 +1,10 @@
 //! The `scale` stage: renditions, a poster and a storyboard of a video.
 //!
-//! [`scale()`] runs these steps: probe, `ladder`, [`encode()`], `verify`, `stream`, [`preview`], store. A long film is encoded in `parts`. The modules
+//! [`scale()`] runs these steps: probe, `ladder`, [`encode()`], `verify`, `captions`, `stream`, [`preview`], store. A long film is encoded in `parts`. The modules
 //! `ladder`, `graph`, `codec`, `budget`, `grid` and `verify` are pure; `command` builds ffmpeg's arguments from them.
 
 mod budget;
+mod captions;
 mod codec;
 mod command;
 mod config;
@@ -24,6 +25,7 @@ mod targets;
 mod tracks;
 mod verify;
 
+pub use captions::{Captions, Subtitles};
 pub use config::{Config, Settings};
 pub use encode::encode;
 pub use job::{Encoded, Job, OnProgress, Rendition};

@@ -30,7 +30,7 @@ const ENCODED: f64 = 0.9;
 #[serde(untagged)]
 pub enum Report {
     /// The whole task.
-    Whole(ScaleReport),
+    Whole(Box<ScaleReport>),
     /// An offered part, which is in the store.
     Part {},
 }
@@ -45,7 +45,7 @@ pub async fn scale(attempt: Arc<Attempt>, settings: Arc<Settings>) -> Result<Rep
             parts::help(&attempt, &settings, offer).await?;
             Ok(Report::Part {})
         }
-        None => whole(attempt, &settings).await.map(Report::Whole),
+        None => Ok(Report::Whole(Box::new(whole(attempt, &settings).await?))),
     }
 }
 
@@ -94,10 +94,14 @@ async fn whole(attempt: Arc<Attempt>, settings: &Settings) -> Result<ScaleReport
         attempt.progress("package", ENCODED, None);
         stream = job.stream(&encoded).await?;
     }
+    let subtitles = job.subtitles().await?;
+    let captions = subtitles.iter().filter_map(|track| track.made.as_ref().ok());
     attempt.progress("store", ENCODED, None);
     let tracks = stream.iter().flat_map(|stream| &stream.files);
     let files = renditions.iter().map(|r| (&r.file, &r.path));
-    let files = files.chain(tracks.map(|(file, path)| (file, path)));
+    let files = files
+        .chain(tracks.map(|(file, path)| (file, path)))
+        .chain(captions.clone().map(|captions| (&captions.file, &captions.path)));
     let store = files.map(|(file, path)| attempt.put(file, path));
     let measure = async { Ok::<_, TaskError>(job.measure_sound(&encoded).await?) };
     let (_, images, sounds) = tokio::try_join!(
@@ -113,7 +117,8 @@ async fn whole(attempt: Arc<Attempt>, settings: &Settings) -> Result<ScaleReport
             .iter()
             .map(|rendition| rendition_report(rendition, &probe.facts))
             .collect(),
-        streams: source::report(&probe, &encoded, sounds),
+        streams: source::report(&probe, &encoded, options.codec, sounds, &subtitles),
+        captions: captions.map(|captions| captions.report.clone()).collect(),
         decode_errors: encoded.decode_errors,
         media: probe.facts,
     })

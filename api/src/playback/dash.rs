@@ -1,7 +1,8 @@
 //! The manifest of DASH (ISO/IEC 23009-1), which is static: it describes a complete stream. Pure.
 
 use super::{
-    CAPTIONS, Captions, STORYBOARD,
+    Captions, STORYBOARD,
+    captions::{NamedCaptions, named_captions},
     hls::image_bandwidth,
     name::{Named, named},
     playlist::stem,
@@ -12,7 +13,7 @@ use vidp_contract::{StreamImages, StreamSet, StreamTrack, StreamVideo};
 const CAPTIONS_BANDWIDTH: u64 = 1000;
 
 /// The manifest.
-pub(crate) fn manifest(set: &StreamSet, captions: Option<&Captions>) -> String {
+pub(crate) fn manifest(set: &StreamSet, captions: &[Captions]) -> String {
     let duration = set.duration();
     let longest = set.tracks().map(StreamTrack::longest).fold(1.0, f64::max);
     let mut text = format!(
@@ -47,13 +48,20 @@ pub(crate) fn manifest(set: &StreamSet, captions: Option<&Captions>) -> String {
     for track in named(&set.audio) {
         text.push_str(&sound(&track));
     }
-    if let Some(captions) = captions {
+    for NamedCaptions { captions, name, .. } in named_captions(captions) {
+        let role = match (captions.is_forced, captions.has_sounds) {
+            (true, _) => "forced-subtitle",
+            (_, true) => "caption",
+            _ => "subtitle",
+        };
         text.push_str(&format!(
             "<AdaptationSet contentType=\"text\" mimeType=\"text/vtt\"{}>\n\
-             <Role schemeIdUri=\"urn:mpeg:dash:role:2011\" value=\"subtitle\"/>\n\
-             <Representation id=\"captions\" bandwidth=\"{CAPTIONS_BANDWIDTH}\"><BaseURL>{CAPTIONS}</BaseURL></Representation>\n\
+             <Label>{name}</Label>\n<Role schemeIdUri=\"urn:mpeg:dash:role:2011\" value=\"{role}\"/>\n\
+             <Representation id=\"{}\" bandwidth=\"{CAPTIONS_BANDWIDTH}\"><BaseURL>{}</BaseURL></Representation>\n\
              </AdaptationSet>\n",
-            language_attribute(captions.language),
+            language_attribute(captions.language.as_deref()),
+            captions.list(),
+            captions.file,
         ));
     }
     if let Some(images) = &set.images {
@@ -99,7 +107,7 @@ fn sound(
     let role = if *is_main { "main" } else { "alternate" };
     let mut text = format!(
         "<AdaptationSet contentType=\"audio\" mimeType=\"audio/mp4\" subsegmentAlignment=\"true\" subsegmentStartsWithSAP=\"1\"{}>\n\
-         <Role schemeIdUri=\"urn:mpeg:dash:role:2011\" value=\"{role}\"/>\n<Label>{name}</Label>\n\
+         <Label>{name}</Label>\n<Role schemeIdUri=\"urn:mpeg:dash:role:2011\" value=\"{role}\"/>\n\
          <Representation id=\"{}\" codecs=\"{}\" bandwidth=\"{peak}\">\n\
          <AudioChannelConfiguration schemeIdUri=\"urn:mpeg:dash:23003:3:audio_channel_configuration:2011\" value=\"{}\"/>\n",
         language_attribute(*language),
@@ -177,7 +185,7 @@ mod tests {
     fn the_manifest_is_that_of_the_golden_file() {
         let (set, captions) = stream();
         assert_eq!(
-            manifest(&set, Some(&captions)),
+            manifest(&set, std::slice::from_ref(&captions)),
             include_str!("golden/manifest.mpd")
         );
     }
@@ -185,12 +193,12 @@ mod tests {
     #[test]
     fn renditions_with_other_segments_have_a_set_of_their_own() {
         let (mut set, _) = stream();
-        let sets = |set: &StreamSet| manifest(set, None).matches("contentType=\"video\"").count();
+        let sets = |set: &StreamSet| manifest(set, &[]).matches("contentType=\"video\"").count();
         set.video.push(set.video[0].clone());
         assert_eq!(sets(&set), 1);
         set.video[1].track.segments[0].duration += 1;
         assert_eq!(sets(&set), 2);
-        assert!(manifest(&set, None).contains("adaptation-set-switching:2016\" value=\"2\""));
+        assert!(manifest(&set, &[]).contains("adaptation-set-switching:2016\" value=\"2\""));
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! only appends. It ends with the last part, or when the stage `scale` has ended.
 
 use super::{
-    CAPTIONS, Captions, GROWING, NO_CAPTIONS, Text,
-    hls::{CAPTIONS_LIST, tracks},
+    CAPTIONS, CAPTIONS_LIST, Captions, GROWING, NO_CAPTIONS, Text,
+    hls::tracks,
     playlist::{EVENT, finish, head, init_segment, ranges, stem, text},
 };
 use parking_lot::Mutex;
@@ -75,7 +75,8 @@ impl Growing {
 
     /// The list of all tracks; `None` without parts. It names no images, which are made at the end, and no playlists of key frames.
     pub(crate) fn master(&self, captions: Option<&Captions>, is_complete: bool) -> Option<String> {
-        let mut lines = tracks(&self.set()?, captions, GROWING, least_rate);
+        let captions = captions.map_or(&[][..], std::slice::from_ref);
+        let mut lines = tracks(&self.set()?, captions, None, GROWING, least_rate);
         if !self.is_over(is_complete) {
             // Without this line a player begins at the end, as it does with a broadcast.
             lines.push("#EXT-X-START:TIME-OFFSET=0,PRECISE=YES".to_owned());
@@ -225,9 +226,10 @@ mod tests {
     }
 
     fn captions(is_stored: bool) -> Captions {
+        let (_, captions) = crate::playback::samples::stream();
         Captions {
-            language: Some("en"),
             is_stored,
+            ..captions
         }
     }
 

@@ -1,24 +1,29 @@
 //! Playlists of HLS (RFC 8216, and its second edition draft-pantos-hls-rfc8216bis for image tracks). Pure.
 
 use super::{
-    CAPTIONS, Captions, STORYBOARD,
-    name::{Named, name, named},
+    Captions, STORYBOARD,
+    captions::{NamedCaptions, named_captions},
+    name::{Named, named},
     playlist::{VOD, finish, head, init_segment, ranges, stem, text},
 };
 use vidp_contract::{Segment, StreamAudio, StreamImages, StreamSet, StreamTrack, StreamVideo};
 
-/// Names of playlists that belong to no single track.
-pub(super) const CAPTIONS_LIST: &str = "captions";
+/// Name of the playlist of the storyboard.
 const IMAGES_LIST: &str = "storyboard";
+/// Characteristics of captions that describe sounds too (draft-pantos-hls-rfc8216bis, section 4.4.6.1).
+const SDH: &str =
+    "public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound";
 /// Begins the name of a playlist of key frames.
 const KEY_FRAMES: &str = "keyframes-";
-/// Group of audio tracks, and of captions.
+/// Group of audio tracks, of captions, and of the closed captions inside the pictures.
 const AUDIO: &str = "audio";
 const TEXT: &str = "captions";
+const CLOSED: &str = "closed";
 
-/// The list of all tracks, which a player opens first. It names playlists of [`media`].
-pub(crate) fn master(set: &StreamSet, captions: Option<&Captions>) -> String {
-    let mut lines = tracks(set, captions, "", |_| 0);
+/// The list of all tracks, which a player opens first. It names playlists of [`media`]. `is_closed_captioned` says that the pictures have
+/// closed captions inside.
+pub(crate) fn master(set: &StreamSet, captions: &[Captions], is_closed_captioned: bool) -> String {
+    let mut lines = tracks(set, captions, Some(is_closed_captioned), "", |_| 0);
     for video in &set.video {
         let (mean, peak) = video.track.key_frame_bandwidth();
         lines.push(format!(
@@ -37,10 +42,11 @@ pub(crate) fn master(set: &StreamSet, captions: Option<&Captions>) -> String {
 }
 
 /// The lines of a list of tracks: pictures, sound and captions. The names of their playlists begin with `prefix`, and `least` is the
-/// rate of a picture at least, in bits a second.
+/// rate of a picture at least, in bits a second. `is_closed_captioned` is `None` while it is not known.
 pub(super) fn tracks(
     set: &StreamSet,
-    captions: Option<&Captions>,
+    captions: &[Captions],
+    is_closed_captioned: Option<bool>,
     prefix: &str,
     least: fn(&StreamVideo) -> u64,
 ) -> Vec<String> {
@@ -65,27 +71,56 @@ pub(super) fn tracks(
             stem(&audio.track),
         ));
     }
-    if let Some(captions) = captions {
-        let name = captions.language.map_or_else(|| "Captions".to_owned(), name);
+    for NamedCaptions {
+        captions,
+        name,
+        is_first,
+    } in named_captions(captions)
+    {
+        let automatic = if is_first { "YES" } else { "NO" };
+        // Forced captions must be chosen automatically.
+        let forced = if captions.is_forced && is_first {
+            "YES"
+        } else {
+            "NO"
+        };
+        let sounds = match captions.has_sounds {
+            true => format!(",CHARACTERISTICS=\"{SDH}\""),
+            false => String::new(),
+        };
         lines.push(format!(
-            "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"{TEXT}\",NAME=\"{name}\"{},DEFAULT=NO,AUTOSELECT=YES,FORCED=NO,URI=\"{prefix}{CAPTIONS_LIST}.m3u8\"",
-            language_attribute(captions.language),
+            "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"{TEXT}\",NAME=\"{name}\"{},DEFAULT=NO,AUTOSELECT={automatic},FORCED={forced}{sounds},URI=\"{prefix}{}.m3u8\"",
+            language_attribute(captions.language.as_deref()),
+            captions.list(),
         ));
     }
+    if is_closed_captioned == Some(true) {
+        lines.push(format!(
+            "#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID=\"{CLOSED}\",NAME=\"Closed captions\",DEFAULT=NO,AUTOSELECT=YES,INSTREAM-ID=\"CC1\"",
+        ));
+    }
+    // Without `NONE` players of Apple offer closed captions in any case.
+    let closed = match is_closed_captioned {
+        Some(true) => format!(",CLOSED-CAPTIONS=\"{CLOSED}\""),
+        Some(false) => ",CLOSED-CAPTIONS=NONE".to_owned(),
+        None => String::new(),
+    };
     for video in &set.video {
-        lines.push(variant(video, &set.audio, captions.is_some(), least(video)));
+        let entry = variant(video, &set.audio, !captions.is_empty(), least(video));
+        lines.push(entry + &closed);
         lines.push(format!("{prefix}{}.m3u8", stem(&video.track)));
     }
     lines
 }
 
 /// The playlist of one track with this file name; `None` when the stream has none of this name.
-pub(crate) fn media(set: &StreamSet, captions: Option<&Captions>, file: &str) -> Option<String> {
+pub(crate) fn media(set: &StreamSet, captions: &[Captions], file: &str) -> Option<String> {
     let name = file.strip_suffix(".m3u8")?;
-    match (name, captions, &set.images) {
-        (CAPTIONS_LIST, Some(_), _) => return Some(whole(CAPTIONS, set.duration())),
-        (IMAGES_LIST, _, Some(images)) => return Some(storyboard(images, set.duration())),
-        _ => {}
+    if let Some(captions) = captions.iter().find(|captions| captions.list() == name) {
+        return Some(whole(&captions.file, set.duration()));
+    }
+    if let (IMAGES_LIST, Some(images)) = (name, &set.images) {
+        return Some(storyboard(images, set.duration()));
     }
     let mut lines = head(target(set), VOD);
     if let Some(name) = name.strip_prefix(KEY_FRAMES) {
@@ -189,8 +224,11 @@ mod tests {
     #[test]
     fn playlists_are_those_of_the_golden_files() {
         let (set, captions) = stream();
-        let media = |file: &str| media(&set, Some(&captions), file).unwrap();
-        assert_eq!(master(&set, Some(&captions)), include_str!("golden/master.m3u8"));
+        let media = |file: &str| media(&set, std::slice::from_ref(&captions), file).unwrap();
+        assert_eq!(
+            master(&set, std::slice::from_ref(&captions), false),
+            include_str!("golden/master.m3u8")
+        );
         assert_eq!(media("720p.m3u8"), include_str!("golden/720p.m3u8"));
         assert_eq!(
             media("keyframes-720p.m3u8"),
@@ -203,14 +241,14 @@ mod tests {
 
     /// The playlist of segments with this name, read by another program.
     fn read(set: &StreamSet, file: &str) -> m3u8_rs::MediaPlaylist {
-        let text = media(set, None, file).unwrap();
+        let text = media(set, &[], file).unwrap();
         m3u8_rs::parse_media_playlist_res(text.as_bytes()).unwrap()
     }
 
     #[test]
     fn another_reader_finds_the_same_stream() {
         let (set, captions) = stream();
-        let text = master(&set, Some(&captions));
+        let text = master(&set, std::slice::from_ref(&captions), true);
         let master = m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap();
         let [variant, key_frames] = &master.variants[..] else {
             panic!("{:?}", master.variants)
@@ -227,7 +265,15 @@ mod tests {
         let sound = set.audio[0].track.bandwidth();
         assert_eq!(variant.bandwidth, 1_000_000 + sound.1);
         assert_eq!(variant.average_bandwidth, Some(800_000 + sound.0));
-        assert_eq!(master.alternatives.len(), 2);
+        assert_eq!(
+            variant.closed_captions,
+            Some(m3u8_rs::ClosedCaptionGroupId::GroupId("closed".to_owned()))
+        );
+        let [_, _, closed] = &master.alternatives[..] else {
+            panic!("{:?}", master.alternatives)
+        };
+        assert_eq!(closed.media_type, m3u8_rs::AlternativeMediaType::ClosedCaptions);
+        assert_eq!(closed.instream_id, Some(m3u8_rs::InstreamId::CC(1)));
 
         for (file, track) in [
             ("720p.m3u8", &set.video[0].track),
@@ -255,11 +301,54 @@ mod tests {
     }
 
     #[test]
+    fn the_subtitles_of_the_source_have_a_playlist_each() {
+        let (set, captions) = stream();
+        let track = |number, is_forced, has_sounds| Captions {
+            file: format!("captions-{number}.vtt"),
+            is_forced,
+            has_sounds,
+            ..captions.clone()
+        };
+        let all = [
+            captions.clone(),
+            track(1, true, false),
+            track(2, false, true),
+            track(3, true, false),
+        ];
+        let text = master(&set, &all, false);
+        let master = m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap();
+        let texts = master.alternatives.iter().filter(|one| one.group_id == TEXT);
+        let texts: Vec<_> = texts
+            .map(|one| {
+                (
+                    one.name.as_str(),
+                    one.uri.as_deref().unwrap(),
+                    one.autoselect,
+                    one.forced,
+                )
+            })
+            .collect();
+        assert_eq!(
+            texts,
+            [
+                ("English", "captions.m3u8", true, false),
+                ("English (forced)", "captions-1.m3u8", true, true),
+                ("English (SDH)", "captions-2.m3u8", true, false),
+                ("English (forced) 4", "captions-3.m3u8", false, false),
+            ]
+        );
+        assert_eq!(text.matches("describes-music-and-sound").count(), 1);
+        let list = media(&set, &all, "captions-2.m3u8").unwrap();
+        assert!(list.ends_with("\ncaptions-2.vtt\n#EXT-X-ENDLIST\n"), "{list}");
+        assert_eq!(media(&set, &all, "captions-4.m3u8"), None);
+    }
+
+    #[test]
     fn a_stream_of_pictures_alone_names_no_sound_captions_or_images() {
         let (mut set, _) = stream();
         set.audio.clear();
         set.images = None;
-        let master = master(&set, None);
+        let master = master(&set, &[], false);
         for absent in ["TYPE=AUDIO", "AUDIO=", "SUBTITLES", "mp4a", "IMAGE"] {
             assert!(!master.contains(absent), "{absent}: {master}");
         }
@@ -271,7 +360,7 @@ mod tests {
             "720p",
             "keyframes-audio-1.m3u8",
         ] {
-            assert_eq!(media(&set, None, file), None, "{file}");
+            assert_eq!(media(&set, &[], file), None, "{file}");
         }
     }
 }

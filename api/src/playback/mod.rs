@@ -12,9 +12,11 @@ mod library;
 mod name;
 mod parts;
 mod playlist;
+#[cfg(test)]
+mod rules;
 mod text;
 
-pub(crate) use captions::Captions;
+pub(crate) use captions::{Captions, has_closed_captions};
 pub(crate) use dash::manifest;
 pub(crate) use grant::{Granted, is_grant, sign};
 pub(crate) use growing::Growing;
@@ -24,6 +26,8 @@ pub(crate) use text::Text;
 
 /// Files that playlists name, beside the tracks of the stream.
 pub(crate) const CAPTIONS: &str = "subtitles.vtt";
+/// The name of their playlist without its extension.
+const CAPTIONS_LIST: &str = "captions";
 pub(crate) const STORYBOARD: &str = "storyboard.jpg";
 /// The playlist that a player of HLS opens, and the manifest for a player of DASH.
 pub(crate) const MASTER: &str = "master.m3u8";
@@ -42,8 +46,10 @@ mod samples {
     pub(super) fn stream() -> (StreamSet, Captions) {
         let index = include_bytes!("../../../contract/wire/stream-set.json");
         let captions = Captions {
-            language: Some("en"),
+            file: super::CAPTIONS.to_owned(),
+            language: Some("en".to_owned()),
             is_stored: true,
+            ..Captions::default()
         };
         (StreamSet::read(index).unwrap(), captions)
     }

@@ -48,7 +48,7 @@ pub(super) fn name(language: &str) -> String {
 }
 
 /// The language of a track for a playlist (BCP 47): the shortest code, or what the source declares. `None` when it is not known.
-fn language(declared: Option<&str>) -> Option<&str> {
+pub(super) fn language(declared: Option<&str>) -> Option<&str> {
     let declared = declared.filter(|text| !text.eq_ignore_ascii_case("und"))?;
     let short = language_code(declared).filter(|_| !declared.contains('-'));
     Some(short.unwrap_or(declared))

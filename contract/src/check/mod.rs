@@ -9,8 +9,9 @@ use super::{
 use std::collections::HashSet;
 use uuid::Uuid;
 
-/// Maximum number of outputs; `scale` has the most: six renditions, the previews, and a stream of six pictures and eight audio tracks.
-const MAX_OUTPUTS: usize = 32;
+/// Maximum number of outputs; `scale` has the most: six renditions, the previews, 16 subtitle tracks of the source, and a stream of six
+/// pictures and eight audio tracks.
+const MAX_OUTPUTS: usize = 48;
 /// Maximum size of one output in bytes: 5 TiB, the largest object of S3.
 const MAX_OUTPUT: u64 = 5 << 40;
 /// Maximum size of a report in bytes of JSON.

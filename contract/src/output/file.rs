@@ -39,6 +39,14 @@ impl OutputFile {
         }
     }
 
+    /// A text subtitle track of the source, numbered from 1.
+    pub fn captions(number: usize) -> OutputFile {
+        OutputFile {
+            name: format!("captions-{number}.vtt").into(),
+            content_type: CAPTIONS,
+        }
+    }
+
     /// True for the picture or an audio track of a stream.
     pub fn is_stream_track(&self) -> bool {
         self.name.ends_with(".cmfv") || self.name.ends_with(".cmfa")
@@ -60,7 +68,7 @@ impl OutputFile {
     pub const fn subtitle(format: SubtitleFormat) -> OutputFile {
         match format {
             SubtitleFormat::Srt => fixed("subtitles.srt", "application/x-subrip"),
-            SubtitleFormat::Vtt => fixed("subtitles.vtt", "text/vtt; charset=utf-8"),
+            SubtitleFormat::Vtt => fixed("subtitles.vtt", CAPTIONS),
             SubtitleFormat::Json => fixed("transcript.json", "application/json"),
             SubtitleFormat::Txt => fixed("transcript.txt", "text/plain; charset=utf-8"),
         }
@@ -77,7 +85,11 @@ impl OutputFile {
                     Self::STORYBOARD_TIMES,
                     Self::STREAM,
                 ];
-                let named = renditions(name).into_iter().chain(audio_track(name));
+                let numbered = [
+                    numbered(name, "audio-").map(Self::stream_audio),
+                    numbered(name, "captions-").map(Self::captions),
+                ];
+                let named = renditions(name).into_iter().chain(numbered.into_iter().flatten());
                 fixed.into_iter().chain(named).collect()
             }
             Stage::Subtitle => SubtitleFormat::ALL.map(Self::subtitle).to_vec(),
@@ -89,6 +101,7 @@ impl OutputFile {
 /// Media types of track files (ISO/IEC 23000-19, section 7.3.3).
 const VIDEO_TRACK: &str = "video/mp4";
 const AUDIO_TRACK: &str = "audio/mp4";
+const CAPTIONS: &str = "text/vtt; charset=utf-8";
 
 const fn fixed(name: &'static str, content_type: &'static str) -> OutputFile {
     OutputFile {
@@ -110,10 +123,9 @@ fn renditions(name: &str) -> Vec<OutputFile> {
     })
 }
 
-/// Returns the audio track of the number in `name`.
-fn audio_track(name: &str) -> Option<OutputFile> {
-    let number = name.strip_prefix("audio-")?.split_once('.')?.0.parse().ok()?;
-    Some(OutputFile::stream_audio(number))
+/// Returns the number between `prefix` and the extension.
+fn numbered(name: &str, prefix: &str) -> Option<usize> {
+    name.strip_prefix(prefix)?.split_once('.')?.0.parse().ok()
 }
 
 #[cfg(test)]
@@ -133,6 +145,7 @@ mod tests {
         check(Stage::Scale, "stream.json", Some("application/json"));
         check(Stage::Scale, "720p.cmfv", Some("video/mp4"));
         check(Stage::Scale, "audio-2.cmfa", Some("audio/mp4"));
+        check(Stage::Scale, "captions-2.vtt", Some("text/vtt; charset=utf-8"));
         check(Stage::Subtitle, "subtitles.vtt", Some("text/vtt; charset=utf-8"));
         check(Stage::Scale, "subtitles.vtt", None);
         check(Stage::Subtitle, "720p.mp4", None);
@@ -148,6 +161,8 @@ mod tests {
             "99999999999p.mp4",
             "audio-.cmfa",
             "audio-01.cmfa",
+            "captions-01.vtt",
+            "captions-1.srt",
             "audio-1.cmfv",
             "720p.cmfa",
         ] {

@@ -9,9 +9,9 @@ use proptest::{collection::vec, option, prelude::*};
 use serde_json::Value;
 use uuid::Uuid;
 use vidp_contract::{
-    AudioTrack, DetectReport, DropReason, Language, LanguageProbability, LanguageWindow, Made, MediaFacts,
-    Outcome, RenditionReport, ScaleReport, SoundReport, Stage, StreamFate, StreamKind, StreamReport,
-    SubtitleReport, Success, TaskResult, Timings, VideoTrack, streams,
+    AudioTrack, CaptionsReport, DetectReport, DropReason, Language, LanguageProbability, LanguageWindow,
+    Made, MediaFacts, Outcome, RenditionReport, ScaleReport, SoundReport, Stage, StreamFate, StreamKind,
+    StreamReport, SubtitleReport, Success, TaskResult, Timings, VideoTrack, streams,
 };
 
 /// MongoDB's limit of a document in bytes.
@@ -166,17 +166,25 @@ fn scale() -> impl Strategy<Value = Value> {
                 ),
             },
         );
-    (media(), vec(rendition, 0..5), vec(stream, 0..5), whole()).prop_map(
-        |(media, renditions, streams, decode_errors)| {
-            let report = ScaleReport {
-                media,
-                renditions,
-                streams,
-                decode_errors,
-            };
-            serde_json::to_value(report).unwrap()
+    let captions = (text(), option::of(text()), any::<[bool; 2]>()).prop_map(
+        |(name, language, [forced, hearing_impaired])| CaptionsReport {
+            name,
+            language,
+            forced,
+            hearing_impaired,
         },
-    )
+    );
+    let lists = (vec(rendition, 0..5), vec(stream, 0..5), vec(captions, 0..5));
+    (media(), lists, whole()).prop_map(|(media, (renditions, streams, captions), decode_errors)| {
+        let report = ScaleReport {
+            media,
+            renditions,
+            streams,
+            captions,
+            decode_errors,
+        };
+        serde_json::to_value(report).unwrap()
+    })
 }
 
 fn subtitle() -> impl Strategy<Value = Value> {

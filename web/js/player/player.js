@@ -15,13 +15,20 @@ import { useSource } from './source.js';
 import { hasStream, useStream } from './stream.js';
 import { Tracks } from './tracks.js';
 
-/** The captions as a URL for `<track>`; null without captions. */
-function useCaptions(job) {
-  const vtt = output(job, 'subtitle', 'subtitles.vtt');
-  const file = vtt ?? output(job, 'subtitle', 'subtitles.srt');
+/** The file of the captions and its language: the captions that were made, or the first subtitles of the source. */
+function captionsOf(job) {
+  const made = output(job, 'subtitle', 'subtitles.vtt') ?? output(job, 'subtitle', 'subtitles.srt');
+  const { translated, language } = job.stages.subtitle?.result ?? {};
+  if (made) return { file: made, written: translated ? 'en' : language?.code };
+  const track = job.stages.scale.result?.captions?.find((one) => !one.forced);
+  return track ? { file: output(job, 'scale', track.name), written: track.language } : {};
+}
+
+/** Captions as a URL for `<track>`; null without a file. */
+function useCaptions(file) {
   return useBlob(file, async (one) => {
     const text = await api.text(one);
-    return new Blob([vtt ? text : toVtt(text)], { type: 'text/vtt' });
+    return new Blob([one.name.endsWith('.vtt') ? text : toVtt(text)], { type: 'text/vtt' });
   });
 }
 
@@ -52,7 +59,8 @@ export function Player({ job, playback }) {
   const video = useRef();
   const isAuto = streamed && chosen === AUTO;
   const file = isAuto ? null : (renditions.find((one) => one.name === chosen) ?? renditions[0]);
-  const captions = useCaptions(job);
+  const { file: text, written } = captionsOf(job);
+  const captions = useCaptions(text);
   const poster = useOutput(output(job, 'scale', 'poster.jpg'), (one) => api.address(one));
   const toggle = usePlayback(playback, isPlaying) ? 'pause' : 'play';
   useEffect(() => playback.attach(video.current), []);
@@ -66,12 +74,12 @@ export function Player({ job, playback }) {
     failed: setFailed,
   });
   useEffect(() => {
-    for (const track of video.current.textTracks) track.mode = shown ? 'showing' : 'hidden';
+    // A browser that plays HLS by itself adds tracks of its own.
+    const own = video.current.querySelector('track')?.track;
+    if (own) own.mode = shown ? 'showing' : 'hidden';
   }, [shown, captions]);
   const auto = streamed ? [[AUTO, t('player.auto')]] : [];
   const shape = useShape(job, playback);
-  const { translated, language } = job.stages.subtitle?.result ?? {};
-  const written = translated ? 'en' : language?.code;
   const byKey = (event) => {
     if (event.target.closest('button, select') && event.key === ' ') return;
     if (event.target.closest('select') || event.ctrlKey || event.metaKey || event.altKey) return;

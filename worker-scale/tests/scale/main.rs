@@ -16,5 +16,6 @@ mod sound;
 mod stills;
 mod streaming;
 mod streams;
+mod subtitles;
 mod turning;
 mod variable_rate;

@@ -8,7 +8,7 @@ use vidp_worker::{TaskError, ffmpeg::MediaError};
 /// Encodes the source and returns the reason for which each audio track was dropped.
 async fn dropped(clip: &Clip) -> Vec<Option<DropReason>> {
     let (probe, encoded) = clip.try_encode(&requesting(&[P144]), quiet()).await.unwrap();
-    let listed = worker_scale::report(&probe, &encoded, BTreeMap::new());
+    let listed = worker_scale::report(&probe, &encoded, Codec::H264, BTreeMap::new(), &[]);
     let audio = listed.iter().filter(|stream| stream.kind == StreamKind::Audio);
     audio.map(|stream| stream.reason).collect()
 }

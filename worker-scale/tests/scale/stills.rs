@@ -2,11 +2,11 @@
 
 use crate::clip::{Clip, H264, PICTURE, SOUND, quiet, requesting};
 use std::collections::BTreeMap;
-use vidp_contract::{DropReason, Rendition::P144, StreamFate, StreamKind, StreamReport};
+use vidp_contract::{Codec, DropReason, Rendition::P144, StreamFate, StreamKind, StreamReport};
 
 async fn streams(clip: &Clip) -> Vec<StreamReport> {
     let (probe, encoded) = clip.try_encode(&requesting(&[P144]), quiet()).await.unwrap();
-    worker_scale::report(&probe, &encoded, BTreeMap::new())
+    worker_scale::report(&probe, &encoded, Codec::H264, BTreeMap::new(), &[])
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn every_stream_of_the_source_is_listed() {
     check(StreamKind::Video, StreamFate::Converted, None, 1);
     check(StreamKind::Audio, StreamFate::Converted, None, 8);
     check(StreamKind::Audio, fate, Some(DropReason::TooMany), 1);
-    check(StreamKind::Subtitle, fate, other, 1);
+    check(StreamKind::Subtitle, StreamFate::Converted, None, 1);
     check(StreamKind::Attachment, fate, other, 1);
     check(StreamKind::Chapters, fate, other, 1);
     assert_eq!(listed.len(), 13);

@@ -26,7 +26,7 @@ pub use limits::{MediaLimits, process_limits};
 pub use packets::{Packets, TICKS, packets};
 pub use parse::{AudioDetails, Probe, SourceStream, VideoDetails};
 pub use pictures::{H264Header, Look, h264_header, key_frames};
-pub use probe::{is_interlaced, probe, probe_measured};
+pub use probe::{FirstFrames, first_frames, probe, probe_measured};
 #[cfg(test)]
 pub(crate) use run::parse as progress;
 pub use run::{Progressed, run};

@@ -13,7 +13,7 @@ use vidp_contract::{DropReason, FailureCode};
 
 /// Sections of ffprobe's output that describe a file.
 const SECTIONS: [&str; 3] = ["-show_format", "-show_streams", "-show_chapters"];
-/// Frames that [`is_interlaced`] looks at.
+/// Frames that [`first_frames`] looks at.
 const FRAMES: &str = "%+#8";
 
 /// Probes a media file and refuses one that is not accepted.
@@ -75,18 +75,25 @@ async fn measured(
     Ok(Probe::parse(answer, closed, Some(&measured)))
 }
 
-/// Looks at the first frames of the stream `index` and returns true when one of them is interlaced.
-///
-/// DV and MPEG-4 state it in each frame alone.
+/// Properties of a stream of pictures that its frames alone have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FirstFrames {
+    /// True when a frame is interlaced. DV and MPEG-4 state it in each frame.
+    pub interlaced: bool,
+    /// True when a frame has closed captions (CEA-608 or CEA-708, by ATSC A/53), as television has them.
+    pub captions: bool,
+}
+
+/// Looks at the first frames of the stream `index`.
 ///
 /// # Errors
 /// A failure of ffprobe.
-pub async fn is_interlaced(
+pub async fn first_frames(
     tools: &Tools,
     input: Input<'_>,
     index: u32,
     cancel: &CancellationToken,
-) -> Result<bool, MediaError> {
+) -> Result<FirstFrames, MediaError> {
     let index = index.to_string();
     let sections = [
         "-select_streams",
@@ -94,11 +101,18 @@ pub async fn is_interlaced(
         "-read_intervals",
         FRAMES,
         "-show_entries",
-        "frame=interlaced_frame",
+        // ffprobe knows the captions of a stream once it has decoded frames.
+        "frame=interlaced_frame:stream=closed_captions",
     ];
     let (answer, _) = ask(tools, input, &sections, cancel).await?;
-    let frames = answer["frames"].as_array();
-    Ok(frames.is_some_and(|frames| frames.iter().any(|frame| frame["interlaced_frame"] == 1)))
+    let has = |section: &str, entry: &str| {
+        let found = answer[section].as_array();
+        found.is_some_and(|found| found.iter().any(|one| one[entry] == 1))
+    };
+    Ok(FirstFrames {
+        interlaced: has("frames", "interlaced_frame"),
+        captions: has("streams", "closed_captions"),
+    })
 }
 
 /// Refuses a file of which no stream can be decoded.

@@ -4,8 +4,8 @@ use crate::{
     handlers::outputs,
     http::problem::{Code, Problem},
     playback::{
-        CAPTIONS, Captions, GROWING, Growing, MANIFEST, MASTER, NO_CAPTIONS, STORYBOARD, Text, manifest,
-        master, media,
+        CAPTIONS, Captions, GROWING, Growing, MANIFEST, MASTER, NO_CAPTIONS, STORYBOARD, Text,
+        has_closed_captions, manifest, master, media,
     },
     state::Playing,
 };
@@ -72,14 +72,18 @@ async fn look_up(playing: &Playing, job: &Job, name: &str) -> Result<File, Probl
 /// The file of a complete stream.
 fn of_complete(job: &Job, set: &StreamSet, name: &str) -> Option<File> {
     let captions = Captions::of(job);
-    match name {
-        MASTER => Some(File::Text(Text::hls(master(set, captions.as_ref())))),
-        MANIFEST => Some(File::Text(Text::new(DASH, manifest(set, captions.as_ref())))),
-        CAPTIONS => output(job, Stage::Subtitle, name),
-        STORYBOARD => output(job, Stage::Scale, name),
-        _ if set.tracks().any(|track| track.name == name) => output(job, Stage::Scale, name),
-        _ => media(set, captions.as_ref(), name).map(|text| File::Text(Text::hls(text))),
-    }
+    let text = match name {
+        MASTER => Text::hls(master(set, &captions, has_closed_captions(job))),
+        MANIFEST => Text::new(DASH, manifest(set, &captions)),
+        CAPTIONS => return output(job, Stage::Subtitle, name),
+        STORYBOARD => return output(job, Stage::Scale, name),
+        _ if set.tracks().any(|track| track.name == name) => return output(job, Stage::Scale, name),
+        _ if captions.iter().any(|captions| captions.file == name) => {
+            return output(job, Stage::Scale, name);
+        }
+        _ => Text::hls(media(set, &captions, name)?),
+    };
+    Some(File::Text(text))
 }
 
 /// The file of a growing stream. `are_all` says that its parts are all that there are.

@@ -27,18 +27,24 @@ pub(super) async fn played(rig: &Rig) -> String {
 
 /// Ends the stage `scale` with a stream.
 pub(super) async fn store_stream(rig: &Rig, scale: &Pulled) {
+    store_stream_with(rig, scale, &[], json!({})).await;
+}
+
+/// Ends the stage `scale` with a stream, more files and this report.
+async fn store_stream_with(rig: &Rig, scale: &Pulled, more: &[(OutputFile, &[u8])], report: Value) {
     let attempt = Uuid::now_v7();
     let mut outputs = Vec::new();
-    for (file, bytes) in [
+    let files = [
         (OutputFile::STREAM, INDEX),
         (OutputFile::stream_video(720), TRACK),
         (OutputFile::stream_audio(1), TRACK),
         (OutputFile::STORYBOARD, b"image"),
         (OutputFile::POSTER, b"image"),
-    ] {
-        outputs.push(rig.output_of(scale, attempt, &file, bytes).await);
+    ];
+    for (file, bytes) in files.iter().chain(more) {
+        outputs.push(rig.output_of(scale, attempt, file, bytes).await);
     }
-    let report = serde_json::Map::new();
+    let report = report.as_object().unwrap().clone();
     rig.answer(scale, Outcome::Succeeded(Success { outputs, report }))
         .await;
 }
@@ -99,6 +105,48 @@ pub(super) async fn get(url: &str) -> Response {
 /// The status of a request of a player.
 pub(super) async fn status(url: &str) -> u16 {
     get(url).await.status().as_u16()
+}
+
+#[tokio::test]
+async fn subtitles_of_the_source_are_in_the_stream() {
+    let rig = Rig::with(&[("VIDP_PLAY_PROXY", "true".to_owned())]).await;
+    let options = json!({ "stages": ["scale"], "scale": { "stream": true } });
+    let job = rig.submit(&options).await;
+    let id = job["id"].as_str().unwrap();
+    let report = json!({
+        "captions": [{ "name": "captions-1.vtt", "language": "fre", "forced": false, "hearing_impaired": true }],
+        "streams": [{ "kind": "captions", "codec": "eia_608", "fate": "kept" }],
+    });
+    let file: (_, &[u8]) = (OutputFile::captions(1), b"WEBVTT\n");
+    store_stream_with(&rig, &rig.pull(Stage::Scale).await, &[file], report).await;
+    rig.until_job(id, |job| job["status"] == "succeeded").await;
+
+    let folder = granted(&rig, id, 60).await;
+    let master = get(&format!("{folder}master.m3u8")).await.text().await.unwrap();
+    for expected in [
+        "NAME=\"French (SDH)\",LANGUAGE=\"fr\"",
+        "INSTREAM-ID=\"CC1\"",
+        "SUBTITLES=\"captions\",CLOSED-CAPTIONS=\"closed\"",
+    ] {
+        assert!(master.contains(expected), "{expected}: {master}");
+    }
+    let list = get(&format!("{folder}captions-1.m3u8"))
+        .await
+        .text()
+        .await
+        .unwrap();
+    assert!(list.contains("\ncaptions-1.vtt\n"), "{list}");
+    let captions = get(&format!("{folder}captions-1.vtt")).await;
+    assert_eq!(captions.headers()["content-type"], "text/vtt; charset=utf-8");
+    assert_eq!(captions.bytes().await.unwrap(), "WEBVTT\n");
+    assert_eq!(status(&format!("{folder}captions-2.vtt")).await, 404);
+    let manifest = get(&format!("{folder}manifest.mpd")).await.text().await.unwrap();
+    assert!(
+        manifest.contains(
+            "<Label>French (SDH)</Label>\n<Role schemeIdUri=\"urn:mpeg:dash:role:2011\" value=\"caption\"/>"
+        ),
+        "{manifest}"
+    );
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ pub struct Probe {
     pub audio: Vec<AudioDetails>,
     /// Number of video and audio streams.
     pub streams: usize,
-    /// All streams in the order of the file, at most 64, with captions and chapters.
+    /// All streams in the order of the file, at most 63, with chapters.
     pub listed: Vec<SourceStream>,
     /// Time of the first packet in seconds; 0 when the file does not state it.
     pub start: f64,

@@ -2,7 +2,7 @@
 
 use super::{
     streams::{Clock, codec, duration, frame_rate, frames, index, is_audible, is_set, language},
-    values::{number, text, whole},
+    values::{text, whole},
 };
 use crate::ffmpeg::{ask::Closed, measure::Measured};
 use serde_json::Value;
@@ -13,6 +13,8 @@ use vidp_contract::{DropReason, StreamKind};
 const MAX_LISTED: usize = 64;
 /// Codecs of still pictures. Films of these codecs exist, but not beside a film of another codec.
 const PICTURE_CODECS: [&str; 7] = ["mjpeg", "png", "bmp", "gif", "tiff", "webp", "jpeg2000"];
+/// Codecs of subtitles that are text. The others are pictures.
+const TEXT_CODECS: [&str; 6] = ["subrip", "mov_text", "webvtt", "ass", "ssa", "text"];
 /// Containers of several programs, in which the largest picture may belong to other sound.
 const PROGRAM_CONTAINER: &str = "mpegts";
 
@@ -27,6 +29,10 @@ pub struct SourceStream {
     pub codec: String,
     /// Language code of two or three lower-case letters.
     pub language: Option<String>,
+    /// True for subtitles that show only what viewers would not understand, such as foreign speech.
+    pub forced: bool,
+    /// True for subtitles that describe sounds too.
+    pub hearing_impaired: bool,
     /// The reason why the stream cannot be converted, if there is one.
     pub obstacle: Option<DropReason>,
 }
@@ -115,7 +121,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Every stream in the order of the file, at most [`MAX_LISTED`], then the captions and chapters.
+    /// Every stream in the order of the file, then the chapters; at most [`MAX_LISTED`] with the closed captions, which are found later.
     pub(super) fn list(&self) -> Vec<SourceStream> {
         let film = self.film().map(index);
         let all = self.streams().iter().take(MAX_LISTED - 2).map(|stream| {
@@ -131,6 +137,7 @@ impl<'a> Source<'a> {
                     Some(self.obstacle(stream).unwrap_or(other))
                 }
                 StreamKind::Video | StreamKind::Audio => self.obstacle(stream),
+                StreamKind::Subtitle if TEXT_CODECS.contains(&codec(stream).as_str()) => None,
                 _ => Some(DropReason::NotConverted),
             };
             SourceStream {
@@ -138,26 +145,24 @@ impl<'a> Source<'a> {
                 kind,
                 codec: codec(stream),
                 language: language(stream),
+                forced: is_set(stream, "forced"),
+                hearing_impaired: is_set(stream, "hearing_impaired"),
                 obstacle,
             }
         });
-        let extra = |index, kind, codec: &str| SourceStream {
-            index,
-            kind,
-            codec: codec.to_owned(),
-            language: None,
-            obstacle: Some(DropReason::NotConverted),
-        };
-        let captioned = self
-            .of_type("video")
-            .find(|stream| number(&stream["closed_captions"]) == Some(1.0));
-        let captions =
-            captioned.map(|stream| extra(Some(index(stream) as u32), StreamKind::Captions, "eia_608"));
         let has_chapters = self.answer["chapters"]
             .as_array()
             .is_some_and(|chapters| !chapters.is_empty());
-        let chapters = has_chapters.then(|| extra(None, StreamKind::Chapters, "chapters"));
-        all.chain(captions).chain(chapters).collect()
+        let chapters = has_chapters.then(|| SourceStream {
+            index: None,
+            kind: StreamKind::Chapters,
+            codec: "chapters".to_owned(),
+            language: None,
+            forced: false,
+            hearing_impaired: false,
+            obstacle: Some(DropReason::NotConverted),
+        });
+        all.chain(chapters).collect()
     }
 }
 
