@@ -25,8 +25,9 @@ class Video:
     name: str
     source: str
     scale: dict = dataclasses.field(default_factory=dict)
-    # Captions of what is said, and subtitles that the source has.
+    # The job makes captions from the speech.
     captions: bool = False
+    # Number of subtitle tracks of the source.
     subtitles: int = 0
     sounds: int = 1
     renditions: int = 2

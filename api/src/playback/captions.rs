@@ -1,6 +1,6 @@
 //! Captions of a job as a player sees them.
 
-use super::name::{language, name};
+use super::name::{language, name, unique};
 use serde::Deserialize;
 use vidp_contract::{
     CaptionsReport, Stage, StreamFate, StreamKind, StreamReport, SubtitleFormat, SubtitleOptions,
@@ -43,8 +43,8 @@ impl Captions {
             .outputs
             .iter()
             .find(|output| output.name == super::CAPTIONS)?;
-        let report = state.result.clone();
-        let report = report.and_then(|report| serde_json::from_value::<SubtitleReport>(report).ok());
+        let report = state.result.as_ref();
+        let report = report.and_then(|report| SubtitleReport::deserialize(report).ok());
         let language = report.and_then(|report| match report.translated {
             true => Some("en"),
             false => language_code(&report.language.code),
@@ -107,12 +107,10 @@ struct Found {
 
 impl Found {
     fn of(job: &Job) -> Found {
-        let report = job
-            .stages
-            .get(&Stage::Scale)
-            .and_then(|scale| scale.result.clone());
+        let scale = job.stages.get(&Stage::Scale);
+        let report = scale.and_then(|scale| scale.result.as_ref());
         report
-            .and_then(|report| serde_json::from_value(report).ok())
+            .and_then(|report| Found::deserialize(report).ok())
             .unwrap_or_default()
     }
 }
@@ -141,12 +139,7 @@ pub(super) fn named_captions(tracks: &[Captions]) -> Vec<NamedCaptions<'_>> {
         if captions.has_sounds {
             plain.push_str(" (SDH)");
         }
-        let is_taken = all.iter().any(|other| other.name == plain);
-        let name = if is_taken {
-            format!("{plain} {}", number + 1)
-        } else {
-            plain
-        };
+        let name = unique(plain, number, all.iter().map(|other| &*other.name));
         let kind = |one: &Captions| (one.language.clone(), one.is_forced, one.has_sounds);
         let is_first = all.iter().all(|other| kind(other.captions) != kind(captions));
         all.push(NamedCaptions {

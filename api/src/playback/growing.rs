@@ -192,12 +192,12 @@ fn piece_name(track: &str, number: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::playback::samples;
     use vidp_contract::Segment;
 
     /// The part of the contract's golden file, and one with another segment of the picture and without sound.
     fn parts() -> [StreamPart; 2] {
-        let first: StreamPart =
-            serde_json::from_slice(include_bytes!("../../../contract/wire/stream-part.json")).unwrap();
+        let first = samples::part();
         let mut second = first.clone();
         second.set.audio.clear();
         second.objects.truncate(1);
@@ -226,7 +226,7 @@ mod tests {
     }
 
     fn captions(is_stored: bool) -> Captions {
-        let (_, captions) = crate::playback::samples::stream();
+        let (_, captions) = samples::stream();
         Captions {
             is_stored,
             ..captions

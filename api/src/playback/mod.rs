@@ -40,7 +40,12 @@ pub(crate) const NO_CAPTIONS: &str = "growing-captions.vtt";
 #[cfg(test)]
 mod samples {
     use super::Captions;
-    use vidp_contract::StreamSet;
+    use vidp_contract::{StreamPart, StreamSet};
+
+    /// The part of a growing stream in the contract's golden file.
+    pub(super) fn part() -> StreamPart {
+        serde_json::from_slice(include_bytes!("../../../contract/wire/stream-part.json")).unwrap()
+    }
 
     /// The index of the contract's golden file, and English captions.
     pub(super) fn stream() -> (StreamSet, Captions) {

@@ -22,12 +22,7 @@ pub(super) fn named(tracks: &[StreamAudio]) -> Vec<Named<'_>> {
     for (number, audio) in tracks.iter().enumerate() {
         let language = language(audio.language.as_deref());
         let plain = language.map_or_else(|| format!("Track {}", number + 1), name);
-        let is_taken = all.iter().any(|other| other.name == plain);
-        let name = if is_taken {
-            format!("{plain} {}", number + 1)
-        } else {
-            plain
-        };
+        let name = unique(plain, number, all.iter().map(|other| &*other.name));
         let is_main = number == 0;
         let is_first = all.iter().all(|other| other.language != language);
         all.push(Named {
@@ -39,6 +34,14 @@ pub(super) fn named(tracks: &[StreamAudio]) -> Vec<Named<'_>> {
         });
     }
     all
+}
+
+/// The name of the track with this number from 0, which none of the others has.
+pub(super) fn unique<'a>(plain: String, number: usize, mut others: impl Iterator<Item = &'a str>) -> String {
+    match others.any(|other| other == plain) {
+        true => format!("{plain} {}", number + 1),
+        false => plain,
+    }
 }
 
 /// The name of a language, or its code when it has none here.

@@ -5,7 +5,6 @@ use super::{Captions, Growing, samples};
 use m3u8_rs::{
     AlternativeMedia, AlternativeMediaType, MasterPlaylist, MediaPlaylist, MediaPlaylistType, VariantStream,
 };
-use vidp_contract::StreamPart;
 
 /// The playlists of a stream.
 struct Playlists {
@@ -28,10 +27,8 @@ fn all() -> [Playlists; 2] {
         media: Box::new(move |file| read(&super::media(&set, &several, file).unwrap())),
         is_complete: true,
     };
-    let part: StreamPart =
-        serde_json::from_slice(include_bytes!("../../../contract/wire/stream-part.json")).unwrap();
     let mut growing = Growing::default();
-    growing.push(part).unwrap();
+    growing.push(samples::part()).unwrap();
     let growing = Playlists {
         master: read_master(&growing.master(Some(&captions), false).unwrap()),
         media: Box::new(move |file| {

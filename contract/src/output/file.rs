@@ -101,6 +101,7 @@ impl OutputFile {
 /// Media types of track files (ISO/IEC 23000-19, section 7.3.3).
 const VIDEO_TRACK: &str = "video/mp4";
 const AUDIO_TRACK: &str = "audio/mp4";
+/// Media type of WebVTT.
 const CAPTIONS: &str = "text/vtt; charset=utf-8";
 
 const fn fixed(name: &'static str, content_type: &'static str) -> OutputFile {

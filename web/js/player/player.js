@@ -74,7 +74,7 @@ export function Player({ job, playback }) {
     failed: setFailed,
   });
   useEffect(() => {
-    // A browser that plays HLS by itself adds tracks of its own.
+    // Safari plays HLS without hls.js and adds the tracks of the stream to the element. They stay as they are.
     const own = video.current.querySelector('track')?.track;
     if (own) own.mode = shown ? 'showing' : 'hidden';
   }, [shown, captions]);

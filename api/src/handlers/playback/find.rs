@@ -71,13 +71,16 @@ async fn look_up(playing: &Playing, job: &Job, name: &str) -> Result<File, Probl
 
 /// The file of a complete stream.
 fn of_complete(job: &Job, set: &StreamSet, name: &str) -> Option<File> {
+    // Players ask for tracks most often, and these need no report.
+    if set.tracks().any(|track| track.name == name) {
+        return output(job, Stage::Scale, name);
+    }
     let captions = Captions::of(job);
     let text = match name {
         MASTER => Text::hls(master(set, &captions, has_closed_captions(job))),
         MANIFEST => Text::new(DASH, manifest(set, &captions)),
         CAPTIONS => return output(job, Stage::Subtitle, name),
         STORYBOARD => return output(job, Stage::Scale, name),
-        _ if set.tracks().any(|track| track.name == name) => return output(job, Stage::Scale, name),
         _ if captions.iter().any(|captions| captions.file == name) => {
             return output(job, Stage::Scale, name);
         }
